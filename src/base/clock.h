@@ -1,0 +1,16 @@
+/* The clocks. Deadlines and delays are CLOCK_MONOTONIC; only time stamps for people are real time.
+ * Tests replace the monotonic clock. Any thread. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include "base/strbuf.h"
+
+int64_t clock_mono_ns(void);
+int64_t clock_real_ns(void);		/* since the epoch */
+/* Tests only: FN replaces the monotonic clock (NULL: the real one again). */
+void clock_set_fake(int64_t (*fn)(void *ctx), void *ctx);
+
+/* RFC 3339, UTC, nine digits: "2026-11-22T20:21:07.123456789Z". */
+void clock_format_rfc3339(int64_t real_ns, struct strbuf *out);
+
+#endif

@@ -1,0 +1,43 @@
+/* File descriptors and files, opened with distrust. Any thread unless said otherwise. The keeper
+ * uses the functions marked [keeper]: they do not allocate. */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+
+static inline void closep(const int *fd)	/* auto_free(closep) int fd = -1; */
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* All of N bytes, over EINTR and short counts. 0 or negative errno. [keeper] */
+int fd_write_all(int fd, const void *buf, size_t n);
+/* Read up to MAX bytes until end of file, appended to OUT. -EFBIG when there is more. */
+int fd_read_all(int fd, size_t max, struct strbuf *out);
+
+/* Whole regular file. Opens O_NONBLOCK and refuses anything but a regular file (-EISDIR for
+ * directories, else -EINVAL); re-reads once when size or mtime changed meanwhile. */
+int file_read(const char *path, size_t max, struct strbuf *out);
+/* Write a temporary file beside PATH (relative to DIRFD), fsync it, rename it over PATH. */
+int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode);
+
+/* Open for appending a log, pid or similar file that procd itself owns: O_APPEND|O_CREAT|
+ * O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK|O_NOCTTY; an existing file must be regular with one link and
+ * owned by procd or root. -ELOOP for a symlink, -EPERM for a foreign or multiply linked file,
+ * -EINVAL for anything that is not a regular file. Returns the descriptor. [keeper] */
+int file_open_owned(int dirfd, const char *path, int flags, mode_t mode);
+
+int fd_set_nonblock(int fd, bool on);	/* [keeper] */
+int fd_set_cloexec(int fd, bool on);	/* [keeper] */
+
+/* Current boot's id as 36 characters plus NUL; empty text when /proc cannot be read. [keeper] */
+void boot_id_read(char out[37]);
+/* Start time of PID in clock ticks since boot (/proc/PID/stat field 22); 0 when unknown. [keeper] */
+uint64_t process_start_time(pid_t pid);
+
+#endif

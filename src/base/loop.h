@@ -1,0 +1,51 @@
+/* libev behind a small face: the one place with its aliasing casts.
+ *
+ * Always ev_loop_new() (the default loop would reap our children), never LIBEV_FLAGS. A loop and
+ * its watchers belong to one thread. */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "base/strbuf.h"
+
+/* BACKEND: "auto", "epoll", "poll", "select", "io_uring". NULL when this machine cannot. */
+struct ev_loop *loop_new(const char *backend);
+const char *loop_backend_name(struct ev_loop *loop);
+void loop_backends_supported(struct strbuf *out);	/* "epoll, poll, select" */
+
+struct loop_io {
+	ev_io w;
+	struct ev_loop *loop;
+	void (*cb)(struct loop_io *io, int revents);
+};
+void loop_io_init(struct loop_io *io, struct ev_loop *loop, void (*cb)(struct loop_io *, int));
+/* Watch FD for EVENTS (EV_READ|EV_WRITE); 0 or FD < 0 stops. Cheap when nothing changes. */
+void loop_io_set(struct loop_io *io, int fd, int events);
+
+struct loop_timer {
+	ev_timer w;
+	struct ev_loop *loop;
+	void (*cb)(struct loop_timer *timer);
+};
+void loop_timer_init(struct loop_timer *t, struct ev_loop *loop, void (*cb)(struct loop_timer *));
+void loop_timer_set(struct loop_timer *t, int64_t after_ns);	/* one shot; < 0 stops */
+
+struct loop_prepare {	/* runs once per turn, before the loop sleeps */
+	ev_prepare w;
+	void (*cb)(struct loop_prepare *p);
+};
+void loop_prepare_start(struct loop_prepare *p, struct ev_loop *loop,
+			void (*cb)(struct loop_prepare *));
+
+struct loop_async {
+	ev_async w;
+	struct ev_loop *loop;
+	void (*cb)(struct loop_async *a);
+};
+void loop_async_start(struct loop_async *a, struct ev_loop *loop, void (*cb)(struct loop_async *));
+void loop_async_send(struct loop_async *a);	/* any thread; coalesces */
+void loop_async_stop(struct loop_async *a);
+
+#endif

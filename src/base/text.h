@@ -1,0 +1,29 @@
+/* Text from outside: UTF-8 checks, cleaning for JSON, harmless output on terminals, likely typos,
+ * shell-like word splitting. Pure; any thread. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+
+#include "base/strbuf.h"
+#include "base/strlist.h"
+
+bool utf8_valid(const char *s, size_t n);
+/* Append S with every invalid byte replaced by U+FFFD; returns whether one was. NUL stays NUL. */
+bool utf8_clean(const char *s, size_t n, struct strbuf *out);
+
+/* Append S so that a terminal shows it and obeys none of it: C0 (but \t), DEL, C1, ESC, bidi
+ * controls and invalid bytes become \xNN or \u{NNNN}. */
+void terminal_escape(const char *s, size_t n, struct strbuf *out);
+
+/* The candidate nearest to WORD by edit distance, or NULL when none is near enough to suggest. */
+const char *text_nearest(const char *word, const char *const *candidates, size_t n);
+
+/* Split as a POSIX shell splits words: blanks, '...', "...", backslash. No expansion of anything.
+ * -EINVAL: unbalanced quote or trailing backslash, *ERROR_OFFSET says where. */
+int words_split(const char *text, struct strlist *out, size_t *error_offset);
+
+/* fnmatch(3) without special treatment of '/' and of leading dots: * ? [set]. */
+bool glob_match(const char *pattern, const char *text);
+
+#endif

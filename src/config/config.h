@@ -1,0 +1,81 @@
+/* The config room's public face: load, dump, compare, describe.
+ *
+ * Bad input never yields a config: every error of every file is collected with file, line and
+ * column. Loading may block (files, name service): loader thread, or a process without a loop. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "config/options.h"
+
+/* One message about the configuration. */
+struct config_issue {
+	char *file;		/* NULL: command line or environment */
+	int line, column;	/* 0: none */
+	char *message;
+	bool warning;
+};
+struct config_diag {
+	struct config_issue *issues;
+	size_t n, cap;
+	size_t nerrors;
+};
+#define CONFIG_DIAG_INIT { 0 }
+void config_diag_fini(struct config_diag *d);
+/* "FILE:LINE:COL: message" lines, errors only or all. */
+void config_diag_print(const struct config_diag *d, bool with_warnings, struct strbuf *out);
+/* [{"file","line","column","message"}] of the errors, or of the warnings. */
+json_t *config_diag_json(const struct config_diag *d, bool warnings);
+
+/* What to load. */
+struct config_source {
+	const char *path;		/* main file, as given; NULL: the default places */
+	const struct strlist *sets;	/* --set SECTION.KEY=VALUE; may be NULL */
+	const char *bundle;		/* file text saved by an earlier load: read from here, not
+					 * from disk; NULL otherwise */
+	size_t bundle_len;
+	bool no_file;			/* `procd run -- CMD`: no file at all, sets only */
+};
+
+/* Parse, resolve and check. 0: *OUT is frozen and the caller's. Otherwise an exit code and DIAG
+ * tells: EXIT_NO_CONFIG (missing file or a directory), EXIT_PERMISSION (unreadable), EXIT_CONFIG.
+ * BUNDLE, when not NULL, receives the text of all files read, for a later load without the disk.
+ * Never logs. */
+int config_load(const struct config_source *source, struct config **out, struct config_diag *diag,
+		struct strbuf *bundle);
+
+/* The path that config_load() would read, absolute (caller frees); NULL when there is none.
+ * Looks only at names, not into files. */
+char *config_locate(const char *path);
+
+/* Effective values as a valid daemon.toml, and as the nested JSON of interface 5. */
+void config_dump_toml(const struct config *c, struct strbuf *out);
+json_t *config_dump_json(const struct config *c);
+
+/* From the option table alone: JSON Schema, commented daemon.toml with every key, mdoc key tables,
+ * for `procd schema|sample|mdoc-keys` (hidden verbs used by the build). */
+json_t *config_schema_json(void);
+void config_sample_toml(struct strbuf *out);
+void config_mdoc_keys(struct strbuf *out);
+
+/* --- difference ---------------------------------------------------------------------------- */
+
+enum reload_class { RELOAD_LIVE, RELOAD_RESTART, RELOAD_PROCD };
+
+struct config_diff {
+	struct strlist added, removed;
+	struct strlist restarted;	/* at least one key of class restart differs */
+	struct strlist updated;		/* only live keys differ */
+	struct strlist needs_procd_restart;	/* "control.socket", ... */
+	bool top_changed;		/* some live top-level key differs */
+	bool equal;			/* nothing differs at all */
+};
+void config_diff(const struct config *old, const struct config *new, struct config_diff *out);
+void config_diff_fini(struct config_diff *d);
+json_t *config_diff_json(const struct config_diff *d);	/* the object of `plan --json` */
+/* For every subsystem of NEW that equals its namesake in OLD: drop NEW's copy and share OLD's, so
+ * that "unchanged" is a pointer comparison. Before publishing; main or loader thread. */
+void config_share_unchanged(const struct config *old, struct config *new);
+
+#endif

@@ -1,0 +1,168 @@
+/* The frozen wish: what the configuration says, checked and resolved. Filled only through the
+ * option table (config/schema.h); read-only for everybody once it is published. */
+#ifndef CONFIG_OPTIONS_H
+#define CONFIG_OPTIONS_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+
+#include "base/enumtext.h"
+#include "base/log.h"
+#include "base/rcu.h"
+#include "base/strlist.h"
+
+enum restart_policy {
+	RESTART_NEVER, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_EXPONENTIAL_BACKOFF
+};
+extern const struct enumtext restart_policy_text;
+
+enum subsystem_type { TYPE_SERVICE, TYPE_ONESHOT };
+extern const struct enumtext subsystem_type_text;
+
+enum kill_mode { KILL_MODE_GROUP, KILL_MODE_PROCESS };
+extern const struct enumtext kill_mode_text;
+
+enum stdio_kind {	/* one enum for the three; the schema limits the choices of each */
+	STDIO_NULL, STDIO_INHERIT, STDIO_LOG, STDIO_STDOUT, STDIO_FILE
+};
+struct stdio_option {
+	enum stdio_kind kind;
+	char *path;		/* STDIO_FILE: absolute */
+};
+
+struct limit_option {
+	bool set;
+	uint64_t soft, hard;	/* UINT64_MAX: infinity */
+};
+
+#define TIMEOUT_UNSET (-1)	/* a duration key that was not given and has no default */
+
+/* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
+struct subsystem_options {
+	_Atomic uint32_t refs;
+	char *name;
+	uint64_t generation;		/* of the configuration that first had exactly these */
+	struct strlist command;		/* argv; for shell: one item, the script */
+	bool shell;
+	char *description;
+	struct strlist groups;
+	enum subsystem_type type;
+	bool autostart, critical;
+	enum restart_policy restart;	/* oneshot defaults to never */
+	int64_t restart_delay_ms, restart_max_delay_ms, restart_reset_after_ms;
+	int64_t restart_max_attempts;	/* 0: no limit */
+	double restart_jitter;
+	int *success_exit_codes;
+	size_t nsuccess_exit_codes;
+	int64_t min_uptime_ms;
+	int stop_signal;
+	int64_t stop_timeout_ms;	/* TIMEOUT_UNSET: the deadlines of [shutdown] apply */
+	enum kill_mode kill_mode;
+	char *user, *group;		/* as written; NULL: not given */
+	struct strlist supplementary_groups;
+	bool set_ids;			/* any of the three was given; then the next are resolved */
+	uid_t uid;
+	gid_t gid;
+	gid_t *gids;			/* supplementary, resolved */
+	size_t ngids;
+	int64_t umask;			/* -1: procd's */
+	char *working_dir;		/* absolute; NULL: work_dir, else procd's */
+	struct strlist environment;	/* "K=V" */
+	bool clear_environment;
+	struct stdio_option stdio[3];	/* stdin, stdout, stderr */
+	char *log_file;			/* absolute; NULL: procd's own log */
+	uint64_t log_max_file_size;
+	int64_t log_max_files;
+	struct limit_option limits[RLIM_NLIMITS];
+	int64_t nice;			/* INT64_MIN: not given */
+	int64_t oom_score_adjust;	/* INT64_MIN: not given */
+	struct origin *origins;		/* one per key of the subsystem table */
+};
+struct subsystem_options *subsystem_options_ref(struct subsystem_options *o);
+void subsystem_options_unref(struct subsystem_options *o);	/* any thread; NULL is fine */
+
+enum signal_action {
+	SIGNAL_SHUTDOWN, SIGNAL_IMMEDIATE, SIGNAL_RELOAD, SIGNAL_REOPEN_LOGS, SIGNAL_DUMP,
+	SIGNAL_FORWARD, SIGNAL_IGNORE, SIGNAL_DEFAULT
+};
+extern const struct enumtext signal_action_text;
+struct signal_option {
+	enum signal_action action;
+	char *target;		/* SIGNAL_FORWARD: subsystem name */
+};
+
+enum log_target { LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_SYSLOG, LOG_TO_JOURNAL };
+
+enum events_output {
+	EVENTS_NONE, EVENTS_STDOUT, EVENTS_STDERR, EVENTS_FILE, EVENTS_FD
+};
+
+struct config {
+	struct rcu_head rcu;
+	uint64_t generation;		/* set at publish; the first is 1 */
+	uint64_t content_hash;		/* of all files, in order */
+
+	char *name;
+	char *work_dir;			/* absolute or NULL */
+	char *pid_file;			/* absolute or NULL */
+	char *run_dir;			/* absolute, never NULL: given or derived (interface 1) */
+	bool hot_reload;
+	struct strlist include;
+
+	struct {
+		enum log_level level;
+		bool json, color;
+		char *file;		/* absolute path, or NULL, "syslog", "journal" */
+		uint64_t max_file_size;
+		int64_t max_files;
+	} logging;
+	struct {
+		int64_t timeout_ms, force_timeout_ms, kill_timeout_ms;
+		int force_signal;
+	} shutdown;
+	struct {
+		uint64_t memory_pool_size;
+		bool lock_free;
+		char *event_backend;
+		int64_t nice;
+	} performance;
+	struct signal_option signals[NSIG];
+	struct {
+		bool enabled;
+		enum events_output output;
+		char *output_path;	/* EVENTS_FILE: absolute */
+		int output_fd;		/* EVENTS_FD */
+		int64_t history, queue;
+	} events;
+	struct {
+		char *socket;		/* absolute, never NULL */
+		int64_t mode;		/* permission bits */
+		char *group, *read_group;
+		gid_t gid, read_gid;	/* (gid_t)-1: not given */
+	} control;
+	struct {
+		int64_t debounce_ms;
+	} reload;
+
+	struct subsystem_options **subsystems;	/* order of the file */
+	size_t nsubsystems;
+
+	char *file;			/* the main file, absolute */
+	struct strlist files;		/* every file read, absolute, main file first */
+	struct origin *origins;		/* one per key of the top-level table */
+};
+void config_free(struct config *config);	/* NULL is fine */
+struct subsystem_options *config_find(const struct config *config, const char *name);
+
+/* Where a value came from, for `procd config` and for messages. */
+enum origin_kind { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENV, ORIGIN_CLI };
+extern const struct enumtext origin_kind_text;
+struct origin {
+	enum origin_kind kind;
+	int file;			/* index into config.files; -1: none */
+	int line;			/* 0: none */
+};
+
+#endif

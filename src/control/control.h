@@ -1,0 +1,64 @@
+/* The door: JSON-RPC 2.0 over a Unix stream socket, served by the front thread.
+ *
+ * Read methods are answered from board, event ring and configuration under RCU and never touch the
+ * main thread; acting methods become orders in its mailbox and wait for the answer. */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "base/error.h"
+#include "base/mailbox.h"
+#include "core/core.h"
+#include "output/tail.h"
+
+#define CONTROL_LINE_MAX (64u * 1024)
+#define CONTROL_DEPTH_MAX 32
+#define CONTROL_CONNECTIONS_MAX 128
+#define CONTROL_CONNECTIONS_PER_UID 16
+#define CONTROL_IDLE_MS 60000
+
+/* An order for the main thread. REQUEST (or KIND for those that are not the core's) says what; the
+ * main thread fills in the result and sends it back with control_answer(). */
+enum control_kind {
+	CONTROL_CORE,		/* give REQUEST to core_request() */
+	CONTROL_PLAN, CONTROL_RELOAD,	/* load the configuration; show / apply the difference */
+	CONTROL_REOPEN_LOGS, CONTROL_LOG_LEVEL,
+};
+struct control_order {
+	struct mail mail;
+	enum control_kind kind;
+	struct core_request request;	/* CONTROL_CORE */
+	bool allow_empty;		/* CONTROL_RELOAD */
+	enum log_level level;		/* CONTROL_LOG_LEVEL */
+	/* result of those that are not CONTROL_CORE (there it is in REQUEST) */
+	struct error error;
+	json_t *result;
+	struct control *control;	/* who asked; the front thread's own bookkeeping follows */
+	uint64_t connection;
+	json_t *id;
+};
+
+struct control;
+
+struct control_setup {
+	int listen_fd;			/* bound and listening; taken over */
+	struct board *board;
+	struct chan *chan;
+	struct output *output;
+	struct mailbox *orders;		/* main thread's: receives struct control_order */
+	struct ev_loop *main_loop;
+};
+
+/* Start the front thread. Main thread. NULL with *E on failure. */
+struct control *control_start(const struct control_setup *setup, struct error *e);
+/* Main thread: the order is done; goes back to the front thread, which replies and frees it. */
+void control_answer(struct control_order *order);
+/* Flush what is queued to clients (at most 500 ms), close all, join. Unanswered orders have been
+ * answered before. Main thread. */
+void control_stop(struct control *c);
+
+/* Create, bind and listen: PATH's mode and group as configured, set before anyone can connect. A
+ * stale socket is replaced, a live one is -EADDRINUSE, anything else at PATH is -EEXIST. Returns
+ * the descriptor. Main thread or before threads. */
+int control_listen(const struct config *config, struct error *e);
+
+#endif

@@ -1,0 +1,118 @@
+/* The core's public face: the only room that decides. Main thread only, unless said otherwise.
+ *
+ * Facts come in through core_keeper_*(), core_signal(), core_request() and core_apply(); each of
+ * them only notes the fact. core_settle() then decides until nothing is dirty: the caller runs it
+ * once per loop turn. Wishes go out through the ops. The core does no I/O of its own but writing its
+ * mapped memory file; it can be run with a fake clock, a fake keeper and no loop. */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include "base/error.h"
+#include "config/config.h"
+#include "event/board.h"
+#include "event/channel.h"
+#include "keeper/proto.h"
+
+struct core;
+
+enum shutdown_mode { SHUTDOWN_GRACEFUL, SHUTDOWN_FORCE, SHUTDOWN_KILL };
+extern const struct enumtext shutdown_mode_text;	/* "graceful", "force", "kill" */
+
+/* What the core wishes for. All are called from core_settle() or from the function that the caller
+ * called; none may call back into the core at once. */
+struct core_ops {
+	/* the keeper; see keeper/client.h */
+	int (*spawn)(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan, size_t size);
+	void (*signal)(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
+		       enum signal_scope scope, bool then_cont);
+	void (*release)(void *ctx, uint32_t slot, uint64_t spawn_id);
+	/* output: SLOT's streams are to be captured by these options (again with others after a
+	 * reload); no longer; and: read what is left, then call core_drained() */
+	void (*output_attach)(void *ctx, uint32_t slot, struct subsystem_options *options);
+	void (*output_detach)(void *ctx, uint32_t slot);
+	void (*output_drain)(void *ctx, uint32_t slot, uint64_t spawn_id);
+	/* [signals] actions that are not the core's */
+	void (*reload)(void *ctx);
+	void (*reopen_logs)(void *ctx);
+	void (*dump)(void *ctx);
+	/* the instance entered this state (for the service manager); TEXT is a one-line status */
+	void (*daemon_state)(void *ctx, enum daemon_state state, bool all_ready, const char *text);
+	/* everything is down: leave with this code (interface 1) */
+	void (*finished)(void *ctx, int exit_code);
+};
+
+struct core_setup {
+	struct chan *chan;
+	struct board *board;
+	const struct core_ops *ops;
+	void *ops_ctx;
+	const struct records *records;		/* NULL in unit tests without recovery */
+	const struct km_welcome *welcome;
+	int memory_fd;				/* the "memory" file of the run directory; -1: none */
+	char *const *environment;		/* what children inherit */
+	uint64_t random_seed;			/* for jitter; 0: from the kernel */
+};
+
+/* Build the core; the configuration is already published. Continues from memory and records when
+ * welcome->recovering (or records of this boot are there): adopts what runs, notes what ended,
+ * keeps backoff deadlines, operator stops, ids, counters and a shutdown under way. */
+struct core *core_new(const struct core_setup *setup);
+void core_free(struct core *c);
+/* Begin: autostart goals. Call once, after the control socket answers. */
+void core_start(struct core *c);
+
+/* --- facts ----------------------------------------------------------------------------------- */
+void core_keeper_started(struct core *c, const struct km_started *m);
+void core_keeper_exited(struct core *c, const struct km_exited *m);
+void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
+void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id);
+void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */
+
+/* Apply NEW: diff against the published one, publish (takes NEW), add, remove, mark to restart.
+ * Sends config_reloaded. *SUMMARY (may be NULL) receives config_diff_json(). -EALREADY: equal, NEW
+ * freed, nothing done. -ENOENT: NEW has no subsystems and !ALLOW_EMPTY; NEW freed. */
+int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **summary);
+/* A load failed: sends config_rejected with every error. */
+void core_reject(struct core *c, const struct config_diag *diag);
+
+/* --- requests ---------------------------------------------------------------------------------- */
+
+enum core_verb {
+	CORE_START, CORE_STOP, CORE_RESTART, CORE_SIGNAL, CORE_RELOAD_SUBSYSTEM, CORE_RESET,
+	CORE_SHUTDOWN
+};
+
+/* An order from outside. The core owns it until DONE was called; DONE is called exactly once, from
+ * core_settle() or core_request(), and takes it back. */
+struct core_request {
+	enum core_verb verb;
+	struct strlist names;		/* as board_match() takes them */
+	int signo;			/* CORE_SIGNAL */
+	enum shutdown_mode mode;	/* CORE_SHUTDOWN */
+	bool no_wait;			/* done as soon as it is accepted */
+	bool cancelled;			/* the client left: finish the action, nobody listens */
+	void (*done)(struct core_request *r);
+	/* result */
+	struct error error;		/* set: the first failure, names its subsystem */
+	json_t *failures;		/* [{"name","error":{...}}] of all that failed, or NULL */
+	json_t *notes;			/* ["web: needed SIGKILL"], or NULL */
+	struct strlist affected;	/* names the action was meant for */
+	/* the core's own bookkeeping */
+	struct core_request_state *state;
+};
+void core_request(struct core *c, struct core_request *r);
+
+/* --- time ---------------------------------------------------------------------------------------- */
+
+/* Decide until nothing is dirty; runs due timers first (base/clock.h). */
+void core_settle(struct core *c);
+/* Monotonic time of the next timer, INT64_MAX when there is none: when to call core_settle(). */
+int64_t core_next_deadline(const struct core *c);
+
+/* --- views --------------------------------------------------------------------------------------- */
+
+/* Why NAME is in its state, for people: {"name","state","goal","why":[lines]}; NULL: unknown name.
+ * Built from one board record; any thread inside an RCU read section. */
+json_t *core_why(const struct board_record *r, int64_t now_mono_ns);
+
+#endif

@@ -1,0 +1,80 @@
+/* The status board: one immutable record per subsystem behind an RCU pointer.
+ *
+ * The main thread replaces records; any registered thread reads them inside rcu_enter()/
+ * rcu_leave() and leaves with copies. A change replaces one record, so its cost does not depend on
+ * the number of subsystems. */
+#ifndef EVENT_BOARD_H
+#define EVENT_BOARD_H
+
+#include "base/rcu.h"
+#include "base/strlist.h"
+#include "event/event.h"
+
+enum health { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+extern const struct enumtext health_text;
+
+struct board_record {
+	struct rcu_head rcu;
+	uint64_t id;
+	uint32_t slot;
+	enum subsystem_state state;
+	enum health health;
+	bool ready, gave_up, autostart, goal_up, oneshot;
+	int pid;			/* 0: none */
+	int exit_code;			/* of the last end; -1: none */
+	int signal;			/* of the last end; 0: none */
+	bool killed, core_dumped;
+	enum reason reason;		/* of the last state change */
+	int64_t since_mono_ns;		/* when the state was entered */
+	int64_t started_mono_ns;	/* of the current process; 0: none */
+	uint64_t restart_count;
+	uint32_t attempt;
+	int64_t next_restart_mono_ns;	/* 0: none pending */
+	uint64_t generation;		/* configuration generation of its options */
+	const char *goal_why;		/* static text: "config", "operator", "shutdown", ... */
+	const char *description;	/* into TEXT, "" when none */
+	const char *last_error;		/* into TEXT, NULL when none */
+	const char *groups;		/* into TEXT: blank-separated, "" when none */
+	char name[NAME_CAP];
+	char text[];			/* storage of the strings above */
+};
+
+enum daemon_state { DAEMON_STARTING, DAEMON_RUNNING, DAEMON_RELOADING, DAEMON_STOPPING };
+extern const struct enumtext daemon_state_text;
+
+/* The instance as a whole; replaced like the others. */
+struct board_daemon {
+	struct rcu_head rcu;
+	enum daemon_state state;
+	uint64_t generation;
+	int keeper_pid;
+	int64_t keeper_started_mono_ns;
+	uint32_t supervisor_deaths;
+	uint32_t counts[STATE_NSTATES];
+	uint64_t total_restarts;
+	char degraded[512];		/* newline-separated reasons, "" when none */
+};
+
+struct board;
+struct board *board_new(uint32_t max_slots);
+void board_free(struct board *b);	/* after all readers have ended */
+
+/* Main thread. Takes RECORD (from board_record_new), retires the old one; NULL removes. */
+void board_put(struct board *b, uint32_t slot, struct board_record *record);
+void board_put_daemon(struct board *b, struct board_daemon *daemon);
+/* Allocate with the three strings copied behind; everything else zero. NULL strings are fine. */
+struct board_record *board_record_new(const char *description, const char *last_error,
+				      const char *groups);
+
+/* Inside a read section (or main thread). */
+const struct board_daemon *board_daemon(const struct board *b);		/* never NULL */
+uint32_t board_slots(const struct board *b);	/* highest slot in use + 1 */
+const struct board_record *board_get(const struct board *b, uint32_t slot);	/* NULL: free slot */
+const struct board_record *board_find(const struct board *b, const char *name);
+
+/* Slots that PATTERNS (name, glob, @group, "all", NAME for NAME@i) select, in slot order, appended
+ * to *OUT (x_realloc'ed, *N items). Returns NULL, or the first pattern that matches nothing. */
+const char *board_match(const struct board *b, const struct strlist *patterns, uint32_t **out,
+			size_t *n);
+
+#endif

@@ -1,0 +1,45 @@
+/* The supervisor's side of the keeper: send wishes, get facts. Main thread only.
+ *
+ * Sending never blocks: what the socket does not take at once is queued here and sent when it is
+ * writable. Facts are delivered from the loop; a repeated fact (after a recovery) must be harmless
+ * to the receiver, which compares spawn_id. */
+#ifndef KEEPER_CLIENT_H
+#define KEEPER_CLIENT_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "keeper/proto.h"
+
+struct keeper_facts {	/* called from the loop; CTX as given */
+	void (*started)(void *ctx, const struct km_started *m);
+	void (*exited)(void *ctx, const struct km_exited *m);
+	void (*gone)(void *ctx, uint32_t slot, uint64_t spawn_id);
+	void (*signal)(void *ctx, int signo);
+	void (*lost)(void *ctx);	/* the keeper is gone: leave at once, touch no child */
+};
+
+struct keeper_client;
+
+/* Take over FD (the end that the keeper handed to this process) and do the SETUP conversation,
+ * blocking for at most 10 s. On success WELCOME is filled, RUN_DIRFD, RECORDS and HELD_FDS (in the
+ * order of welcome->held_keys) are the caller's. On failure *E has the message and the return value
+ * is the exit code to leave with (73, 75, 71, 77). 0 on success. */
+int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup *setup,
+		       struct km_welcome *welcome, int *run_dirfd, struct records *records,
+		       int held_fds[HOLD_MAX], struct error *e);
+/* Start delivering facts on LOOP. */
+void keeper_client_start(struct keeper_client *k, struct ev_loop *loop,
+			 const struct keeper_facts *facts, void *ctx);
+void keeper_client_free(struct keeper_client *k);
+
+/* PLAN as made by plan_finish(); copied. -E2BIG is the only error. */
+int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, const void *plan,
+		 size_t plan_size);
+void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, int signo,
+		   enum signal_scope scope, bool then_cont);
+void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id);
+void keeper_hold(struct keeper_client *k, const char *key, int fd);	/* FD stays the caller's */
+/* Flush everything queued (blocking, at most 2 s), then say LEAVE. The caller exits next. */
+void keeper_leave(struct keeper_client *k, int exit_code);
+
+#endif

@@ -1,0 +1,21 @@
+/* The keeper: the process that the user started, the parent of all children. It never dies first.
+ *
+ * Single thread, epoll and signalfd; everything is allocated before the first child (tables grow by
+ * mapping more); no heap in steady state, no text parsing, no JSON, no configuration. */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+struct keeper_options {
+	char *const *supervisor_argv;	/* argv for the supervisor role; "{FD}" is replaced by the
+					 * number of its end of the socket pair */
+	const char *title;		/* "procd: keeper" until SETUP names the instance */
+};
+
+/* Call as the first act of main() for the role: blocks every signal. */
+void keeper_block_signals(void);
+
+/* Start the supervisor, serve until it leaves, return the process's exit code. If the supervisor
+ * exits before SETUP was answered well, its own exit code is returned. */
+int keeper_run(const struct keeper_options *options);
+
+#endif

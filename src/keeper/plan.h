@@ -1,0 +1,101 @@
+/* The spawn plan: everything a child needs, resolved, in one flat block.
+ *
+ * The supervisor builds it with plan_new()...plan_finish(); the keeper receives the bytes, checks
+ * them once with plan_check(), and from then on reads them in place. Offsets count from the start
+ * of the block, 0 = absent; strings are NUL-terminated; string vectors are arrays of offsets ended
+ * by 0. No pointers, no allocation on the keeper's side. The child's steps run in the order of
+ * enum spawn_stage. */
+#ifndef KEEPER_PLAN_H
+#define KEEPER_PLAN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/enumtext.h"
+#include "base/strlist.h"
+
+#define PLAN_MAGIC 0x314e4c50u	/* "PLN1" */
+/* A plan travels as one SOCK_SEQPACKET message. Larger ones (argv + environment) are refused with
+ * E2BIG at stage "plan". */
+#define PLAN_MAX (160u * 1024)
+#define PLAN_NLIMITS 16		/* RLIM_NLIMITS of Linux */
+#define PLAN_MAX_GROUPS 64
+
+/* In which step a start failed; the text is what users see as error.stage. */
+enum spawn_stage {
+	STAGE_NONE,		/* no failure */
+	STAGE_PLAN,		/* too big or malformed */
+	STAGE_SPAWN,		/* clone: procd's trouble, retried; not a crash of the subsystem */
+	STAGE_OUTPUT,		/* capture FIFO could not be made: procd's trouble, too */
+	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
+	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
+	STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_CHDIR, STAGE_SIGNALS, STAGE_EXEC,
+	STAGE_COUNT
+};
+extern const struct enumtext spawn_stage_text;	/* "exec", "chdir", ... */
+
+enum plan_stdio {
+	PLAN_STDIO_NULL,	/* /dev/null */
+	PLAN_STDIO_INHERIT,	/* the keeper's own descriptor 0, 1 or 2 */
+	PLAN_STDIO_FILE,	/* a path; stdin read-only, others append, O_NOFOLLOW */
+	PLAN_STDIO_CAPTURE,	/* the slot's FIFO "fifo/SLOT.out" or "fifo/SLOT.err" */
+	PLAN_STDIO_STDOUT,	/* stderr only: what stdout is */
+};
+
+enum plan_flags {
+	PLAN_SET_IDS = 1 << 0,		/* uid, gid, groups are to be set */
+	PLAN_SET_UMASK = 1 << 1,
+	PLAN_SET_NICE = 1 << 2,		/* otherwise reset to the keeper's own at its start */
+	PLAN_DIE_WITH_KEEPER = 1 << 3,	/* on_supervisor_death = "stop" */
+	PLAN_TREE = 1 << 4,		/* kill_mode = "group": track and end the whole tree */
+};
+
+struct plan_limit {
+	uint64_t soft, hard;		/* RLIM_INFINITY as UINT64_MAX */
+	uint32_t set;			/* 0: the keeper's original limit */
+	uint32_t pad;
+};
+
+struct plan {
+	uint32_t magic;
+	uint32_t size;			/* bytes of the whole block, this header included */
+	uint32_t flags;
+	uint32_t name;			/* string: subsystem (with @instance), also in the record */
+	uint32_t exec_paths;		/* vector: candidates for execve, tried in order (PATH search) */
+	uint32_t argv;			/* vector */
+	uint32_t envp;			/* vector */
+	uint32_t cwd;			/* string or 0: stay in the keeper's directory */
+	uint32_t stdio[3];		/* enum plan_stdio */
+	uint32_t stdio_path[3];		/* string for PLAN_STDIO_FILE */
+	uint32_t uid, gid, ngroups;
+	uint32_t groups[PLAN_MAX_GROUPS];
+	uint32_t umask;
+	int32_t nice;
+	int32_t oom_score_adjust;	/* INT32_MIN: the keeper's original */
+	uint32_t stop_signal;		/* for PLAN_DIE_WITH_KEEPER */
+	struct plan_limit limits[PLAN_NLIMITS];
+};
+
+/* --- supervisor's side -------------------------------------------------------------------- */
+
+struct plan_builder;	/* heap; any thread, one at a time */
+struct plan_builder *plan_new(const char *name);
+struct plan *plan_header(struct plan_builder *b);	/* set the scalar fields; valid until the next add */
+void plan_set_exec(struct plan_builder *b, const struct strlist *exec_paths,
+		   const struct strlist *argv, const struct strlist *envp);
+void plan_set_cwd(struct plan_builder *b, const char *path);
+void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path);	/* fd 0..2 */
+/* The finished block, owned by the builder until plan_free(); -E2BIG above PLAN_MAX. */
+int plan_finish(struct plan_builder *b, const void **block, size_t *size);
+void plan_free(struct plan_builder *b);
+
+/* --- keeper's side ------------------------------------------------------------------------- */
+
+/* Bounds, terminators, vectors, enums, counts. True when every later access is safe. */
+bool plan_check(const void *block, size_t size);
+static inline const char *plan_str(const struct plan *p, uint32_t off)
+{
+	return off ? (const char *)p + off : NULL;
+}
+
+#endif

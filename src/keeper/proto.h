@@ -1,0 +1,127 @@
+/* What keeper and supervisor say to each other: fixed-size messages on a SOCK_SEQPACKET pair, one
+ * per packet, a plan or a path behind the fixed part. Same machine, same executable: native layout.
+ *
+ * Order of a conversation: supervisor sends SETUP; keeper answers WELCOME (descriptors: run
+ * directory, records file, then the held ones in the order of held_keys); after that both talk
+ * freely. A later supervisor (after a crash) sends SETUP, too: the keeper compares the run
+ * directory with the one it has and answers with recovering = 1. */
+#ifndef KEEPER_PROTO_H
+#define KEEPER_PROTO_H
+
+#include <limits.h>
+
+#include "keeper/plan.h"
+#include "keeper/record.h"
+
+#define KEEPER_PROTO_VERSION 1
+#define HOLD_MAX 64
+#define HOLD_KEY_CAP 32
+
+enum keeper_msg_type {
+	/* supervisor to keeper */
+	KM_SETUP = 1,	/* struct km_setup */
+	KM_SPAWN,	/* struct km_slot + plan; the slot must be FREE */
+	KM_SIGNAL,	/* struct km_signal */
+	KM_RELEASE,	/* struct km_slot: the exit was noted, the record may be reused */
+	KM_HOLD,	/* struct km_hold + 1 descriptor: keep it for the next supervisor */
+	KM_LEAVE,	/* struct km_leave: ordered end; the supervisor exits next */
+	/* keeper to supervisor */
+	KM_WELCOME = 64,	/* struct km_welcome + descriptors */
+	KM_STARTED,	/* struct km_started: exec succeeded, or {stage, errnum} */
+	KM_EXITED,	/* struct km_exited: main process reaped */
+	KM_GONE,	/* struct km_slot: the tree of an exited one is empty now */
+	KM_FORWARD,	/* struct km_forward: a signal that the keeper received */
+};
+
+struct km_header {
+	uint32_t type;
+	uint32_t size;	/* of the whole packet */
+};
+
+struct km_setup {
+	struct km_header h;
+	uint32_t version;
+	uint32_t slots;		/* expected number of subsystems; a hint */
+	char name[NAME_CAP];
+	char run_dir[PATH_MAX];	/* absolute */
+	char pid_file[PATH_MAX];	/* absolute or "" */
+};
+
+/* What the keeper could not do at SETUP; the supervisor words it and exits with exit_code. */
+enum setup_stage {
+	SETUP_OK, SETUP_VERSION, SETUP_RUN_DIR, SETUP_RUN_DIR_UNSAFE, SETUP_LOCK, SETUP_LOCKED,
+	SETUP_RECORDS, SETUP_PID_FILE, SETUP_MOVED,
+};
+
+struct km_welcome {
+	struct km_header h;
+	uint32_t stage;		/* enum setup_stage */
+	int32_t errnum;
+	int32_t holder_pid;	/* SETUP_LOCKED: who holds the lock, 0 unknown */
+	int32_t keeper_pid;
+	uint32_t recovering;	/* 1: an earlier supervisor of this keeper died */
+	uint32_t deaths;	/* of supervisors so far */
+	uint32_t records_set_aside;
+	uint32_t have_cgroup;	/* cgroup v2 in use for trees */
+	int64_t keeper_started_mono_ns;
+	uint32_t nheld;
+	char held_keys[HOLD_MAX][HOLD_KEY_CAP];
+};
+
+struct km_slot {
+	struct km_header h;
+	uint32_t slot;
+	uint32_t pad;
+	uint64_t spawn_id;
+};
+
+enum signal_scope { SCOPE_MAIN, SCOPE_TREE };
+
+struct km_signal {
+	struct km_header h;
+	uint32_t slot;
+	int32_t signo;
+	uint64_t spawn_id;
+	uint32_t scope;		/* enum signal_scope */
+	uint32_t then_cont;	/* follow with SIGCONT, so that a stopped process can act */
+	/* SCOPE_TREE with SIGKILL: the keeper repeats it until the tree is empty. */
+};
+
+struct km_started {
+	struct km_header h;
+	uint32_t slot;
+	int32_t pid;
+	uint64_t spawn_id;
+	int64_t at_mono_ns;
+	uint32_t stage;		/* enum spawn_stage; STAGE_NONE = it runs */
+	int32_t errnum;
+};
+
+struct km_exited {
+	struct km_header h;
+	uint32_t slot;
+	int32_t pid;
+	uint64_t spawn_id;
+	int64_t at_mono_ns;
+	int32_t wait_status;
+	uint32_t tree_left;	/* members of its tree still live (PLAN_TREE); KM_GONE follows */
+};
+
+struct km_forward {
+	struct km_header h;
+	int32_t signo;
+	uint32_t pad;
+};
+
+struct km_hold {
+	struct km_header h;
+	char key[HOLD_KEY_CAP];	/* replaces what was held under it; no descriptor = forget it */
+};
+
+struct km_leave {
+	struct km_header h;
+	int32_t exit_code;
+	uint32_t pad;
+};
+
+#endif

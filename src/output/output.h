@@ -1,0 +1,53 @@
+/* The log thread: captured output, procd's own log, the event sink.
+ *
+ * Captured bytes are read from the slot's FIFO straight into that slot's ring (64 KiB in a file of
+ * the run directory) and from there written, whole lines only, to the subsystem's file or to
+ * procd's own log. The ring's header says how far each step got, so a killed supervisor's successor
+ * goes on where it stopped: no line lost, none written twice to a file. The ring also is the tail
+ * that `procd logs` shows. A slow or full disk stops the writing (losses are counted and told), not
+ * the reading, and never another thread.
+ *
+ * Functions: main thread, unless said otherwise. */
+#ifndef OUTPUT_OUTPUT_H
+#define OUTPUT_OUTPUT_H
+
+#include "base/error.h"
+#include "base/mailbox.h"
+#include "config/options.h"
+#include "event/channel.h"
+
+#define OUTPUT_LINE_MAX (16u * 1024)	/* longer lines are split with a mark (declared limit) */
+#define OUTPUT_TAIL_BYTES (64u * 1024)
+
+struct output;
+
+/* The answer to output_drain(). */
+struct output_drained {
+	struct mail mail;
+	uint32_t slot;
+	uint64_t spawn_id;
+};
+
+/* Start the thread. RUN_DIRFD stays the caller's. Takes over as log sink (base/log.h). Reads the
+ * published configuration (config/store.h) for [logging] and [events]. CHAN: where the event sink
+ * reads; the last seq it wrote is kept in the run directory, so that a successor continues. */
+struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *drained,
+			    struct error *e);
+/* Capture SLOT by OPTIONS (a reference is taken); again = change of live keys. The FIFO is opened
+ * here, non-blocking, when the keeper made it or before: opening creates it, too. */
+void output_attach(struct output *o, uint32_t slot, struct subsystem_options *options);
+/* The pid that lines of SLOT belong to from now on (text and JSON lines show it). */
+void output_set_pid(struct output *o, uint32_t slot, int pid);
+void output_detach(struct output *o, uint32_t slot);
+/* Read what SLOT's FIFOs hold now (bounded), then post a struct output_drained. Answers within
+ * 50 ms even when the disk is stuck: while the thread is stalled in a write, at once. */
+void output_drain(struct output *o, uint32_t slot, uint64_t spawn_id);
+void output_reopen(struct output *o);		/* USR1, reopen-logs */
+void output_reconfigure(struct output *o);	/* after a publish: [logging], [events] changed */
+/* Write what is pending (bounded by 1 s), stop and join; the log sink is stderr again. */
+void output_stop(struct output *o);
+
+/* Losses and trouble for status: newline-separated text or "". Any thread. */
+void output_degraded(struct output *o, struct strbuf *out);
+
+#endif
