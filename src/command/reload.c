@@ -1,0 +1,137 @@
+/* Orders about the configuration, and what the loader found. The loader reads; the core applies;
+ * here is only who gets which answer. */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "command/supervisor.h"
+#include "config/store.h"
+
+void supervisor_reload(struct supervisor *s)
+{
+	loader_request(s->loader, LOAD_SIGNAL, NULL);
+}
+
+void supervisor_on_order(void *ctx, struct mail *mail)
+{
+	struct supervisor *s = ctx;
+	struct control_order *order = container_of(mail, struct control_order, mail);
+
+	switch (order->kind) {
+	case CONTROL_CORE:
+		core_request(s->core, &order->request);	/* its done() answers */
+		return;
+	case CONTROL_PLAN:
+		loader_request(s->loader, LOAD_PLAN, order);
+		return;
+	case CONTROL_RELOAD:
+		loader_request(s->loader, LOAD_REQUEST, order);
+		return;
+	case CONTROL_REOPEN_LOGS:
+		output_reopen(s->output);
+		break;
+	case CONTROL_LOG_LEVEL:
+		log_set_level(order->level);
+		break;
+	}
+	control_answer(order);
+}
+
+/* The order's answer for a configuration that cannot be used: every error, and the code. */
+static void order_reject(struct control_order *order, const struct config_diag *diag)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	config_diag_print(diag, false, &text);
+	while (text.len > 0 && text.buf[text.len - 1] == '\n')
+		text.buf[--text.len] = '\0';
+	error_set(&order->error, ERROR_CONFIG_INVALID, 0, "%s", text.buf);
+	order->result = json_pack("{s:o}", "errors", config_diag_json(diag, false));
+}
+
+static void log_issues(const struct config_diag *diag)
+{
+	for (size_t i = 0; i < diag->n; i++) {
+		const struct config_issue *issue = &diag->issues[i];
+
+		log_at(issue->warning ? LOG_WARN : LOG_ERROR, NULL, "%s:%d:%d: %s",
+		       issue->file ? issue->file : "command line", issue->line, issue->column,
+		       issue->message);
+	}
+}
+
+static void load_plan(struct load_result *r)
+{
+	struct control_order *order = r->cookie;
+	struct config_diff diff = { 0 };
+
+	if (r->exit_code != 0) {
+		order_reject(order, &r->diag);
+	} else {
+		config_diff(config_current(), r->config, &diff);
+		order->result = config_diff_json(&diff);
+		config_diff_fini(&diff);
+	}
+	control_answer(order);
+}
+
+/* Apply what was read. Returns the summary for a client, NULL with *E set when it was refused. */
+static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allow_empty,
+			  struct error *e)
+{
+	json_t *summary = NULL;
+	int rc = core_apply(s->core, take(r->config), allow_empty, &summary);
+
+	if (rc == -ENOENT) {
+		struct config_diag diag = CONFIG_DIAG_INIT;
+
+		error_set(e, ERROR_CONFIG_INVALID, 0,
+			  "%s: no subsystems are left; the running configuration stays "
+			  "(reload-config --allow-empty stops them all)", config_current()->file);
+		config_issue_add(&diag, config_current()->file, 0, 0, false, "%s", e->message);
+		core_reject(s->core, &diag);
+		config_diag_fini(&diag);
+		return NULL;
+	}
+	if (rc == 0) {
+		const struct config *now = config_current();
+
+		bundle_write(s->run_dirfd, &r->bundle, now->generation);
+		loader_published(s->loader, now, now->hot_reload);
+		log_set_level(now->logging.level);
+		output_reconfigure(s->output);
+	}
+	return summary ? summary : json_object();
+}
+
+void supervisor_on_load(void *ctx, struct mail *mail)
+{
+	struct supervisor *s = ctx;
+	struct load_result *r = container_of(mail, struct load_result, mail);
+	struct control_order *order = r->why == LOAD_REQUEST ? r->cookie : NULL;
+	struct error error = ERROR_INIT;
+
+	if (r->why == LOAD_PLAN) {
+		load_plan(r);
+	} else if (r->exit_code != 0) {
+		log_issues(&r->diag);
+		core_reject(s->core, &r->diag);
+		if (order)
+			order_reject(order, &r->diag);
+	} else {
+		json_t *summary = load_apply(s, r, order && order->allow_empty, &error);
+
+		log_issues(&r->diag);
+		if (error_is_set(&error))
+			log_error("%s", error.message);
+		if (order) {
+			order->result = summary;
+			order->error = error;
+			error = (struct error)ERROR_INIT;
+		} else {
+			json_decref(summary);
+		}
+	}
+	if (order)
+		control_answer(order);
+	error_fini(&error);
+	load_result_free(r);
+}

@@ -1,0 +1,287 @@
+/* The supervisor's life: read the configuration, meet the keeper, open the rooms from the ground up,
+ * run the loop, close them in reverse. It may be killed at any line of this file: whatever must
+ * outlive it is in the run directory or with the keeper. */
+#include "command/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/rcu.h"
+#include "base/title.h"
+#include "config/store.h"
+
+#define HOLD_CONTROL "control"
+#define EVENTS_FILE_NAME "events"
+#define MEMORY_FILE_NAME "memory"
+
+extern char **environ;
+
+/* Reads the configuration: the saved text after a crash, the files otherwise. On failure prints the
+ * errors and returns the exit code. */
+static int config_open(const char *run_dir, const struct run_options *options,
+		       struct config **config, struct strbuf *bundle, uint64_t *generation)
+{
+	struct config_source source = { .path = options->config_path, .sets = options->sets };
+	auto_free(strbuf_fini) struct strbuf saved = STRBUF_INIT;
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	struct config_diag diag = CONFIG_DIAG_INIT;
+	int rc;
+
+	if (*run_dir && bundle_read(run_dir, &saved, generation)) {
+		source.bundle = saved.buf;
+		source.bundle_len = saved.len;
+	}
+	rc = config_load(&source, config, &diag, bundle);
+	config_diag_print(&diag, true, &text);
+	if (text.len > 0)
+		(void)fd_write_all(STDERR_FILENO, text.buf, text.len);
+	config_diag_fini(&diag);
+	return rc;
+}
+
+static int keeper_open(struct supervisor *s, int keeper_fd, const struct config *config,
+		       int held[HOLD_MAX], struct error *e)
+{
+	struct km_setup *setup = x_calloc(1, sizeof(*setup));
+	int rc;
+
+	setup->h.type = KM_SETUP;
+	setup->h.size = sizeof(*setup);
+	setup->version = KEEPER_PROTO_VERSION;
+	setup->slots = (uint32_t)config->nsubsystems;
+	snprintf(setup->name, sizeof(setup->name), "%s", config->name);
+	snprintf(setup->run_dir, sizeof(setup->run_dir), "%s", config->run_dir);
+	snprintf(setup->pid_file, sizeof(setup->pid_file), "%s",
+		 config->pid_file ? config->pid_file : "");
+	rc = keeper_client_open(&s->keeper, keeper_fd, setup, &s->welcome, &s->run_dirfd,
+				&s->records, held, e);
+	free(setup);
+	return rc;
+}
+
+static int run_file_open(struct supervisor *s, const char *name)
+{
+	int fd = openat(s->run_dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		log_warn("cannot open %s in the run directory: %s; it will not survive a crash of "
+			 "the supervisor", name, strerror(errno));
+	return fd;
+}
+
+static int channel_open(struct supervisor *s, const struct config *config, struct error *e)
+{
+	auto_free(closep) int fd = run_file_open(s, EVENTS_FILE_NAME);
+	bool lost = false;
+
+	s->chan = chan_open(fd, config->performance.memory_pool_size,
+			    (uint32_t)config->events.history,
+			    config->performance.lock_free ? CHAN_LOCK_FREE : CHAN_MUTEX, &lost);
+	if (!s->chan) {
+		error_set(e, ERROR_RESOURCE_MEMORY, errno, "cannot open the event ring");
+		return EXIT_OS;
+	}
+	if (lost && s->welcome.recovering)
+		log_warn("the event history in the run directory was unusable and begins anew");
+	return 0;
+}
+
+/* The listening socket outlives a supervisor: the keeper holds it, clients wait in its backlog. */
+static int control_open(struct supervisor *s, const int held[HOLD_MAX], const struct config *config,
+			struct error *e)
+{
+	struct control_setup setup = {
+		.listen_fd = -1,
+		.board = s->board,
+		.chan = s->chan,
+		.output = s->output,
+		.orders = &s->orders,
+		.main_loop = s->loop,
+	};
+
+	for (uint32_t i = 0; i < s->welcome.nheld; i++) {
+		if (strcmp(s->welcome.held_keys[i], HOLD_CONTROL) == 0)
+			setup.listen_fd = held[i];
+		else
+			close(held[i]);
+	}
+	if (setup.listen_fd < 0) {
+		setup.listen_fd = control_listen(config, e);
+		if (setup.listen_fd < 0)
+			return EXIT_CANNOT_CREATE;
+		keeper_hold(s->keeper, HOLD_CONTROL, setup.listen_fd);
+	}
+	s->control = control_start(&setup, e);
+	return s->control ? 0 : EXIT_OS;
+}
+
+/* The rooms above keeper and config, from the ground up. */
+static int rooms_open(struct supervisor *s, const int held[HOLD_MAX],
+		      const struct run_options *options, struct error *e)
+{
+	const struct config *config = config_current();
+	struct config_source source = { .path = options->config_path, .sets = options->sets };
+	auto_free(closep) int memory_fd = run_file_open(s, MEMORY_FILE_NAME);
+	struct core_setup core = {
+		.ops = &supervisor_core_ops,
+		.ops_ctx = s,
+		.records = &s->records,
+		.welcome = &s->welcome,
+		.memory_fd = memory_fd,
+		.environment = environ,
+	};
+	int rc = channel_open(s, config, e);
+
+	if (rc != 0)
+		return rc;
+	s->board = board_new(RECORDS_MAX_SLOTS);
+	s->output = output_start(s->run_dirfd, s->chan, &s->drained, e);
+	if (!s->output)
+		return EXIT_OS;
+	s->manager = service_manager_new(s->loop, s->welcome.keeper_pid);
+	core.chan = s->chan;
+	core.board = s->board;
+	s->core = core_new(&core);
+	rc = control_open(s, held, config, e);
+	if (rc != 0)
+		return rc;
+	s->loader = loader_start(&source, config, &s->loads, e);
+	if (!s->loader)
+		return EXIT_OS;
+	loader_published(s->loader, config, config->hot_reload);
+	return 0;
+}
+
+static void rooms_close(struct supervisor *s)
+{
+	if (s->loader)
+		loader_stop(s->loader);
+	if (s->chan)
+		chan_close(s->chan);
+	if (s->control)
+		control_stop(s->control);
+	if (s->output)
+		output_stop(s->output);
+	if (s->core)
+		core_free(s->core);
+	service_manager_free(s->manager);
+}
+
+/* Once per loop turn, before it sleeps: decide, then be woken at the next deadline. */
+static void on_before_sleep(struct loop_prepare *p)
+{
+	struct supervisor *s = container_of(p, struct supervisor, before_sleep);
+	int64_t next;
+
+	core_settle(s->core);
+	next = core_next_deadline(s->core);
+	if (next == INT64_MAX)
+		loop_timer_set(&s->deadline, -1);
+	else
+		loop_timer_set(&s->deadline, MAX(next - clock_mono_ns(), 0));
+}
+
+static void on_deadline(struct loop_timer *t)
+{
+	(void)t;	/* the turn that it causes is all that is needed */
+}
+
+static int loop_open(struct supervisor *s, const struct config *config, struct error *e)
+{
+	s->loop = loop_new(config->performance.event_backend);
+	if (!s->loop) {
+		error_set(e, ERROR_PLATFORM_FEATURE, 0, "event back end \"%s\" does not work here",
+			  config->performance.event_backend);
+		return EXIT_OS;
+	}
+	mailbox_init(&s->orders, s->loop, supervisor_on_order, s);
+	mailbox_init(&s->loads, s->loop, supervisor_on_load, s);
+	mailbox_init(&s->drained, s->loop, supervisor_on_drained, s);
+	loop_timer_init(&s->deadline, s->loop, on_deadline);
+	return 0;
+}
+
+static void process_prepare(void)
+{
+	sigset_t all;
+
+	/* Everything that a person sends arrives at the keeper; nothing may end this process but
+	 * KILL. Blocked, not ignored: children are made by the keeper anyway. */
+	sigfillset(&all);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGILL);
+	sigdelset(&all, SIGABRT);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+	rcu_register_thread();
+	rcu_helper_start();
+}
+
+static void priority_apply(const struct config *config)
+{
+	if (config->performance.nice != 0 &&
+	    setpriority(PRIO_PROCESS, 0, (int)config->performance.nice) < 0)
+		log_warn("performance.nice = %lld could not be applied: %s",
+			 (long long)config->performance.nice, strerror(errno));
+}
+
+static int fail(const struct error *e, int exit_code)
+{
+	fprintf(stderr, "procd: %s\n", e->message);
+	return exit_code;
+}
+
+int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
+{
+	struct supervisor *s = x_calloc(1, sizeof(*s));
+	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
+	auto_free(error_fini) struct error error = ERROR_INIT;
+	struct config *config = NULL;
+	uint64_t generation = 1;
+	int held[HOLD_MAX];
+	int rc;
+
+	process_prepare();
+	title_set("procd-super", "procd: supervisor");
+	rc = config_open(run_dir, options, &config, &bundle, &generation);
+	if (rc != 0)
+		return rc;
+	title_set("procd-super", "procd: supervisor %s", config->name);
+	log_set_level(config->logging.level);
+	rc = loop_open(s, config, &error);
+	if (rc == 0)
+		rc = keeper_open(s, keeper_fd, config, held, &error);
+	if (rc != 0)
+		return fail(&error, rc);
+	config_publish(config, generation);
+	if (!s->welcome.recovering)
+		bundle_write(s->run_dirfd, &bundle, config->generation);
+	priority_apply(config);
+	rc = rooms_open(s, held, options, &error);
+	if (rc != 0) {
+		fail(&error, rc);
+		rooms_close(s);
+		keeper_leave(s->keeper, rc);
+		return rc;
+	}
+	keeper_client_start(s->keeper, s->loop, &supervisor_keeper_facts, s);
+	core_start(s->core);
+	loop_prepare_start(&s->before_sleep, s->loop, on_before_sleep);
+	while (!s->finished)
+		ev_run(s->loop, 0);
+	rooms_close(s);
+	keeper_leave(s->keeper, s->exit_code);
+	return s->exit_code;
+}

@@ -1,0 +1,172 @@
+/* What one room says to another. Each function hands a fact or a wish over and leaves; deciding is
+ * the core's work, in core_settle(). */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "command/supervisor.h"
+
+/* --- from the keeper ----------------------------------------------------------------------------- */
+
+static void on_started(void *ctx, const struct km_started *m)
+{
+	struct supervisor *s = ctx;
+
+	if (m->stage == STAGE_NONE)
+		output_set_pid(s->output, m->slot, m->pid);
+	core_keeper_started(s->core, m);
+}
+
+static void on_exited(void *ctx, const struct km_exited *m)
+{
+	struct supervisor *s = ctx;
+
+	core_keeper_exited(s->core, m);
+}
+
+static void on_gone(void *ctx, uint32_t slot, uint64_t spawn_id)
+{
+	struct supervisor *s = ctx;
+
+	core_keeper_gone(s->core, slot, spawn_id);
+}
+
+static void on_signal(void *ctx, int signo)
+{
+	struct supervisor *s = ctx;
+
+	core_signal(s->core, signo);
+}
+
+static void on_keeper_lost(void *ctx)
+{
+	(void)ctx;
+	/* The records say what runs; the next procd adopts it. Nothing may be touched here. */
+	log_error("the keeper is gone; leaving, the children go on");
+	_exit(EXIT_OS);
+}
+
+const struct keeper_facts supervisor_keeper_facts = {
+	.started = on_started,
+	.exited = on_exited,
+	.gone = on_gone,
+	.signal = on_signal,
+	.lost = on_keeper_lost,
+};
+
+void supervisor_on_drained(void *ctx, struct mail *mail)
+{
+	struct supervisor *s = ctx;
+	struct output_drained *d = container_of(mail, struct output_drained, mail);
+
+	core_drained(s->core, d->slot, d->spawn_id);
+	free(d);
+}
+
+/* --- from the core ------------------------------------------------------------------------------- */
+
+static int op_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan, size_t size)
+{
+	struct supervisor *s = ctx;
+
+	return keeper_spawn(s->keeper, slot, spawn_id, plan, size);
+}
+
+static void op_signal(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
+		      enum signal_scope scope, bool then_cont)
+{
+	struct supervisor *s = ctx;
+
+	keeper_signal(s->keeper, slot, spawn_id, signo, scope, then_cont);
+}
+
+static void op_release(void *ctx, uint32_t slot, uint64_t spawn_id)
+{
+	struct supervisor *s = ctx;
+
+	keeper_release(s->keeper, slot, spawn_id);
+}
+
+static void op_output_attach(void *ctx, uint32_t slot, struct subsystem_options *options)
+{
+	struct supervisor *s = ctx;
+
+	output_attach(s->output, slot, options);
+}
+
+static void op_output_detach(void *ctx, uint32_t slot)
+{
+	struct supervisor *s = ctx;
+
+	output_detach(s->output, slot);
+}
+
+static void op_output_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
+{
+	struct supervisor *s = ctx;
+
+	output_drain(s->output, slot, spawn_id);
+}
+
+static void op_reload(void *ctx)
+{
+	supervisor_reload(ctx);
+}
+
+static void op_reopen_logs(void *ctx)
+{
+	struct supervisor *s = ctx;
+
+	output_reopen(s->output);
+}
+
+/* SIGUSR2: one line per subsystem, in the log. */
+static void op_dump(void *ctx)
+{
+	struct supervisor *s = ctx;
+	const struct board_daemon *d = board_daemon(s->board);
+
+	log_info("state: %s, generation %llu, %llu events, %u supervisor deaths",
+		 enumtext_name(&daemon_state_text, (int)d->state),
+		 (unsigned long long)d->generation, (unsigned long long)chan_last_seq(s->chan),
+		 d->supervisor_deaths);
+	for (uint32_t slot = 0; slot < board_slots(s->board); slot++) {
+		const struct board_record *r = board_get(s->board, slot);
+
+		if (r)
+			log_info("state: %s %s pid %d restarts %llu attempt %u goal %s (%s)",
+				 r->name, enumtext_name(&subsystem_state_text, (int)r->state),
+				 r->pid, (unsigned long long)r->restart_count, r->attempt,
+				 r->goal_up ? "up" : "down", r->goal_why ? r->goal_why : "-");
+	}
+}
+
+static void op_daemon_state(void *ctx, enum daemon_state state, bool all_ready, const char *text)
+{
+	struct supervisor *s = ctx;
+
+	if (s->manager)
+		service_manager_state(s->manager, state, all_ready, text);
+}
+
+static void op_finished(void *ctx, int exit_code)
+{
+	struct supervisor *s = ctx;
+
+	s->finished = true;
+	s->exit_code = exit_code;
+	ev_break(s->loop, EVBREAK_ALL);
+}
+
+const struct core_ops supervisor_core_ops = {
+	.spawn = op_spawn,
+	.signal = op_signal,
+	.release = op_release,
+	.output_attach = op_output_attach,
+	.output_detach = op_output_detach,
+	.output_drain = op_output_drain,
+	.reload = op_reload,
+	.reopen_logs = op_reopen_logs,
+	.dump = op_dump,
+	.daemon_state = op_daemon_state,
+	.finished = op_finished,
+};
