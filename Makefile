@@ -3,7 +3,8 @@
 #   make            build/procd                  make asan|tsan   sanitizer builds + tests
 #   make check      unit and black-box tests     make fuzz        short fuzz run
 #   make install    DESTDIR=... is honoured      make lint        cppcheck, mandoc, shellcheck
-#   make dist       procd-VERSION.tar.xz         make coverage    build-cov + gcovr report
+#   make dist       procd-VERSION.tar.xz         make coverage    report in build-cov/
+#   make bench      the programs of tests/bench  make distcheck   dist, then build and test it
 #
 # Rooms are static libraries. A room's unit tests link that room and the rooms below it, nothing
 # else: a call that climbs upward is a link error.
@@ -16,8 +17,10 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Walloca -Wformat=2 \
 	-Wcast-qual -Wundef -Wnull-dereference -Wimplicit-fallthrough -Wpointer-arith -Wwrite-strings
+# Fortified string functions hide what a sanitizer would see, and need an optimizer.
+FORTIFY = $(if $(SAN)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN ?= -fstack-protector-strong -fPIE -fno-omit-frame-pointer $(HARDEN_EXTRA)
-ALL_CPPFLAGS = -D_GNU_SOURCE -Isrc -I$(BUILD) -I. $(DEP_CFLAGS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -Isrc -I$(BUILD) -I. $(DEP_CFLAGS) $(FORTIFY) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(WERROR) $(HARDEN) -pthread $(CFLAGS) $(SAN)
 ALL_LDFLAGS = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -pthread $(LDFLAGS) $(SAN)
 DEP_LIBS ?= -lev -linih -ljansson -lurcu -lurcu-common
@@ -41,12 +44,16 @@ lib-of = $(BUILD)/lib$(1).a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean check unit blackbox install uninstall dist asan tsan fuzz coverage lint headers bench
+.PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
+	fuzz fuzz-programs corpus coverage lint headers bench
 
 all: $(BUILD)/procd
 
-config.mk: configure
+config.mk: configure config.mk.in config.h.in
 	./configure $(CONFIGURE_FLAGS)
+
+config.h: config.mk
+	@test -f $@ || ./config.status $@
 
 configure: configure.ac VERSION
 	autoconf
@@ -78,8 +85,10 @@ $(1): $(1).o $(call lib-of,$(call room-of-test,$(1))) \
 endef
 $(foreach t,$(UNIT),$(eval $(call unit-rule,$(t))))
 
-# Scripted child processes and benchmark floors: one C file each.
-TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c tests/bench/*.c))
+# Scripted child processes and benchmark floors: one C file each. The tools are what procd
+# supervises: never built with sanitizers.
+TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
+BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/tools/%: tests/tools/%.c config.mk
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $< -pthread
@@ -88,13 +97,30 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(foreach r,event base,$(call lib-of,$(r
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< \
 		$(filter %.a,$^) $(ALL_LIBS)
 
+# tests/fuzz/fuzz_ROOM_WHAT.c is a libFuzzer target for ROOM. `make fuzz` builds the rooms with
+# coverage feedback; `make check` links the same file with replay.c and runs the corpus through it.
+FUZZ_SECONDS ?= 10
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+room-of-fuzz = $(word 2,$(subst _, ,$(notdir $(1))))
+define fuzz-rule
+$(1): $(1).o $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o) \
+		$(call lib-of,$(call room-of-fuzz,$(1))) \
+		$(foreach r,$(below-$(call room-of-fuzz,$(1))),$(call lib-of,$(r)))
+	$$(CC) $$(ALL_LDFLAGS) $$(FUZZ_ENGINE) -o $$@ $$^ $$(ALL_LIBS)
+endef
+$(foreach t,$(FUZZ),$(eval $(call fuzz-rule,$(t))))
+
 unit: $(UNIT)
 	tests/run-unit $(BUILD) $(UNIT)
 
 blackbox: $(BUILD)/procd $(TOOLS)
-	tests/run-blackbox $(BUILD)
+	tests/run-blackbox $(BUILD) $(BLACKBOX_FLAGS)
 
-check: headers unit blackbox
+corpus: $(FUZZ)
+	@for f in $(FUZZ); do n=$${f##*/fuzz_}; echo "$$f tests/fuzz/corpus/$$n"; \
+		$$f tests/fuzz/corpus/$$n || exit 1; done
+
+check: headers unit corpus blackbox
 
 # Each header compiles alone.
 headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(wildcard src/*/*.h))
@@ -102,5 +128,83 @@ $(BUILD)/%.h.ok: %.h config.mk
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CPPFLAGS) -std=gnu11 $(WARN) $(WERROR) -fsyntax-only -x c $<
 	@touch $@
+
+# --- other builds, each in a directory of its own ------------------------------------------------
+
+asan:
+	$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g" \
+		SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" unit corpus blackbox
+
+# gcc: clang's TSan cannot run the keeper's vfork. The black-box part is what involves threads.
+TSAN_BLACKBOX ?= events output reload death control
+tsan:
+	$(MAKE) BUILD=$(BUILD)-tsan CFLAGS="-O1 -g" SAN="-fsanitize=thread" \
+		BLACKBOX_FLAGS="$(TSAN_BLACKBOX)" unit blackbox
+
+fuzz:
+	$(MAKE) BUILD=$(BUILD)-fuzz CC=clang CFLAGS="-O1 -g" FUZZ_ENGINE=-fsanitize=fuzzer \
+		SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+		fuzz-programs
+	tests/run-fuzz $(BUILD)-fuzz $(FUZZ_SECONDS) $(notdir $(FUZZ))
+fuzz-programs: $(FUZZ)
+
+coverage:
+	$(MAKE) BUILD=$(BUILD)-cov CFLAGS="-O0 -g" SAN="--coverage" unit corpus blackbox
+	tests/report-coverage $(BUILD)-cov
+
+bench: $(BUILD)/procd $(BENCH) $(TOOLS)
+	@for b in $(BENCH); do echo "== $${b##*/}"; PROCD=$(BUILD)/procd $$b || exit 1; done
+
+lint:
+	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
+		--suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE -Isrc src tests/tools
+	$(if $(wildcard man/*.[1-9]),mandoc -T lint -W warning $(wildcard man/*.[1-9]))
+	shellcheck $(wildcard bootstrap .ci/run tests/report-coverage tests/run-fuzz)
+	$(if $(wildcard contrib/systemd/*.service),tests/check-units $(wildcard contrib/systemd/*.service))
+
+# --- install -------------------------------------------------------------------------------------
+
+INSTALL ?= install
+MAN := $(wildcard man/*.[1-9])
+UNITS := $(if $(systemdsystemunitdir),$(wildcard contrib/systemd/*.service))
+# name.8 -> man8/name.8
+man-path = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+
+install: $(BUILD)/procd
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sysconfdir)/procd
+	$(INSTALL) -m 755 $(BUILD)/procd $(DESTDIR)$(bindir)/procd
+	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(m) $(DESTDIR)$(call man-path,$(m)) &&) :
+	$(foreach e,$(wildcard etc/*.toml),$(INSTALL) -D -m 644 $(e) \
+		$(DESTDIR)$(docdir)/examples/$(notdir $(e)) &&) :
+	$(if $(UNITS),$(INSTALL) -d $(DESTDIR)$(systemdsystemunitdir))
+	$(foreach u,$(UNITS),sed -e 's,/usr/bin/procd,$(bindir)/procd,g' -e 's,/etc/procd,$(sysconfdir)/procd,g' \
+		$(u) > $(DESTDIR)$(systemdsystemunitdir)/$(notdir $(u)) &&) :
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/procd $(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
+		$(foreach e,$(wildcard etc/*.toml),$(DESTDIR)$(docdir)/examples/$(notdir $(e))) \
+		$(foreach u,$(UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(notdir $(u)))
+
+# --- release -------------------------------------------------------------------------------------
+
+DIST := procd-$(VERSION)
+# All files get the same time (the commit's), so that the tarball is the same wherever it is made
+# and its configure is never older than configure.ac.
+dist: configure
+	tests/make-dist $(DIST)
+
+distcheck: dist
+	rm -rf $(BUILD)-dist && mkdir -p $(BUILD)-dist
+	tar -xJf $(DIST).tar.xz -C $(BUILD)-dist
+	cd $(BUILD)-dist/$(DIST) && ./configure --prefix=/usr --sysconfdir=/etc && \
+		$(MAKE) BUILD=build all unit && $(MAKE) BUILD=build install DESTDIR=$$PWD/inst && \
+		$(MAKE) BUILD=build uninstall DESTDIR=$$PWD/inst && \
+		! find inst -type f | grep .
+	rm -rf $(BUILD)-dist
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-cov $(BUILD)-dist
+distclean: clean
+	rm -rf config.mk config.h config.log config.status configure autom4te.cache procd-*.tar.xz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
