@@ -20,10 +20,13 @@ void terminal_escape(const char *s, size_t n, struct strbuf *out);
 const char *text_nearest(const char *word, const char *const *candidates, size_t n);
 
 /* Split as a POSIX shell splits words: blanks, '...', "...", backslash. No expansion of anything.
- * -EINVAL: unbalanced quote or trailing backslash, *ERROR_OFFSET says where. */
+ * Appends to OUT. -EINVAL: unbalanced quote or trailing backslash, *ERROR_OFFSET (may be NULL)
+ * says where it is and OUT is untouched. */
 int words_split(const char *text, struct strlist *out, size_t *error_offset);
 
-/* fnmatch(3) without special treatment of '/' and of leading dots: * ? [set]. */
+/* * ? [a-z] [!set] and backslash as in fnmatch(3), without its special treatment of '/' and of
+ * leading dots and without [:classes:]. The time is bounded by the product of the lengths, so the
+ * pattern may come from a client. */
 bool glob_match(const char *pattern, const char *text);
 
 #endif
