@@ -23,13 +23,15 @@ int fd_read_all(int fd, size_t max, struct strbuf *out);
 /* Whole regular file. Opens O_NONBLOCK and refuses anything but a regular file (-EISDIR for
  * directories, else -EINVAL); re-reads once when size or mtime changed meanwhile. */
 int file_read(const char *path, size_t max, struct strbuf *out);
-/* Write a temporary file beside PATH (relative to DIRFD), fsync it, rename it over PATH. */
+/* Write a temporary file beside PATH (relative to DIRFD), fsync it, rename it over PATH. MODE is
+ * exact, whatever the umask. */
 int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode);
 
 /* Open for appending a log, pid or similar file that procd itself owns: O_APPEND|O_CREAT|
  * O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK|O_NOCTTY; an existing file must be regular with one link and
  * owned by procd or root. -ELOOP for a symlink, -EPERM for a foreign or multiply linked file,
- * -EINVAL for anything that is not a regular file. Returns the descriptor. [keeper] */
+ * -EINVAL for anything that is not a regular file. FLAGS adds O_RDWR, O_TRUNC and the like; the
+ * access is O_WRONLY otherwise. Returns the descriptor. [keeper] */
 int file_open_owned(int dirfd, const char *path, int flags, mode_t mode);
 
 int fd_set_nonblock(int fd, bool on);	/* [keeper] */

@@ -1,0 +1,233 @@
+/* Descriptors and files, opened with distrust: a path may have been replaced by a link, a FIFO or
+ * a foreign file at any moment, so every check is made on the open descriptor and never on the
+ * name. What the keeper uses stays on the stack. */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#define READ_STEP 65536
+
+int fd_write_all(int fd, const void *buf, size_t n)
+{
+	const char *p = buf;
+
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+static ssize_t read_again(int fd, void *buf, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, buf, n);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
+/* Asks for one byte more than allowed, which tells a file that fits from one that does not. */
+int fd_read_all(int fd, size_t max, struct strbuf *out)
+{
+	size_t start = out->len;
+
+	for (;;) {
+		size_t left = max - (out->len - start);
+		size_t step = MIN(left, (size_t)READ_STEP - 1) + 1;
+		ssize_t got;
+
+		strbuf_reserve(out, step);
+		got = read_again(fd, out->buf + out->len, step);
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return 0;
+		if ((size_t)got > left)
+			return -EFBIG;
+		out->len += (size_t)got;
+		out->buf[out->len] = '\0';
+	}
+}
+
+static bool changed_meanwhile(const struct stat *a, const struct stat *b)
+{
+	return a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
+	       a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+}
+
+static void cut_back(struct strbuf *out, size_t len)
+{
+	if (out->len == len)
+		return;
+	out->len = len;
+	out->buf[len] = '\0';
+}
+
+int file_read(const char *path, size_t max, struct strbuf *out)
+{
+	auto_free(closep) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	size_t start = out->len;
+	struct stat before, after;
+	int r;
+
+	if (fd < 0 || fstat(fd, &before) < 0)
+		return -errno;
+	if (!S_ISREG(before.st_mode))
+		return S_ISDIR(before.st_mode) ? -EISDIR : -EINVAL;
+	r = fd_read_all(fd, max, out);
+	if (fstat(fd, &after) == 0 && changed_meanwhile(&before, &after)) {
+		cut_back(out, start);
+		if (lseek(fd, 0, SEEK_SET) < 0)
+			return -errno;
+		r = fd_read_all(fd, max, out);
+	}
+	if (r < 0)
+		cut_back(out, start);
+	return r;
+}
+
+/* A name that no other process or thread of procd uses. A leftover with the same name (an earlier
+ * boot, the same pid) is not ours to judge: the next number is free. */
+static int create_beside(int dirfd, const char *path, char *name, size_t size)
+{
+	static _Atomic unsigned int counter;
+
+	for (int tries = 0; tries < 1000; tries++) {
+		int n = snprintf(name, size, "%s.%d.%u.new", path, (int)getpid(),
+				 atomic_fetch_add(&counter, 1));
+		int fd;
+
+		if (n < 0 || (size_t)n >= size)
+			return -ENAMETOOLONG;
+		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd >= 0 ? fd : -errno;
+	}
+	return -EEXIST;
+}
+
+int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode)
+{
+	auto_free(closep) int fd = -1;
+	char name[PATH_MAX];
+	int r;
+
+	fd = create_beside(dirfd, path, name, sizeof(name));
+	if (fd < 0)
+		return fd;
+	r = fd_write_all(fd, data, n);
+	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+		       renameat(dirfd, name, dirfd, path) < 0))
+		r = -errno;
+	if (r < 0)
+		unlinkat(dirfd, name, 0);
+	return r;
+}
+
+/* Whose file is it, and is it one? ENXIO and ENODEV come from FIFOs, sockets and devices. */
+static int check_owned(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_nlink != 1 || (st.st_uid != 0 && st.st_uid != geteuid()))
+		return -EPERM;
+	return 0;
+}
+
+/* O_TRUNC is done last, by hand: a foreign file must not lose its content to the open. */
+int file_open_owned(int dirfd, const char *path, int flags, mode_t mode)
+{
+	int opening = (flags & ~O_TRUNC) | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
+		      O_NONBLOCK | O_NOCTTY;
+	int fd, r;
+
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		opening |= O_WRONLY;
+	fd = openat(dirfd, path, opening, mode);
+	if (fd < 0) {
+		bool not_regular = errno == ENXIO || errno == ENODEV || errno == EISDIR;
+
+		return not_regular ? -EINVAL : -errno;
+	}
+	r = check_owned(fd);
+	if (r == 0 && (flags & O_TRUNC) != 0 && ftruncate(fd, 0) < 0)
+		r = -errno;
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+static int change_flag(int fd, int get, int set, int flag, bool on)
+{
+	int flags = fcntl(fd, get);
+	int wanted = on ? flags | flag : flags & ~flag;
+
+	if (flags < 0)
+		return -errno;
+	if (wanted != flags && fcntl(fd, set, wanted) < 0)
+		return -errno;
+	return 0;
+}
+
+int fd_set_nonblock(int fd, bool on)
+{
+	return change_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+}
+
+int fd_set_cloexec(int fd, bool on)
+{
+	return change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
+}
+
+/* A short file of /proc in one read, NUL-terminated. Returns its length; 0 when there is none. */
+static size_t proc_read(const char *path, char *buf, size_t size)
+{
+	auto_free(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd >= 0 ? read_again(fd, buf, size - 1) : 0;
+
+	buf[MAX(got, 0)] = '\0';
+	return (size_t)MAX(got, 0);
+}
+
+void boot_id_read(char out[37])
+{
+	if (proc_read("/proc/sys/kernel/random/boot_id", out, 37) != 36)
+		out[0] = '\0';
+}
+
+/* The program name in the second field may hold blanks and parentheses: count from the last ')'. */
+uint64_t process_start_time(pid_t pid)
+{
+	char path[32];
+	char stat_line[1024];
+	const char *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (proc_read(path, stat_line, sizeof(stat_line)) == 0)
+		return 0;
+	p = strrchr(stat_line, ')');
+	for (int field = 2; p != NULL && field < 22; field++) {
+		p = strchr(p, ' ');
+		if (p != NULL)
+			p++;
+	}
+	return p != NULL ? strtoull(p, NULL, 10) : 0;
+}
