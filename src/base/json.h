@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
+/* Once, before threads: jansson allocates by x_malloc() and seeds its hash. */
+void json_setup(void);
+
 /* jansson brings the scope helper: auto_free(json_decrefp) json_t *j = ... */
 
 /* A JSON string from arbitrary bytes: invalid UTF-8 becomes U+FFFD. NULL gives JSON null. */
@@ -21,7 +24,8 @@ json_t *json_error_object(int rpc_code, const struct error *e);
 void json_dump(const json_t *j, struct strbuf *out);
 
 /* Parse one complete text from an untrusted peer: at most MAX_DEPTH nested containers (checked
- * before parsing), no duplicate keys, nothing after it. NULL: *E says why. */
+ * before parsing), no duplicate keys, nothing after it. Any kind of value, also a bare number.
+ * NULL: *E says why, with line and column (in bytes). */
 json_t *json_parse_untrusted(const char *s, size_t n, int max_depth, struct error *e);
 
 #endif
