@@ -21,7 +21,8 @@ struct loop_io {
 	void (*cb)(struct loop_io *io, int revents);
 };
 void loop_io_init(struct loop_io *io, struct ev_loop *loop, void (*cb)(struct loop_io *, int));
-/* Watch FD for EVENTS (EV_READ|EV_WRITE); 0 or FD < 0 stops. Cheap when nothing changes. */
+/* Watch FD for EVENTS (EV_READ|EV_WRITE); 0 or FD < 0 stops. Cheap when nothing changes. Stop
+ * before closing FD: a new file with the old number would look like nothing changed. */
 void loop_io_set(struct loop_io *io, int fd, int events);
 
 struct loop_timer {

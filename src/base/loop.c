@@ -1,0 +1,151 @@
+/* libev behind a small face.
+ *
+ * The loop is never libev's default one: that reaps every child of the process and so would take
+ * exit statuses away from the keeper's code. The environment (LIBEV_FLAGS) has no say. Watchers
+ * are embedded in our structs, and the callbacks find them by container_of. */
+#include "base/loop.h"
+
+static const struct backend {
+	const char *name;
+	unsigned int flag;
+} backends[] = {
+	{ "epoll", EVBACKEND_EPOLL },
+	{ "poll", EVBACKEND_POLL },
+	{ "select", EVBACKEND_SELECT },
+#ifdef EVBACKEND_IOURING
+	{ "io_uring", EVBACKEND_IOURING },
+#endif
+};
+
+struct ev_loop *loop_new(const char *backend)
+{
+	const char *wanted = strcmp(backend, "auto") == 0 ? "epoll" : backend;
+
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++)
+		if (strcmp(backends[i].name, wanted) == 0 &&
+		    (ev_supported_backends() & backends[i].flag) != 0)
+			return ev_loop_new(backends[i].flag | EVFLAG_NOENV);
+	return NULL;
+}
+
+const char *loop_backend_name(struct ev_loop *loop)
+{
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++)
+		if (ev_backend(loop) == backends[i].flag)
+			return backends[i].name;
+	return "?";
+}
+
+void loop_backends_supported(struct strbuf *out)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+		if ((ev_supported_backends() & backends[i].flag) == 0)
+			continue;
+		strbuf_addf(out, "%s%s", separator, backends[i].name);
+		separator = ", ";
+	}
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct loop_io *io = container_of(w, struct loop_io, w);
+
+	(void)loop;
+	io->cb(io, revents);
+}
+
+void loop_io_init(struct loop_io *io, struct ev_loop *loop, void (*cb)(struct loop_io *, int))
+{
+	ev_io_init(&io->w, on_io, -1, 0);
+	io->loop = loop;
+	io->cb = cb;
+}
+
+void loop_io_set(struct loop_io *io, int fd, int events)
+{
+	bool active = ev_is_active(&io->w);
+
+	if (fd < 0 || events == 0) {
+		ev_io_stop(io->loop, &io->w);
+		return;
+	}
+	if (active && io->w.fd == fd && (io->w.events & (EV_READ | EV_WRITE)) == events)
+		return;
+	ev_io_stop(io->loop, &io->w);
+	ev_io_set(&io->w, fd, events);
+	ev_io_start(io->loop, &io->w);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct loop_timer *timer = container_of(w, struct loop_timer, w);
+
+	(void)loop;
+	(void)revents;
+	timer->cb(timer);
+}
+
+void loop_timer_init(struct loop_timer *t, struct ev_loop *loop, void (*cb)(struct loop_timer *))
+{
+	ev_timer_init(&t->w, on_timer, 0., 0.);
+	t->loop = loop;
+	t->cb = cb;
+}
+
+/* libev counts from the time it read at the start of the turn: after a long callback that would
+ * be too early, so it looks at the clock again. */
+void loop_timer_set(struct loop_timer *t, int64_t after_ns)
+{
+	ev_timer_stop(t->loop, &t->w);
+	if (after_ns < 0)
+		return;
+	ev_now_update(t->loop);
+	ev_timer_set(&t->w, (double)after_ns / (double)NS_PER_SEC, 0.);
+	ev_timer_start(t->loop, &t->w);
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct loop_prepare *p = container_of(w, struct loop_prepare, w);
+
+	(void)loop;
+	(void)revents;
+	p->cb(p);
+}
+
+void loop_prepare_start(struct loop_prepare *p, struct ev_loop *loop,
+			void (*cb)(struct loop_prepare *))
+{
+	p->cb = cb;
+	ev_prepare_init(&p->w, on_prepare);
+	ev_prepare_start(loop, &p->w);
+}
+
+static void on_async(struct ev_loop *loop, ev_async *w, int revents)
+{
+	struct loop_async *a = container_of(w, struct loop_async, w);
+
+	(void)loop;
+	(void)revents;
+	a->cb(a);
+}
+
+void loop_async_start(struct loop_async *a, struct ev_loop *loop, void (*cb)(struct loop_async *))
+{
+	a->loop = loop;
+	a->cb = cb;
+	ev_async_init(&a->w, on_async);
+	ev_async_start(loop, &a->w);
+}
+
+void loop_async_send(struct loop_async *a)
+{
+	ev_async_send(a->loop, &a->w);
+}
+
+void loop_async_stop(struct loop_async *a)
+{
+	ev_async_stop(a->loop, &a->w);
+}
