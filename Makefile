@@ -126,7 +126,7 @@ check: headers unit corpus blackbox
 headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(wildcard src/*/*.h))
 $(BUILD)/%.h.ok: %.h config.mk
 	@mkdir -p $(@D)
-	@$(CC) $(ALL_CPPFLAGS) -std=gnu11 $(WARN) $(WERROR) -fsyntax-only -x c $<
+	@$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $<
 	@touch $@
 
 # --- other builds, each in a directory of its own ------------------------------------------------
