@@ -357,7 +357,7 @@ static void trap(char *spec, bool exits)
 	char name[32];
 	int signo;
 
-	if (!eq || eq - spec >= (ptrdiff_t)sizeof(name))
+	if (!eq || (size_t)(eq - spec) >= sizeof(name))
 		fail("SIG=VALUE wanted, got %s", spec);
 	snprintf(name, sizeof(name), "%.*s", (int)(eq - spec), spec);
 	signo = signal_number(name);
