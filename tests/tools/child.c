@@ -448,7 +448,7 @@ static void grandchild(const char *flags, char *file)
 /* The number fills the first ten bytes, 'x' the rest. */
 static void spew_line(char *line, size_t len, long number)
 {
-	char digits[16];
+	char digits[24];
 
 	memset(line, 'x', len);
 	snprintf(digits, sizeof(digits), "%010ld ", number);
