@@ -65,7 +65,7 @@ struct subsystem_options {
 	bool set_ids;			/* any of the three was given; then the next are resolved */
 	uid_t uid;
 	gid_t gid;
-	char *home, *shell;		/* of USER, resolved; NULL: user not given or without entry */
+	char *home, *login_shell;	/* of USER, resolved; NULL: user not given or without entry */
 	char *user_name;		/* its name, also when USER is a number */
 	gid_t *gids;			/* supplementary, resolved */
 	size_t ngids;
