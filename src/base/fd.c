@@ -54,10 +54,11 @@ int fd_read_all(int fd, size_t max, struct strbuf *out)
 			return -errno;
 		if (got == 0)
 			return 0;
+		if ((size_t)got <= left)
+			out->len += (size_t)got;
+		out->buf[out->len] = '\0';
 		if ((size_t)got > left)
 			return -EFBIG;
-		out->len += (size_t)got;
-		out->buf[out->len] = '\0';
 	}
 }
 

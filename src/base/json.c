@@ -98,9 +98,10 @@ static int nesting_depth(const char *s, size_t n, int enough)
 		if (s[i] == '"')
 			in_string = true;
 		else if (s[i] == '{' || s[i] == '[')
-			deepest = MAX(deepest, ++depth);
+			depth++;
 		else if (s[i] == '}' || s[i] == ']')
 			depth--;
+		deepest = MAX(deepest, depth);
 	}
 	return deepest;
 }
