@@ -31,7 +31,8 @@ struct chan *chan_open(int fd, size_t bytes, uint32_t history, enum chan_mode mo
 void chan_close(struct chan *c);	/* readers get CHAN_CLOSED once they have read the rest */
 void chan_free(struct chan *c);		/* no thread may use C any more; NULL is fine */
 
-/* Append BODY; returns its seq (the first is 1). Wakes the subscribed wakers. */
+/* Append BODY, 1..MIN(CHAN_BODY_MAX, ring size / 4 - 16) bytes (else a bug of the sender); returns
+ * its seq (the first is 1). Wakes the subscribed wakers. After the close: 0, and nothing is sent. */
 uint64_t chan_send(struct chan *c, const char *body, size_t len);
 
 enum chan_result { CHAN_OK, CHAN_EMPTY, CHAN_GAP, CHAN_CLOSED };
@@ -45,8 +46,9 @@ enum chan_result chan_try_recv(struct chan *c, uint64_t *cursor, struct strbuf *
 uint64_t chan_last_seq(const struct chan *c);	/* 0: none yet */
 uint64_t chan_oldest_seq(const struct chan *c);	/* oldest still readable; last + 1 when empty */
 
-/* WAKE(CTX) is called after each send, on the sender's thread: it must only wake (ev_async). At
- * most 8; subscribe and unsubscribe from any thread. */
+/* WAKE(CTX) is called after each send and at the close, on the sender's thread: it must only wake
+ * (ev_async). At most 8; subscribe and unsubscribe from any thread. It is not called any more once
+ * chan_unsubscribe() has returned. */
 void chan_subscribe(struct chan *c, void (*wake)(void *ctx), void *ctx);
 void chan_unsubscribe(struct chan *c, void (*wake)(void *ctx), void *ctx);
 

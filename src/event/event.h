@@ -54,12 +54,13 @@ struct state_event {
 uint64_t event_state_changed(struct chan *chan, const struct state_event *e);
 
 /* Any other kind: FIELDS is a JSON object (stolen; may be NULL) whose members follow "at" and
- * "at_mono_ns", which are added here. Returns its seq. */
+ * "at_mono_ns", which are added here. Too long (8 KiB, shutdown_progress 16 KiB): long texts and the
+ * ends of arrays are cut and "truncated":true is added. Returns its seq. */
 uint64_t event_send(struct chan *chan, enum event_kind kind, json_t *fields);
 
-/* Is LINE an event of TYPE... the reader's side: build the line for seq SEQ from a channel body. */
+/* The reader's side: append the event with seq SEQ, made from a channel body. No newline. */
 void event_line(uint64_t seq, const char *body, size_t len, struct strbuf *out);
-/* A gap record, which has no seq of its own: {"type":"gap","lost":N}. */
+/* A gap record, which has no seq of its own: {"type":"gap","lost":N}. No newline. */
 void event_gap_line(uint64_t lost, struct strbuf *out);
 
 #endif

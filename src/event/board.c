@@ -1,0 +1,277 @@
+/* The status board. A slot is one RCU pointer; beside it lies a 32-bit hash of the name in an array
+ * of its own, so that finding one name among thousands reads a few dense cache lines and compares
+ * text only where the hash agrees. There is no hash table to keep right under concurrent readers.
+ *
+ * Address space for all slots is reserved once; memory follows as slots are used. */
+#include "event/board.h"
+
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+
+/* Addressed by its exact name only: the web role is procd's own. */
+#define OWN_SUBSYSTEM "procd.http"
+
+ENUMTEXT(health, "health",
+	 [HEALTH_UNKNOWN] = "unknown",
+	 [HEALTH_HEALTHY] = "healthy",
+	 [HEALTH_UNHEALTHY] = "unhealthy");
+
+ENUMTEXT(daemon_state, "daemon state",
+	 [DAEMON_STARTING] = "starting",
+	 [DAEMON_RUNNING] = "running",
+	 [DAEMON_RELOADING] = "reloading",
+	 [DAEMON_STOPPING] = "stopping");
+
+struct board {
+	uint32_t max_slots;
+	_Atomic uint32_t nslots;	/* highest slot ever in use + 1, lowered when the end is freed */
+	struct board_daemon *daemon;	/* RCU */
+	struct board_record **records;	/* RCU, each */
+	_Atomic uint32_t *hashes;	/* of the names; 0 where there is no record */
+};
+
+static void *reserve(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	BUG_ON(p == MAP_FAILED);
+	return p;
+}
+
+/* FNV-1a; never 0. */
+static uint32_t name_hash(const char *name)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (unsigned char)*name) * 16777619u;
+	return h != 0 ? h : 1;
+}
+
+struct board *board_new(uint32_t max_slots)
+{
+	struct board *b = x_calloc(1, sizeof(*b));
+
+	BUG_ON(max_slots == 0);
+	b->max_slots = max_slots;
+	b->records = reserve(max_slots * sizeof(struct board_record *));
+	b->hashes = reserve(max_slots * sizeof(uint32_t));
+	b->daemon = x_calloc(1, sizeof(*b->daemon));
+	return b;
+}
+
+void board_free(struct board *b)
+{
+	if (b == NULL)
+		return;
+	for (uint32_t i = 0; i < atomic_load(&b->nslots); i++)
+		free(b->records[i]);
+	free(b->daemon);
+	munmap(b->records, b->max_slots * sizeof(struct board_record *));
+	munmap(b->hashes, b->max_slots * sizeof(uint32_t));
+	free(b);
+}
+
+/* --- main thread ---------------------------------------------------------------------------- */
+
+static void free_record(struct rcu_head *head)
+{
+	free(container_of(head, struct board_record, rcu));
+}
+
+static void free_daemon(struct rcu_head *head)
+{
+	free(container_of(head, struct board_daemon, rcu));
+}
+
+void board_put(struct board *b, uint32_t slot, struct board_record *record)
+{
+	uint32_t n = atomic_load_explicit(&b->nslots, memory_order_relaxed);
+	struct board_record *old;
+
+	BUG_ON(slot >= b->max_slots);
+	if (record != NULL)
+		record->slot = slot;
+	old = rcu_publish(&b->records[slot], record);
+	atomic_store_explicit(&b->hashes[slot], record != NULL ? name_hash(record->name) : 0,
+			      memory_order_release);
+	if (record != NULL && slot >= n)
+		n = slot + 1;
+	while (n > 0 && b->records[n - 1] == NULL)
+		n--;
+	atomic_store_explicit(&b->nslots, n, memory_order_release);
+	if (old != NULL)
+		rcu_retire(&old->rcu, free_record);
+}
+
+void board_put_daemon(struct board *b, struct board_daemon *daemon)
+{
+	struct board_daemon *old = rcu_publish(&b->daemon, daemon);
+
+	rcu_retire(&old->rcu, free_daemon);
+}
+
+struct board_record *board_record_new(const char *description, const char *last_error,
+				      const char *groups)
+{
+	const char *texts[] = { description, last_error, groups };
+	const char *copies[ARRAY_LEN(texts)];
+	struct board_record *r;
+	size_t room = 0;
+	char *p;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		room += texts[i] != NULL ? strlen(texts[i]) + 1 : 1;
+	r = x_calloc(1, sizeof(*r) + room);
+	p = r->text;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		size_t n = texts[i] != NULL ? strlen(texts[i]) : 0;
+
+		memcpy(p, texts[i] != NULL ? texts[i] : "", n + 1);
+		copies[i] = p;
+		p += n + 1;
+	}
+	r->description = copies[0];
+	r->last_error = last_error != NULL ? copies[1] : NULL;
+	r->groups = copies[2];
+	return r;
+}
+
+/* --- readers -------------------------------------------------------------------------------- */
+
+const struct board_daemon *board_daemon(const struct board *b)
+{
+	return rcu_get(&b->daemon);
+}
+
+uint32_t board_slots(const struct board *b)
+{
+	return atomic_load_explicit(&b->nslots, memory_order_acquire);
+}
+
+const struct board_record *board_get(const struct board *b, uint32_t slot)
+{
+	if (slot >= board_slots(b))
+		return NULL;
+	return rcu_get(&b->records[slot]);
+}
+
+const struct board_record *board_find(const struct board *b, const char *name)
+{
+	uint32_t n = board_slots(b);
+	uint32_t hash = name_hash(name);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct board_record *r;
+
+		if (atomic_load_explicit(&b->hashes[i], memory_order_relaxed) != hash)
+			continue;
+		r = rcu_get(&b->records[i]);
+		if (r != NULL && strcmp(r->name, name) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+/* --- selecting ------------------------------------------------------------------------------ */
+
+/* Is NAME an instance of BASE, "BASE@12"? */
+static bool is_instance_of(const char *name, const char *base)
+{
+	size_t n = strlen(base);
+
+	if (strncmp(name, base, n) != 0 || name[n] != '@' || name[n + 1] == '\0')
+		return false;
+	return strspn(name + n + 1, "0123456789") == strlen(name + n + 1);
+}
+
+/* Is WORD one of the blank-separated WORDS? */
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (n > 0 && *words != '\0') {
+		size_t len = strcspn(words, " ");
+
+		if (len == n && memcmp(words, word, n) == 0)
+			return true;
+		words += len;
+		words += strspn(words, " ");
+	}
+	return false;
+}
+
+static bool glob_matches_record(const char *pattern, const char *name)
+{
+	char base[NAME_CAP];
+	size_t n = strcspn(name, "@");
+
+	if (glob_match(pattern, name))
+		return true;
+	if (name[n] == '\0')
+		return false;
+	/* A glob, too, may name the subsystem and mean its instances. */
+	memcpy(base, name, n);
+	base[n] = '\0';
+	return glob_match(pattern, base);
+}
+
+static bool selects(const char *pattern, const struct board_record *r)
+{
+	if (strcmp(r->name, OWN_SUBSYSTEM) == 0)
+		return false;
+	if (strcmp(pattern, "all") == 0)
+		return true;
+	if (pattern[0] == '@')
+		return has_word(r->groups, pattern + 1);
+	if (strpbrk(pattern, "*?[") != NULL)
+		return glob_matches_record(pattern, r->name);
+	return is_instance_of(r->name, pattern);
+}
+
+/* Mark the slots below N that PATTERN selects; returns whether there were any. */
+static bool mark(const struct board *b, const char *pattern, bool *marks, uint32_t n)
+{
+	bool all = strcmp(pattern, "all") == 0;
+	const struct board_record *exact = all ? NULL : board_find(b, pattern);
+	bool any = all;		/* all of nothing is fine */
+
+	if (exact != NULL && exact->slot < n) {
+		marks[exact->slot] = true;
+		return true;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct board_record *r = rcu_get(&b->records[i]);
+
+		if (r == NULL || !selects(pattern, r))
+			continue;
+		marks[i] = true;
+		any = true;
+	}
+	return any;
+}
+
+const char *board_match(const struct board *b, const struct strlist *patterns, uint32_t **out,
+			size_t *n)
+{
+	uint32_t nslots = board_slots(b);
+	auto_free(freep) bool *marks = x_calloc((size_t)nslots + 1, sizeof(*marks));
+	size_t nmarks = 0;
+
+	for (size_t i = 0; i < patterns->n; i++)
+		if (!mark(b, patterns->items[i], marks, nslots))
+			return patterns->items[i];
+	for (uint32_t i = 0; i < nslots; i++)
+		nmarks += marks[i];
+	if (nmarks == 0)
+		return NULL;
+	*out = x_reallocarray(*out, *n + nmarks, sizeof(**out));
+	for (uint32_t i = 0; i < nslots; i++)
+		if (marks[i])
+			(*out)[(*n)++] = i;
+	return NULL;
+}
