@@ -47,8 +47,9 @@ extern char rcu_tsan_period;	/* stands for "a grace period passed" */
 /* Main thread: publish NEW and return the old pointer, to be passed to rcu_retire(). */
 #define rcu_publish(pp, new)                                                                      \
 	({                                                                                        \
-		rcu_tsan_release(new);                                                            \
-		rcu_xchg_pointer((pp), (new));                                                    \
+		__typeof__(*(pp)) new_ = (new);                                                   \
+		rcu_tsan_release(new_);                                                           \
+		rcu_xchg_pointer((pp), new_);                                                     \
 	})
 /* Free later: FN(HEAD) runs on the call_rcu thread after a grace period. */
 void rcu_retire(struct rcu_head *head, void (*fn)(struct rcu_head *head));
