@@ -49,6 +49,11 @@ NORETURN void bug_at(const char *file, int line, const char *what);
 
 /* The unbounded string functions are banned everywhere (their headers are included above, so that
  * only a use of ours is caught). */
+#undef strcpy	/* with _FORTIFY_SOURCE some are macros */
+#undef strcat
+#undef sprintf
+#undef vsprintf
+#undef gets
 #pragma GCC poison strcpy strcat sprintf vsprintf gets
 
 #endif
