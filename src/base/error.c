@@ -84,19 +84,56 @@ enum error_category error_code_category(enum error_code code)
 	return row != NULL ? row->category : CATEGORY_RUNTIME;
 }
 
+#if defined(__GLIBC__)
+#if __GLIBC_PREREQ(2, 32)
+#define LIBC_NAMES_ERRNO 1
+#endif
+#endif
+
+#ifdef LIBC_NAMES_ERRNO
+static const char *errno_known(int errnum)
+{
+	return errnum != 0 ? strerrorname_np(errnum) : NULL;
+}
+#else
+/* What a supervisor meets; the rest is shown as a number. */
+#define NAMED(name) { name, #name }
+
+static const struct {
+	int errnum;
+	const char *name;
+} errno_rows[] = {
+	NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR), NAMED(EIO), NAMED(ENXIO),
+	NAMED(E2BIG), NAMED(ENOEXEC), NAMED(EBADF), NAMED(ECHILD), NAMED(EAGAIN), NAMED(ENOMEM),
+	NAMED(EACCES), NAMED(EFAULT), NAMED(EBUSY), NAMED(EEXIST), NAMED(EXDEV), NAMED(ENODEV),
+	NAMED(ENOTDIR), NAMED(EISDIR), NAMED(EINVAL), NAMED(ENFILE), NAMED(EMFILE), NAMED(ENOTTY),
+	NAMED(ETXTBSY), NAMED(EFBIG), NAMED(ENOSPC), NAMED(ESPIPE), NAMED(EROFS), NAMED(EMLINK),
+	NAMED(EPIPE), NAMED(ERANGE), NAMED(ENAMETOOLONG), NAMED(ENOSYS), NAMED(ENOTEMPTY),
+	NAMED(ELOOP), NAMED(EPROTO), NAMED(EOVERFLOW), NAMED(EBADMSG), NAMED(EMSGSIZE),
+	NAMED(EOPNOTSUPP), NAMED(EADDRINUSE), NAMED(EADDRNOTAVAIL), NAMED(ECONNABORTED),
+	NAMED(ECONNRESET), NAMED(ENOTCONN), NAMED(ETIMEDOUT), NAMED(ECONNREFUSED),
+	NAMED(EALREADY), NAMED(EINPROGRESS), NAMED(ESTALE), NAMED(EDQUOT), NAMED(ECANCELED),
+	NAMED(EKEYREJECTED),
+};
+
+static const char *errno_known(int errnum)
+{
+	for (size_t i = 0; i < ARRAY_LEN(errno_rows); i++)
+		if (errno_rows[i].errnum == errnum)
+			return errno_rows[i].name;
+	return NULL;
+}
+#endif
+
 const char *errno_name(int errnum)
 {
 	static _Thread_local char unknown[16];
-	const char *name = NULL;
+	int value = errnum < 0 && errnum != INT32_MIN ? -errnum : errnum;
+	const char *name = errno_known(value);
 
-	if (errnum < 0)
-		errnum = errnum == INT32_MIN ? INT32_MAX : -errnum;
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
-	name = strerrorname_np(errnum);
-#endif
-	if (name != NULL && errnum != 0)
+	if (name != NULL)
 		return name;
-	snprintf(unknown, sizeof(unknown), "E%d", errnum);
+	snprintf(unknown, sizeof(unknown), "E%d", value);
 	return unknown;
 }
 
@@ -104,7 +141,6 @@ const char *errno_name(int errnum)
 void error_set(struct error *e, enum error_code code, int errnum, const char *fmt, ...)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	char reason[128];
 	va_list ap;
 
 	if (errnum < 0)
@@ -113,7 +149,7 @@ void error_set(struct error *e, enum error_code code, int errnum, const char *fm
 	strbuf_vaddf(&text, fmt, ap);
 	va_end(ap);
 	if (errnum != 0)
-		strbuf_addf(&text, ": %s", strerror_r(errnum, reason, sizeof(reason)));
+		strbuf_addf(&text, ": %s", strerror(errnum));
 	error_fini(e);
 	e->code = code;
 	e->errnum = errnum;

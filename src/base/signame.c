@@ -1,5 +1,5 @@
-/* Signal names. libc knows the standard ones; the real-time range is written relative to SIGRTMIN,
- * whose number is known at run time only. */
+/* Signal names: a table of the standard ones (numbers differ between machines, and not every libc
+ * can name them); the real-time range is relative to SIGRTMIN, known at run time only. */
 #include "base/signame.h"
 
 #include <errno.h>
@@ -9,6 +9,20 @@
 
 #define LAST_STANDARD 31
 
+static const char *const standard[LAST_STANDARD + 1] = {
+	[SIGHUP] = "HUP", [SIGINT] = "INT", [SIGQUIT] = "QUIT", [SIGILL] = "ILL",
+	[SIGTRAP] = "TRAP", [SIGABRT] = "ABRT", [SIGBUS] = "BUS", [SIGFPE] = "FPE",
+	[SIGKILL] = "KILL", [SIGUSR1] = "USR1", [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
+	[SIGPIPE] = "PIPE", [SIGALRM] = "ALRM", [SIGTERM] = "TERM", [SIGCHLD] = "CHLD",
+	[SIGCONT] = "CONT", [SIGSTOP] = "STOP", [SIGTSTP] = "TSTP", [SIGTTIN] = "TTIN",
+	[SIGTTOU] = "TTOU", [SIGURG] = "URG", [SIGXCPU] = "XCPU", [SIGXFSZ] = "XFSZ",
+	[SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF", [SIGWINCH] = "WINCH", [SIGIO] = "IO",
+	[SIGPWR] = "PWR", [SIGSYS] = "SYS",
+#ifdef SIGSTKFLT
+	[SIGSTKFLT] = "STKFLT",
+#endif
+};
+
 /* Older names for the same numbers. */
 static const struct {
 	const char *name;
@@ -16,7 +30,6 @@ static const struct {
 } aliases[] = {
 	{ "IOT", SIGIOT },
 	{ "CLD", SIGCHLD },
-	{ "IO", SIGIO },
 	{ "POLL", SIGPOLL },
 };
 
@@ -69,12 +82,9 @@ int signame_parse(const char *text)
 		return parse_realtime(SIGRTMIN, text + 5);
 	if (strncasecmp(text, "RTMAX", 5) == 0)
 		return parse_realtime(SIGRTMAX, text + 5);
-	for (int signo = 1; signo <= LAST_STANDARD; signo++) {
-		const char *name = sigabbrev_np(signo);
-
-		if (name != NULL && strcasecmp(name, text) == 0)
+	for (int signo = 1; signo <= LAST_STANDARD; signo++)
+		if (standard[signo] != NULL && strcasecmp(standard[signo], text) == 0)
 			return signo;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
 		if (strcasecmp(aliases[i].name, text) == 0)
 			return aliases[i].signo;
@@ -84,7 +94,7 @@ int signame_parse(const char *text)
 const char *signame(int signo)
 {
 	static _Thread_local char text[24];
-	const char *name = signo > 0 && signo <= LAST_STANDARD ? sigabbrev_np(signo) : NULL;
+	const char *name = signo > 0 && signo <= LAST_STANDARD ? standard[signo] : NULL;
 
 	if (name != NULL)
 		snprintf(text, sizeof(text), "SIG%s", name);
