@@ -1,5 +1,7 @@
 /* Orders about the configuration, and what the loader found. The loader reads; the core applies;
  * here is only who gets which answer. */
+#include <errno.h>
+
 #include "base/alloc.h"
 #include "base/log.h"
 #include "command/supervisor.h"
@@ -81,14 +83,14 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 	int rc = core_apply(s->core, take(r->config), allow_empty, &summary);
 
 	if (rc == -ENOENT) {
-		struct config_diag diag = CONFIG_DIAG_INIT;
+		struct config_issue issue = { .file = config_current()->file };
+		struct config_diag diag = { .issues = &issue, .n = 1, .nerrors = 1 };
 
 		error_set(e, ERROR_CONFIG_INVALID, 0,
 			  "%s: no subsystems are left; the running configuration stays "
-			  "(reload-config --allow-empty stops them all)", config_current()->file);
-		config_issue_add(&diag, config_current()->file, 0, 0, false, "%s", e->message);
+			  "(reload-config --allow-empty stops them all)", issue.file);
+		issue.message = e->message;
 		core_reject(s->core, &diag);
-		config_diag_fini(&diag);
 		return NULL;
 	}
 	if (rc == 0) {
