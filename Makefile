@@ -159,7 +159,8 @@ lint:
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE -Isrc src tests/tools
 	$(if $(wildcard man/*.[1-9]),mandoc -T lint -W warning $(wildcard man/*.[1-9]))
-	shellcheck $(wildcard bootstrap .ci/run tests/report-coverage tests/run-fuzz)
+	shellcheck $(wildcard bootstrap .ci/run tests/report-coverage tests/run-fuzz tests/make-dist \
+		tests/check-units)
 	$(if $(wildcard contrib/systemd/*.service),tests/check-units $(wildcard contrib/systemd/*.service))
 
 # --- install -------------------------------------------------------------------------------------
