@@ -36,8 +36,9 @@ const char *cli_value(const struct cli_options *o, const char *name);
 
 /* Carry out any verb but `run`; returns the exit code. Nothing is printed by the caller. */
 int cli_dispatch(const struct cli_options *o);
-/* cli_parse() and cli_dispatch() in one. Calls RUN for the verb `run`. */
-int cli_main(int argc, char *const *argv, int (*run)(const struct cli_options *o));
+/* The whole command line: cli_parse(), then run_keeper(ARGC, ARGV) for the verb `run`, which parses
+ * again in its own role, or cli_dispatch(). Returns the exit code. */
+int cli_main(int argc, char **argv);
 
 /* Help of one verb, or (NULL) the overview; and the version line. Both to stdout. */
 void cli_usage(const struct verb *verb);

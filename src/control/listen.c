@@ -1,0 +1,105 @@
+/* The socket file. It is made under a temporary name beside its place, with mode and group set, and
+ * renamed when it listens: nobody can connect to it half made, and a stale one is replaced in one
+ * step. Who may connect is not yet who may do what: that is decided per request (access.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "control/access.h"
+#include "control/address.h"
+#include "control/control.h"
+
+#define BACKLOG 64
+
+/* What is at PATH now? 0: nothing, or a socket that nobody serves. */
+static int check_place(const char *path, struct error *e)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		error_set(e, ERROR_IO, errno, "control socket %s", path);
+		return -e->errnum;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		error_set(e, ERROR_IO, 0, "control socket %s: something else is in its place "
+			  "(not a socket); remove it or set control.socket", path);
+		return -EEXIST;
+	}
+	fd = socket_connect(path);
+	if (fd == -ECONNREFUSED || fd == -ENOENT)
+		return 0;
+	if (fd >= 0)
+		close(fd);
+	error_set(e, ERROR_IO, 0, "control socket %s: another process is serving it", path);
+	return -EADDRINUSE;
+}
+
+/* The mode 0600 with a group configured would lock that group out, so it opens the door for them;
+ * any other mode is taken as it was written. */
+static mode_t effective_mode(const struct config *config)
+{
+	gid_t operate = config->control.gid, look = config->control.read_gid;
+	mode_t mode = (mode_t)config->control.mode;
+
+	if (mode != 0600 || (operate == GROUP_NONE && look == GROUP_NONE))
+		return mode;
+	if (operate == GROUP_NONE || look == GROUP_NONE || operate == look)
+		return 0660;
+	return 0666;	/* one file has one group */
+}
+
+/* At TEMPORARY, owned and permitted as configured, listening. */
+static int make_socket(const char *temporary, const struct config *config, struct error *e)
+{
+	gid_t gid = config->control.gid != GROUP_NONE ? config->control.gid :
+		config->control.read_gid;
+	auto_free(closep) int dirfd = -1;
+	struct sockaddr_un addr;
+	int fd, rc = socket_address(temporary, &addr, &dirfd);
+
+	if (rc < 0) {
+		error_set(e, ERROR_IO, -rc, "control socket %s", config->control.socket);
+		return rc;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		error_set(e, ERROR_IO, errno, "control socket");
+		return -e->errnum;
+	}
+	/* The mode of the unbound socket becomes the file's: closed from its first moment. */
+	if (fchmod(fd, 0600) == 0 &&
+	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+	    (gid == GROUP_NONE || lchown(temporary, (uid_t)-1, gid) == 0) &&
+	    chmod(temporary, effective_mode(config)) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	error_set(e, errno == EPERM || errno == EACCES ? ERROR_IO_PERMISSION : ERROR_IO, errno,
+		  "control socket %s", config->control.socket);
+	close(fd);
+	return -e->errnum;
+}
+
+int control_listen(const struct config *config, struct error *e)
+{
+	const char *path = config->control.socket;
+	auto_free(freep) char *temporary = x_asprintf("%s.new", path);
+	int fd, rc = check_place(path, e);
+
+	if (rc < 0)
+		return rc;
+	unlink(temporary);
+	fd = make_socket(temporary, config, e);
+	if (fd >= 0 && rename(temporary, path) == 0)
+		return fd;
+	if (fd >= 0) {
+		error_set(e, ERROR_IO, errno, "control socket %s", path);
+		close(fd);
+	}
+	rc = -e->errnum;
+	unlink(temporary);
+	return rc;
+}

@@ -1,0 +1,295 @@
+/* Methods that look: answered on the front thread from board, ring and configuration. A read section
+ * is short, never blocks, and what leaves it is text. */
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/signame.h"
+#include "config/store.h"
+#include "config.h"
+#include "control/emit.h"
+#include "control/features.h"
+#include "control/methods.h"
+#include "control/server.h"
+
+/* --- status --------------------------------------------------------------------------------------- */
+
+static int64_t ms_since(int64_t now, int64_t then)
+{
+	return then == 0 || now < then ? 0 : (now - then) / NS_PER_MS;
+}
+
+static void emit_int_or_null(struct strbuf *out, const char *key, bool known, int64_t value)
+{
+	if (known)
+		emit_int(out, key, value);
+	else
+		emit_null(out, key);
+}
+
+static void emit_subsystem(struct strbuf *out, const struct board_record *r, int64_t now)
+{
+	int64_t left = r->next_restart_mono_ns - now;
+
+	emit_open(out, NULL, '{');
+	emit_uint(out, "id", r->id);
+	emit_text(out, "name", r->name);
+	emit_text(out, "state", enumtext_name(&subsystem_state_text, r->state));
+	emit_bool(out, "ready", r->ready);
+	emit_text(out, "health", enumtext_name(&health_text, r->health));
+	emit_int_or_null(out, "pid", r->pid > 0, r->pid);
+	emit_int_or_null(out, "uptime_ms", r->pid > 0, ms_since(now, r->started_mono_ns));
+	emit_uint(out, "restart_count", r->restart_count);
+	emit_uint(out, "attempt", r->attempt);
+	emit_bool(out, "gave_up", r->gave_up);
+	emit_int_or_null(out, "next_restart_ms", r->next_restart_mono_ns != 0,
+			 MAX(left, 0) / NS_PER_MS);
+	emit_int_or_null(out, "exit_code", r->exit_code >= 0, r->exit_code);
+	emit_text(out, "signal", r->signal ? signame(r->signal) : NULL);
+	emit_text(out, "last_error", r->last_error);
+	emit_text(out, "reason", enumtext_name(&reason_text, (int)r->reason));
+	emit_bool(out, "killed", r->killed);
+	emit_bool(out, "core_dumped", r->core_dumped);
+	emit_int(out, "in_state_ms", ms_since(now, r->since_mono_ns));
+	emit_text(out, "goal", r->goal_up ? "up" : "down");
+	emit_text(out, "goal_why", r->goal_why);
+	emit_text(out, "type", enumtext_name(&subsystem_type_text,
+					     r->oneshot ? TYPE_ONESHOT : TYPE_SERVICE));
+	emit_bool(out, "autostart", r->autostart);
+	emit_words(out, "groups", r->groups, ' ');
+	emit_text(out, "description", r->description);
+	emit_uint(out, "generation", r->generation);
+	emit_close(out, '}');
+}
+
+static void emit_stats(struct strbuf *out, const struct board_daemon *d)
+{
+	uint32_t total = 0;
+
+	emit_open(out, "stats", '{');
+	for (int i = 0; i < STATE_NSTATES; i++)
+		total += d->counts[i];
+	emit_uint(out, "total", total);
+	for (int i = 0; i < STATE_NSTATES; i++)
+		emit_uint(out, enumtext_name(&subsystem_state_text, i), d->counts[i]);
+	emit_uint(out, "total_restarts", d->total_restarts);
+	emit_close(out, '}');
+}
+
+static void emit_degraded(struct connection *c, struct strbuf *out, const char *reasons)
+{
+	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;
+
+	strbuf_addstr(&all, reasons);
+	if (c->server->setup.output) {
+		strbuf_addch(&all, '\n');
+		output_degraded(c->server->setup.output, &all);
+	}
+	emit_words(out, "degraded", all.buf, '\n');
+}
+
+/* Inside a read section. */
+static void emit_status(struct connection *c, struct strbuf *out, const uint32_t *slots, size_t n)
+{
+	const struct board *board = c->server->setup.board;
+	const struct board_daemon *d = board_daemon(board);
+	const struct config *config = config_current();
+	int64_t now = clock_mono_ns();
+
+	emit_open(out, NULL, '{');
+	emit_text(out, "name", config->name);
+	emit_text(out, "version", PROCD_VERSION);
+	emit_uint(out, "generation", d->generation);
+	emit_int(out, "keeper_pid", d->keeper_pid);
+	emit_int(out, "supervisor_pid", getpid());
+	emit_uint(out, "supervisor_deaths", d->supervisor_deaths);
+	emit_int(out, "uptime_ms", ms_since(now, d->keeper_started_mono_ns));
+	emit_text(out, "state", enumtext_name(&daemon_state_text, d->state));
+	emit_text(out, "config_file", config->file);
+	emit_open(out, "subsystems", '[');
+	for (size_t i = 0; i < n; i++) {
+		const struct board_record *r = board_get(board, slots[i]);
+
+		if (r)	/* it may have left since the match */
+			emit_subsystem(out, r, now);
+	}
+	emit_close(out, ']');
+	emit_stats(out, d);
+	emit_degraded(c, out, d->degraded);
+	emit_close(out, '}');
+}
+
+/* The slots that "names" selects (absent: all). False: answered with the reason. */
+static bool match_names(struct connection *c, const struct rpc_request *r,
+			const struct strlist *names, uint32_t **slots, size_t *n)
+{
+	const struct board *board = c->server->setup.board;
+	const char *unknown = board_match(board, names, slots, n);
+
+	if (unknown)
+		reply_error(c, r, RPC_SERVER_ERROR, ERROR_SUBSYSTEM_NOT_FOUND,
+			    "no subsystem matches \"%s\"", unknown);
+	return unknown == NULL;
+}
+
+static bool names_or_all(struct connection *c, const struct rpc_request *r, struct strlist *out)
+{
+	json_t *names = json_object_get(r->params, "names");
+
+	if (names && !(json_is_array(names) && json_array_size(names) == 0))
+		return param_names(c, r, out);
+	strlist_add(out, "all");
+	return true;
+}
+
+void method_status(struct connection *c, const struct rpc_request *r)
+{
+	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
+	auto_free(freep) uint32_t *slots = NULL;
+	size_t n = 0;
+
+	if (!names_or_all(c, r, &names))
+		return;
+	rcu_enter();
+	if (match_names(c, r, &names, &slots, &n) && r->id) {
+		rpc_result_begin(&c->out, r->id);
+		emit_status(c, &c->out, slots, n);
+		rpc_result_end(&c->out);
+	}
+	rcu_leave();
+}
+
+void method_why(struct connection *c, const struct rpc_request *r)
+{
+	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
+	auto_free(freep) uint32_t *slots = NULL;
+	json_t *list = json_array();
+	size_t n = 0;
+	bool ok;
+
+	if (!param_names(c, r, &names)) {
+		json_decref(list);
+		return;
+	}
+	rcu_enter();
+	ok = match_names(c, r, &names, &slots, &n);
+	for (size_t i = 0; ok && i < n; i++) {
+		const struct board_record *record = board_get(c->server->setup.board, slots[i]);
+
+		if (record)
+			json_array_append_new(list, core_why(record, clock_mono_ns()));
+	}
+	rcu_leave();
+	if (ok)
+		reply_result(c, r, json_pack("{s:O}", "subsystems", list));
+	json_decref(list);
+}
+
+/* --- events --------------------------------------------------------------------------------------- */
+
+/* Where a reader that asked for SINCE or LAST begins. */
+static uint64_t first_cursor(struct chan *chan, int64_t since, int64_t last, uint64_t otherwise)
+{
+	uint64_t newest = chan_last_seq(chan);
+
+	if (since >= 0)
+		return (uint64_t)since;
+	if (last >= 0)
+		return newest - MIN((uint64_t)last, newest - (chan_oldest_seq(chan) - 1));
+	return otherwise;
+}
+
+/* One entry: true, or false when there is none now. */
+static bool event_next(struct chan *chan, uint64_t *cursor, struct strbuf *body, struct strbuf *out)
+{
+	uint64_t lost;
+
+	strbuf_reset(body);
+	switch (chan_try_recv(chan, cursor, body, &lost)) {
+	case CHAN_OK:
+		event_line(*cursor, body->buf, body->len, out);
+		return true;
+	case CHAN_GAP:
+		event_gap_line(lost, out);
+		return true;
+	case CHAN_EMPTY:
+	case CHAN_CLOSED:
+		break;
+	}
+	return false;
+}
+
+void method_events_get(struct connection *c, const struct rpc_request *r)
+{
+	auto_free(strbuf_fini) struct strbuf body = STRBUF_INIT, line = STRBUF_INIT;
+	struct chan *chan = c->server->setup.chan;
+	int64_t since = -1, last = -1, count = INT64_MAX;
+	uint64_t cursor, newest = chan_last_seq(chan);
+	const char *comma = "";
+
+	if (!param_count(c, r, "since", &since) || !param_count(c, r, "last", &last) ||
+	    !param_count(c, r, "count", &count) || !r->id)
+		return;
+	cursor = first_cursor(chan, since, last, chan_oldest_seq(chan) - 1);
+	rpc_result_begin(&c->out, r->id);
+	strbuf_addstr(&c->out, "{\"events\":[");
+	/* What is sent meanwhile belongs to the next question: the answer ends. */
+	for (int64_t i = 0; i < count && cursor < newest; i++, comma = ",") {
+		strbuf_reset(&line);
+		if (!event_next(chan, &cursor, &body, &line))
+			break;
+		strbuf_addstr(&c->out, comma);
+		strbuf_add(&c->out, line.buf, line.len);
+	}
+	strbuf_addch(&c->out, ']');
+	emit_uint(&c->out, "last_seq", cursor);
+	emit_close(&c->out, '}');
+	rpc_result_end(&c->out);
+}
+
+void method_events_subscribe(struct connection *c, const struct rpc_request *r)
+{
+	struct chan *chan = c->server->setup.chan;
+	int64_t since = -1, last = -1;
+
+	if (!param_count(c, r, "since", &since) || !param_count(c, r, "last", &last))
+		return;
+	if (c->subscribed) {
+		reply_error(c, r, RPC_SERVER_ERROR, ERROR_SUBSYSTEM_EXISTS,
+			    "this connection is subscribed already");
+		return;
+	}
+	/* Subscribed first, cursor second: nothing falls between. */
+	control_count_subscriber(c->server, 1);
+	c->subscribed = true;
+	c->cursor = first_cursor(chan, since, last, chan_last_seq(chan));
+	reply_result(c, r, json_pack("{s:I}", "since", (json_int_t)c->cursor));
+}
+
+/* --- the rest ------------------------------------------------------------------------------------- */
+
+void method_config_get(struct connection *c, const struct rpc_request *r)
+{
+	json_t *config;
+
+	rcu_enter();
+	config = config_dump_json(config_current());
+	rcu_leave();
+	reply_result(c, r, config);
+}
+
+void method_features(struct connection *c, const struct rpc_request *r)
+{
+	struct strbuf *text = &c->server->features;
+
+	if (text->len == 0) {	/* probing costs a fork: once */
+		auto_free(json_decrefp) json_t *features = features_json();
+
+		json_dump(features, text);
+	}
+	if (!r->id)
+		return;
+	rpc_result_begin(&c->out, r->id);
+	strbuf_add(&c->out, text->buf, text->len);
+	rpc_result_end(&c->out);
+}

@@ -1,0 +1,53 @@
+/* The front thread's own state; nobody outside the control room sees it. */
+#ifndef CONTROL_SERVER_H
+#define CONTROL_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "control/connection.h"
+#include "control/control.h"
+
+#define DENIALS_PER_WINDOW 8	/* lines in the log per 10 s, the rest is counted */
+
+struct control {
+	struct control_setup setup;
+	struct ev_loop *loop;
+	pthread_t thread;
+	/* The object outlives its thread while orders are on their way; all holders but the front
+	 * thread release it on the main thread. */
+	_Atomic unsigned refs;
+	bool gone;			/* main thread's: control_stop() has ended */
+
+	struct mailbox answers;		/* orders that come back */
+	struct loop_async stop_wake, event_wake, output_wake, turn_wake;
+	struct loop_io listening;
+	struct loop_timer accept_pause, flush_limit;
+	int reserve_fd;			/* given up to refuse politely when descriptors end */
+	bool stopping;
+
+	struct list connections;
+	unsigned nconnections, nsubscribers, nfollowers;
+	uint64_t last_connection;
+	struct list busy;		/* connections with more to do in the next turn */
+
+	int64_t denial_window_ns;
+	unsigned denials;
+	struct strbuf features;		/* answer of daemon.features, probed once */
+};
+
+/* A connection begins or ends to want events (captured output): subscribe on demand only, so that a
+ * quiet door costs the senders nothing. */
+void control_count_subscriber(struct control *s, int delta);
+void control_count_follower(struct control *s, int delta);
+/* Run the connections of the busy list again, after the other descriptors had their turn. */
+void control_turn_again(struct control *s);
+
+/* dispatch.c: carry out one line. False: close the connection after what is queued was sent. */
+bool control_dispatch(struct connection *c, const char *line, size_t len);
+/* dispatch.c: an order came back. */
+void control_on_answer(void *ctx, struct mail *mail);
+void control_order_free(struct control_order *order);
+
+#endif

@@ -1,0 +1,225 @@
+/* The table of verbs and methods. To add a verb: a row here, its number in verb.h, its client half in
+ * the array of command/cli.c. Help, parser, permission and protocol follow by themselves. */
+#include "control/verb.h"
+
+#include "base/text.h"
+#include "control/methods.h"
+
+#define NAMES_HELP								\
+	"NAME is a subsystem, a glob such as 'web*', a group '@GROUP', or 'all'.\n"
+#define WAITS_HELP								\
+	"Exit 1 when one of them failed, 4 for an unknown NAME, 124 when --timeout ran out\n" \
+	"(the action goes on). With --no-wait: returns as soon as the order is accepted.\n"
+
+const struct verb verb_table[VERB_COUNT] = {
+	[VERB_RUN] = {
+		.name = "run", .arguments = "[-- COMMAND [ARG...]]", .max_args = -1,
+		.summary = "supervise in the foreground (the default verb)",
+		.details = "Reads ./daemon.toml without -c. With a COMMAND: supervises just that, without any\n"
+			"config file, and exits as it does.\n",
+		.options = { { 0, "restart", "POLICY",
+			"for COMMAND: never (default), always, on-failure, exponential-backoff" } },
+		.flags = VERB_LOCAL | VERB_SETS,
+	},
+	[VERB_STATUS] = {
+		.name = "status", .method = "status.get", .access = ACCESS_READ, .params = "names",
+		.arguments = "[NAME...]", .max_args = -1, .serve = method_status,
+		.summary = "show the state of subsystems",
+		.details = NAMES_HELP "Exit 0 when the query worked, whatever the states; 4 for an unknown NAME.\n",
+	},
+	[VERB_START] = {
+		.name = "start", .method = "subsystem.start", .access = ACCESS_OPERATE,
+		.params = "names no_wait", .arguments = "NAME...", .min_args = 1, .max_args = -1,
+		.serve = method_start, .summary = "start, and wait until ready",
+		.details = NAMES_HELP WAITS_HELP,
+	},
+	[VERB_STOP] = {
+		.name = "stop", .method = "subsystem.stop", .access = ACCESS_OPERATE,
+		.params = "names no_wait", .arguments = "NAME...", .min_args = 1, .max_args = -1,
+		.serve = method_stop, .summary = "stop, and wait until the whole process tree is gone",
+		.details = NAMES_HELP WAITS_HELP,
+	},
+	[VERB_RESTART] = {
+		.name = "restart", .method = "subsystem.restart", .access = ACCESS_OPERATE,
+		.params = "names no_wait", .arguments = "NAME...", .min_args = 1, .max_args = -1,
+		.serve = method_restart, .summary = "stop and start, and wait until ready again",
+		.details = NAMES_HELP WAITS_HELP,
+	},
+	[VERB_SIGNAL] = {
+		.name = "signal", .method = "subsystem.signal", .access = ACCESS_OPERATE,
+		.params = "names signal", .arguments = "NAME SIGNAL", .min_args = 2, .max_args = 2,
+		.serve = method_signal, .summary = "send a signal to the main process",
+		.details = NAMES_HELP "SIGNAL: SIGHUP, HUP, hup, 1, SIGRTMIN+2 ... Exit 1 when it does not run.\n",
+	},
+	[VERB_RELOAD] = {
+		.name = "reload", .method = "subsystem.reload", .access = ACCESS_OPERATE,
+		.params = "names", .arguments = "NAME...", .min_args = 0, .max_args = -1,
+		.serve = method_reload, .summary = "make a subsystem read its own configuration (SIGHUP)",
+		.details = NAMES_HELP "Exit 1 when it does not run. For procd's own configuration: reload-config.\n",
+	},
+	[VERB_LOGS] = {
+		.name = "logs", .method = "logs.follow", .access = ACCESS_READ,
+		.params = "names lines follow", .arguments = "[NAME...]", .max_args = -1,
+		.serve = method_logs_follow, .summary = "show captured output",
+		.details = NAMES_HELP
+			"The last 64 KiB of each are at hand. Several names: each line begins with 'NAME | '.\n",
+		.options = {
+			{ 'f', "follow", NULL, "go on with what is printed from now on" },
+			{ 'n', "lines", "N", "only the last N lines of each" },
+		},
+	},
+	[VERB_EVENTS] = {
+		.name = "events", .method = "events.get", .access = ACCESS_READ,
+		.params = "since last count", .arguments = "", .serve = method_events_get,
+		.summary = "show events as JSON lines",
+		.details = "Without options: those that are still kept. --poll: at most one, exit 1 when there is\n"
+			"none (with --timeout it waits that long for one).\n",
+		.options = {
+			{ 'f', "follow", NULL, "go on with new ones" },
+			{ 0, "since", "SEQ", "those with a greater number than SEQ" },
+			{ 0, "last", "N", "the last N" },
+			{ 0, "count", "N", "end after N events, waiting for them" },
+			{ 0, "poll", NULL, "the oldest after --after, or none" },
+			{ 0, "after", "SEQ", "for --poll; default: now" },
+		},
+	},
+	[VERB_WAIT] = {
+		.name = "wait", .method = "status.get", .access = ACCESS_READ,
+		.arguments = "NAME...", .min_args = 1, .max_args = -1,
+		.summary = "wait for a state",
+		.details = NAMES_HELP "Exit 124 when --timeout runs out first.\n",
+		.options = { { 0, "for", "STATE",
+			"stopped starting running stopping failed restarting, ready (default), healthy" } },
+	},
+	[VERB_IS_ACTIVE] = {
+		.name = "is-active", .method = "status.get", .access = ACCESS_READ,
+		.arguments = "NAME...", .min_args = 1, .max_args = -1,
+		.summary = "exit 0 when it is running, else 3", .details = NAMES_HELP,
+	},
+	[VERB_IS_READY] = {
+		.name = "is-ready", .method = "status.get", .access = ACCESS_READ,
+		.arguments = "NAME...", .min_args = 1, .max_args = -1,
+		.summary = "exit 0 when it is running and ready, else 3", .details = NAMES_HELP,
+	},
+	[VERB_IS_FAILED] = {
+		.name = "is-failed", .method = "status.get", .access = ACCESS_READ,
+		.arguments = "NAME...", .min_args = 1, .max_args = -1,
+		.summary = "exit 0 when it has failed, else 3", .details = NAMES_HELP,
+	},
+	[VERB_WHY] = {
+		.name = "why", .method = "subsystem.why", .access = ACCESS_READ, .params = "names",
+		.arguments = "NAME...", .min_args = 1, .max_args = -1, .serve = method_why,
+		.summary = "explain why it is in its state", .details = NAMES_HELP,
+	},
+	[VERB_PLAN] = {
+		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
+		.arguments = "", .serve = method_plan,
+		.summary = "show what reload-config would change",
+	},
+	[VERB_RELOAD_CONFIG] = {
+		.name = "reload-config", .method = "config.reload", .access = ACCESS_ADMIN,
+		.params = "allow_empty", .arguments = "", .serve = method_reload_config,
+		.summary = "read the config again and apply the difference",
+		.details = "A file with errors changes nothing: its errors are printed, exit 78.\n",
+		.options = { { 0, "allow-empty", NULL, "accept a config without any subsystem" } },
+	},
+	[VERB_RESET_FAILED] = {
+		.name = "reset-failed", .method = "subsystem.reset", .access = ACCESS_OPERATE,
+		.params = "names", .arguments = "[NAME...]", .max_args = -1, .serve = method_reset,
+		.summary = "forget failures: restart attempts begin anew",
+		.details = NAMES_HELP "Without NAME: all.\n",
+	},
+	[VERB_LOG_LEVEL] = {
+		.name = "log-level", .method = "daemon.log_level", .access = ACCESS_ADMIN,
+		.params = "level", .arguments = "LEVEL", .min_args = 1, .max_args = 1,
+		.serve = method_log_level, .summary = "change the level of procd's own log",
+		.details = "LEVEL: trace debug info warn error. Until the next change or reload.\n",
+	},
+	[VERB_REOPEN_LOGS] = {
+		.name = "reopen-logs", .method = "daemon.reopen_logs", .access = ACCESS_ADMIN,
+		.params = "", .arguments = "", .serve = method_reopen_logs,
+		.summary = "open all log files anew (after an external rotation)",
+	},
+	[VERB_SHUTDOWN] = {
+		.name = "shutdown", .method = "daemon.shutdown", .access = ACCESS_ADMIN,
+		.params = "mode no_wait", .arguments = "", .serve = method_shutdown,
+		.summary = "end everything in order, and wait until procd is gone",
+		.options = {
+			{ 0, "force", NULL, "begin with the force phase" },
+			{ 0, "kill", NULL, "SIGKILL everything at once" },
+		},
+	},
+	[VERB_CHECK] = {
+		.name = "check", .arguments = "",
+		.summary = "validate the config file",
+		.details = "Prints every error as FILE:LINE:COL: message and exits 78, or prints \"ok\".\n",
+		.flags = VERB_LOCAL | VERB_SETS,
+	},
+	[VERB_CONFIG] = {
+		.name = "config", .arguments = "",
+		.summary = "show the effective config",
+		.details = "As a valid daemon.toml; with --json each value with its origin and line.\n",
+		.flags = VERB_LOCAL | VERB_SETS,
+	},
+	[VERB_FEATURES] = {
+		.name = "features", .method = "daemon.features", .access = ACCESS_READ, .params = "",
+		.arguments = "", .serve = method_features,
+		.summary = "show what this build and this kernel offer", .flags = VERB_LOCAL,
+	},
+
+	[VERB_SCHEMA] = {
+		.name = "schema", .arguments = "", .summary = "print the JSON Schema of the config",
+		.flags = VERB_LOCAL | VERB_HIDDEN,
+	},
+	[VERB_SAMPLE] = {
+		.name = "sample", .arguments = "", .summary = "print a daemon.toml with every key",
+		.flags = VERB_LOCAL | VERB_HIDDEN,
+	},
+	[VERB_MDOC_KEYS] = {
+		.name = "mdoc-keys", .arguments = "", .summary = "print the manual's key tables",
+		.flags = VERB_LOCAL | VERB_HIDDEN,
+	},
+
+	[METHOD_EVENTS_SUBSCRIBE] = {
+		.method = "events.subscribe", .access = ACCESS_READ, .params = "since last",
+		.serve = method_events_subscribe,
+		.summary = "events as notifications, from now or after SINCE, or with the LAST n",
+	},
+	[METHOD_LOGS_GET] = {
+		.method = "logs.get", .access = ACCESS_READ, .params = "names lines",
+		.serve = method_logs_get, .summary = "captured output in one answer",
+	},
+	/* The effective configuration holds the environment of children, which may hold secrets: not
+	 * for those who may only look. */
+	[METHOD_CONFIG_GET] = {
+		.method = "config.get", .access = ACCESS_ADMIN, .params = "",
+		.serve = method_config_get, .summary = "the running configuration with origins",
+	},
+};
+
+const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (verb_table[i].name && strcmp(verb_table[i].name, name) == 0)
+			return &verb_table[i];
+	return NULL;
+}
+
+const struct verb *verb_find_method(const char *method)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (verb_table[i].serve && strcmp(verb_table[i].method, method) == 0)
+			return &verb_table[i];
+	return NULL;
+}
+
+const char *verb_nearest(const char *name)
+{
+	const char *names[VERB_COUNT];
+	size_t n = 0;
+
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (verb_table[i].name && !(verb_table[i].flags & VERB_HIDDEN))
+			names[n++] = verb_table[i].name;
+	return text_nearest(name, names, n);
+}
