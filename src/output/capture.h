@@ -1,0 +1,86 @@
+/* From the FIFOs into the rings and on to the logs. Log thread, except captures_ring(). */
+#ifndef OUTPUT_CAPTURE_H
+#define OUTPUT_CAPTURE_H
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/rcu.h"
+#include "config/options.h"
+#include "output/output.h"
+#include "output/ring.h"
+#include "output/target.h"
+
+#define CAPTURE_PAGE 1024u	/* slots per table page */
+#define CAPTURE_PAGES 128u
+
+struct captures;
+struct slot;
+
+/* One FIFO. */
+struct stream {
+	struct loop_io readable;
+	struct list paced;		/* in captures.paced: read by the timer for a while */
+	struct list pending;		/* in captures.pending: its target did not take all */
+	struct slot *slot;
+	struct ring *ring;		/* RCU; NULL before the first byte */
+	int64_t read_ns;		/* when it was last read */
+	int fd;				/* -1: nothing to capture */
+	bool is_stderr, enlarged, waiting;	/* waiting: ring full, not read */
+};
+
+struct slot {
+	struct rcu_head rcu;
+	struct captures *owner;
+	struct subsystem_options *options;
+	struct target *file;		/* NULL: procd's own log */
+	struct stream out;
+	struct stream *err;		/* stderr = "log" only */
+	uint32_t number;
+	int pid;
+};
+
+/* Formatted lines, and up to where in the ring each one came from. */
+#define BATCH_LINES 512u
+struct batch {
+	size_t len;
+	unsigned nlines;
+	struct { uint32_t out_end, raw_end; } line[BATCH_LINES];
+	char text[192 * 1024];
+};
+
+struct ownlog;
+struct state;
+struct captures {
+	struct slot **pages[CAPTURE_PAGES];	/* RCU, both levels */
+	uint32_t nslots;			/* highest ever in use + 1 */
+	struct ev_loop *loop;
+	struct targets *targets;
+	struct ownlog *ownlog;
+	struct state *state;
+	int fifo_dirfd, ring_dirfd;
+	struct list paced, pending;
+	struct loop_timer pace;
+	struct batch *batch;
+	bool news;			/* bytes were captured; whoever tells resets it */
+	uint64_t in_memory;		/* rings that found no room in the run directory */
+};
+
+/* Opens (makes) the two directories. 0 or negative errno. */
+int captures_init(struct captures *c, int run_dirfd, struct ev_loop *loop, struct targets *targets,
+		  struct ownlog *ownlog, struct state *state);
+void captures_fini(struct captures *c);
+
+void capture_attach(struct captures *c, uint32_t number, struct subsystem_options *options);
+void capture_set_pid(struct captures *c, uint32_t number, int pid);
+void capture_detach(struct captures *c, uint32_t number);
+/* Read and forward what SLOT's FIFOs hold (bounded in time and bytes), ending an open line. */
+void capture_drain(struct captures *c, uint32_t number);
+
+/* Try again to forward what is pending. True: nothing is left. */
+bool captures_retry(struct captures *c);
+/* Read every FIFO once more (before the end). */
+void captures_read_all(struct captures *c);
+/* Any thread, inside rcu_enter()/rcu_leave(): the ring of a stream or NULL. */
+struct ring *captures_ring(struct captures *c, uint32_t number, bool is_stderr);
+
+#endif

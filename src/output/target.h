@@ -1,0 +1,62 @@
+/* Where lines go: a file of ours, or a descriptor that procd was given (terminal, pipe, socket,
+ * redirected file). Never blocks on a reader that does not read; a target that fails is tried again
+ * with growing pauses. Counted: one object per path or descriptor. Log thread. */
+#ifndef OUTPUT_TARGET_H
+#define OUTPUT_TARGET_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "output/file.h"
+
+/* A reader that takes nothing for this long counts as stuck: from then on lines may be dropped. */
+#define TARGET_STUCK_NS NS_PER_SEC
+
+struct targets {
+	struct list all;
+	struct ev_loop *loop;
+	void (*ready)(void *ctx);	/* a descriptor takes bytes again */
+	void *ctx;
+	_Atomic int64_t busy_since_ns;	/* in a call that may block on the disk; 0: no */
+	bool changed;			/* some target's error came or went */
+};
+
+struct target {
+	struct list link;
+	struct targets *owner;
+	unsigned refs;
+	int number;			/* the given descriptor; -1: a file */
+	struct file file;
+	int fd;				/* descriptor in use; may be an own description */
+	bool regular, terminal, socket, own_fd;
+	struct loop_io writable;
+	char *carry;			/* rest of a line that was taken in part */
+	size_t carry_len, carry_at;
+	int64_t blocked_since_ns;	/* 0: the last write was taken */
+	int err;			/* negative errno of the last failure; 0: fine */
+	int64_t retry_at_ns, pause_ns;
+	uint64_t lost_lines;
+};
+
+void targets_init(struct targets *ts, struct ev_loop *loop, void (*ready)(void *ctx), void *ctx);
+struct target *target_file(struct targets *ts, const char *path, uint64_t max_size,
+			   int64_t max_files);
+struct target *target_fd(struct targets *ts, int fd);
+void target_unref(struct target *t);		/* NULL is fine */
+void targets_reopen(struct targets *ts);	/* files: at the next write; retry failed ones now */
+/* When the next pause of a failed target ends, monotonic, later than NOW; 0: none. */
+int64_t targets_next_retry(const struct targets *ts, int64_t now);
+
+/* As file_prepare(). -EAGAIN: not now (a reader is slow, or a pause after a failure). */
+ssize_t target_prepare(struct target *t, const char *lines, size_t len);
+/* Write what target_prepare() allowed. Returns the bytes taken, always whole lines; negative
+ * errno: none. */
+ssize_t target_write(struct target *t, const char *lines, size_t n);
+/* Is it so broken or slow that lines must not wait for it any longer? */
+bool target_stuck(const struct target *t);
+/* A regular file with known place, for which a write can be proven later. */
+bool target_provable(const struct target *t);
+const char *target_name(const struct target *t);
+
+#endif
