@@ -1,0 +1,286 @@
+"""check, config, features: what the configuration says, before anything runs (interface 1, 2, 5)."""
+
+import json
+import os
+
+from harness import *
+
+
+def conf(w, text, name="c.toml"):
+    return write_text(w.path(name), text)
+
+
+def run_check(w, text, *more, env=None):
+    return w.run("check", "-c", conf(w, text), *more, env=env)
+
+
+def effective(w, text, *sets, env=None):
+    args = []
+    for s in sets:
+        args += ["--set", s]
+    return w.run("config", "-c", conf(w, text), "--json", *args, env=env).expect(0).json()
+
+
+ONE = "[subsystem.a]\ncommand = [\"true\"]\n"
+
+
+def test_a_good_file_is_ok(w):
+    r = run_check(w, ONE).expect(0)
+    equal(r.out, "ok\n", "stdout")
+    equal(r.err, "", "stderr")
+
+
+def test_every_error_is_told_at_once_with_line_and_column(w):
+    r = run_check(w, 'nmae = "x"\n[logging]\nlevel = "loud"\n[subsystem.a]\ncomand = ["true"]\n'
+                     'command = ["true"]\nstop_timeout = "12 parsecs"\n').expect(78)
+    path = w.path("c.toml")
+    contains(r.err, path + ":1:1:", "unknown key")
+    contains(r.err, "name", "suggestion")
+    contains(r.err, path + ":3:", "bad choice")
+    contains(r.err, path + ":5:1:", "typo")
+    contains(r.err, path + ":7:", "bad duration")
+    equal(r.out, "", "stdout")
+
+
+def test_errors_as_json(w):
+    r = run_check(w, "a = \n[subsystem.x]\n", "--json").expect(78)
+    j = r.json()
+    equal(j["ok"], False, "ok")
+    check(len(j["errors"]) >= 2, "errors: %r" % j)
+    equal(sorted(j["errors"][0]), ["column", "file", "line", "message"], "keys")
+    equal(j["errors"][0]["line"], 1, "line")
+    good = run_check(w, ONE, "--json").expect(0).json()
+    equal((good["ok"], good["errors"]), (True, []), "a good file")
+
+
+def test_mistyped_names_get_a_suggestion(w):
+    for text, want in (("[loging]\nlevel = \"info\"\n", "logging"),
+                       (ONE + "restart_dealy = 1\n", "restart_delay"),
+                       (ONE + "restart = \"on-faliure\"\n", "on-failure"),
+                       (ONE + "stop_signal = \"SIGTREM\"\n", "SIGTERM")):
+        contains(run_check(w, text).expect(78).err, want, "suggestion")
+
+
+def test_duplicate_keys_and_tables_are_errors(w):
+    contains(run_check(w, 'name = "a"\nname = "b"\n').expect(78).err, "c.toml:2:", "key")
+    contains(run_check(w, ONE + ONE).expect(78).err, "c.toml:3:", "table")
+
+
+def test_keys_of_later_features_are_unknown_keys(w):
+    for key in ('depends_on = ["b"]', 'health = "tcp:localhost:1"', 'schedule = "* * * * *"',
+                "memory_max = 1", "no_new_privileges = true"):
+        run_check(w, ONE + key + "\n").expect(78)
+    run_check(w, "[http]\nlisten = \"127.0.0.1:1\"\n" + ONE).expect(78)
+
+
+def test_a_command_that_does_not_exist_is_a_warning(w):
+    text = "[subsystem.a]\ncommand = [\"/no/such/program\"]\n"
+    j = run_check(w, text, "--json").expect(0).json()
+    equal(j["ok"], True, "ok")
+    contains(json.dumps(j["warnings"]), "/no/such/program", "warnings")
+
+
+def test_toml_grammar(w):
+    j = effective(w, '''
+# comment
+name = 'lit\\eral'   # after a value
+work_dir = "/"
+[logging]
+max_file_size = 1_000
+[shutdown]
+timeout = "1m30s"
+force_timeout = "2m"
+kill_timeout = 150.5
+[subsystem.x]
+command = [
+	"sh",  # inside
+	"-c",
+	"echo 'a # b ; c' \\u00e9 \\t ]",
+]
+environment = { A = "1", B = "two words" }
+success_exit_codes = [0, 0x10, 0o17]
+description = unquoted words ; and a comment
+[subsystem.a.b]
+command = "sh -c 'echo \\"q\\"'"
+''')
+    equal(j["name"]["value"], "lit\\eral", "literal string")
+    equal(j["logging"]["max_file_size"]["value"], 1000, "underscore")
+    equal(j["shutdown"]["timeout"]["value"], 90000, "duration")
+    equal(j["shutdown"]["kill_timeout"]["value"], 150500, "float seconds")
+    x = j["subsystem"]["x"]
+    equal(x["command"]["value"], ["sh", "-c", "echo 'a # b ; c' \u00e9 \t ]"], "array")
+    equal(x["success_exit_codes"]["value"], [0, 16, 15], "numbers")
+    equal(x["description"]["value"], "unquoted words", "unquoted")
+    equal(j["subsystem"]["a.b"]["command"]["value"], ["sh", "-c", 'echo "q"'], "split string")
+
+
+def test_refused_grammar_says_so(w):
+    for text in ('name = """x"""\n', '"name" = "x"\n', "name = 2020-01-01\n", "name = \"x\n", "name = \"\\q\"\n",
+                 "[subsystem.a\ncommand = [\"x\"]\n", "name\n", "= 3\n", "name = \"a\" \"b\"\n", "command = [\"a\"\n"):
+        r = run_check(w, text)
+        equal(r.rc, 78, "exit code for %r\n%s" % (text, r))
+        contains(r.err, "c.toml:", "place")
+
+
+def test_bytes_that_no_config_may_have(w):
+    for data in (b"name = \"a\0b\"\n", b"name = \"a\"\rwork_dir = \"/\"\n", b"name = \"\xff\xfe\"\n"):
+        with open(w.path("b.toml"), "wb") as f:
+            f.write(data)
+        w.run("check", "-c", w.path("b.toml")).expect(78)
+    with open(w.path("b.toml"), "wb") as f:
+        f.write(b"\xef\xbb\xbfname = \"bom\"\r\n[subsystem.a]\r\ncommand = [\"true\"]\r\n")
+    w.run("check", "-c", w.path("b.toml")).expect(0)
+
+
+def test_long_values_and_names_arrive_whole(w):
+    long = "x" * 5000
+    name = "n" * 64
+    j = effective(w, '[subsystem.%s]\ncommand = ["%s", "a ; b", "k: v"]\ndescription = "%s"\n' % (name, long, long))
+    equal(j["subsystem"][name]["command"]["value"], [long, "a ; b", "k: v"], "command")
+    run_check(w, "[subsystem.%s]\ncommand = [\"true\"]\n" % ("n" * 65)).expect(78)
+
+
+def test_durations_sizes_booleans(w):
+    j = effective(w, ONE + 'restart_delay = "250ms"\nrestart_max_delay_ms = 4000\nlog_max_file_size = "64K"\n'
+                           "autostart = off\n" + "[logging]\nmax_file_size = \"1MiB\"\njson = yes\n")
+    a = j["subsystem"]["a"]
+    equal(a["restart_delay"]["value"], 250, "ms")
+    equal(a["restart_max_delay"]["value"], 4000, "_ms spelling")
+    equal(a["log_max_file_size"]["value"], 65536, "size")
+    equal(a["autostart"]["value"], False, "boolean")
+    equal(j["logging"]["max_file_size"]["value"], 1048576, "MiB")
+    equal(j["logging"]["json"]["value"], True, "yes")
+    run_check(w, ONE + "restart_delay = 1\nrestart_delay_ms = 1000\n").expect(78)
+
+
+def test_variables(w):
+    j = effective(w, '[subsystem.v]\ncommand = ["x", "${HOME_X}", "${NOPE:-fall back}", "%n", "%i", "100%%", "$$5"]\n',
+                  env={"HOME_X": "/h"})
+    equal(j["subsystem"]["v"]["command"]["value"], ["x", "/h", "fall back", "v", "0", "100%", "$5"], "command")
+
+
+def test_precedence_and_origin(w):
+    text = 'name = "file"\n' + ONE + "[logging]\nlevel = \"warn\"\n"
+    j = effective(w, text)
+    equal((j["name"]["value"], j["name"]["origin"], j["name"]["line"]), ("file", "file", 1), "file")
+    equal(j["hot_reload"]["origin"], "default", "default")
+    env = {"DAEMON_NAME": "env", "DAEMON_LOGGING_LEVEL": "debug", "DAEMON_SHUTDOWN_TIMEOUT_MS": "1234",
+           "DAEMON_UNRELATED_THING": "x"}
+    j = effective(w, text, env=env)
+    equal((j["name"]["value"], j["name"]["origin"]), ("env", "env"), "environment")
+    equal(j["shutdown"]["timeout"]["value"], 1234, "milliseconds by environment")
+    j = effective(w, text, "name=cli", "logging.level=trace", "subsystem.a.nice=5", env=env)
+    equal((j["name"]["value"], j["name"]["origin"]), ("cli", "cli"), "command line")
+    equal(j["logging"]["level"]["value"], "trace", "section key")
+    equal(j["subsystem"]["a"]["nice"]["value"], 5, "subsystem key")
+
+
+def test_bad_set_and_bad_environment_are_78_and_named(w):
+    path = conf(w, ONE)
+    for bad in ("nmae=x", "logging.level=loud", "subsystem.a.nice=abc", "shutdown.timeout=-1"):
+        r = w.run("check", "-c", path, "--set", bad).expect(78)
+        contains(r.err, bad.split("=")[0], "message")
+    r = w.run("check", "-c", path, env={"DAEMON_LOGGING_LEVEL": "loud"}).expect(78)
+    contains(r.err, "DAEMON_LOGGING_LEVEL", "message")
+
+
+def test_include_globs(w):
+    os.mkdir(w.path("conf.d"))
+    write_text(w.path("conf.d/20-b.toml"), "[subsystem.b]\ncommand = [\"true\"]\n")
+    write_text(w.path("conf.d/10-a.toml"), "[subsystem.c]\ncommand = [\"true\"]\n")
+    write_text(w.path("conf.d/.hidden.toml"), "nonsense\n")
+    write_text(w.path("conf.d/b.toml~"), "nonsense\n")
+    j = effective(w, 'include = ["conf.d/*.toml"]\n' + ONE)
+    equal(sorted(j["subsystem"]), ["a", "b", "c"], "subsystems")
+    write_text(w.path("conf.d/20-b.toml"), "[subsystem.b]\ncommandd = [\"true\"]\n")
+    r = run_check(w, 'include = ["conf.d/*.toml"]\n' + ONE).expect(78)
+    contains(r.err, "20-b.toml:2:1:", "place in the included file")
+    run_check(w, 'include = ["c.toml"]\n' + ONE).expect(78)
+
+
+def test_json_files_hold_the_same_tree(w):
+    tree = {"name": "j", "subsystem": {"a": {"command": ["true"], "restart_delay": "2s"}}}
+    write_text(w.path("c.json"), json.dumps(tree))
+    j = w.run("config", "-c", w.path("c.json"), "--json").expect(0).json()
+    equal(j["name"]["value"], "j", "name")
+    equal(j["subsystem"]["a"]["restart_delay"]["value"], 2000, "duration")
+    write_text(w.path("c.json"), '{"name": 3, "subsystem": {"a": {"comand": ["true"]}}}')
+    w.run("check", "-c", w.path("c.json")).expect(78)
+    write_text(w.path("c.json"), '{"name": ')
+    w.run("check", "-c", w.path("c.json")).expect(78)
+
+
+def test_config_as_text_is_a_config_with_the_same_values(w):
+    text = ('name = "round trip"\n[subsystem.x]\ncommand = ["sh", "-c", "echo \\"# ; $$ %%\\""]\n'
+            'environment = { K = "a=b" }\nlimit_nofile = "100:200"\nrestart_delay = "1500ms"\n')
+    first = effective(w, text)
+    dump = w.run("config", "-c", w.path("c.toml")).expect(0).out
+    second = effective(w, dump)
+
+    def values(tree):
+        if isinstance(tree, dict) and "origin" in tree:
+            return tree["value"]
+        return {k: values(v) for k, v in tree.items()}
+    equal(values(second), values(first), "values")
+
+
+def test_other_spellings_of_the_subsystem_header(w):
+    j = effective(w, "[subsystem:one]\ncommand = [\"true\"]\n[program:two]\ncommand = [\"true\"]\n")
+    equal(sorted(j["subsystem"]), ["one", "two"], "names")
+
+
+def test_daemon_section_takes_the_top_level_keys(w):
+    equal(effective(w, "[daemon]\nname = \"d\"\n" + ONE)["name"]["value"], "d", "name")
+    r = run_check(w, ONE + "hot_reload = true\n").expect(78)
+    contains(r.err, "hot_reload", "message")
+
+
+def test_shutdown_deadlines(w):
+    run_check(w, ONE + "[shutdown]\ntimeout = 10\nforce_timeout = 5\n").expect(78)
+    j = effective(w, ONE + "[shutdown]\ntimeout = 20\n")["shutdown"]
+    equal([j[k]["value"] for k in ("timeout", "force_timeout", "kill_timeout")], [20000, 30000, 40000], "scaled")
+    j = effective(w, ONE + "[shutdown]\ngraceful = 100\nforce = 200\nkill = 300\n")["shutdown"]
+    equal([j[k]["value"] for k in ("timeout", "force_timeout", "kill_timeout")], [100, 200, 300], "aliases")
+
+
+def test_users_and_paths_are_checked(w):
+    need_root()
+    contains(run_check(w, ONE + "user = \"no-such-user-here\"\n").expect(78).err, "no-such-user-here", "message")
+    contains(run_check(w, ONE + "group = \"no-such-group-here\"\n").expect(78).err, "no-such-group-here", "message")
+    run_check(w, ONE + "user = \"\"\n").expect(78)
+    run_check(w, 'work_dir = "/no/such/dir"\n' + ONE).expect(78)
+
+
+def test_numbers_are_range_checked(w):
+    for bad in ("nice = 20", "nice = -21", "umask = 01000", "restart_jitter = 1.5", "restart_jitter = -0.1",
+                "success_exit_codes = [256]", "restart_max_attempts = -1", "oom_score_adjust = 1001",
+                "limit_nofile = \"200:100\"", "log_max_file_size = 0", "stop_signal = \"SIG99\"",
+                "kill_mode = \"some\"", "restart = true", "nice = 99999999999999999999"):
+        r = run_check(w, ONE + bad + "\n")
+        equal(r.rc, 78, "exit code for %r\n%s" % (bad, r))
+        contains(r.err, "c.toml:3:", "place of %r" % bad)
+
+
+def test_no_subsystems_is_a_warning(w):
+    r = run_check(w, 'name = "empty"\n', "--json").expect(0).json()
+    check(r["warnings"], "no warning")
+
+
+def test_features(w):
+    j = w.run("features", "--json").expect(0).json()
+    for key in ("version", "options", "event_backend", "kernel"):
+        check(key in j, "no %r in %r" % (key, sorted(j)))
+    check("epoll" in j["event_backend"]["supported"], "epoll is supported")
+    for name, f in j["kernel"].items():
+        equal(sorted(f), ["available", "used"], "kernel feature " + name)
+    contains(w.run("features").expect(0).out, "pidfd", "text")
+
+
+def test_huge_and_odd_files(w):
+    os.mkfifo(w.path("fifo.toml"))
+    r = w.run("check", "-c", w.path("fifo.toml"), timeout=5)
+    check(r.rc in (66, 78), "a fifo: %s" % r)
+    with open(w.path("big.toml"), "w") as f:
+        for i in range(3000):
+            f.write("[subsystem.s%d]\ncommand = [\"true\"]\n" % i)
+    w.run("check", "-c", w.path("big.toml"), timeout=10).expect(0)
