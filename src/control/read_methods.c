@@ -199,33 +199,38 @@ static uint64_t first_cursor(struct chan *chan, int64_t since, int64_t last, uin
 	return otherwise;
 }
 
-/* One entry: true, or false when there is none now. */
-static bool event_next(struct chan *chan, uint64_t *cursor, struct strbuf *body, struct strbuf *out)
+/* Append events up to number NEWEST, at most COUNT of them; gap records do not count, because a
+ * reader who asks again "after the last one" could not get past them. */
+static void add_events(struct chan *chan, uint64_t *cursor, uint64_t newest, int64_t count,
+		       struct strbuf *out)
 {
+	auto_free(strbuf_fini) struct strbuf body = STRBUF_INIT;
+	const char *comma = "";
 	uint64_t lost;
 
-	strbuf_reset(body);
-	switch (chan_try_recv(chan, cursor, body, &lost)) {
-	case CHAN_OK:
-		event_line(*cursor, body->buf, body->len, out);
-		return true;
-	case CHAN_GAP:
-		event_gap_line(lost, out);
-		return true;
-	case CHAN_EMPTY:
-	case CHAN_CLOSED:
-		break;
+	while (count > 0 && *cursor < newest) {
+		enum chan_result result;
+
+		strbuf_reset(&body);
+		result = chan_try_recv(chan, cursor, &body, &lost);
+		if (result != CHAN_OK && result != CHAN_GAP)
+			break;
+		strbuf_addstr(out, comma);
+		comma = ",";
+		if (result == CHAN_GAP) {
+			event_gap_line(lost, out);
+			continue;
+		}
+		event_line(*cursor, body.buf, body.len, out);
+		count--;
 	}
-	return false;
 }
 
 void method_events_get(struct connection *c, const struct rpc_request *r)
 {
-	auto_free(strbuf_fini) struct strbuf body = STRBUF_INIT, line = STRBUF_INIT;
 	struct chan *chan = c->server->setup.chan;
 	int64_t since = -1, last = -1, count = INT64_MAX;
 	uint64_t cursor, newest = chan_last_seq(chan);
-	const char *comma = "";
 
 	if (!param_count(c, r, "since", &since) || !param_count(c, r, "last", &last) ||
 	    !param_count(c, r, "count", &count) || !r->id)
@@ -234,13 +239,7 @@ void method_events_get(struct connection *c, const struct rpc_request *r)
 	rpc_result_begin(&c->out, r->id);
 	strbuf_addstr(&c->out, "{\"events\":[");
 	/* What is sent meanwhile belongs to the next question: the answer ends. */
-	for (int64_t i = 0; i < count && cursor < newest; i++, comma = ",") {
-		strbuf_reset(&line);
-		if (!event_next(chan, &cursor, &body, &line))
-			break;
-		strbuf_addstr(&c->out, comma);
-		strbuf_add(&c->out, line.buf, line.len);
-	}
+	add_events(chan, &cursor, newest, count, &c->out);
 	strbuf_addch(&c->out, ']');
 	emit_uint(&c->out, "last_seq", cursor);
 	emit_close(&c->out, '}');

@@ -1,0 +1,40 @@
+/* Talking to the running procd on behalf of a verb: find its socket, connect, ask, and turn what goes
+ * wrong into a message and an exit code. */
+#ifndef COMMAND_CALL_H
+#define COMMAND_CALL_H
+
+#include "command/cli.h"
+#include "control/client.h"
+
+#define CALL_PATIENCE_MS 30000	/* for answers that need no waiting, when --timeout is not given */
+
+struct call {
+	const struct cli_options *o;
+	struct client client;
+	char *path;		/* of the socket */
+	bool patient;		/* the answer may take as long as it takes */
+};
+
+/* Find and connect. 0, or the exit code after the failure was told. call_fini() in both cases. */
+int call_open(struct call *call, const struct cli_options *o);
+void call_fini(struct call *call);
+
+/* Ask METHOD with PARAMS (taken). 0: *TEXT is the text of the result, valid until the next call.
+ * Otherwise the exit code after the failure was told. */
+int call_ask(struct call *call, const char *method, json_t *params, const char **text, size_t *len);
+/* call_open(), call_ask() and a parse in one; *RESULT is the caller's. */
+int call_once(const struct cli_options *o, const char *method, json_t *params, bool patient,
+	      json_t **result);
+/* The connection broke: a new one to the same socket, with the same deadline. A supervisor that died
+ * is followed by another one on the same socket. 0 or negative errno, nothing told. */
+int call_reopen(struct call *call);
+/* Tell that the talk broke with RC of client_line() (0: the peer ended); the exit code. */
+int call_broken(struct call *call, int rc);
+
+/* {"names":[...]} of the verb's arguments; without any: {} */
+json_t *call_names(const struct cli_options *o);
+
+/* Where the control socket is (caller frees). NULL: the failure was told, *EXIT_CODE is set. */
+char *socket_find(const struct cli_options *o, int *exit_code);
+
+#endif

@@ -1,0 +1,73 @@
+/* --help and --version, from the verb table. */
+#include "base/strbuf.h"
+#include "command/cli.h"
+#include "command/verbs.h"
+#include "config.h"
+
+static void add_option(struct strbuf *out, const struct verb_option *option)
+{
+	char left[64], letter[5] = "    ";
+
+	if (option->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+	snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name,
+		 option->argument ? " " : "", option->argument ? option->argument : "");
+	strbuf_addf(out, "  %-29s %s\n", left, option->help);
+}
+
+static void add_common(struct strbuf *out)
+{
+	strbuf_addstr(out, "\nCommon options, before or after the verb:\n");
+	for (const struct verb_option *option = common_options; option->name; option++)
+		add_option(out, option);
+}
+
+static void add_overview(struct strbuf *out)
+{
+	strbuf_addstr(out,
+		"Usage: procd [-c FILE] [--set SECTION.KEY=VALUE]...    supervise (verb run)\n"
+		"       procd run -- COMMAND [ARG...]                   supervise one command\n"
+		"       procd VERB [OPTION...] [ARGUMENT...]            talk to a running procd\n"
+		"\nVerbs:\n");
+	for (const struct verb *v = verb_table; v < verb_table + VERB_COUNT; v++) {
+		char left[64];
+
+		if (!v->name || (v->flags & VERB_HIDDEN))
+			continue;
+		snprintf(left, sizeof(left), "%s %s", v->name, v->arguments);
+		strbuf_addf(out, "  %-29s %s\n", left, v->summary);
+	}
+	add_common(out);
+	strbuf_addstr(out, "\nVERB --help tells more. The manual is procd(8).\n");
+}
+
+static void add_verb(struct strbuf *out, const struct verb *verb)
+{
+	strbuf_addf(out, "Usage: procd %s [OPTION...]%s%s\n%s\n", verb->name,
+		    *verb->arguments ? " " : "", verb->arguments, verb->summary);
+	if (verb->details)
+		strbuf_addf(out, "\n%s", verb->details);
+	if (verb->options[0].name)
+		strbuf_addstr(out, "\nOptions:\n");
+	for (int i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++)
+		add_option(out, &verb->options[i]);
+	add_common(out);
+}
+
+void cli_usage(const struct verb *verb)
+{
+	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
+
+	if (verb)
+		add_verb(&out, verb);
+	else
+		add_overview(&out);
+	cli_print(out.buf, out.len);
+}
+
+void cli_version(void)
+{
+	static const char text[] = "procd " PROCD_VERSION "\n";
+
+	cli_print(text, sizeof(text) - 1);
+}

@@ -1,0 +1,37 @@
+/* The client half of the verbs, one function per row (or per family of rows) of the verb table. Each
+ * returns the exit code and has printed whatever there is to say. */
+#ifndef COMMAND_VERBS_H
+#define COMMAND_VERBS_H
+
+#include "command/cli.h"
+
+extern const struct verb_option common_options[];	/* ends at a NULL name */
+/* Text to stdout: 0, or EXIT_OS. */
+int cli_print(const char *text, size_t n);
+
+/* verbs_query.c */
+int verb_status(const struct cli_options *o);
+int verb_is(const struct cli_options *o);
+int verb_why(const struct cli_options *o);
+/* verbs_logs.c, verbs_events.c, verbs_wait.c */
+int verb_logs(const struct cli_options *o);
+int verb_events(const struct cli_options *o);
+int verb_wait(const struct cli_options *o);
+/* verbs_act.c */
+int verb_act(const struct cli_options *o);
+int verb_signal(const struct cli_options *o);
+int verb_reload(const struct cli_options *o);
+int verb_log_level(const struct cli_options *o);
+int verb_reopen_logs(const struct cli_options *o);
+int verb_shutdown(const struct cli_options *o);
+/* verbs_config.c */
+int verb_plan(const struct cli_options *o);
+int verb_reload_config(const struct cli_options *o);
+int verb_check(const struct cli_options *o);
+int verb_config(const struct cli_options *o);
+int verb_features(const struct cli_options *o);
+int verb_schema(const struct cli_options *o);
+int verb_sample(const struct cli_options *o);
+int verb_mdoc_keys(const struct cli_options *o);
+
+#endif

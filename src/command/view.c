@@ -1,0 +1,71 @@
+/* The members that tables and predicates look at, found by one table. */
+#include "command/view.h"
+
+static const struct {
+	const char *key;
+	size_t offset;
+} members[] = {
+#define MEMBER(m) { #m, offsetof(struct view, m) }
+	MEMBER(name), MEMBER(state), MEMBER(ready), MEMBER(health), MEMBER(pid), MEMBER(uptime_ms),
+	MEMBER(restart_count), MEMBER(gave_up), MEMBER(next_restart_ms), MEMBER(exit_code),
+	MEMBER(signal), MEMBER(last_error), MEMBER(in_state_ms), MEMBER(type),
+#undef MEMBER
+};
+
+static bool read_members(struct scan *s, struct view *out)
+{
+	struct span key, value;
+
+	memset(out, 0, sizeof(*out));
+	while (scan_key(s, &key)) {
+		if (!scan_value(s, &value))
+			return false;
+		for (size_t i = 0; i < ARRAY_LEN(members); i++)
+			if (span_is(key, members[i].key))
+				*(struct span *)(void *)((char *)out + members[i].offset) = value;
+	}
+	return true;
+}
+
+bool view_read(struct span object, struct view *out)
+{
+	struct scan s = scan_text(object.s, object.n);
+
+	return scan_enter(&s, '{') && read_members(&s, out);
+}
+
+static bool each_subsystem(struct scan *s, void (*each)(void *ctx, const struct view *v), void *ctx)
+{
+	struct view v;
+
+	if (!scan_enter(s, '['))
+		return false;
+	while (scan_element(s)) {
+		if (!scan_enter(s, '{') || !read_members(s, &v))
+			return false;
+		each(ctx, &v);
+	}
+	return true;
+}
+
+bool view_each(const char *text, size_t len, void (*each)(void *ctx, const struct view *v),
+	       void (*other)(void *ctx, struct span key, struct span value), void *ctx)
+{
+	struct scan s = scan_text(text, len);
+	struct span key, value;
+
+	if (!scan_enter(&s, '{'))
+		return false;
+	while (scan_key(&s, &key)) {
+		if (span_is(key, "subsystems")) {
+			if (!each_subsystem(&s, each, ctx))
+				return false;
+			continue;
+		}
+		if (!scan_value(&s, &value))
+			return false;
+		if (other)
+			other(ctx, key, value);
+	}
+	return true;
+}
