@@ -1,0 +1,680 @@
+/* The door, through a real socket, with a thread that plays the main thread: it answers orders. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "config/store.h"
+#include "control/address.h"
+#include "control/client.h"
+#include "control/control.h"
+#include "control/rpc.h"
+#include "event/event.h"
+#include "unit.h"
+
+static struct {
+	char dir[64], path[96];
+	struct board *board;
+	struct chan *chan;
+	struct control *control;
+	struct ev_loop *loop;
+	struct mailbox orders;
+	struct loop_async quit;
+	pthread_t thread;
+	_Atomic bool hold;	/* keep orders instead of answering */
+	_Atomic unsigned held;
+	struct mail *kept[64];
+} t;
+
+/* --- the main thread ------------------------------------------------------------------------------ */
+
+static void answer(struct control_order *order)
+{
+	struct core_request *r = &order->request;
+
+	if (order->kind != CONTROL_CORE) {
+		order->result = json_pack("{s:i}", "kind", (int)order->kind);
+		control_answer(order);
+		return;
+	}
+	for (size_t i = 0; i < r->names.n; i++)
+		strlist_add(&r->affected, r->names.items[i]);
+	if (r->names.n > 0 && strcmp(r->names.items[0], "broken") == 0)
+		error_set(&r->error, ERROR_SUBSYSTEM_START, ENOENT, "broken: exec");
+	r->done(r);
+}
+
+static void on_order(void *ctx, struct mail *mail)
+{
+	(void)ctx;
+	if (t.hold)
+		t.kept[t.held++] = mail;
+	else
+		answer(container_of(mail, struct control_order, mail));
+}
+
+static void on_quit(struct loop_async *a)
+{
+	ev_break(a->loop, EVBREAK_ALL);
+}
+
+static void *main_thread(void *arg)
+{
+	(void)arg;
+	ev_run(t.loop, 0);
+	return NULL;
+}
+
+static void put(uint32_t slot, const char *name, enum subsystem_state state)
+{
+	struct board_record *r = board_record_new("what \"it\" is", "exec: \x1b[31m\xff", "g1 g2");
+
+	r->id = slot + 1;
+	r->slot = slot;
+	r->state = state;
+	r->ready = state == STATE_RUNNING;
+	r->pid = state == STATE_RUNNING ? 4242 : 0;
+	r->exit_code = -1;
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	board_put(t.board, slot, r);
+}
+
+static void set_up(void)
+{
+	struct config *config = x_calloc(1, sizeof(*config));
+	struct control_setup setup = { 0 };
+	struct error e = ERROR_INIT;
+	bool lost;
+
+	memset(&t, 0, sizeof(t));
+	snprintf(t.dir, sizeof(t.dir), "/tmp/procd-control-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(t.dir));
+	snprintf(t.path, sizeof(t.path), "%s/control.sock", t.dir);
+	config->name = x_strdup("test");
+	config->file = x_strdup("/etc/test.toml");
+	config->control.socket = x_strdup(t.path);
+	config->control.mode = 0600;
+	config->control.gid = config->control.read_gid = (gid_t)-1;
+	config->events.queue = 50;
+	rcu_helper_start();
+	rcu_register_thread();
+	config_publish(config, 1);
+	t.board = board_new(16384);
+	t.chan = chan_open(-1, 64 * 1024, 64, CHAN_LOCK_FREE, &lost);
+	t.loop = loop_new("auto");
+	mailbox_init(&t.orders, t.loop, on_order, NULL);
+	loop_async_start(&t.quit, t.loop, on_quit);
+	put(0, "web", STATE_RUNNING);
+	put(1, "db", STATE_FAILED);
+	setup.listen_fd = control_listen(config_current(), &e);
+	ck_assert_msg(setup.listen_fd >= 0, "%s", e.message);
+	setup.board = t.board;
+	setup.chan = t.chan;
+	setup.orders = &t.orders;
+	setup.main_loop = t.loop;
+	t.control = control_start(&setup, &e);
+	ck_assert_ptr_nonnull(t.control);
+	ck_assert_int_eq(pthread_create(&t.thread, NULL, main_thread, NULL), 0);
+}
+
+static void join_main(void)
+{
+	loop_async_send(&t.quit);
+	pthread_join(t.thread, NULL);
+}
+
+static void tear_down(void)
+{
+	join_main();
+	control_stop(t.control);
+	for (unsigned i = 0; i < t.held; i++)	/* the door is closed: these are only freed */
+		answer(container_of(t.kept[i], struct control_order, mail));
+	mailbox_fini(&t.orders);
+	loop_async_stop(&t.quit);
+	ev_loop_destroy(t.loop);
+	chan_close(t.chan);
+	chan_free(t.chan);
+	rcu_unregister_thread();
+	board_free(t.board);
+	unlink(t.path);
+	rmdir(t.dir);
+}
+
+/* --- the client ----------------------------------------------------------------------------------- */
+
+static struct client connected(void)
+{
+	struct client c = CLIENT_INIT;
+	struct error e = ERROR_INIT;
+
+	ck_assert_int_eq(client_connect(&c, t.path, &e), 0);
+	c.deadline_ns = clock_mono_ns() + 15 * NS_PER_SEC;
+	return c;
+}
+
+static void tell(struct client *c, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t sent = send(c->fd, text, n, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return;
+		text += sent;
+		n -= (size_t)sent;
+	}
+}
+
+static void say(struct client *c, const char *text)
+{
+	tell(c, text, strlen(text));
+}
+
+/* The next line as JSON; NULL: the end. */
+static json_t *hear(struct client *c)
+{
+	const char *line;
+	size_t len;
+	int rc = client_line(c, &line, &len);
+
+	ck_assert_msg(rc >= 0, "client_line: %s", strerror(-rc));
+	return rc > 0 ? json_loadb(line, len, 0, NULL) : NULL;
+}
+
+static int code_of(json_t *answer)
+{
+	return (int)json_integer_value(json_object_get(json_object_get(answer, "error"), "code"));
+}
+
+static int data_code_of(json_t *answer)
+{
+	return (int)json_integer_value(json_object_get(json_object_get(
+		json_object_get(answer, "error"), "data"), "code"));
+}
+
+static json_t *ask(struct client *c, const char *method, json_t *params)
+{
+	const char *line;
+	size_t len;
+
+	ck_assert_int_eq(client_ask(c, method, params, &line, &len), 1);
+	return json_loadb(line, len, 0, NULL);
+}
+
+static json_t *result_of(json_t *answer)
+{
+	return json_object_get(answer, "result");
+}
+
+static int error_code(struct client *c, const char *method, json_t *params)
+{
+	auto_free(json_decrefp) json_t *answer_ = ask(c, method, params);
+
+	return data_code_of(answer_);
+}
+
+/* --- tests ---------------------------------------------------------------------------------------- */
+
+START_TEST(status_tells_daemon_and_subsystems)
+{
+	struct client c = connected();
+	auto_free(json_decrefp) json_t *a = ask(&c, "status.get", NULL);
+	json_t *list = json_object_get(result_of(a), "subsystems"), *web = json_array_get(list, 0);
+
+	ck_assert_str_eq(json_string_value(json_object_get(result_of(a), "name")), "test");
+	ck_assert_str_eq(json_string_value(json_object_get(result_of(a), "config_file")),
+			 "/etc/test.toml");
+	ck_assert_uint_eq(json_array_size(list), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(web, "name")), "web");
+	ck_assert_str_eq(json_string_value(json_object_get(web, "state")), "running");
+	ck_assert_int_eq(json_integer_value(json_object_get(web, "pid")), 4242);
+	ck_assert(json_is_null(json_object_get(web, "exit_code")));
+	ck_assert_uint_eq(json_array_size(json_object_get(web, "groups")), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(web, "last_error")),
+			 "exec: \x1b[31m\xef\xbf\xbd");
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(names_select_and_unknown_ones_are_named)
+{
+	struct client c = connected();
+	auto_free(json_decrefp) json_t *a =
+		ask(&c, "status.get", json_pack("{s:[s]}", "names", "d*"));
+	auto_free(json_decrefp) json_t *b =
+		ask(&c, "status.get", json_pack("{s:[s,s]}", "names", "web", "nope"));
+
+	ck_assert_uint_eq(json_array_size(json_object_get(result_of(a), "subsystems")), 1);
+	ck_assert_int_eq(data_code_of(b), ERROR_SUBSYSTEM_NOT_FOUND);
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(
+		json_object_get(b, "error"), "message")), "nope"));
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(orders_go_to_the_main_thread_and_come_back)
+{
+	struct client c = connected();
+	auto_free(json_decrefp) json_t *a =
+		ask(&c, "subsystem.start", json_pack("{s:[s,s]}", "names", "web", "db"));
+	auto_free(json_decrefp) json_t *b =
+		ask(&c, "subsystem.start", json_pack("{s:s}", "names", "broken"));
+	auto_free(json_decrefp) json_t *p = ask(&c, "config.plan", NULL);
+
+	ck_assert_uint_eq(json_array_size(json_object_get(result_of(a), "names")), 2);
+	ck_assert_int_eq(data_code_of(b), ERROR_SUBSYSTEM_START);
+	ck_assert_int_eq(json_integer_value(json_object_get(result_of(p), "kind")), CONTROL_PLAN);
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(bad_parameters_are_refused_with_their_name)
+{
+	struct client c = connected();
+	auto_free(json_decrefp) json_t *a = ask(&c, "status.get", json_pack("{s:i}", "nmaes", 1));
+
+	ck_assert_int_eq(code_of(a), RPC_INVALID_PARAMS);
+	ck_assert_int_eq(error_code(&c, "subsystem.start", NULL), ERROR_STATE_VALUE);
+	ck_assert_int_eq(error_code(&c, "subsystem.start", json_pack("{s:[]}", "names")),
+			 ERROR_STATE_VALUE);
+	ck_assert_int_eq(error_code(&c, "subsystem.start", json_pack("{s:[i]}", "names", 1)),
+			 ERROR_STATE_VALUE);
+	ck_assert_int_eq(error_code(&c, "subsystem.signal", json_pack("{s:s,s:s}", "names", "web",
+			 "signal", "SIGNOPE")), ERROR_SIGNAL_INVALID);
+	ck_assert_int_eq(error_code(&c, "subsystem.signal", json_pack("{s:s}", "names", "web")),
+			 ERROR_SIGNAL_INVALID);
+	ck_assert_int_eq(error_code(&c, "events.get", json_pack("{s:i}", "since", -1)),
+			 ERROR_STATE_VALUE);
+	ck_assert_int_eq(error_code(&c, "daemon.log_level", json_pack("{s:s}", "level", "loud")),
+			 ERROR_STATE_VALUE);
+	ck_assert_int_eq(error_code(&c, "daemon.shutdown", json_pack("{s:s}", "mode", "now")),
+			 ERROR_STATE_VALUE);
+	ck_assert_int_eq(error_code(&c, "no.such", NULL), ERROR_PLATFORM_FEATURE);
+	ck_assert_int_eq(error_code(&c, "logs.get", NULL), ERROR_PLATFORM_FEATURE);
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(pipelined_requests_are_all_answered_and_notifications_never)
+{
+	struct client c = connected();
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	for (int i = 0; i < 500; i++) {
+		strbuf_addf(&text, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"status.get\"}\n", i);
+		strbuf_addstr(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"status.get\"}\n\n");
+	}
+	tell(&c, text.buf, text.len);
+	for (int i = 0; i < 500; i++) {
+		auto_free(json_decrefp) json_t *a = hear(&c);
+
+		ck_assert_int_eq(json_integer_value(json_object_get(a, "id")), i);
+	}
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(a_request_in_pieces_and_one_without_line_end_are_understood)
+{
+	static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"events.get\"}";
+	struct client c = connected();
+	json_t *a;
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		tell(&c, text + i, 1);
+	say(&c, "\n");
+	a = hear(&c);
+	ck_assert_str_eq(json_string_value(json_object_get(a, "id")), "x");
+	json_decref(a);
+	tell(&c, text, sizeof(text) - 1);
+	shutdown(c.fd, SHUT_WR);
+	a = hear(&c);
+	ck_assert_str_eq(json_string_value(json_object_get(a, "id")), "x");
+	json_decref(a);
+	ck_assert_ptr_null(hear(&c));
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(garbage_is_answered_and_the_talk_goes_on)
+{
+	struct client c = connected();
+	json_t *a;
+
+	say(&c, "hello\n");
+	a = hear(&c);
+	ck_assert_int_eq(code_of(a), RPC_PARSE_ERROR);
+	ck_assert(json_is_null(json_object_get(a, "id")));
+	json_decref(a);
+	a = ask(&c, "events.get", NULL);
+	ck_assert_ptr_nonnull(result_of(a));
+	json_decref(a);
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(a_line_too_long_or_too_deep_ends_the_talk_after_an_error)
+{
+	for (int deep = 0; deep < 2; deep++) {
+		struct client c = connected();
+		size_t n = deep ? 2000 : 300 * 1024;
+		auto_free(freep) char *text = x_malloc(n);
+		json_t *a;
+
+		memset(text, deep ? '[' : 'x', n);
+		text[n - 1] = '\n';
+		tell(&c, text, n);
+		a = hear(&c);
+		ck_assert_int_eq(code_of(a), RPC_INVALID_REQUEST);
+		json_decref(a);
+		ck_assert_ptr_null(hear(&c));	/* an end, not a reset */
+		client_fini(&c);
+	}
+}
+END_TEST
+
+START_TEST(a_gigantic_request_costs_nothing_but_its_sender)
+{
+	struct client c = connected(), other = connected();
+	auto_free(freep) char *text = x_calloc(1, 1024 * 1024);
+	json_t *a;
+
+	memset(text, '{', 1024 * 1024);
+	for (int i = 0; i < 16; i++)
+		tell(&c, text, 1024 * 1024);
+	a = ask(&other, "events.get", NULL);
+	ck_assert_ptr_nonnull(result_of(a));
+	json_decref(a);
+	client_fini(&c);
+	client_fini(&other);
+}
+END_TEST
+
+START_TEST(the_seventeenth_connection_of_a_user_is_turned_away_politely)
+{
+	struct client c[CONTROL_CONNECTIONS_PER_UID + 1];
+	json_t *a;
+
+	for (int i = 0; i < CONTROL_CONNECTIONS_PER_UID; i++) {
+		c[i] = connected();
+		a = ask(&c[i], "events.get", NULL);
+		ck_assert_ptr_nonnull(result_of(a));
+		json_decref(a);
+	}
+	c[CONTROL_CONNECTIONS_PER_UID] = connected();
+	a = hear(&c[CONTROL_CONNECTIONS_PER_UID]);
+	ck_assert_int_eq(data_code_of(a), ERROR_RESOURCE_FDS);
+	json_decref(a);
+	ck_assert_ptr_null(hear(&c[CONTROL_CONNECTIONS_PER_UID]));
+	client_fini(&c[0]);
+	for (;;) {	/* its place is free as soon as the front thread has seen the end */
+		struct client again = connected();
+
+		say(&again, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events.get\"}\n");
+		a = hear(&again);
+		client_fini(&again);
+		if (result_of(a))
+			break;
+		json_decref(a);
+	}
+	json_decref(a);
+	for (int i = 1; i <= CONTROL_CONNECTIONS_PER_UID; i++)
+		client_fini(&c[i]);
+}
+END_TEST
+
+static void send_events(int n, const char *padding)
+{
+	for (int i = 0; i < n; i++)
+		event_send(t.chan, EVENT_DEGRADED, json_pack("{s:s}", "name", padding));
+}
+
+START_TEST(a_subscriber_gets_the_past_it_asks_for_and_every_new_event)
+{
+	struct client c = connected();
+	json_t *a;
+
+	send_events(10, "past");
+	a = ask(&c, "events.subscribe", json_pack("{s:i}", "since", 7));
+	ck_assert_int_eq(json_integer_value(json_object_get(result_of(a), "since")), 7);
+	json_decref(a);
+	send_events(5, "new");
+	for (int seq = 8; seq <= 15; seq++) {
+		a = hear(&c);
+		ck_assert_str_eq(json_string_value(json_object_get(a, "method")), "event");
+		ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(a, "params"),
+								    "seq")), seq);
+		json_decref(a);
+	}
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(events_get_counts_events_and_not_gaps)
+{
+	struct client c = connected();
+	json_t *a, *list;
+
+	send_events(100, "x");	/* the ring keeps 64 */
+	a = ask(&c, "events.get", json_pack("{s:i,s:i}", "since", 0, "count", 1));
+	list = json_object_get(result_of(a), "events");
+	ck_assert_uint_eq(json_array_size(list), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "type")), "gap");
+	json_decref(a);
+	a = ask(&c, "events.get", json_pack("{s:i}", "last", 3));
+	list = json_object_get(result_of(a), "events");
+	ck_assert_uint_eq(json_array_size(list), 3);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(list, 2), "seq")), 100);
+	ck_assert_int_eq(json_integer_value(json_object_get(result_of(a), "last_seq")), 100);
+	json_decref(a);
+	a = ask(&c, "events.get", NULL);
+	ck_assert_str_ne(json_string_value(json_object_get(json_array_get(json_object_get(
+		result_of(a), "events"), 0), "type")), "gap");
+	json_decref(a);
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(a_subscriber_that_does_not_read_gets_gaps_and_holds_nobody_up)
+{
+	struct client slow = connected(), quick = connected();
+	char padding[4000];
+	int64_t seen = 0, lost = 0;
+	json_t *a;
+
+	memset(padding, 'p', sizeof(padding) - 1);
+	padding[sizeof(padding) - 1] = '\0';
+	json_decref(ask(&slow, "events.subscribe", NULL));
+	json_decref(ask(&quick, "events.subscribe", NULL));
+	for (int i = 0; i < 1000; i++) {
+		send_events(1, padding);
+		a = hear(&quick);	/* each one, at once */
+		ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(a, "params"),
+								    "seq")), i + 1);
+		json_decref(a);
+	}
+	while (seen + lost < 1000) {
+		json_t *params;
+
+		a = hear(&slow);
+		params = json_object_get(a, "params");
+		if (json_object_get(params, "seq"))
+			seen++;
+		lost += json_integer_value(json_object_get(params, "lost"));
+		if (json_object_get(params, "seq"))
+			ck_assert_int_eq(json_integer_value(json_object_get(params, "seq")),
+					 seen + lost);
+		json_decref(a);
+	}
+	ck_assert_int_gt(lost, 0);
+	ck_assert_int_eq(seen + lost, 1000);
+	client_fini(&slow);
+	client_fini(&quick);
+}
+END_TEST
+
+START_TEST(a_flooding_client_does_not_starve_the_others)
+{
+	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status.get\"}\n";
+	struct client flood = connected(), quiet = connected();
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	for (int i = 0; i < 2000; i++)
+		strbuf_addstr(&text, line);
+	fd_set_nonblock(flood.fd, true);
+	for (int i = 0; i < 20; i++) {	/* it never reads */
+		json_t *a;
+
+		(void)!send(flood.fd, text.buf, text.len, MSG_NOSIGNAL);
+		a = ask(&quiet, "events.get", NULL);
+		ck_assert_ptr_nonnull(result_of(a));
+		json_decref(a);
+	}
+	client_fini(&flood);
+	client_fini(&quiet);
+}
+END_TEST
+
+START_TEST(orders_of_a_client_that_left_are_answered_into_the_void)
+{
+	struct client c = connected(), other = connected();
+	json_t *a;
+
+	t.hold = true;
+	for (int i = 0; i < 3; i++)
+		say(&c, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.plan\"}\n");
+	while (t.held < 3)
+		usleep(1000);
+	client_fini(&c);
+	t.hold = false;
+	a = ask(&other, "config.plan", NULL);	/* tear_down() answers the kept ones */
+	ck_assert_ptr_nonnull(result_of(a));
+	json_decref(a);
+	client_fini(&other);
+}
+END_TEST
+
+START_TEST(what_is_queued_is_still_sent_at_the_end)
+{
+	struct client c = connected();
+	json_t *a;
+	int n = 0;
+
+	json_decref(ask(&c, "events.subscribe", NULL));
+	join_main();
+	send_events(40, "last words");
+	chan_close(t.chan);
+	control_stop(t.control);
+	while ((a = hear(&c))) {
+		n++;
+		json_decref(a);
+	}
+	ck_assert_int_eq(n, 40);
+	client_fini(&c);
+	_exit(0);	/* the rest of tear_down() has nothing left to do */
+}
+END_TEST
+
+START_TEST(a_live_socket_is_respected_and_a_stale_one_replaced)
+{
+	struct error e = ERROR_INIT;
+	struct stat st;
+	char *path = config_current()->control.socket;
+	struct config other = { .control = { .socket = path, .mode = 0640,
+		.gid = (gid_t)-1, .read_gid = (gid_t)-1 } };
+	int fd;
+
+	ck_assert_int_eq(control_listen(&other, &e), -EADDRINUSE);
+	error_fini(&e);
+	other.control.socket = x_asprintf("%s/stale", t.dir);
+	fd = control_listen(&other, &e);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	fd = control_listen(&other, &e);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(lstat(other.control.socket, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0640);
+	unlink(other.control.socket);
+	ck_assert_int_eq(symlink("/etc/passwd", other.control.socket), 0);
+	ck_assert_int_eq(control_listen(&other, &e), -EEXIST);
+	unlink(other.control.socket);
+	error_fini(&e);
+	free(other.control.socket);
+}
+END_TEST
+
+START_TEST(a_path_longer_than_a_socket_address_works)
+{
+	auto_free(freep) char *dir = x_asprintf("%s/%0120d", t.dir, 0);
+	auto_free(freep) char *path = x_asprintf("%s/control.sock", dir);
+	struct config config = { .control = { .socket = path, .mode = 0600,
+		.gid = (gid_t)-1, .read_gid = (gid_t)-1 } };
+	struct error e = ERROR_INIT;
+	int fd, peer;
+
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	fd = control_listen(&config, &e);
+	ck_assert_int_ge(fd, 0);
+	peer = socket_connect(path);
+	ck_assert_int_ge(peer, 0);
+	close(peer);
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
+START_TEST(ten_thousand_subsystems_are_told_in_one_answer)
+{
+	struct client c = connected();
+	const char *line;
+	size_t len;
+	int64_t began;
+
+	for (uint32_t i = 2; i < 10000; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "worker-%05u", i);
+		put(i, name, STATE_RUNNING);
+	}
+	began = clock_mono_ns();
+	ck_assert_int_eq(client_ask(&c, "status.get", NULL, &line, &len), 1);
+	ck_assert_uint_gt(len, 10000 * 100);
+	if (getenv("PROCD_TEST_SHOW"))
+		printf("10,000 subsystems: %zu bytes in %.1f ms\n", len,
+		       (double)(clock_mono_ns() - began) / 1e6);
+	client_fini(&c);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+		status_tells_daemon_and_subsystems,
+		names_select_and_unknown_ones_are_named,
+		orders_go_to_the_main_thread_and_come_back,
+		bad_parameters_are_refused_with_their_name,
+		pipelined_requests_are_all_answered_and_notifications_never,
+		a_request_in_pieces_and_one_without_line_end_are_understood,
+		garbage_is_answered_and_the_talk_goes_on,
+		a_line_too_long_or_too_deep_ends_the_talk_after_an_error,
+		a_gigantic_request_costs_nothing_but_its_sender,
+		the_seventeenth_connection_of_a_user_is_turned_away_politely,
+		a_subscriber_gets_the_past_it_asks_for_and_every_new_event,
+		events_get_counts_events_and_not_gaps,
+		a_subscriber_that_does_not_read_gets_gaps_and_holds_nobody_up,
+		a_flooding_client_does_not_starve_the_others,
+		orders_of_a_client_that_left_are_answered_into_the_void,
+		what_is_queued_is_still_sent_at_the_end,
+		a_live_socket_is_respected_and_a_stale_one_replaced,
+		a_path_longer_than_a_socket_address_works,
+		ten_thousand_subsystems_are_told_in_one_answer,
+	};
+
+	return unit_run_in("control: server", set_up, tear_down, tests, ARRAY_LEN(tests));
+}
