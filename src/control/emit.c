@@ -3,17 +3,37 @@
 
 #include "base/text.h"
 
+/* Room for N more bytes: where they go. A status of ten thousand subsystems is made here, so the
+ * common case is a compare and a copy. */
+static char *room(struct strbuf *out, size_t n)
+{
+	if (out->cap < out->len + n + 1)
+		strbuf_reserve(out, n);
+	return out->buf + out->len;
+}
+
+static void grown(struct strbuf *out, char *end)
+{
+	*end = '\0';
+	out->len = (size_t)(end - out->buf);
+}
+
 static void begin(struct strbuf *out, const char *key)
 {
 	char last = out->len > 0 ? out->buf[out->len - 1] : '{';
+	size_t n = key ? strlen(key) : 0;
+	char *at = room(out, n + 4);
 
 	if (last != '{' && last != '[' && last != ':')
-		strbuf_addch(out, ',');
-	if (!key)
-		return;
-	strbuf_addch(out, '"');
-	strbuf_addstr(out, key);
-	strbuf_add(out, "\":", 2);
+		*at++ = ',';
+	if (key) {
+		*at++ = '"';
+		memcpy(at, key, n);
+		at += n;
+		*at++ = '"';
+		*at++ = ':';
+	}
+	grown(out, at);
 }
 
 void emit_open(struct strbuf *out, const char *key, char bracket)
@@ -53,10 +73,34 @@ static void add_escaped(struct strbuf *out, const char *s, size_t n)
 	strbuf_add(out, s + start, n - start);
 }
 
+static bool is_plain(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i] < 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\')
+			return false;
+	return true;
+}
+
+static void add_plain(struct strbuf *out, const char *s, size_t n)
+{
+	char *at = room(out, n + 2);
+
+	*at++ = '"';
+	memcpy(at, s, n);
+	at += n;
+	*at++ = '"';
+	grown(out, at);
+}
+
 void emit_text_n(struct strbuf *out, const char *key, const char *s, size_t n)
 {
 	auto_free(strbuf_fini) struct strbuf clean = STRBUF_INIT;
 
+	if (is_plain(s, n)) {
+		begin(out, key);
+		add_plain(out, s, n);
+		return;
+	}
 	if (!utf8_valid(s, n)) {
 		utf8_clean(s, n, &clean);
 		s = clean.buf;
