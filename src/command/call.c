@@ -42,7 +42,8 @@ int call_broken(struct call *call, int rc)
 	int exit_code = EXIT_UNREACHABLE;
 
 	if (rc == -ETIMEDOUT && call->o->timeout_ms >= 0) {
-		error_set(&e, ERROR_TIMEOUT, 0, "timed out; what was begun goes on");
+		error_set(&e, ERROR_TIMEOUT, 0, "timed out%s",
+			  call->o->verb->access > ACCESS_READ ? "; the action goes on" : "");
 		exit_code = EXIT_TIMED_OUT;
 	} else if (rc == -ETIMEDOUT) {
 		error_set(&e, ERROR_TIMEOUT, 0, "procd at %s does not answer", call->path);

@@ -11,12 +11,9 @@
 /* The result as it came, on one line. */
 static int print_raw(const char *text, size_t len)
 {
-	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
+	int rc = cli_print(text, len);
 
-	strbuf_reserve(&out, len + 1);
-	strbuf_add(&out, text, len);
-	strbuf_addch(&out, '\n');
-	return cli_print(out.buf, out.len);
+	return rc == 0 ? cli_print("\n", 1) : rc;
 }
 
 /* --- status --------------------------------------------------------------------------------------- */

@@ -3,26 +3,41 @@
 
 static const struct {
 	const char *key;
-	size_t offset;
-} members[] = {
-#define MEMBER(m) { #m, offsetof(struct view, m) }
+	size_t len, offset;
+} members[] = {	/* in the order in which status.get writes them: then the next guess is right */
+#define MEMBER(m) { #m, sizeof(#m) - 1, offsetof(struct view, m) }
 	MEMBER(name), MEMBER(state), MEMBER(ready), MEMBER(health), MEMBER(pid), MEMBER(uptime_ms),
 	MEMBER(restart_count), MEMBER(gave_up), MEMBER(next_restart_ms), MEMBER(exit_code),
-	MEMBER(signal), MEMBER(last_error), MEMBER(in_state_ms), MEMBER(type),
+	MEMBER(signal), MEMBER(last_error),
 #undef MEMBER
 };
 
+/* The place of KEY's value in OUT, looked for from member GUESS on; NULL: nobody asked for it. */
+static struct span *place_of(struct span key, struct view *out, size_t *guess)
+{
+	for (size_t n = 0; n < ARRAY_LEN(members); n++) {
+		size_t i = (*guess + n) % ARRAY_LEN(members);
+
+		if (key.n != members[i].len || memcmp(key.s, members[i].key, key.n) != 0)
+			continue;
+		*guess = i + 1;
+		return (struct span *)(void *)((char *)out + members[i].offset);
+	}
+	return NULL;
+}
+
 static bool read_members(struct scan *s, struct view *out)
 {
-	struct span key, value;
+	struct span key, value, *place;
+	size_t guess = 0;
 
 	memset(out, 0, sizeof(*out));
 	while (scan_key(s, &key)) {
 		if (!scan_value(s, &value))
 			return false;
-		for (size_t i = 0; i < ARRAY_LEN(members); i++)
-			if (span_is(key, members[i].key))
-				*(struct span *)(void *)((char *)out + members[i].offset) = value;
+		place = place_of(key, out, &guess);
+		if (place)
+			*place = value;
 	}
 	return true;
 }

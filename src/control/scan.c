@@ -27,15 +27,19 @@ static bool skip_string(struct scan *s)
 {
 	if (!skip_char(s, '"'))
 		return false;
-	while (s->at < s->end) {
-		char c = *s->at++;
+	for (;;) {
+		const char *quote = memchr(s->at, '"', (size_t)(s->end - s->at));
+		const char *escape;
 
-		if (c == '"')
+		if (!quote)
+			return false;
+		escape = memchr(s->at, '\\', (size_t)(quote - s->at));
+		if (!escape) {
+			s->at = quote + 1;
 			return true;
-		if (c == '\\' && s->at < s->end)
-			s->at++;
+		}
+		s->at = MIN(escape + 2, s->end);
 	}
-	return false;
 }
 
 bool scan_key(struct scan *s, struct span *key)
@@ -81,6 +85,11 @@ static bool skip_container(struct scan *s)
 	return false;
 }
 
+static bool ends_word(char c)
+{
+	return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 bool scan_value(struct scan *s, struct span *value)
 {
 	skip_blanks(s);
@@ -94,16 +103,11 @@ bool scan_value(struct scan *s, struct span *value)
 		if (!skip_container(s))
 			return false;
 	} else {
-		while (s->at < s->end && !memchr(",]} \t\r\n", *s->at, 7))
+		while (s->at < s->end && !ends_word(*s->at))
 			s->at++;
 	}
 	value->n = (size_t)(s->at - value->s);
 	return value->n > 0;
-}
-
-bool span_is(struct span v, const char *text)
-{
-	return v.n == strlen(text) && memcmp(v.s, text, v.n) == 0;
 }
 
 bool span_int(struct span v, int64_t *out)

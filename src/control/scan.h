@@ -30,7 +30,13 @@ bool scan_element(struct scan *s);
 /* Take the value that stands here, whatever it is. False: malformed. */
 bool scan_value(struct scan *s, struct span *value);
 
-bool span_is(struct span v, const char *text);	/* raw comparison: keys, true, null, "\"x\"" */
+/* Raw comparison: keys, true, null, "\"x\"". Inline: the length of a literal costs nothing. */
+static inline bool span_is(struct span v, const char *text)
+{
+	size_t n = strlen(text);
+
+	return v.n == n && memcmp(v.s, text, n) == 0;
+}
 bool span_int(struct span v, int64_t *out);	/* false: not a whole number */
 bool span_string(struct span v, struct strbuf *out);	/* decodes, appends; false: not a string */
 

@@ -80,6 +80,7 @@ static void put(uint32_t slot, const char *name, enum subsystem_state state)
 	r->ready = state == STATE_RUNNING;
 	r->pid = state == STATE_RUNNING ? 4242 : 0;
 	r->exit_code = -1;
+	r->goal_why = "config";
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	board_put(t.board, slot, r);
 }
@@ -252,6 +253,18 @@ START_TEST(names_select_and_unknown_ones_are_named)
 	ck_assert_int_eq(data_code_of(b), ERROR_SUBSYSTEM_NOT_FOUND);
 	ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(
 		json_object_get(b, "error"), "message")), "nope"));
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(why_explains_each_name)
+{
+	struct client c = connected();
+	auto_free(json_decrefp) json_t *a = ask(&c, "subsystem.why", json_pack("{s:s}", "names", "all"));
+	json_t *list = json_object_get(result_of(a), "subsystems");
+
+	ck_assert_uint_eq(json_array_size(list), 2);
+	ck_assert_uint_gt(json_array_size(json_object_get(json_array_get(list, 1), "why")), 0);
 	client_fini(&c);
 }
 END_TEST
@@ -657,6 +670,7 @@ int main(void)
 	const TTest *tests[] = {
 		status_tells_daemon_and_subsystems,
 		names_select_and_unknown_ones_are_named,
+		why_explains_each_name,
 		orders_go_to_the_main_thread_and_come_back,
 		bad_parameters_are_refused_with_their_name,
 		pipelined_requests_are_all_answered_and_notifications_never,
