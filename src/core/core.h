@@ -31,11 +31,14 @@ struct core_ops {
 	void (*output_attach)(void *ctx, uint32_t slot, struct subsystem_options *options);
 	void (*output_detach)(void *ctx, uint32_t slot);
 	void (*output_drain)(void *ctx, uint32_t slot, uint64_t spawn_id);
+	/* the lines of SLOT come from this process from now on; only for captured ones */
+	void (*output_pid)(void *ctx, uint32_t slot, int pid);
 	/* [signals] actions that are not the core's */
 	void (*reload)(void *ctx);
 	void (*reopen_logs)(void *ctx);
 	void (*dump)(void *ctx);
-	/* the instance entered this state (for the service manager); TEXT is a one-line status */
+	/* the instance entered this state, or its one-line status TEXT changed (at most once per
+	 * second); for the service manager */
 	void (*daemon_state)(void *ctx, enum daemon_state state, bool all_ready, const char *text);
 	/* everything is down: leave with this code (interface 1) */
 	void (*finished)(void *ctx, int exit_code);
@@ -51,6 +54,9 @@ struct core_setup {
 	int memory_fd;				/* the "memory" file of the run directory; -1: none */
 	char *const *environment;		/* what children inherit */
 	uint64_t random_seed;			/* for jitter; 0: from the kernel */
+	/* `procd run -- CMD`: when this subsystem is down for good, everything ends with its exit
+	 * code (128+N for a signal, 127 not found, 126 not executable). NULL: none */
+	const char *main_name;
 };
 
 /* Build the core; the configuration is already published. Continues from memory and records when
@@ -70,7 +76,8 @@ void core_signal(struct core *c, int signo);	/* the keeper received it; [signals
 
 /* Apply NEW: diff against the published one, publish (takes NEW), add, remove, mark to restart.
  * Sends config_reloaded. *SUMMARY (may be NULL) receives config_diff_json(). -EALREADY: equal, NEW
- * freed, nothing done. -ENOENT: NEW has no subsystems and !ALLOW_EMPTY; NEW freed. */
+ * freed, nothing done. -ENOENT: NEW has no subsystems and !ALLOW_EMPTY; NEW freed. -ESHUTDOWN: a
+ * shutdown is under way; NEW freed. */
 int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **summary);
 /* A load failed: sends config_rejected with every error. */
 void core_reject(struct core *c, const struct config_diag *diag);
@@ -90,7 +97,8 @@ struct core_request {
 	int signo;			/* CORE_SIGNAL */
 	enum shutdown_mode mode;	/* CORE_SHUTDOWN */
 	bool no_wait;			/* done as soon as it is accepted */
-	bool cancelled;			/* the client left: finish the action, nobody listens */
+	bool cancelled;			/* the client left: the action goes on, DONE is called when
+					 * it ends, as ever */
 	void (*done)(struct core_request *r);
 	/* result */
 	struct error error;		/* set: the first failure, names its subsystem */

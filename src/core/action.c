@@ -1,0 +1,428 @@
+/* From decision to deed. Each action has a part before the state is told (fields that the event
+ * shows, and what a successor must find in memory) and a part after it (words to the keeper, timers,
+ * follow-up facts): so a death between the two is repaired by doing the second part again. */
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/signame.h"
+#include "core/action.h"
+#include "core/ladder.h"
+#include "core/live.h"
+#include "core/publish.h"
+#include "core/request.h"
+
+bool action_captures(const struct subsystem_options *o)
+{
+	return o->stdio[1].kind == STDIO_LOG || o->stdio[2].kind == STDIO_LOG;
+}
+
+/* --- making a process ---------------------------------------------------------------------------- */
+
+bool action_may_spawn(struct subsystem *s)
+{
+	struct core *c = s->core;
+
+	if (c->inflight < CORE_INFLIGHT_MAX) {
+		list_remove(&s->queue_link);
+		return true;
+	}
+	if (list_empty(&s->queue_link))
+		list_append(&c->queue, &s->queue_link);
+	return false;
+}
+
+void action_spawn_answered(struct subsystem *s)
+{
+	struct core *c = s->core;
+	struct list *next;
+
+	if (!s->proc.inflight)
+		return;
+	s->proc.inflight = false;
+	c->inflight--;
+	next = list_pop(&c->queue);
+	if (next != NULL)
+		subsystem_mark(list_entry(next, struct subsystem, queue_link));
+}
+
+static void new_spawn(struct subsystem *s)
+{
+	struct core *c = s->core;
+
+	if (s->next != NULL)
+		subsystem_set_options(s, s->next, true);
+	subsystem_wait_cancel(s);
+	s->proc = (struct process){
+		.phase = PROC_ASKED,
+		.spawn_id = c->next_spawn_id++,
+		.inflight = true,
+		.status_known = true,
+	};
+	c->inflight++;
+	s->next_restart_ms = -1;
+	s->next_restart_mono_ns = 0;
+	publish_head(c);
+}
+
+static void spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnum)
+{
+	s->proc.stage = stage;
+	s->proc.errnum = errnum;
+	action_spawn_answered(s);
+	subsystem_note(s, FACT_START_FAILED);
+}
+
+static void send_spawn(struct subsystem *s)
+{
+	struct core *c = s->core;
+	struct plan_builder *builder;
+	const void *block;
+	size_t size;
+	int r;
+
+	if (!s->attached && action_captures(s->options)) {
+		s->attached = true;
+		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
+	}
+	r = launch_build(&c->launch, s->options, config_current()->work_dir, &builder, &block,
+			 &size);
+	if (r == 0) {
+		r = c->ops->spawn(c->ops_ctx, s->slot, s->proc.spawn_id, block, size);
+		plan_free(builder);
+	}
+	if (r < 0)
+		spawn_refused(s, STAGE_PLAN, -r);
+}
+
+static void defer(struct subsystem *s)
+{
+	struct core *c = s->core;
+	int64_t delay_ms = backoff_spawn_retry_ms(s->spawn_tries++);
+	json_t *j = publish_ident(s);
+
+	subsystem_wait(s, FACT_RETRY, clock_mono_ns() + delay_ms * NS_PER_MS);
+	json_object_set_new(j, "stage", json_text(enumtext_name(&spawn_stage_text,
+								 (int)s->proc.stage)));
+	json_object_set_new(j, "errno", json_text(errno_name(s->proc.errnum)));
+	json_object_set_new(j, "retry_ms", json_integer(delay_ms));
+	event_send(c->chan, EVENT_SPAWN_DEFERRED, j);
+	publish_update(s);
+}
+
+/* --- the end of a process ------------------------------------------------------------------------ */
+
+static bool is_success(const struct subsystem *s)
+{
+	const struct subsystem_options *o = subsystem_newest(s);
+	int status = s->proc.wait_status;
+
+	if (!s->proc.status_known || !WIFEXITED(status))
+		return false;
+	for (size_t i = 0; i < o->nsuccess_exit_codes; i++)
+		if (o->success_exit_codes[i] == WEXITSTATUS(status))
+			return true;
+	return false;
+}
+
+bool action_was_ready(const struct subsystem *s)
+{
+	const struct subsystem_options *o = s->options;
+	int64_t ran_ns = s->proc.ended_mono_ns - s->proc.started_mono_ns;
+
+	/* A oneshot that has done its work did not die too early. */
+	return ran_ns >= o->min_uptime_ms * NS_PER_MS ||
+	       (o->type == TYPE_ONESHOT && is_success(s));
+}
+
+static void note_ending(struct subsystem *s)
+{
+	int status = s->proc.wait_status;
+	bool killed = s->ladder.step != LADDER_IDLE && s->end.killed;
+
+	s->end = (struct ending){
+		.known = true,
+		.pid = s->proc.pid,
+		.exit_code = -1,
+		.killed = killed,
+		.status_lost = !s->proc.status_known,
+	};
+	if (!s->proc.status_known)
+		return;
+	if (WIFSIGNALED(status)) {
+		s->end.signal = WTERMSIG(status);
+		s->end.core_dumped = WCOREDUMP(status);
+	} else {
+		s->end.exit_code = WEXITSTATUS(status);
+	}
+}
+
+/* Will it be restarted, when, or not any more? Only asked when nobody ordered anything else. */
+static void consult_policy(struct subsystem *s, bool success)
+{
+	const struct subsystem_options *o = subsystem_newest(s);
+
+	s->next_restart_ms = -1;
+	s->next_restart_mono_ns = 0;
+	if (!s->goal.up || s->bounce || s->kick || !backoff_policy_restarts(o, success))
+		return;
+	if (backoff_exhausted(o, s->attempt)) {
+		s->gave_up = true;
+		return;
+	}
+	s->next_restart_ms = backoff_delay_ms(o, s->attempt, &s->core->jitter);
+	s->next_restart_mono_ns = clock_mono_ns() + s->next_restart_ms * NS_PER_MS;
+}
+
+enum fact action_judge_end(struct subsystem *s)
+{
+	const struct subsystem_options *o = subsystem_newest(s);
+	int64_t ran_ns = s->proc.ended_mono_ns - s->proc.started_mono_ns;
+	bool success = is_success(s) && s->state != STATE_STARTING;
+
+	note_ending(s);
+	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
+		return FACT_DIED;
+	if (s->state == STATE_RUNNING && ran_ns >= o->restart_reset_after_ms * NS_PER_MS)
+		s->attempt = 0;
+	consult_policy(s, success);
+	/* Restarted too often is a failure, however well each run ended. */
+	return success && !s->gave_up ? FACT_DONE : FACT_DIED;
+}
+
+void action_judge_failed_start(struct subsystem *s)
+{
+	s->proc.phase = PROC_NONE;
+	if (s->state != STATE_STARTING)
+		return;
+	s->end = (struct ending){
+		.known = true,
+		.exit_code = -1,
+		.stage = s->proc.stage,
+		.errnum = s->proc.errnum,
+	};
+	consult_policy(s, false);
+}
+
+/* The end is told with the state that follows; what lives on of the tree is a rest. */
+static void process_told(struct subsystem *s)
+{
+	if (s->proc.phase == PROC_ENDED)
+		s->proc.phase = s->proc.tree_empty ? PROC_NONE : PROC_REST;
+}
+
+static void release(struct subsystem *s)
+{
+	s->core->ops->release(s->core->ops_ctx, s->slot, s->proc.spawn_id);
+}
+
+/* Exit code of `procd run -- CMD`, as a shell would say it. */
+static int main_exit_code(const struct subsystem *s)
+{
+	if (s->end.stage == STAGE_EXEC)
+		return s->end.errnum == ENOENT ? 127 : 126;
+	if (s->end.stage != STAGE_NONE)
+		return 126;
+	if (s->end.signal != 0)
+		return 128 + s->end.signal;
+	return s->end.exit_code >= 0 ? s->end.exit_code : EXIT_FAILED;
+}
+
+static void finally_down(struct subsystem *s)
+{
+	struct core *c = s->core;
+
+	if (!s->goal.up || s->kick || s->bounce)
+		return;
+	if (c->main_name != NULL && strcmp(c->main_name, s->name) == 0) {
+		c->main_exit = main_exit_code(s);
+		shutdown_request(c, SHUTDOWN_GRACEFUL, "command ended");
+		return;
+	}
+	if (s->state == STATE_FAILED && subsystem_newest(s)->critical)
+		shutdown_error(c, s);
+}
+
+static void after_end(struct subsystem *s)
+{
+	if (s->proc.phase == PROC_REST)
+		ladder_begin(s);
+	else if (s->proc.pid != 0)
+		release(s);
+	if (s->next_restart_ms >= 0)
+		subsystem_note(s, FACT_WILL_RESTART);
+	else
+		finally_down(s);
+}
+
+/* --- small ones ---------------------------------------------------------------------------------- */
+
+static void await_ready(struct subsystem *s)
+{
+	struct core *c = s->core;
+	int64_t min_ns = s->options->min_uptime_ms * NS_PER_MS;
+
+	if (s->attached)
+		c->ops->output_pid(c->ops_ctx, s->slot, s->proc.pid);
+	if (min_ns == 0) {
+		subsystem_note(s, FACT_READY);
+		return;
+	}
+	subsystem_wait(s, FACT_READY, s->proc.started_mono_ns + min_ns);
+	publish_update(s);
+}
+
+static void enter_run(struct subsystem *s)
+{
+	s->adopting = false;
+	if (s->attempt > 0)
+		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
+			       s->options->restart_reset_after_ms * NS_PER_MS);
+}
+
+static void arm_backoff(struct subsystem *s)
+{
+	if (s->next_restart_mono_ns <= clock_mono_ns())
+		s->due = true;
+	else
+		subsystem_wait(s, FACT_DUE, s->next_restart_mono_ns);
+}
+
+static void terminate(struct subsystem *s)
+{
+	if (subsystem_has_process(s))
+		ladder_begin(s);
+	else
+		subsystem_note(s, FACT_GONE);
+}
+
+static void clear_process(struct subsystem *s)
+{
+	ladder_end(s);
+	subsystem_wait_cancel(s);
+	s->proc.phase = PROC_NONE;
+}
+
+/* Nothing of the tree is left, in a state that does not change by that. */
+static void rest_gone(struct subsystem *s)
+{
+	ladder_end(s);
+	s->proc.phase = PROC_NONE;
+	release(s);
+	publish_update(s);
+	request_progress(s);
+}
+
+void action_before(struct subsystem *s, enum action action)
+{
+	switch (action) {
+	case ACT_SPAWN:
+		s->attempt = 0;
+		s->gave_up = false;
+		s->kick = false;
+		s->spawn_tries = 0;
+		new_spawn(s);
+		break;
+	case ACT_SPAWN_AGAIN:
+		s->attempt++;
+		s->restart_count++;
+		s->core->total_restarts++;
+		s->spawn_tries = 0;
+		new_spawn(s);
+		break;
+	case ACT_SPAWN_RETRY:
+		new_spawn(s);
+		publish_memory(s);
+		break;
+	case ACT_ADOPT:
+		s->adopting = true;
+		s->kick = false;
+		break;
+	case ACT_DEFER:
+		s->proc.phase = PROC_DEFERRED;
+		break;
+	case ACT_ENTER_RUN:
+		s->gave_up = false;
+		break;
+	case ACT_DECIDE:
+		subsystem_wait_cancel(s);
+		process_told(s);
+		break;
+	case ACT_TERMINATE:
+		subsystem_wait_cancel(s);
+		s->bounce = false;
+		break;
+	case ACT_CANCEL:
+		subsystem_wait_cancel(s);
+		s->next_restart_ms = -1;
+		s->next_restart_mono_ns = 0;
+		break;
+	case ACT_CLEAR:
+		if (s->state == STATE_STOPPING)
+			clear_process(s);
+		break;
+	default:
+		break;
+	}
+}
+
+void action_after(struct subsystem *s, enum action action)
+{
+	switch (action) {
+	case ACT_SPAWN:
+	case ACT_SPAWN_AGAIN:
+	case ACT_SPAWN_RETRY:
+		send_spawn(s);
+		break;
+	case ACT_ADOPT:
+		subsystem_note(s, FACT_READY);
+		break;
+	case ACT_AWAIT_READY:
+		await_ready(s);
+		break;
+	case ACT_DEFER:
+		defer(s);
+		break;
+	case ACT_ENTER_RUN:
+		enter_run(s);
+		break;
+	case ACT_FORGET_ATTEMPTS:
+		s->attempt = 0;
+		publish_update(s);
+		break;
+	case ACT_DECIDE:
+		after_end(s);
+		break;
+	case ACT_ARM_BACKOFF:
+		arm_backoff(s);
+		break;
+	case ACT_TERMINATE:
+		terminate(s);
+		break;
+	case ACT_CLIMB:
+		ladder_climb(s);
+		break;
+	case ACT_NOTE_PID:
+		publish_update(s);
+		break;
+	case ACT_NOTE_EXIT:
+		process_told(s);
+		if (s->proc.phase == PROC_NONE)
+			subsystem_note(s, FACT_GONE);
+		else
+			publish_update(s);
+		break;
+	case ACT_CLEAR:
+		if (s->prev != STATE_STOPPING || s->state != STATE_STOPPED)
+			rest_gone(s);
+		else if (s->proc.pid != 0)
+			release(s);
+		break;
+	case ACT_EMPTY:
+	case ACT_IGNORE:
+	case ACT_CANCEL:
+	case ACT_COUNT:
+		break;
+	}
+}

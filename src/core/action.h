@@ -1,0 +1,28 @@
+/* What the named actions of the matrix do. Called by settle only; they note facts for the next step
+ * and never decide about another subsystem. */
+#ifndef CORE_ACTION_H
+#define CORE_ACTION_H
+
+#include "core/subsystem.h"
+
+/* A process ended: record how, let the policy speak (subsystem.next_restart_ms, gave_up). Returns
+ * FACT_DONE or FACT_DIED. */
+enum fact action_judge_end(struct subsystem *s);
+/* The same for a start that failed. */
+void action_judge_failed_start(struct subsystem *s);
+/* True when the process that just ended had lived long enough to count as started. */
+bool action_was_ready(const struct subsystem *s);
+
+/* What must be stored before the new state is told, and what is done after it was told. */
+void action_before(struct subsystem *s, enum action action);
+void action_after(struct subsystem *s, enum action action);
+
+/* May a process be made for S now? If not, it is queued for its turn. */
+bool action_may_spawn(struct subsystem *s);
+/* The keeper has answered S's spawn: the next in the queue may go. */
+void action_spawn_answered(struct subsystem *s);
+
+/* Does procd read its output? */
+bool action_captures(const struct subsystem_options *o);
+
+#endif

@@ -1,0 +1,188 @@
+/* A reload: one publish, then each subsystem is brought in line. Unchanged ones share their options
+ * with the old configuration, so for them nothing happens at all. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "config/store.h"
+#include "core/action.h"
+#include "core/apply.h"
+#include "core/live.h"
+#include "core/publish.h"
+#include "core/reconcile.h"
+
+struct subsystem *apply_new_subsystem(struct core *c, uint32_t slot,
+				      struct subsystem_options *options)
+{
+	struct subsystem *s = subsystem_new(c, slot, c->next_id++, options);
+
+	s->config_up = options->autostart;
+	return s;
+}
+
+static void add_one(struct core *c, struct subsystem_options *o, enum reason order_reason)
+{
+	struct subsystem *s;
+	uint32_t slot;
+
+	if (!registry_free_slot(&c->registry, &slot)) {
+		log_at(LOG_ERROR, o->name, "not added: all %u slots are taken", RECORDS_MAX_SLOTS);
+		return;
+	}
+	s = apply_new_subsystem(c, slot, o);
+	s->order_reason = order_reason;
+	s->kick = s->config_up;
+	reconcile_add(s, false);
+}
+
+void apply_added(struct core *c, enum reason order_reason)
+{
+	const struct config *config = config_current();
+
+	for (size_t i = 0; i < config->nsubsystems; i++)
+		if (registry_find(&c->registry, config->subsystems[i]->name) == NULL)
+			add_one(c, config->subsystems[i], order_reason);
+	publish_head(c);
+}
+
+/* It was removed by an earlier reload and is still on its way down: it comes back instead. */
+static void revive(struct subsystem *s, struct subsystem_options *o)
+{
+	s->removed = false;
+	s->wish = OPERATOR_NONE;
+	s->config_up = o->autostart;
+	s->order_reason = REASON_RELOAD;
+	s->kick = s->config_up;
+	subsystem_set_options(s, o, false);
+}
+
+/* Only keys that act without a restart differ. */
+static void update_live(struct subsystem *s, struct subsystem_options *o)
+{
+	struct core *c = s->core;
+
+	if (s->next != NULL)
+		subsystem_set_options(s, o, false);
+	else
+		subsystem_set_options(s, o, true);
+	if (s->attached)
+		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
+}
+
+/* A process that runs is replaced; one that is being stopped or made anew gets it next time. */
+static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
+{
+	subsystem_set_options(s, o, false);
+	if (s->state == STATE_RUNNING || (s->state == STATE_STARTING && subsystem_has_process(s))) {
+		s->order_reason = REASON_RELOAD;
+		s->bounce = true;
+		s->kick = true;
+	}
+}
+
+static void update(struct subsystem *s, struct subsystem_options *o, bool restart)
+{
+	if (s->removed) {
+		revive(s, o);
+	} else {
+		if (restart)
+			update_by_restart(s, o);
+		else
+			update_live(s, o);
+		/* autostart acts upwards only: taking it away stops nothing. */
+		if (o->autostart && !s->config_up) {
+			s->config_up = true;
+			s->order_reason = REASON_RELOAD;
+			s->kick = s->wish == OPERATOR_NONE && subsystem_is_down(s);
+		}
+	}
+	publish_update(s);
+	subsystem_mark(s);
+}
+
+static void remove_missing(struct core *c, const struct config_diff *diff)
+{
+	for (size_t i = 0; i < diff->removed.n; i++) {
+		struct subsystem *s = registry_find(&c->registry, diff->removed.items[i]);
+
+		if (s == NULL)
+			continue;
+		s->removed = true;
+		s->kick = false;
+		s->bounce = false;
+		publish_update(s);
+		subsystem_mark(s);
+	}
+}
+
+static void update_changed(struct core *c, const struct config_diff *diff)
+{
+	const struct config *config = config_current();
+	struct map restarted = MAP_INIT;
+
+	for (size_t i = 0; i < diff->restarted.n; i++)
+		map_put(&restarted, diff->restarted.items[i], diff->restarted.items[i]);
+	for (size_t i = 0; i < config->nsubsystems; i++) {
+		struct subsystem_options *o = config->subsystems[i];
+		struct subsystem *s = registry_find(&c->registry, o->name);
+
+		if (s != NULL && (s->removed || subsystem_newest(s) != o))
+			update(s, o, map_find(&restarted, o->name) != NULL);
+	}
+	map_fini(&restarted);
+}
+
+static void tell_reloaded(struct core *c, const struct config_diff *diff)
+{
+	json_t *j = config_diff_json(diff);
+
+	json_object_set_new(j, "generation",
+			    json_integer((json_int_t)config_current()->generation));
+	event_send(c->chan, EVENT_CONFIG_RELOADED, j);
+}
+
+static int refuse(struct config *new, int error)
+{
+	config_free(new);
+	return error;
+}
+
+int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **summary)
+{
+	struct config_diff diff;
+
+	if (summary != NULL)
+		*summary = NULL;
+	if (shutdown_active(&c->shutdown))
+		return refuse(new, -ESHUTDOWN);
+	if (new->nsubsystems == 0 && !allow_empty)
+		return refuse(new, -ENOENT);
+	memset(&diff, 0, sizeof(diff));
+	config_share_unchanged(config_current(), new);
+	config_diff(config_current(), new, &diff);
+	if (summary != NULL)
+		*summary = config_diff_json(&diff);
+	if (diff.equal) {
+		config_diff_fini(&diff);
+		return refuse(new, -EALREADY);
+	}
+	config_publish(new, 1);
+	c->daemon_changed = true;
+	c->ops->daemon_state(c->ops_ctx, DAEMON_RELOADING, false, "reloading");
+	tell_reloaded(c, &diff);
+	publish_head(c);
+	remove_missing(c, &diff);
+	update_changed(c, &diff);
+	apply_added(c, REASON_RELOAD);
+	config_diff_fini(&diff);
+	c->status_told_ns = 0;
+	c->status_changed = true;
+	return 0;
+}
+
+void core_reject(struct core *c, const struct config_diag *diag)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "errors", config_diag_json(diag, false));
+	event_send(c->chan, EVENT_CONFIG_REJECTED, j);
+}

@@ -1,0 +1,186 @@
+/* The core as a whole: made from a published configuration, fed with facts, asked to settle once per
+ * turn of the loop. It owns every subsystem and all timers; what it wishes for goes out through the
+ * ops, what it decided through channel and board. */
+#include "base/clock.h"
+#include "base/alloc.h"
+#include "config/store.h"
+#include "core/apply.h"
+#include "core/live.h"
+#include "core/publish.h"
+#include "core/reconcile.h"
+#include "core/recovery.h"
+
+static void boot_due(struct timer *t)
+{
+	struct core *c = container_of(t, struct core, boot_timer);
+
+	registry_for_each(s, &c->registry)
+		s->boot_pending = false;
+	c->boot_failed |= c->boot_pending > 0;
+	c->boot_pending = 0;
+	c->status_changed = true;
+}
+
+static void status_due(struct timer *t)
+{
+	container_of(t, struct core, status_timer)->status_changed = true;
+}
+
+static void load_head(struct core *c)
+{
+	struct memory_head h;
+
+	if (!c->memory.head_valid || !memory_load_head(&c->memory, &h))
+		return;
+	c->next_id = MAX(c->next_id, h.next_id);
+	c->next_spawn_id = MAX(c->next_spawn_id, h.next_spawn_id);
+	c->total_restarts = h.total_restarts;
+	c->main_exit = h.main_exit;
+	if (h.started && h.daemon_state <= DAEMON_STOPPING)
+		c->state = (enum daemon_state)h.daemon_state;
+	if (h.shutdown_phase == PHASE_NONE || h.shutdown_phase >= PHASE_COUNT)
+		return;
+	c->shutdown.phase = (enum shutdown_phase)h.shutdown_phase;
+	c->shutdown.began_mono_ns = h.shutdown_mono_ns;
+	c->shutdown.kill_mono_ns = h.shutdown_kill_mono_ns;
+	c->shutdown.total = h.shutdown_total;
+	c->shutdown.orders = h.shutdown_orders;
+	c->shutdown.error = h.shutdown_error;
+	c->shutdown.killed = h.shutdown_killed;
+}
+
+struct core *core_new(const struct core_setup *setup)
+{
+	struct core *c = x_calloc(1, sizeof(*c));
+
+	c->chan = setup->chan;
+	c->board = setup->board;
+	c->ops = setup->ops;
+	c->ops_ctx = setup->ops_ctx;
+	c->records = setup->records;
+	if (setup->welcome != NULL)
+		c->welcome = *setup->welcome;
+	c->main_name = x_strdup(setup->main_name);
+	c->main_exit = -1;
+	c->next_id = 1;
+	c->next_spawn_id = 1;
+	c->state = DAEMON_STARTING;
+	c->boot_timer.fire = boot_due;
+	c->status_timer.fire = status_due;
+	list_init(&c->dirty);
+	list_init(&c->busy);
+	list_init(&c->queue);
+	list_init(&c->requests);
+	launch_init(&c->launch, setup->environment);
+	jitter_seed(&c->jitter, setup->random_seed);
+	shutdown_init(c);
+	memory_open(&c->memory, setup->memory_fd);
+	c->recovered = recovery_needed(c);
+	if (c->recovered) {
+		load_head(c);
+		recovery_load(c);
+	} else {
+		memory_wipe(&c->memory);
+	}
+	c->daemon_changed = true;
+	publish_daemon(c);
+	return c;
+}
+
+void core_free(struct core *c)
+{
+	if (c == NULL)
+		return;
+	registry_for_each(s, &c->registry)
+		subsystem_free(s);
+	registry_fini(&c->registry);
+	timers_fini(&c->timers);
+	launch_fini(&c->launch);
+	memory_close(&c->memory);
+	strlist_fini(&c->adopted);
+	strlist_fini(&c->lost);
+	free(c->main_name);
+	free(c);
+}
+
+void core_start(struct core *c)
+{
+	bool first = c->state == DAEMON_STARTING;
+
+	BUG_ON(c->started);
+	c->started = true;
+	if (c->recovered)
+		recovery_resume(c);
+	if (!shutdown_active(&c->shutdown))
+		apply_added(c, REASON_START);
+	if (first) {
+		registry_for_each(s, &c->registry) {
+			if (!s->kick || s->boot_pending)
+				continue;
+			s->boot_pending = true;
+			c->boot_pending++;
+		}
+		timer_arm(&c->timers, &c->boot_timer, clock_mono_ns() + CORE_BOOT_NS);
+	}
+	c->daemon_changed = true;
+	publish_head(c);
+	c->ops->daemon_state(c->ops_ctx, c->state, false, "starting");
+}
+
+static void settle_boot(struct core *c)
+{
+	if (c->state != DAEMON_STARTING || !c->started || c->boot_pending > 0)
+		return;
+	timer_disarm(&c->timers, &c->boot_timer);
+	c->state = DAEMON_RUNNING;
+	c->daemon_changed = true;
+	c->status_told_ns = 0;
+	publish_head(c);
+}
+
+static void status_text(const struct core *c, struct strbuf *out)
+{
+	strbuf_addf(out, "%u of %u running", c->counts[STATE_RUNNING], c->registry.n);
+	for (int state = STATE_STARTING; state < STATE_NSTATES; state++)
+		if (state != STATE_RUNNING && c->counts[state] > 0)
+			strbuf_addf(out, ", %u %s", c->counts[state],
+				    enumtext_name(&subsystem_state_text, state));
+}
+
+/* Tell the service manager, at most once per second unless the instance's state changed. */
+static void tell_status(struct core *c)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	int64_t now = clock_mono_ns();
+	int64_t next = c->status_told_ns + CORE_STATUS_PERIOD_NS;
+
+	if (!c->status_changed || !c->started || c->shutdown.finished)
+		return;
+	if (c->status_told_ns != 0 && c->state == c->status_state && now < next) {
+		if (!timer_armed(&c->status_timer))
+			timer_arm(&c->timers, &c->status_timer, next);
+		return;
+	}
+	c->status_changed = false;
+	c->status_told_ns = now;
+	c->status_state = c->state;
+	timer_disarm(&c->timers, &c->status_timer);
+	status_text(c, &text);
+	c->ops->daemon_state(c->ops_ctx, c->state,
+			     c->state == DAEMON_RUNNING && !c->boot_failed, text.buf);
+}
+
+void core_settle(struct core *c)
+{
+	timers_run(&c->timers, clock_mono_ns());
+	reconcile(c);
+	shutdown_settled(c);
+	settle_boot(c);
+	publish_daemon(c);
+	tell_status(c);
+}
+
+int64_t core_next_deadline(const struct core *c)
+{
+	return list_empty(&c->dirty) ? timers_next(&c->timers) : clock_mono_ns();
+}

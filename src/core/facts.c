@@ -1,0 +1,95 @@
+/* What the keeper and the output side say. Each fact is checked against the process that the slot
+ * holds now (a repeated or late one changes nothing), noted, and left for settle. */
+#include "core/action.h"
+#include "core/facts.h"
+#include "core/live.h"
+#include "keeper/record.h"
+
+static struct subsystem *subsystem_of(struct core *c, uint32_t slot, uint64_t spawn_id)
+{
+	struct subsystem *s = registry_at(&c->registry, slot);
+
+	return s != NULL && s->proc.spawn_id == spawn_id && subsystem_has_process(s) ? s : NULL;
+}
+
+/* A process could not be made because procd or the machine is short of something. */
+static bool is_our_trouble(uint32_t stage)
+{
+	return stage == STAGE_SPAWN || stage == STAGE_OUTPUT;
+}
+
+static void note_started(struct subsystem *s, int pid, int64_t at_mono_ns)
+{
+	s->proc.phase = PROC_UP;
+	s->proc.pid = pid;
+	s->proc.started_mono_ns = at_mono_ns;
+	subsystem_note(s, FACT_STARTED);
+}
+
+void core_keeper_started(struct core *c, const struct km_started *m)
+{
+	struct subsystem *s = subsystem_of(c, m->slot, m->spawn_id);
+
+	if (s == NULL || s->proc.phase != PROC_ASKED)
+		return;
+	action_spawn_answered(s);
+	if (m->stage == STAGE_NONE) {
+		note_started(s, m->pid, m->at_mono_ns);
+		return;
+	}
+	s->proc.stage = m->stage < STAGE_COUNT ? (enum spawn_stage)m->stage : STAGE_PLAN;
+	s->proc.errnum = m->errnum;
+	subsystem_note(s, is_our_trouble(m->stage) ? FACT_DEFERRED : FACT_START_FAILED);
+}
+
+void facts_ended(struct subsystem *s)
+{
+	s->proc.phase = PROC_ENDED;
+	subsystem_note(s, FACT_DIED);
+}
+
+void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool tree_empty)
+{
+	struct core *c = s->core;
+
+	s->proc.phase = PROC_DRAINING;
+	s->proc.wait_status = wait_status;
+	s->proc.status_known = wait_status != WAIT_STATUS_UNKNOWN;
+	s->proc.ended_mono_ns = at_mono_ns;
+	s->proc.tree_empty = tree_empty;
+	if (s->attached)
+		c->ops->output_drain(c->ops_ctx, s->slot, s->proc.spawn_id);
+	else
+		facts_ended(s);
+}
+
+void core_keeper_exited(struct core *c, const struct km_exited *m)
+{
+	struct subsystem *s = subsystem_of(c, m->slot, m->spawn_id);
+
+	if (s == NULL || (s->proc.phase != PROC_ASKED && s->proc.phase != PROC_UP))
+		return;
+	action_spawn_answered(s);
+	if (s->proc.phase == PROC_ASKED)
+		note_started(s, m->pid, m->at_mono_ns);
+	facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0);
+}
+
+void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id)
+{
+	struct subsystem *s = subsystem_of(c, slot, spawn_id);
+
+	if (s == NULL || s->proc.phase < PROC_DRAINING)
+		return;
+	s->proc.tree_empty = true;
+	if (s->proc.phase == PROC_REST)
+		subsystem_note(s, FACT_GONE);
+}
+
+void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id)
+{
+	struct subsystem *s = subsystem_of(c, slot, spawn_id);
+
+	if (s != NULL && s->proc.phase == PROC_DRAINING)
+		facts_ended(s);
+}

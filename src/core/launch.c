@@ -1,0 +1,268 @@
+/* How a configured program becomes a plan.
+ *
+ * The environment is laid in layers, each replacing names of the one below: what procd inherited
+ * (without what was meant for procd alone), what belongs to the user, what the options say, and
+ * PROCD_SUBSYSTEM. A command without slash is looked up in the PATH that the child will have; the
+ * candidates travel in the plan and execve(2) itself is the test, so nothing is checked twice. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "core/launch.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Meant for procd itself; a trailing * stands for any rest of the name. */
+static const char *const removed[] = {
+	"NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID",
+	"WATCHDOG_USEC", "WATCHDOG_PID", "PROCD_*",
+};
+
+static bool name_matches(const char *pattern, const char *name, size_t len)
+{
+	size_t n = strlen(pattern);
+
+	if (n > 0 && pattern[n - 1] == '*')
+		return len >= n - 1 && strncmp(pattern, name, n - 1) == 0;
+	return len == n && strncmp(pattern, name, n) == 0;
+}
+
+static bool is_removed(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(removed); i++)
+		if (name_matches(removed[i], name, len))
+			return true;
+	return false;
+}
+
+void launch_init(struct launch *l, char *const *environment)
+{
+	size_t n = 0;
+
+	*l = (struct launch){ 0 };
+	while (environment != NULL && environment[n] != NULL)
+		n++;
+	l->base = x_calloc(n + 1, sizeof(char *));
+	for (size_t i = 0; i < n; i++) {
+		const char *eq = strchr(environment[i], '=');
+
+		if (eq == NULL || is_removed(environment[i], (size_t)(eq - environment[i])))
+			continue;
+		l->base[l->nbase++] = x_strdup(environment[i]);
+		if (strncmp(environment[i], "PATH=", 5) == 0)
+			l->base_path = l->base[l->nbase - 1] + 5;
+	}
+}
+
+void launch_fini(struct launch *l)
+{
+	for (size_t i = 0; i < l->nbase; i++)
+		free(l->base[i]);
+	free(l->base);
+	*l = (struct launch){ 0 };
+}
+
+/* The environment under construction: borrowed strings, one per name. */
+struct env {
+	const char **items;
+	size_t n;
+};
+
+static size_t name_length(const char *item)
+{
+	return strcspn(item, "=");
+}
+
+static void env_set(struct env *env, const char *item)
+{
+	size_t len = name_length(item) + 1;
+
+	for (size_t i = 0; i < env->n; i++) {
+		if (strncmp(env->items[i], item, len) == 0) {
+			env->items[i] = item;
+			return;
+		}
+	}
+	env->items[env->n++] = item;
+}
+
+static const char *env_get(const struct env *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = env->n; i-- > 0;)
+		if (strncmp(env->items[i], name, len) == 0 && env->items[i][len] == '=')
+			return env->items[i] + len + 1;
+	return NULL;
+}
+
+/* Strings made for one plan. */
+struct made {
+	char *items[5];
+	size_t n;
+};
+
+static void made_fini(struct made *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		free(m->items[i]);
+}
+
+static const char *make_var(struct made *m, const char *name, const char *value)
+{
+	m->items[m->n] = x_asprintf("%s=%s", name, value);
+	return m->items[m->n++];
+}
+
+static void env_fill(struct env *env, const struct launch *l, const struct subsystem_options *o,
+		     struct made *made)
+{
+	if (!o->clear_environment)
+		for (size_t i = 0; i < l->nbase; i++)
+			env->items[env->n++] = l->base[i];
+	if (o->user != NULL) {
+		if (o->home != NULL)
+			env_set(env, make_var(made, "HOME", o->home));
+		if (o->user_name != NULL) {
+			env_set(env, make_var(made, "USER", o->user_name));
+			env_set(env, make_var(made, "LOGNAME", o->user_name));
+		}
+		if (o->login_shell != NULL)
+			env_set(env, make_var(made, "SHELL", o->login_shell));
+	}
+	for (size_t i = 0; i < o->environment.n; i++)
+		env_set(env, o->environment.items[i]);
+	env_set(env, make_var(made, "PROCD_SUBSYSTEM", o->name));
+}
+
+/* Every file that the command may mean, in order. */
+static void add_candidates(const char *command, const char *path, struct strlist *out)
+{
+	if (strchr(command, '/') != NULL) {
+		strlist_add(out, command);
+		return;
+	}
+	for (const char *dir = path;; dir++) {
+		size_t len = strcspn(dir, ":");
+
+		strlist_take(out, len == 0 ? x_asprintf("./%s", command)
+					   : x_asprintf("%.*s/%s", (int)len, dir, command));
+		dir += len;
+		if (*dir == '\0')
+			return;
+	}
+}
+
+static enum plan_stdio plan_stdio_of(enum stdio_kind kind)
+{
+	switch (kind) {
+	case STDIO_NULL:
+		return PLAN_STDIO_NULL;
+	case STDIO_INHERIT:
+		return PLAN_STDIO_INHERIT;
+	case STDIO_LOG:
+		return PLAN_STDIO_CAPTURE;
+	case STDIO_STDOUT:
+		return PLAN_STDIO_STDOUT;
+	case STDIO_FILE:
+		return PLAN_STDIO_FILE;
+	}
+	BUG("unknown stdio kind");
+}
+
+static void fill_ids(struct plan *p, const struct subsystem_options *o)
+{
+	if (!o->set_ids)
+		return;
+	p->flags |= PLAN_SET_IDS;
+	p->uid = o->uid;
+	p->gid = o->gid;
+	p->ngroups = (uint32_t)o->ngids;
+	for (size_t i = 0; i < o->ngids; i++)
+		p->groups[i] = o->gids[i];
+}
+
+static void fill_limits(struct plan *p, const struct subsystem_options *o)
+{
+	_Static_assert(PLAN_NLIMITS >= RLIM_NLIMITS, "every limit has room in a plan");
+
+	for (size_t i = 0; i < RLIM_NLIMITS; i++)
+		if (o->limits[i].set)
+			p->limits[i] = (struct plan_limit){ .soft = o->limits[i].soft,
+							    .hard = o->limits[i].hard,
+							    .set = 1 };
+}
+
+static void fill_scalars(struct plan *p, const struct subsystem_options *o)
+{
+	if (o->kill_mode == KILL_MODE_GROUP)
+		p->flags |= PLAN_TREE;
+	fill_ids(p, o);
+	if (o->umask >= 0) {
+		p->flags |= PLAN_SET_UMASK;
+		p->umask = (uint32_t)o->umask;
+	}
+	if (o->nice != INT64_MIN) {
+		p->flags |= PLAN_SET_NICE;
+		p->nice = (int32_t)o->nice;
+	}
+	p->oom_score_adjust = o->oom_score_adjust == INT64_MIN ? INT32_MIN
+							       : (int32_t)o->oom_score_adjust;
+	p->stop_signal = (uint32_t)o->stop_signal;
+	fill_limits(p, o);
+	for (int fd = 0; fd < 3; fd++)
+		p->stdio[fd] = plan_stdio_of(o->stdio[fd].kind);
+}
+
+static void set_exec(struct plan_builder *b, const struct launch *l,
+		     const struct subsystem_options *o, const struct env *env)
+{
+	auto_free(strlist_fini) struct strlist paths = STRLIST_INIT;
+	auto_free(strlist_fini) struct strlist shell = STRLIST_INIT;
+	/* A view: the strings and the array stay the environment's. */
+	struct strlist envp = { .items = (char **)(void *)env->items, .n = env->n };
+	const char *path = env_get(env, "PATH");
+
+	if (path == NULL)
+		path = l->base_path ? l->base_path : DEFAULT_PATH;
+	if (o->shell) {
+		strlist_add(&paths, "/bin/sh");
+		strlist_add(&shell, "/bin/sh");
+		strlist_add(&shell, "-c");
+		strlist_add(&shell, o->command.items[0]);
+	} else {
+		add_candidates(o->command.items[0], path, &paths);
+	}
+	plan_set_exec(b, &paths, o->shell ? &shell : &o->command, &envp);
+}
+
+int launch_build(const struct launch *l, const struct subsystem_options *o, const char *work_dir,
+		 struct plan_builder **builder, const void **block, size_t *size)
+{
+	const char *cwd = o->working_dir ? o->working_dir : work_dir;
+	auto_free(made_fini) struct made made = { .n = 0 };
+	struct env env = { .n = 0 };
+	struct plan_builder *b;
+	int r;
+
+	if (o->ngids > PLAN_MAX_GROUPS)
+		return -E2BIG;
+	env.items = x_calloc(l->nbase + o->environment.n + ARRAY_LEN(made.items) + 1,
+			     sizeof(char *));
+	env_fill(&env, l, o, &made);
+	b = plan_new(o->name);
+	fill_scalars(plan_header(b), o);
+	set_exec(b, l, o, &env);
+	free(env.items);
+	if (cwd != NULL)
+		plan_set_cwd(b, cwd);
+	for (int fd = 0; fd < 3; fd++)
+		if (o->stdio[fd].kind == STDIO_FILE)
+			plan_set_stdio_path(b, fd, o->stdio[fd].path);
+	r = plan_finish(b, block, size);
+	if (r < 0) {
+		plan_free(b);
+		return r;
+	}
+	*builder = b;
+	return 0;
+}

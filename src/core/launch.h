@@ -1,0 +1,25 @@
+/* Options to spawn plan: everything resolved here, so that the child's side only makes system
+ * calls. Main thread; touches no file and no name service. */
+#ifndef CORE_LAUNCH_H
+#define CORE_LAUNCH_H
+
+#include "config/options.h"
+#include "keeper/plan.h"
+
+/* What all starts share, prepared once. */
+struct launch {
+	char **base;		/* inherited "K=V", procd's own removed; owned */
+	size_t nbase;
+	const char *base_path;	/* value of PATH in it, or NULL */
+};
+
+void launch_init(struct launch *l, char *const *environment);
+void launch_fini(struct launch *l);
+
+/* The plan for one start. WORK_DIR: where the child runs without a working_dir of its own, NULL:
+ * the keeper's directory. The caller frees the builder with plan_free() on success. -E2BIG: argv
+ * and environment do not fit. */
+int launch_build(const struct launch *l, const struct subsystem_options *o, const char *work_dir,
+		 struct plan_builder **builder, const void **block, size_t *size);
+
+#endif

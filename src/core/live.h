@@ -1,0 +1,60 @@
+/* The core's own state, shared by the files of this room only. Main thread. */
+#ifndef CORE_LIVE_H
+#define CORE_LIVE_H
+
+#include "config/store.h"
+#include "core/backoff.h"
+#include "core/core.h"
+#include "core/launch.h"
+#include "core/memory.h"
+#include "core/registry.h"
+#include "core/shutdown.h"
+#include "core/subsystem.h"
+
+/* Spawns that may wait for the keeper's answer. Bounds the plans queued towards it and lets stop
+ * signals through while thousands are being started. */
+#define CORE_INFLIGHT_MAX 64
+/* A start that takes longer no longer holds up the instance's readiness. */
+#define CORE_BOOT_NS (30 * NS_PER_SEC)
+#define CORE_STATUS_PERIOD_NS NS_PER_SEC
+
+struct core {
+	struct chan *chan;
+	struct board *board;
+	const struct core_ops *ops;
+	void *ops_ctx;
+	const struct records *records;
+	struct km_welcome welcome;
+
+	struct registry registry;
+	struct timers timers;
+	struct launch launch;
+	struct memory memory;
+	struct jitter jitter;
+	struct shutdown shutdown;
+	char *main_name;
+	int main_exit;			/* exit code of MAIN_NAME; -1: it has not ended */
+
+	struct list dirty;		/* subsystems that settle has to look at */
+	struct list busy;		/* those that are not down */
+	struct list queue;		/* those whose start waits for its turn */
+	uint32_t nbusy, inflight;
+	struct list requests;		/* unanswered, in order of arrival */
+
+	uint64_t next_id, next_spawn_id;
+	uint32_t counts[STATE_NSTATES];
+	uint64_t total_restarts;
+	bool daemon_changed;		/* counts or state differ from what the board says */
+
+	bool started, recovered;
+	enum daemon_state state;
+	uint32_t boot_pending;
+	bool boot_failed;
+	struct timer boot_timer, status_timer;
+	int64_t status_told_ns;
+	bool status_changed;
+	enum daemon_state status_state;	/* told last */
+	struct strlist adopted, lost;	/* until core_start() has told */
+};
+
+#endif

@@ -1,0 +1,84 @@
+/* Saved run-time state: what the next supervisor must know and the keeper's records do not say.
+ *
+ * A mapped file. Every entry exists twice, and the older copy is overwritten: whoever dies in the
+ * middle of a write leaves the one before it. Each copy carries a checksum; an entry of which both
+ * are bad is dropped and counted. Main thread. */
+#ifndef CORE_MEMORY_H
+#define CORE_MEMORY_H
+
+#include <stdbool.h>
+
+#include "base/util.h"
+
+#define MEMORY_FILE "memory"
+#define MEMORY_VERSION 1
+
+enum memory_flags {
+	MEMORY_USED = 1 << 0,
+	MEMORY_CONFIG_UP = 1 << 1, MEMORY_REMOVED = 1 << 2, MEMORY_KICK = 1 << 3,
+	MEMORY_BOUNCE = 1 << 4, MEMORY_GAVE_UP = 1 << 5, MEMORY_END_KNOWN = 1 << 6,
+	MEMORY_CORE_DUMPED = 1 << 7, MEMORY_KILLED = 1 << 8, MEMORY_STATUS_LOST = 1 << 9,
+	MEMORY_TOLD_END = 1 << 10,	/* the end of spawn_id was told (phase rest) */
+	MEMORY_BOOT_PENDING = 1 << 11, MEMORY_TREE_EMPTY = 1 << 12,
+};
+
+/* One subsystem. Times are CLOCK_MONOTONIC, valid within one boot. */
+struct memory_entry {
+	uint64_t checksum;	/* of the rest */
+	uint64_t stamp;		/* the copy with the higher one is newer */
+	uint64_t id, spawn_id, event_seq, restart_count;
+	int64_t since_mono_ns, started_mono_ns, wait_mono_ns, ladder_mono_ns;
+	int64_t next_restart_ms;
+	uint32_t flags;		/* enum memory_flags */
+	uint32_t attempt;
+	int32_t pid, end_pid, exit_code, signal, errnum;
+	uint8_t state, prev, reason, order_reason, wish, ladder_step, stage, phase;
+	char name[NAME_CAP];
+	char pad[256 - 11 * 8 - 2 * 4 - 5 * 4 - 8 - NAME_CAP];
+};
+_Static_assert(sizeof(struct memory_entry) == 256, "memory entries are a file format");
+
+/* The instance. */
+struct memory_head {
+	uint64_t checksum;
+	uint64_t stamp;
+	uint64_t magic;
+	uint32_t version, entry_size;
+	uint64_t next_id, next_spawn_id, total_restarts;
+	uint64_t generation;
+	int64_t shutdown_mono_ns, shutdown_kill_mono_ns;
+	uint32_t shutdown_phase, shutdown_total, shutdown_orders;
+	uint8_t shutdown_error, shutdown_killed, daemon_state, started;
+	int32_t main_exit;
+	char boot_id[37], boot_pad[3];
+	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 4 - 40];
+};
+_Static_assert(sizeof(struct memory_head) == 256, "the memory's head is a file format");
+
+struct memory {
+	unsigned char *base;	/* NULL: nothing is saved */
+	int fd;
+	uint32_t nslots;	/* that the file has room for */
+	uint64_t stamp;
+	uint32_t dropped;	/* entries of which both copies were bad, at open */
+	bool head_valid;	/* the head is of this boot and this format */
+	bool full;		/* the file system refused room; said once */
+	char boot_id[37];
+};
+
+/* Map FD (the caller's, kept open; -1: keep nothing). A file of another boot, version or with a bad
+ * head has head_valid false; its entries are still readable where their checksums hold (the caller
+ * decides), except those of another boot or version, which are wiped. */
+void memory_open(struct memory *m, int fd);
+void memory_close(struct memory *m);
+void memory_wipe(struct memory *m);		/* begin anew */
+
+/* The newest valid copy; false: none, or the slot is unused. */
+bool memory_load(const struct memory *m, uint32_t slot, struct memory_entry *out);
+bool memory_load_head(const struct memory *m, struct memory_head *out);
+/* Fill checksum and stamp, store. Silently nothing when there is no room for SLOT. */
+void memory_store(struct memory *m, uint32_t slot, struct memory_entry *e);
+void memory_store_head(struct memory *m, struct memory_head *h);
+void memory_clear(struct memory *m, uint32_t slot);
+
+#endif

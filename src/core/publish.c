@@ -1,0 +1,251 @@
+/* How news leaves the core.
+ *
+ * The order is what makes a death of the supervisor invisible: first the memory is saved, with the
+ * seq that the event will get, then the event is sent. The next supervisor compares that seq with
+ * the channel's last one and sends the event if it is missing: none is lost, none told twice. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "core/live.h"
+#include "core/publish.h"
+#include "core/request.h"
+
+static bool shows_end(const struct subsystem *s)
+{
+	switch (s->state) {
+	case STATE_FAILED:
+	case STATE_RESTARTING:
+		return s->end.known;
+	case STATE_STOPPED:
+		return s->end.known && s->prev != STATE_RESTARTING;
+	default:
+		return false;
+	}
+}
+
+static int event_pid(const struct subsystem *s)
+{
+	if (s->state == STATE_RUNNING || s->state == STATE_STOPPING)
+		return s->proc.pid;
+	return shows_end(s) && s->state != STATE_RESTARTING ? s->end.pid : 0;
+}
+
+static void send_event(struct subsystem *s)
+{
+	bool end = shows_end(s);
+	bool failed_start = end && s->state == STATE_FAILED && s->end.stage != STAGE_NONE;
+	auto_free(freep) char *text = failed_start ? subsystem_end_text(s) : NULL;
+	struct state_event e = {
+		.id = s->id,
+		.name = s->name,
+		.state = s->state,
+		.prev = s->prev,
+		.at_real_ns = clock_real_ns(),
+		.at_mono_ns = s->since_mono_ns,
+		.pid = event_pid(s),
+		.exit_code = end ? s->end.exit_code : -1,
+		.signal = end ? s->end.signal : 0,
+		.reason = s->reason,
+		.restart_count = s->restart_count,
+		.next_restart_ms = s->next_restart_ms,
+		.gave_up = s->gave_up && s->state == STATE_FAILED,
+		.killed = end && s->end.killed,
+		.core_dumped = end && s->end.signal != 0 ? s->end.core_dumped : -1,
+		.error_stage = failed_start ? enumtext_name(&spawn_stage_text, (int)s->end.stage)
+					    : NULL,
+		.error_errno = s->end.errnum,
+		.error_message = text,
+	};
+
+	event_state_changed(s->core->chan, &e);
+}
+
+static void groups_text(const struct subsystem_options *o, struct strbuf *out)
+{
+	for (size_t i = 0; i < o->groups.n; i++)
+		strbuf_addf(out, i ? " %s" : "%s", o->groups.items[i]);
+}
+
+static void put_board(struct subsystem *s)
+{
+	const struct subsystem_options *o = subsystem_newest(s);
+	auto_free(strbuf_fini) struct strbuf groups = STRBUF_INIT;
+	auto_free(freep) char *last_error = subsystem_end_text(s);
+	struct board_record *r;
+
+	groups_text(o, &groups);
+	r = board_record_new(o->description, last_error, groups.buf);
+	r->id = s->id;
+	r->slot = s->slot;
+	r->state = s->state;
+	r->health = HEALTH_UNKNOWN;
+	r->ready = s->state == STATE_RUNNING;
+	r->gave_up = s->gave_up;
+	r->autostart = o->autostart;
+	r->goal_up = s->goal.up;
+	r->oneshot = o->type == TYPE_ONESHOT;
+	r->pid = s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING ? s->proc.pid : 0;
+	r->exit_code = s->end.exit_code;
+	r->signal = s->end.signal;
+	r->killed = s->end.killed;
+	r->core_dumped = s->end.core_dumped;
+	r->reason = s->reason;
+	r->since_mono_ns = s->since_mono_ns;
+	r->started_mono_ns = r->pid ? s->proc.started_mono_ns : 0;
+	r->restart_count = s->restart_count;
+	r->attempt = s->attempt;
+	r->next_restart_mono_ns = s->state == STATE_RESTARTING ? s->next_restart_mono_ns : 0;
+	r->generation = s->options->generation;
+	r->goal_why = enumtext_name(&goal_why_text, (int)s->goal.why);
+	snprintf(r->name, sizeof(r->name), "%s", s->name);
+	board_put(s->core->board, s->slot, r);
+}
+
+static uint32_t memory_flags_of(const struct subsystem *s)
+{
+	uint32_t f = MEMORY_USED;
+
+	f |= s->config_up ? MEMORY_CONFIG_UP : 0;
+	f |= s->removed ? MEMORY_REMOVED : 0;
+	f |= s->kick ? MEMORY_KICK : 0;
+	f |= s->bounce ? MEMORY_BOUNCE : 0;
+	f |= s->gave_up ? MEMORY_GAVE_UP : 0;
+	f |= s->end.known ? MEMORY_END_KNOWN : 0;
+	f |= s->end.core_dumped ? MEMORY_CORE_DUMPED : 0;
+	f |= s->end.killed ? MEMORY_KILLED : 0;
+	f |= s->end.status_lost ? MEMORY_STATUS_LOST : 0;
+	f |= s->proc.phase == PROC_REST ? MEMORY_TOLD_END : 0;
+	f |= s->proc.tree_empty ? MEMORY_TREE_EMPTY : 0;
+	f |= s->boot_pending ? MEMORY_BOOT_PENDING : 0;
+	return f;
+}
+
+void publish_memory(struct subsystem *s)
+{
+	struct memory_entry e = {
+		.id = s->id,
+		.spawn_id = s->proc.spawn_id,
+		.event_seq = s->event_seq,
+		.restart_count = s->restart_count,
+		.since_mono_ns = s->since_mono_ns,
+		.started_mono_ns = s->proc.started_mono_ns,
+		.wait_mono_ns = s->next_restart_mono_ns,
+		.ladder_mono_ns = s->ladder.began_mono_ns,
+		.next_restart_ms = s->next_restart_ms,
+		.flags = memory_flags_of(s),
+		.attempt = s->attempt,
+		.pid = s->proc.pid,
+		.end_pid = s->end.pid,
+		.exit_code = s->end.exit_code,
+		.signal = s->end.signal,
+		.errnum = s->end.errnum,
+		.state = (uint8_t)s->state,
+		.prev = (uint8_t)s->prev,
+		.reason = (uint8_t)s->reason,
+		.order_reason = (uint8_t)s->order_reason,
+		.wish = (uint8_t)s->wish,
+		.ladder_step = (uint8_t)s->ladder.step,
+		.stage = (uint8_t)s->end.stage,
+		.phase = (uint8_t)s->proc.phase,
+	};
+
+	snprintf(e.name, sizeof(e.name), "%s", s->name);
+	memory_store(&s->core->memory, s->slot, &e);
+}
+
+void publish_update(struct subsystem *s)
+{
+	put_board(s);
+	publish_memory(s);
+}
+
+void publish_state(struct subsystem *s, enum subsystem_state next, enum reason reason)
+{
+	struct core *c = s->core;
+
+	BUG_ON(!state_legal(s->state, next));
+	c->counts[s->state]--;
+	c->counts[next]++;
+	c->daemon_changed = true;
+	s->prev = s->state;
+	s->state = next;
+	s->reason = reason;
+	s->since_mono_ns = clock_mono_ns();
+	s->event_seq = chan_last_seq(c->chan) + 1;
+	publish_update(s);
+	send_event(s);
+	request_progress(s);
+}
+
+void publish_missing_event(struct subsystem *s)
+{
+	s->event_seq = chan_last_seq(s->core->chan) + 1;
+	publish_memory(s);
+	send_event(s);
+}
+
+void publish_appear(struct subsystem *s)
+{
+	s->core->counts[s->state]++;
+	s->core->daemon_changed = true;
+	publish_update(s);
+}
+
+void publish_disappear(struct subsystem *s)
+{
+	s->core->counts[s->state]--;
+	s->core->daemon_changed = true;
+	memory_clear(&s->core->memory, s->slot);
+	board_put(s->core->board, s->slot, NULL);
+}
+
+void publish_head(struct core *c)
+{
+	struct memory_head h = {
+		.next_id = c->next_id,
+		.next_spawn_id = c->next_spawn_id,
+		.total_restarts = c->total_restarts,
+		.generation = config_current()->generation,
+		.shutdown_mono_ns = c->shutdown.began_mono_ns,
+		.shutdown_kill_mono_ns = c->shutdown.kill_mono_ns,
+		.shutdown_phase = c->shutdown.phase,
+		.shutdown_total = c->shutdown.total,
+		.shutdown_orders = c->shutdown.orders,
+		.shutdown_error = c->shutdown.error,
+		.shutdown_killed = c->shutdown.killed,
+		.daemon_state = (uint8_t)c->state,
+		.started = c->started,
+		.main_exit = c->main_exit,
+	};
+
+	memory_store_head(&c->memory, &h);
+}
+
+void publish_daemon(struct core *c)
+{
+	const struct board_daemon *old = board_daemon(c->board);
+	struct board_daemon *d;
+
+	if (!c->daemon_changed)
+		return;
+	c->daemon_changed = false;
+	c->status_changed = true;
+	d = x_calloc(1, sizeof(*d));
+	memcpy(d->degraded, old->degraded, sizeof(d->degraded));
+	d->state = c->state;
+	d->generation = config_current()->generation;
+	d->keeper_pid = c->welcome.keeper_pid;
+	d->keeper_started_mono_ns = c->welcome.keeper_started_mono_ns;
+	d->supervisor_deaths = c->welcome.deaths;
+	memcpy(d->counts, c->counts, sizeof(d->counts));
+	d->total_restarts = c->total_restarts;
+	board_put_daemon(c->board, d);
+}
+
+json_t *publish_ident(const struct subsystem *s)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "id", json_integer((json_int_t)s->id));
+	json_object_set_new(j, "name", json_text(s->name));
+	return j;
+}

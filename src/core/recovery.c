@@ -1,0 +1,350 @@
+/* Memory says what was wanted and told, the records say what is. For each slot the two are compared:
+ * a process that memory knows goes on silently; one that it does not know is adopted; an end that
+ * was not told yet is told now, with its true status. Whatever was begun (a start, a stop, a delay)
+ * is taken up with its old deadline. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/action.h"
+#include "core/apply.h"
+#include "core/facts.h"
+#include "core/ladder.h"
+#include "core/live.h"
+#include "core/publish.h"
+#include "core/reconcile.h"
+#include "core/recovery.h"
+
+/* The record of SLOT unless it is free. */
+static const struct record *record_of(const struct core *c, uint32_t slot,
+				      enum record_state *state)
+{
+	const struct record *r;
+
+	if (c->records == NULL ||
+	    slot >= atomic_load_explicit(&c->records->header->nslots, memory_order_acquire))
+		return NULL;
+	r = record_get(c->records, slot);
+	*state = (enum record_state)atomic_load_explicit(&r->state, memory_order_acquire);
+	return *state == RECORD_FREE || *state >= RECORD_NSTATES ? NULL : r;
+}
+
+static uint32_t record_slots(const struct core *c)
+{
+	return c->records == NULL ? 0
+				  : atomic_load_explicit(&c->records->header->nslots,
+							 memory_order_acquire);
+}
+
+bool recovery_needed(const struct core *c)
+{
+	enum record_state state;
+
+	if (c->welcome.recovering)
+		return true;
+	for (uint32_t slot = 0; slot < record_slots(c); slot++)
+		if (record_of(c, slot, &state) != NULL)
+			return true;
+	return false;
+}
+
+/* Options for a process that the configuration no longer knows: just enough to stop it. */
+static struct subsystem_options *forgotten_options(const char *name, uint32_t plan_flags)
+{
+	struct subsystem_options *o = x_calloc(1, sizeof(*o));
+
+	atomic_init(&o->refs, 1);
+	o->name = x_strdup(name);
+	strlist_add(&o->command, name);
+	o->stop_signal = SIGTERM;
+	o->stop_timeout_ms = TIMEOUT_UNSET;
+	o->kill_mode = plan_flags & PLAN_TREE ? KILL_MODE_GROUP : KILL_MODE_PROCESS;
+	o->restart = RESTART_NEVER;
+	o->umask = -1;
+	o->nice = INT64_MIN;
+	o->oom_score_adjust = INT64_MIN;
+	return o;
+}
+
+static bool entry_sane(const struct memory_entry *e)
+{
+	return e->state < STATE_NSTATES && e->prev < STATE_NSTATES && e->reason < REASON_COUNT &&
+	       e->order_reason < REASON_COUNT && e->wish <= OPERATOR_DOWN &&
+	       e->ladder_step <= LADDER_KILLED && e->stage < STAGE_COUNT &&
+	       e->phase < PROC_NPHASES && e->name[0] != '\0';
+}
+
+static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
+{
+	s->id = e->id;
+	s->wish = (enum operator_wish)e->wish;
+	s->config_up = e->flags & MEMORY_CONFIG_UP;
+	s->kick = e->flags & MEMORY_KICK;
+	s->bounce = e->flags & MEMORY_BOUNCE;
+	s->gave_up = e->flags & MEMORY_GAVE_UP;
+	s->boot_pending = e->flags & MEMORY_BOOT_PENDING;
+	s->order_reason = (enum reason)e->order_reason;
+	s->state = (enum subsystem_state)e->state;
+	s->prev = (enum subsystem_state)e->prev;
+	s->reason = (enum reason)e->reason;
+	s->since_mono_ns = e->since_mono_ns;
+	s->event_seq = e->event_seq;
+	s->restart_count = e->restart_count;
+	s->attempt = e->attempt;
+	s->next_restart_ms = e->next_restart_ms;
+	s->next_restart_mono_ns = e->wait_mono_ns;
+	s->ladder.step = (enum ladder_step)e->ladder_step;
+	s->ladder.began_mono_ns = e->ladder_mono_ns;
+	s->end = (struct ending){
+		.known = e->flags & MEMORY_END_KNOWN,
+		.pid = e->end_pid,
+		.exit_code = e->exit_code,
+		.signal = e->signal,
+		.core_dumped = e->flags & MEMORY_CORE_DUMPED,
+		.killed = e->flags & MEMORY_KILLED,
+		.status_lost = e->flags & MEMORY_STATUS_LOST,
+		.stage = (enum spawn_stage)e->stage,
+		.errnum = e->errnum,
+	};
+	s->proc = (struct process){
+		.phase = (enum proc_phase)e->phase,
+		.spawn_id = e->spawn_id,
+		.pid = e->pid,
+		.started_mono_ns = e->started_mono_ns,
+		.status_known = true,
+		.tree_empty = e->flags & MEMORY_TREE_EMPTY,
+	};
+}
+
+/* NAME is still wanted under the current configuration? */
+static struct subsystem_options *current_options(const struct map *wanted, const char *name)
+{
+	return map_find(wanted, name);
+}
+
+static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
+		      const struct memory_entry *e, const struct record *r)
+{
+	const char *name = e ? e->name : r->name;
+	struct subsystem_options *o = current_options(wanted, name);
+	struct subsystem_options *own = NULL;
+	struct subsystem *s;
+
+	if (registry_find(&c->registry, name) != NULL) {
+		log_at(LOG_WARN, name, "known twice: the second one, in slot %u, is ignored", slot);
+		return;
+	}
+	if (o == NULL && r == NULL)
+		return;		/* neither wanted nor alive */
+	if (o == NULL)
+		o = own = forgotten_options(name, r->flags);
+	s = subsystem_new(c, slot, e ? e->id : c->next_id++, o);
+	if (e != NULL)
+		fill_from_entry(s, e);
+	else
+		s->config_up = o->autostart;
+	s->removed = own != NULL;
+	subsystem_options_unref(own);
+	c->next_id = MAX(c->next_id, s->id + 1);
+	c->next_spawn_id = MAX(c->next_spawn_id, s->proc.spawn_id + 1);
+	reconcile_add(s, true);
+}
+
+void recovery_load(struct core *c)
+{
+	const struct config *config = config_current();
+	uint32_t nslots = MAX(record_slots(c), c->memory.nslots);
+	struct map wanted = MAP_INIT;
+
+	for (size_t i = 0; i < config->nsubsystems; i++)
+		map_put(&wanted, config->subsystems[i]->name, config->subsystems[i]);
+	if (c->memory.dropped > 0)
+		log_warn("%u damaged entries of the saved run-time state were dropped",
+			 c->memory.dropped);
+	for (uint32_t slot = 0; slot < nslots; slot++) {
+		enum record_state state;
+		struct memory_entry e;
+		const struct record *r = record_of(c, slot, &state);
+		bool known = memory_load(&c->memory, slot, &e) && entry_sane(&e);
+
+		if (r != NULL) {
+			c->next_spawn_id = MAX(c->next_spawn_id, r->spawn_id + 1);
+			/* The record is what is; an entry of someone else is out of date. */
+			known = known && strcmp(e.name, r->name) == 0;
+		}
+		if (known || r != NULL)
+			add_known(c, &wanted, slot, known ? &e : NULL, r);
+		if (registry_at(&c->registry, slot) == NULL)
+			memory_clear(&c->memory, slot);
+	}
+	map_fini(&wanted);
+}
+
+/* --- taking up what was under way ---------------------------------------------------------------- */
+
+static void attach(struct subsystem *s)
+{
+	struct core *c = s->core;
+
+	if (s->attached || !action_captures(s->options))
+		return;
+	s->attached = true;
+	c->ops->output_attach(c->ops_ctx, s->slot, s->options);
+	if (s->proc.pid != 0)
+		c->ops->output_pid(c->ops_ctx, s->slot, s->proc.pid);
+}
+
+static void take_process(struct subsystem *s, const struct record *r)
+{
+	bool same = s->proc.spawn_id == r->spawn_id;
+
+	s->proc.spawn_id = r->spawn_id;
+	s->proc.pid = r->pid;
+	s->proc.started_mono_ns = r->started_mono_ns;
+	s->proc.status_known = true;
+	if (s->state == STATE_STARTING && (!same || s->proc.phase != PROC_UP))
+		subsystem_note(s, FACT_STARTED);
+	else if (s->state != STATE_STARTING && s->state != STATE_RUNNING &&
+		 s->state != STATE_STOPPING)
+		subsystem_note(s, FACT_ADOPTED);
+	s->proc.phase = PROC_UP;
+	s->proc.tree_empty = false;
+}
+
+static void resume_timers(struct subsystem *s)
+{
+	if (s->state == STATE_STARTING && s->proc.phase == PROC_UP &&
+	    !(s->facts & 1u << FACT_STARTED))
+		subsystem_wait(s, FACT_READY, s->proc.started_mono_ns +
+			       s->options->min_uptime_ms * NS_PER_MS);
+	if (s->state == STATE_RUNNING && s->attempt > 0)
+		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
+			       s->options->restart_reset_after_ms * NS_PER_MS);
+	if (s->state == STATE_RESTARTING) {
+		if (s->next_restart_mono_ns == 0)
+			s->due = true;
+		else
+			subsystem_wait(s, FACT_DUE, s->next_restart_mono_ns);
+	}
+}
+
+/* Its end was told, and only what is left of its tree may live. */
+static void resume_rest(struct subsystem *s, const struct record *r, enum record_state state)
+{
+	s->proc.spawn_id = r->spawn_id;
+	s->proc.phase = PROC_REST;
+	s->proc.tree_empty = state == RECORD_GONE;
+	if (state == RECORD_GONE)
+		subsystem_note(s, FACT_GONE);
+	else if (s->ladder.step == LADDER_IDLE)
+		ladder_begin(s);
+	else
+		ladder_resume(s);
+}
+
+static void resume_ended(struct subsystem *s, const struct record *r, enum record_state state)
+{
+	bool told = s->proc.spawn_id == r->spawn_id && s->id != 0 &&
+		    (s->proc.phase == PROC_NONE || s->proc.phase == PROC_REST ||
+		     s->proc.phase == PROC_DEFERRED);
+
+	if (told) {
+		resume_rest(s, r, state);
+		return;
+	}
+	take_process(s, r);
+	attach(s);
+	facts_exited(s, r->wait_status, r->exited_mono_ns, state == RECORD_GONE);
+}
+
+static void resume_alive(struct subsystem *s, const struct record *r)
+{
+	take_process(s, r);
+	attach(s);
+	if (s->state == STATE_STOPPING) {
+		if (s->ladder.step == LADDER_IDLE)
+			ladder_begin(s);
+		else
+			ladder_resume(s);
+	}
+}
+
+/* No record: nothing of it lives. */
+static void resume_absent(struct core *c, struct subsystem *s)
+{
+	bool was_alive = s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING ||
+			 s->proc.phase == PROC_ENDED;
+
+	ladder_end(s);
+	if (s->state == STATE_STOPPING) {
+		s->proc.phase = PROC_NONE;
+		s->proc.pid = 0;
+		subsystem_note(s, FACT_GONE);
+		return;
+	}
+	if (was_alive || s->state == STATE_RUNNING) {
+		strlist_add(&c->lost, s->name);
+		s->proc.status_known = false;
+		s->proc.ended_mono_ns = clock_mono_ns();
+		s->proc.tree_empty = true;
+		facts_ended(s);
+		return;
+	}
+	s->proc.phase = PROC_NONE;
+	s->proc.pid = 0;
+	if (s->state == STATE_STARTING)
+		s->due = true;		/* asked for, never made */
+}
+
+static void resume_one(struct core *c, struct subsystem *s)
+{
+	enum record_state state;
+	const struct record *r = record_of(c, s->slot, &state);
+
+	if (r == NULL)
+		resume_absent(c, s);
+	else if (state == RECORD_RUNNING)
+		resume_alive(s, r);
+	else
+		resume_ended(s, r, state);
+	if (r != NULL && subsystem_has_process(s) && s->proc.phase != PROC_REST)
+		strlist_add(&c->adopted, s->name);
+	if (s->boot_pending)
+		c->boot_pending++;
+	resume_timers(s);
+	subsystem_mark(s);
+}
+
+static json_t *names_json(const struct strlist *names)
+{
+	json_t *j = json_array();
+	size_t size = 0;
+
+	/* An event has a bounded size; the names that do not fit are still in status. */
+	for (size_t i = 0; i < names->n && size < CHAN_BODY_MAX / 4; i++) {
+		size += strlen(names->items[i]) + 3;
+		json_array_append_new(j, json_text(names->items[i]));
+	}
+	return j;
+}
+
+void recovery_resume(struct core *c)
+{
+	json_t *j = json_object();
+	uint64_t last_seq = chan_last_seq(c->chan);
+
+	registry_for_each(s, &c->registry)
+		if (s->event_seq > last_seq)
+			publish_missing_event(s);
+	registry_for_each(s, &c->registry) {
+		/* The newest seq of all is at most one ahead, so this is cheap and rarely true. */
+		resume_one(c, s);
+		publish_update(s);
+	}
+	json_object_set_new(j, "adopted", names_json(&c->adopted));
+	json_object_set_new(j, "lost", names_json(&c->lost));
+	event_send(c->chan, EVENT_SUPERVISOR_RECOVERED, j);
+	strlist_fini(&c->adopted);
+	strlist_fini(&c->lost);
+	if (shutdown_active(&c->shutdown))
+		shutdown_resume(c);
+}

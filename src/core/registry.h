@@ -1,0 +1,35 @@
+/* Who lives in which slot. A slot belongs to one subsystem for as long as it exists, over reloads
+ * and supervisor deaths; the lowest free slot is given away first. Main thread. */
+#ifndef CORE_REGISTRY_H
+#define CORE_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "base/map.h"
+
+struct subsystem;
+
+struct registry {
+	struct subsystem **slots;	/* NULL: free */
+	uint32_t nslots;		/* highest slot ever used + 1 */
+	uint32_t cap;
+	uint32_t first_free;		/* no free slot below it */
+	uint32_t n;			/* subsystems */
+	struct map names;
+};
+#define REGISTRY_INIT { .names = MAP_INIT }
+
+void registry_fini(struct registry *r);		/* the subsystems are the caller's */
+/* Lowest free slot; false when RECORDS_MAX_SLOTS are taken. */
+bool registry_free_slot(struct registry *r, uint32_t *slot);
+/* SLOT must be free and NAME unknown. */
+void registry_add(struct registry *r, uint32_t slot, const char *name, struct subsystem *s);
+void registry_remove(struct registry *r, uint32_t slot, const char *name);
+struct subsystem *registry_find(const struct registry *r, const char *name);	/* NULL: unknown */
+struct subsystem *registry_at(const struct registry *r, uint32_t slot);	/* NULL: free or beyond */
+
+#define registry_for_each(s, r)                                                                   \
+	for (uint32_t s##_i = 0; s##_i < (r)->nslots; s##_i++)                                    \
+		for (struct subsystem *s = (r)->slots[s##_i]; s != NULL; s = NULL)
+
+#endif

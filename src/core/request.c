@@ -1,0 +1,346 @@
+/* Each order holds one waiter per subsystem that it is meant for. Waiters sit in the subsystem's
+ * list, so a state change looks at its own waiters only. When the last waiter of an order is gone,
+ * the order is answered. */
+#include "base/alloc.h"
+#include "base/signame.h"
+#include "core/live.h"
+#include "core/publish.h"
+#include "core/reconcile.h"
+#include "core/request.h"
+
+struct waiter {
+	struct list link;		/* in subsystem->waiters */
+	struct list all;		/* in state->waiters */
+	struct subsystem *s;
+	struct core_request *request;
+	uint64_t not_spawn;		/* CORE_RESTART: done by a later process than this one */
+};
+
+struct core_request_state {
+	struct list link;		/* in core->requests */
+	struct list waiters;
+	struct core_request *request;
+	bool accepting;			/* more waiters may come: do not answer yet */
+};
+
+enum verdict { STILL_WAITING, DONE, FAILED };
+
+static void answer(struct core_request *r)
+{
+	struct core_request_state *state = take(r->state);
+
+	list_remove(&state->link);
+	free(state);
+	r->done(r);
+}
+
+static void answer_if_complete(struct core_request *r)
+{
+	if (!r->state->accepting && list_empty(&r->state->waiters))
+		answer(r);
+}
+
+/* Note one subsystem's failure; the first one is the order's own error. Takes E. */
+static void add_failure(struct core_request *r, const char *name, struct error *e)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "name", json_text(name));
+	json_object_set_new(j, "error", json_error_object(-32000, e));
+	if (r->failures == NULL)
+		r->failures = json_array();
+	json_array_append_new(r->failures, j);
+	if (error_is_set(&r->error)) {
+		error_fini(e);
+		return;
+	}
+	r->error = *e;
+	*e = (struct error)ERROR_INIT;
+}
+
+static void add_note(struct core_request *r, const struct subsystem *s, const char *what)
+{
+	auto_free(freep) char *text = x_asprintf("%s: %s", s->name, what);
+
+	if (r->notes == NULL)
+		r->notes = json_array();
+	json_array_append_new(r->notes, json_text(text));
+}
+
+static const char *who_wants_down(const struct subsystem *s)
+{
+	switch (s->goal.why) {
+	case GOAL_SHUTDOWN:
+		return "procd shuts down";
+	case GOAL_REMOVED:
+		return "it was removed from the configuration";
+	default:
+		return "another order stopped it";
+	}
+}
+
+static enum verdict start_verdict(const struct subsystem *s, const struct waiter *w,
+				  struct error *e)
+{
+	bool other = s->proc.spawn_id != w->not_spawn;
+
+	if (s->state == STATE_RUNNING && other && !s->bounce)
+		return DONE;
+	if (!s->goal.up) {
+		error_set(e, ERROR_SUBSYSTEM_START, 0, "%s: not started: %s", s->name,
+			  who_wants_down(s));
+		return FAILED;
+	}
+	if (s->state == STATE_FAILED && other && !s->kick && !s->bounce) {
+		auto_free(freep) char *text = subsystem_end_text(s);
+
+		error_set(e, ERROR_SUBSYSTEM_START, 0, "%s: start failed: %s", s->name,
+			  text ? text : "it ended too early");
+		e->errnum = s->end.errnum;
+		return FAILED;
+	}
+	/* Ran and ended well in one go (oneshot, or a short-lived service). */
+	if (s->state == STATE_STOPPED && other && !s->kick && !s->bounce)
+		return DONE;
+	return STILL_WAITING;
+}
+
+static enum verdict stop_verdict(const struct subsystem *s)
+{
+	return subsystem_is_down(s) ? DONE : STILL_WAITING;
+}
+
+static void waiter_free(struct waiter *w)
+{
+	list_remove(&w->link);
+	list_remove(&w->all);
+	free(w);
+}
+
+static void waiter_check(struct waiter *w)
+{
+	struct error e = ERROR_INIT;
+	struct core_request *r = w->request;
+	struct subsystem *s = w->s;
+	enum verdict v = r->verb == CORE_STOP ? stop_verdict(s) : start_verdict(s, w, &e);
+
+	if (v == STILL_WAITING)
+		return;
+	if (v == FAILED)
+		add_failure(r, s->name, &e);
+	else if (r->verb != CORE_START && s->end.known && s->end.killed)
+		add_note(r, s, "needed SIGKILL");
+	waiter_free(w);
+	answer_if_complete(r);
+}
+
+void request_progress(struct subsystem *s)
+{
+	list_for_each(item, &s->waiters)
+		waiter_check(list_entry(item, struct waiter, link));
+}
+
+static void waiter_fail(struct waiter *w, enum error_code code, const char *why)
+{
+	struct error e = ERROR_INIT;
+	struct core_request *r = w->request;
+
+	error_set(&e, code, 0, "%s: %s", w->s->name, why);
+	add_failure(r, w->s->name, &e);
+	waiter_free(w);
+	answer_if_complete(r);
+}
+
+void request_forget(struct subsystem *s)
+{
+	list_for_each(item, &s->waiters) {
+		struct waiter *w = list_entry(item, struct waiter, link);
+		struct core_request *r = w->request;
+
+		if (r->verb != CORE_STOP) {
+			waiter_fail(w, ERROR_SUBSYSTEM_NOT_FOUND, "removed from the configuration");
+			continue;
+		}
+		waiter_free(w);
+		answer_if_complete(r);
+	}
+}
+
+void request_abandon_all(struct core *c)
+{
+	struct list *item;
+
+	while (!list_empty(&c->requests)) {
+		struct core_request *r = list_entry(c->requests.next, struct core_request_state,
+						    link)->request;
+
+		r->state->accepting = true;
+		while ((item = r->state->waiters.next) != &r->state->waiters)
+			waiter_fail(list_entry(item, struct waiter, all),
+				    ERROR_SHUTDOWN_IN_PROGRESS, "procd shuts down");
+		r->state->accepting = false;
+		answer_if_complete(r);
+	}
+}
+
+static void wait_for(struct core_request *r, struct subsystem *s)
+{
+	struct waiter *w = x_calloc(1, sizeof(*w));
+
+	w->s = s;
+	w->request = r;
+	w->not_spawn = r->verb == CORE_RESTART && s->kick ? s->proc.spawn_id : 0;
+	list_append(&s->waiters, &w->link);
+	list_append(&r->state->waiters, &w->all);
+}
+
+/* --- what the verbs change -------------------------------------------------------------------- */
+
+static bool refuse_in_shutdown(struct core_request *r, struct subsystem *s)
+{
+	struct error e = ERROR_INIT;
+
+	if (!shutdown_active(&s->core->shutdown))
+		return false;
+	error_set(&e, ERROR_SHUTDOWN_IN_PROGRESS, 0, "%s: procd shuts down", s->name);
+	add_failure(r, s->name, &e);
+	return true;
+}
+
+static void order_up(struct subsystem *s)
+{
+	s->wish = OPERATOR_UP;
+	s->order_reason = REASON_REQUEST;
+	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
+		s->kick = true;
+}
+
+static void do_start(struct core_request *r, struct subsystem *s)
+{
+	if (refuse_in_shutdown(r, s))
+		return;
+	order_up(s);
+	if (!r->no_wait)
+		wait_for(r, s);
+}
+
+static void do_stop(struct core_request *r, struct subsystem *s)
+{
+	s->wish = OPERATOR_DOWN;
+	s->order_reason = REASON_REQUEST;
+	s->kick = false;
+	s->bounce = false;
+	if (!r->no_wait)
+		wait_for(r, s);
+}
+
+static void do_restart(struct core_request *r, struct subsystem *s)
+{
+	if (refuse_in_shutdown(r, s))
+		return;
+	order_up(s);
+	s->bounce = s->state == STATE_STARTING || s->state == STATE_RUNNING;
+	s->kick = true;
+	if (!r->no_wait)
+		wait_for(r, s);
+}
+
+static void do_signal(struct core_request *r, struct subsystem *s, int signo)
+{
+	struct core *c = s->core;
+	struct error e = ERROR_INIT;
+
+	if (!subsystem_is_up(s)) {
+		error_set(&e, ERROR_SUBSYSTEM_STATE, 0, "%s: not sent %s: it does not run", s->name,
+			  signame(signo));
+		add_failure(r, s->name, &e);
+		return;
+	}
+	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
+}
+
+/* Forget failures; a restart that waits for its delay comes at once. */
+static void do_reset(struct subsystem *s)
+{
+	s->attempt = 0;
+	s->gave_up = false;
+	if (s->state == STATE_RESTARTING) {
+		s->next_restart_mono_ns = 0;
+		subsystem_wait_cancel(s);
+		s->due = true;
+	}
+	publish_update(s);
+}
+
+static void apply_verb(struct core_request *r, struct subsystem *s)
+{
+	switch (r->verb) {
+	case CORE_START:
+		do_start(r, s);
+		break;
+	case CORE_STOP:
+		do_stop(r, s);
+		break;
+	case CORE_RESTART:
+		do_restart(r, s);
+		break;
+	case CORE_SIGNAL:
+		do_signal(r, s, r->signo);
+		break;
+	case CORE_RELOAD_SUBSYSTEM:
+		do_signal(r, s, SIGHUP);
+		break;
+	case CORE_RESET:
+		do_reset(s);
+		break;
+	case CORE_SHUTDOWN:
+		BUG("a shutdown has no subsystem");
+	}
+	publish_memory(s);
+	subsystem_mark(s);
+}
+
+static void select_and_apply(struct core *c, struct core_request *r)
+{
+	auto_free(freep) uint32_t *slots = NULL;
+	struct strlist all = STRLIST_INIT;
+	size_t n = 0;
+	const char *unknown;
+
+	if (r->names.n == 0 && r->verb == CORE_RESET)
+		strlist_add(&all, "all");
+	unknown = board_match(c->board, all.n ? &all : &r->names, &slots, &n);
+	if (unknown != NULL)
+		error_set(&r->error, ERROR_SUBSYSTEM_NOT_FOUND, 0, "unknown subsystem \"%s\"",
+			  unknown);
+	else if (n == 0 && r->names.n == 0 && all.n == 0)
+		error_set(&r->error, ERROR_SUBSYSTEM_NOT_FOUND, 0, "no subsystem named");
+	strlist_fini(&all);
+	for (size_t i = 0; i < n && !error_is_set(&r->error); i++)
+		strlist_add(&r->affected, registry_at(&c->registry, slots[i])->name);
+	if (error_is_set(&r->error))
+		return;
+	for (size_t i = 0; i < n; i++)
+		apply_verb(r, registry_at(&c->registry, slots[i]));
+}
+
+void core_request(struct core *c, struct core_request *r)
+{
+	struct core_request_state *state = x_calloc(1, sizeof(*state));
+
+	state->request = r;
+	state->accepting = true;
+	list_init(&state->waiters);
+	list_append(&c->requests, &state->link);
+	r->state = state;
+	if (r->verb == CORE_SHUTDOWN)
+		shutdown_request(c, r->mode, "request");
+	else
+		select_and_apply(c, r);
+	/* Decide now: the next order must find this one begun, or the two would cancel out. */
+	reconcile(c);
+	list_for_each(item, &state->waiters)
+		waiter_check(list_entry(item, struct waiter, all));
+	state->accepting = false;
+	answer_if_complete(r);
+}

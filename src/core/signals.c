@@ -1,0 +1,71 @@
+/* What a signal to the instance means: the [signals] table, and behind "default" procd's own. */
+#include "base/log.h"
+#include "base/signame.h"
+#include "core/live.h"
+#include "core/reconcile.h"
+
+static enum signal_action own_action(int signo)
+{
+	switch (signo) {
+	case SIGTERM:
+	case SIGINT:
+		return SIGNAL_SHUTDOWN;
+	case SIGQUIT:
+		return SIGNAL_IMMEDIATE;
+	case SIGHUP:
+		return SIGNAL_RELOAD;
+	case SIGUSR1:
+		return SIGNAL_REOPEN_LOGS;
+	case SIGUSR2:
+		return SIGNAL_DUMP;
+	default:
+		return SIGNAL_IGNORE;
+	}
+}
+
+static void forward(struct core *c, const char *target, int signo)
+{
+	struct subsystem *s = target ? registry_find(&c->registry, target) : NULL;
+
+	if (s == NULL || !subsystem_is_up(s)) {
+		log_warn("%s not forwarded: %s does not run", signame(signo),
+			 target ? target : "its target");
+		return;
+	}
+	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
+}
+
+void core_signal(struct core *c, int signo)
+{
+	const struct signal_option *o;
+	enum signal_action action;
+
+	if (signo <= 0 || signo >= NSIG)
+		return;
+	o = &config_current()->signals[signo];
+	action = o->action == SIGNAL_DEFAULT ? own_action(signo) : o->action;
+	switch (action) {
+	case SIGNAL_SHUTDOWN:
+		shutdown_escalate(c);
+		break;
+	case SIGNAL_IMMEDIATE:
+		shutdown_request(c, SHUTDOWN_KILL, "signal");
+		break;
+	case SIGNAL_RELOAD:
+		if (!shutdown_active(&c->shutdown))
+			c->ops->reload(c->ops_ctx);
+		break;
+	case SIGNAL_REOPEN_LOGS:
+		c->ops->reopen_logs(c->ops_ctx);
+		break;
+	case SIGNAL_DUMP:
+		c->ops->dump(c->ops_ctx);
+		break;
+	case SIGNAL_FORWARD:
+		forward(c, o->target, signo);
+		break;
+	case SIGNAL_IGNORE:
+	case SIGNAL_DEFAULT:
+		break;
+	}
+}

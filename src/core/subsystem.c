@@ -1,0 +1,125 @@
+/* The object that everything else works on. It only keeps; deciding is reconcile's and action's. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/signame.h"
+#include "core/live.h"
+
+static void wait_fired(struct timer *t)
+{
+	struct subsystem *s = container_of(t, struct subsystem, wait);
+
+	/* Starting needs its turn, so these two become a mark that settle looks at. */
+	if (s->wait_fact == FACT_DUE || s->wait_fact == FACT_RETRY) {
+		s->due = true;
+		subsystem_mark(s);
+		return;
+	}
+	/* The end came first: its time stamp decides whether the start counts as good. */
+	if (s->wait_fact == FACT_READY && s->proc.phase > PROC_UP)
+		return;
+	subsystem_note(s, s->wait_fact);
+}
+
+static void ladder_fired(struct timer *t)
+{
+	subsystem_note(container_of(t, struct subsystem, ladder.timer), FACT_STOP_STEP);
+}
+
+struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
+				struct subsystem_options *options)
+{
+	struct subsystem *s = x_calloc(1, sizeof(*s));
+
+	s->core = core;
+	s->slot = slot;
+	s->id = id;
+	s->name = x_strdup(options->name);
+	s->options = subsystem_options_ref(options);
+	s->state = STATE_STOPPED;
+	s->prev = STATE_STOPPED;
+	s->reason = REASON_START;
+	s->order_reason = REASON_START;
+	s->end.exit_code = -1;
+	s->next_restart_ms = -1;
+	s->wait.fire = wait_fired;
+	s->ladder.timer.fire = ladder_fired;
+	list_init(&s->dirty);
+	list_init(&s->busy_link);
+	list_init(&s->queue_link);
+	list_init(&s->waiters);
+	return s;
+}
+
+void subsystem_free(struct subsystem *s)
+{
+	if (s == NULL)
+		return;
+	subsystem_options_unref(s->options);
+	subsystem_options_unref(s->next);
+	free(s->name);
+	free(s);
+}
+
+void subsystem_mark(struct subsystem *s)
+{
+	if (list_empty(&s->dirty))
+		list_append(&s->core->dirty, &s->dirty);
+}
+
+void subsystem_note(struct subsystem *s, enum fact fact)
+{
+	s->facts |= 1u << fact;
+	subsystem_mark(s);
+}
+
+void subsystem_wait(struct subsystem *s, enum fact fact, int64_t at_mono_ns)
+{
+	s->wait_fact = fact;
+	timer_arm(&s->core->timers, &s->wait, at_mono_ns);
+}
+
+void subsystem_wait_cancel(struct subsystem *s)
+{
+	timer_disarm(&s->core->timers, &s->wait);
+	s->due = false;
+}
+
+void subsystem_set_options(struct subsystem *s, struct subsystem_options *options, bool at_once)
+{
+	struct subsystem_options **where = at_once || !subsystem_has_process(s) ? &s->options
+										: &s->next;
+
+	subsystem_options_ref(options);
+	if (where == &s->options) {
+		subsystem_options_unref(s->next);
+		s->next = NULL;
+	}
+	subsystem_options_unref(*where);
+	*where = options;
+}
+
+char *subsystem_end_text(const struct subsystem *s)
+{
+	const struct ending *e = &s->end;
+	struct error err = ERROR_INIT;
+
+	if (!e->known)
+		return NULL;
+	if (e->status_lost)
+		return x_strdup("ended while procd was not there; its exit status is unknown");
+	if (e->stage == STAGE_EXEC) {
+		const char *what = s->options->shell ? "/bin/sh" : s->options->command.items[0];
+
+		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "cannot execute \"%s\"", what);
+		return err.message;
+	}
+	if (e->stage != STAGE_NONE) {
+		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "start failed at stage %s",
+			  enumtext_name(&spawn_stage_text, (int)e->stage));
+		return err.message;
+	}
+	if (e->signal != 0)
+		return x_asprintf("ended by %s%s", signame(e->signal),
+				  e->core_dumped ? " (core dumped)" : "");
+	return e->exit_code != 0 ? x_asprintf("exited with code %d", e->exit_code) : NULL;
+}

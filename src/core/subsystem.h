@@ -1,0 +1,149 @@
+/* One supervised program: what is wanted, what is, and what it waits for. Main thread. */
+#ifndef CORE_SUBSYSTEM_H
+#define CORE_SUBSYSTEM_H
+
+#include "base/list.h"
+#include "config/options.h"
+#include "core/goal.h"
+#include "core/state.h"
+#include "core/timer.h"
+#include "keeper/plan.h"
+
+struct core;
+
+/* The process side of a slot. */
+enum proc_phase {
+	PROC_NONE,	/* the slot is free at the keeper */
+	PROC_DEFERRED,	/* none either: a start that procd could not make waits for its retry */
+	PROC_ASKED,	/* spawn sent, no answer yet */
+	PROC_UP,	/* exec succeeded */
+	PROC_DRAINING,	/* main process ended; its last output is being read */
+	PROC_ENDED,	/* its end is known and not told yet */
+	PROC_REST,	/* told; members of its tree live on */
+	PROC_NPHASES
+};
+
+struct process {
+	enum proc_phase phase;
+	uint64_t spawn_id;
+	int pid;
+	int64_t started_mono_ns, ended_mono_ns;
+	int wait_status;
+	enum spawn_stage stage;		/* of a start that failed or was deferred */
+	int errnum;
+	bool status_known;		/* false: it ended while nobody could look */
+	bool tree_empty;		/* nothing lives any more, as far as the keeper said */
+	bool inflight;			/* counted in core->inflight */
+};
+
+/* How the last process ended, or why the last start failed. */
+struct ending {
+	bool known;			/* there was an end at all */
+	int pid;
+	int exit_code;			/* -1: none */
+	int signal;			/* 0: none */
+	bool core_dumped, killed;
+	bool status_lost;
+	enum spawn_stage stage;		/* STAGE_NONE: it did run */
+	int errnum;
+};
+
+/* The steps of a stop, each taken at most once. */
+enum ladder_step {
+	LADDER_IDLE, LADDER_ASKED, LADDER_ASKED_ALL, LADDER_FORCED, LADDER_KILLED
+};
+struct ladder {
+	enum ladder_step step;
+	int64_t began_mono_ns;
+	struct timer timer;
+};
+
+struct subsystem {
+	struct core *core;
+	uint32_t slot;
+	uint64_t id;
+	char *name;
+	struct subsystem_options *options;	/* counted: of the process, or of the next one */
+	struct subsystem_options *next;		/* counted or NULL: for the next process */
+
+	/* wanted */
+	struct goal goal;
+	enum operator_wish wish;
+	bool config_up, removed;
+	bool kick;			/* start it once it is down: an order, not a state of affairs */
+	bool bounce;			/* take it down once although the goal is up */
+	enum reason order_reason;	/* of kick and bounce */
+
+	/* is */
+	enum subsystem_state state;
+	enum reason reason;
+	int64_t since_mono_ns;
+	struct process proc;
+	struct ending end;
+	struct ladder ladder;
+	uint64_t restart_count;
+	uint32_t attempt;		/* automatic restarts since the last reset */
+	bool gave_up;
+	bool adopting;			/* until it runs: the reason shown is "adopted" */
+	int64_t next_restart_ms;	/* -1: none decided */
+	int64_t next_restart_mono_ns;	/* 0: none pending */
+
+	/* waits for */
+	struct timer wait;		/* min_uptime, stable run, restart delay or spawn retry */
+	enum fact wait_fact;
+	bool due;			/* the delay is over; the start waits for its turn */
+	uint32_t spawn_tries;		/* deferred ones of this start */
+
+	/* bookkeeping */
+	uint32_t facts;			/* bit per enum fact */
+	bool attached;			/* output captures it */
+	bool boot_pending;		/* the instance's first readiness waits for it */
+	bool busy;			/* counted in core->nbusy, in core->busy */
+	struct list dirty, busy_link, queue_link;
+	struct list waiters;		/* of requests */
+	uint64_t event_seq;		/* of its last state_changed */
+	enum subsystem_state prev;	/* told by that event */
+};
+
+/* Takes a reference to OPTIONS; not yet in registry or board. */
+struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
+				struct subsystem_options *options);
+void subsystem_free(struct subsystem *s);	/* NULL is fine; must be in no list */
+
+/* Settle will look at it. */
+void subsystem_mark(struct subsystem *s);
+/* Note a fact for the next settle. */
+void subsystem_note(struct subsystem *s, enum fact fact);
+void subsystem_wait(struct subsystem *s, enum fact fact, int64_t at_mono_ns);
+void subsystem_wait_cancel(struct subsystem *s);
+
+/* The options that count from the next start on. */
+static inline struct subsystem_options *subsystem_newest(const struct subsystem *s)
+{
+	return s->next ? s->next : s->options;
+}
+/* Replace the options; at once when no process uses the old ones. Takes a reference. */
+void subsystem_set_options(struct subsystem *s, struct subsystem_options *options, bool at_once);
+
+/* A living or dying process uses the slot. */
+static inline bool subsystem_has_process(const struct subsystem *s)
+{
+	return s->proc.phase >= PROC_ASKED;
+}
+/* Neither a process nor an attempt to make one. */
+static inline bool subsystem_is_down(const struct subsystem *s)
+{
+	return !subsystem_has_process(s) && s->state != STATE_STARTING &&
+	       s->state != STATE_RUNNING && s->state != STATE_STOPPING &&
+	       s->state != STATE_RESTARTING;
+}
+/* Main process known to live: it can be sent signals. */
+static inline bool subsystem_is_up(const struct subsystem *s)
+{
+	return s->proc.phase == PROC_UP;
+}
+
+/* One sentence on how it ended, for people and for last_error; NULL: it ended well or never. */
+char *subsystem_end_text(const struct subsystem *s);
+
+#endif

@@ -1,0 +1,92 @@
+/* "Why is it so?" in sentences, from one board record and nothing else. */
+#include "base/alloc.h"
+#include "base/signame.h"
+#include "base/units.h"
+#include "core/core.h"
+
+static void say(json_t *lines, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void say(json_t *lines, const char *fmt, ...)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	json_array_append_new(lines, json_text(text.buf));
+}
+
+static void say_ago(json_t *lines, const struct board_record *r, int64_t now_mono_ns)
+{
+	auto_free(strbuf_fini) struct strbuf ago = STRBUF_INIT;
+	int64_t ms = MAX(now_mono_ns - r->since_mono_ns, 0) / NS_PER_MS;
+
+	duration_format(ms >= MS_PER_SEC ? ms / MS_PER_SEC * MS_PER_SEC : ms, &ago);
+	say(lines, "%s for %s, because of: %s",
+	    enumtext_name(&subsystem_state_text, (int)r->state), ago.buf,
+	    enumtext_name(&reason_text, (int)r->reason));
+}
+
+static void say_restart(json_t *lines, const struct board_record *r, int64_t now_mono_ns)
+{
+	auto_free(strbuf_fini) struct strbuf in = STRBUF_INIT;
+	int64_t left_ms = (r->next_restart_mono_ns - now_mono_ns) / NS_PER_MS;
+
+	if (r->state != STATE_RESTARTING)
+		return;
+	if (left_ms <= 0) {
+		say(lines, "next restart: as soon as nothing of the last process is left");
+		return;
+	}
+	duration_format(left_ms, &in);
+	say(lines, "next restart (number %u since the last reset) in %s", r->attempt + 1, in.buf);
+}
+
+static void say_goal(json_t *lines, const struct board_record *r)
+{
+	bool down = r->state == STATE_STOPPED || r->state == STATE_FAILED;
+
+	if (!r->goal_up && strcmp(r->goal_why, "config") == 0)
+		say(lines, "it is not started by itself (autostart = false)");
+	else if (!r->goal_up)
+		say(lines, "it is meant to be down: %s", r->goal_why);
+	else if (down && r->gave_up)
+		say(lines, "all allowed restarts were made: `procd reset-failed` or `procd start` "
+			   "begins anew");
+	else if (down)
+		say(lines, "its restart policy does not start it again after such an end");
+}
+
+static void say_end(json_t *lines, const struct board_record *r)
+{
+	if (r->last_error != NULL)
+		say(lines, "last end: %s%s", r->last_error,
+		    r->killed ? " (SIGKILL was needed)" : "");
+	else if (r->exit_code >= 0)
+		say(lines, "last end: exited with code %d", r->exit_code);
+	if (r->restart_count > 0)
+		say(lines, "restarted %llu times in all, %u since the last reset",
+		    (unsigned long long)r->restart_count, r->attempt);
+}
+
+json_t *core_why(const struct board_record *r, int64_t now_mono_ns)
+{
+	json_t *j, *lines;
+
+	if (r == NULL)
+		return NULL;
+	j = json_object();
+	lines = json_array();
+	say_ago(lines, r, now_mono_ns);
+	if (r->pid != 0)
+		say(lines, "its process is %d", r->pid);
+	say_goal(lines, r);
+	say_restart(lines, r, now_mono_ns);
+	say_end(lines, r);
+	json_object_set_new(j, "name", json_text(r->name));
+	json_object_set_new(j, "state",
+			    json_text(enumtext_name(&subsystem_state_text, (int)r->state)));
+	json_object_set_new(j, "goal", json_text(r->goal_up ? "up" : "down"));
+	json_object_set_new(j, "why", lines);
+	return j;
+}
