@@ -1,7 +1,10 @@
 /* The door, through a real socket, with a thread that plays the main thread: it answers orders. */
 #include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,9 +24,11 @@ static struct {
 	char dir[64], path[96];
 	struct board *board;
 	struct chan *chan;
+	struct output *output;
+	int run_dirfd;
 	struct control *control;
 	struct ev_loop *loop;
-	struct mailbox orders;
+	struct mailbox orders, drained;
 	struct loop_async quit;
 	pthread_t thread;
 	_Atomic bool hold;	/* keep orders instead of answering */
@@ -58,6 +63,12 @@ static void on_order(void *ctx, struct mail *mail)
 		answer(container_of(mail, struct control_order, mail));
 }
 
+static void on_drained(void *ctx, struct mail *mail)
+{
+	(void)ctx;
+	free(container_of(mail, struct output_drained, mail));
+}
+
 static void on_quit(struct loop_async *a)
 {
 	ev_break(a->loop, EVBREAK_ALL);
@@ -85,6 +96,14 @@ static void put(uint32_t slot, const char *name, enum subsystem_state state)
 	board_put(t.board, slot, r);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
 static void set_up(void)
 {
 	struct config *config = x_calloc(1, sizeof(*config));
@@ -109,13 +128,18 @@ static void set_up(void)
 	t.chan = chan_open(-1, 64 * 1024, 64, CHAN_LOCK_FREE, &lost);
 	t.loop = loop_new("auto");
 	mailbox_init(&t.orders, t.loop, on_order, NULL);
+	mailbox_init(&t.drained, t.loop, on_drained, NULL);
 	loop_async_start(&t.quit, t.loop, on_quit);
+	t.run_dirfd = open(t.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	t.output = output_start(t.run_dirfd, t.chan, &t.drained, &e);
+	ck_assert_msg(t.output != NULL, "%s", e.message);
 	put(0, "web", STATE_RUNNING);
 	put(1, "db", STATE_FAILED);
 	setup.listen_fd = control_listen(config_current(), &e);
 	ck_assert_msg(setup.listen_fd >= 0, "%s", e.message);
 	setup.board = t.board;
 	setup.chan = t.chan;
+	setup.output = t.output;
 	setup.orders = &t.orders;
 	setup.main_loop = t.loop;
 	t.control = control_start(&setup, &e);
@@ -135,15 +159,17 @@ static void tear_down(void)
 	control_stop(t.control);
 	for (unsigned i = 0; i < t.held; i++)	/* the door is closed: these are only freed */
 		answer(container_of(t.kept[i], struct control_order, mail));
+	output_stop(t.output);
 	mailbox_fini(&t.orders);
+	mailbox_fini(&t.drained);
 	loop_async_stop(&t.quit);
 	ev_loop_destroy(t.loop);
 	chan_close(t.chan);
 	chan_free(t.chan);
 	rcu_unregister_thread();
 	board_free(t.board);
-	unlink(t.path);
-	rmdir(t.dir);
+	close(t.run_dirfd);
+	nftw(t.dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* --- the client ----------------------------------------------------------------------------------- */
@@ -307,7 +333,6 @@ START_TEST(bad_parameters_are_refused_with_their_name)
 	ck_assert_int_eq(error_code(&c, "daemon.shutdown", json_pack("{s:s}", "mode", "now")),
 			 ERROR_STATE_VALUE);
 	ck_assert_int_eq(error_code(&c, "no.such", NULL), ERROR_PLATFORM_FEATURE);
-	ck_assert_int_eq(error_code(&c, "logs.get", NULL), ERROR_PLATFORM_FEATURE);
 	client_fini(&c);
 }
 END_TEST
@@ -440,6 +465,44 @@ START_TEST(the_seventeenth_connection_of_a_user_is_turned_away_politely)
 }
 END_TEST
 
+START_TEST(without_descriptors_a_client_is_refused_and_later_ones_are_served)
+{
+	struct rlimit before, now;
+	int fd[3];
+
+	for (int i = 0; i < 3; i++)
+		fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	now = before;
+	now.rlim_cur = (rlim_t)fd[2] + 1;	/* every number below is taken */
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
+	for (int i = 0; i < 3; i++) {
+		struct client c = CLIENT_INIT;
+		struct sockaddr_un addr;
+		int dirfd;
+		json_t *a;
+
+		if (i == 2)
+			setrlimit(RLIMIT_NOFILE, &before);
+		ck_assert_int_eq(socket_address(t.path, &addr, &dirfd), 0);
+		ck_assert_int_eq(connect(fd[i], (struct sockaddr *)&addr, sizeof(addr)), 0);
+		c.fd = fd[i];
+		c.deadline_ns = clock_mono_ns() + 10 * NS_PER_SEC;
+		if (i == 2) {
+			a = ask(&c, "events.get", NULL);
+			ck_assert_ptr_nonnull(result_of(a));
+		} else {
+			a = hear(&c);
+			ck_assert_int_eq(data_code_of(a), ERROR_RESOURCE_FDS);
+		}
+		json_decref(a);
+		client_fini(&c);
+		if (i < 2)	/* the number must stay taken */
+			ck_assert_int_eq(dup(STDIN_FILENO), fd[i]);
+	}
+}
+END_TEST
+
 static void send_events(int n, const char *padding)
 {
 	for (int i = 0; i < n; i++)
@@ -552,6 +615,128 @@ START_TEST(a_flooding_client_does_not_starve_the_others)
 }
 END_TEST
 
+/* --- captured output ------------------------------------------------------------------------------ */
+
+/* Slot 0, "web", has its output captured: the child's end of the FIFO. */
+static int attach_web(void)
+{
+	struct subsystem_options *o = x_calloc(1, sizeof(*o));
+	int fd;
+
+	atomic_init(&o->refs, 1);
+	o->name = x_strdup("web");
+	o->stdio[1].kind = STDIO_LOG;
+	o->stdio[2].kind = STDIO_STDOUT;
+	o->log_file = x_asprintf("%s/web.log", t.dir);
+	o->log_max_file_size = 1u << 30;
+	mkdirat(t.run_dirfd, "fifo", 0700);
+	mkfifoat(t.run_dirfd, "fifo/0.out", 0600);
+	fd = openat(t.run_dirfd, "fifo/0.out", O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	output_attach(t.output, 0, o);
+	subsystem_options_unref(o);
+	return fd;
+}
+
+/* The text of the next "log" notification; NULL: log_end. */
+static char *hear_log(struct client *c)
+{
+	auto_free(json_decrefp) json_t *a = hear(c);
+	json_t *params = json_object_get(a, "params");
+
+	if (strcmp(json_string_value(json_object_get(a, "method")), "log_end") == 0)
+		return NULL;
+	ck_assert_str_eq(json_string_value(json_object_get(params, "name")), "web");
+	ck_assert_str_eq(json_string_value(json_object_get(params, "stream")), "stdout");
+	return x_strdup(json_string_value(json_object_get(params, "text")));
+}
+
+START_TEST(captured_output_is_followed_shown_and_cut_to_lines)
+{
+	struct client c = connected(), d = connected();
+	int fd = attach_web();
+	json_t *a = ask(&c, "logs.follow", json_pack("{s:s}", "names", "web")), *logs;
+	char *text;
+
+	ck_assert_uint_eq(json_array_size(json_object_get(result_of(a), "names")), 1);
+	json_decref(a);
+	ck_assert_int_eq(fd_write_all(fd, "one\ntwo\nthree\n", 14), 0);
+	text = hear_log(&c);
+	ck_assert_str_eq(text, "one\ntwo\nthree\n");
+	free(text);
+	a = ask(&d, "logs.get", json_pack("{s:s,s:i}", "names", "web", "lines", 2));
+	logs = json_object_get(result_of(a), "logs");
+	ck_assert_uint_eq(json_array_size(logs), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(logs, 0), "text")),
+			 "two\nthree\n");
+	json_decref(a);
+	json_decref(ask(&d, "logs.follow", json_pack("{s:s,s:i,s:b}", "names", "all", "lines", 1,
+						     "follow", 0)));
+	text = hear_log(&d);
+	ck_assert_str_eq(text, "three\n");
+	free(text);
+	ck_assert_ptr_null(hear_log(&d));
+	ck_assert_int_eq(error_code(&d, "logs.get", json_pack("{s:s}", "names", "nope")),
+			 ERROR_SUBSYSTEM_NOT_FOUND);
+	close(fd);
+	client_fini(&c);
+	client_fini(&d);
+}
+END_TEST
+
+START_TEST(output_that_is_not_text_travels_as_base64)
+{
+	struct client c = connected();
+	int fd = attach_web();
+	json_t *a;
+
+	json_decref(ask(&c, "logs.follow", json_pack("{s:s}", "names", "web")));
+	ck_assert_int_eq(fd_write_all(fd, "\xff\xfe\n", 3), 0);
+	a = hear(&c);
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(a, "params"), "base64")),
+			 "//4K");
+	json_decref(a);
+	close(fd);
+	client_fini(&c);
+}
+END_TEST
+
+START_TEST(a_follower_that_does_not_read_loses_lines_and_learns_how_many_bytes)
+{
+	struct client slow = connected(), quick = connected();
+	auto_free(freep) char *line = x_malloc(4096);
+	int64_t seen = 0, lost = 0, total = 0, at = 0;
+	int fd = attach_web();
+
+	memset(line, 'l', 4096);
+	line[4095] = '\n';
+	json_decref(ask(&slow, "logs.follow", json_pack("{s:s}", "names", "web")));
+	json_decref(ask(&quick, "logs.follow", json_pack("{s:s}", "names", "web")));
+	for (int i = 0; i < 400; i++) {	/* far more than socket, buffer and ring hold */
+		ck_assert_int_eq(fd_write_all(fd, line, 4096), 0);
+		for (total += 4096; at < total;) {
+			json_t *a = hear(&quick), *params = json_object_get(a, "params");
+
+			at += (int64_t)json_string_length(json_object_get(params, "text"));
+			at += json_integer_value(json_object_get(params, "lost"));
+			json_decref(a);
+		}
+	}
+	while (seen + lost < total) {
+		json_t *a = hear(&slow), *params = json_object_get(a, "params");
+
+		seen += (int64_t)json_string_length(json_object_get(params, "text"));
+		lost += json_integer_value(json_object_get(params, "lost"));
+		json_decref(a);
+	}
+	ck_assert_int_eq(seen + lost, total);
+	ck_assert_int_gt(lost, 0);
+	close(fd);
+	client_fini(&slow);
+	client_fini(&quick);
+}
+END_TEST
+
 START_TEST(orders_of_a_client_that_left_are_answered_into_the_void)
 {
 	struct client c = connected(), other = connected();
@@ -637,8 +822,6 @@ START_TEST(a_path_longer_than_a_socket_address_works)
 	ck_assert_int_ge(peer, 0);
 	close(peer);
 	close(fd);
-	unlink(path);
-	rmdir(dir);
 }
 END_TEST
 
@@ -679,10 +862,14 @@ int main(void)
 		a_line_too_long_or_too_deep_ends_the_talk_after_an_error,
 		a_gigantic_request_costs_nothing_but_its_sender,
 		the_seventeenth_connection_of_a_user_is_turned_away_politely,
+		without_descriptors_a_client_is_refused_and_later_ones_are_served,
 		a_subscriber_gets_the_past_it_asks_for_and_every_new_event,
 		events_get_counts_events_and_not_gaps,
 		a_subscriber_that_does_not_read_gets_gaps_and_holds_nobody_up,
 		a_flooding_client_does_not_starve_the_others,
+		captured_output_is_followed_shown_and_cut_to_lines,
+		output_that_is_not_text_travels_as_base64,
+		a_follower_that_does_not_read_loses_lines_and_learns_how_many_bytes,
 		orders_of_a_client_that_left_are_answered_into_the_void,
 		what_is_queued_is_still_sent_at_the_end,
 		a_live_socket_is_respected_and_a_stale_one_replaced,
