@@ -1,5 +1,5 @@
-/* Talking to the running procd on behalf of a verb: find its socket, connect, ask, and turn what goes
- * wrong into a message and an exit code. */
+/* Talking to the running procd on behalf of a verb: find its socket, connect, ask, and turn what
+ * goes wrong into a message and an exit code. */
 #ifndef COMMAND_CALL_H
 #define COMMAND_CALL_H
 
@@ -25,8 +25,8 @@ int call_ask(struct call *call, const char *method, json_t *params, const char *
 /* call_open(), call_ask() and a parse in one; *RESULT is the caller's. */
 int call_once(const struct cli_options *o, const char *method, json_t *params, bool patient,
 	      json_t **result);
-/* The connection broke: a new one to the same socket, with the same deadline. A supervisor that died
- * is followed by another one on the same socket. 0 or negative errno, nothing told. */
+/* The connection broke: a new one to the same socket, with the same deadline. A supervisor that
+ * died is followed by another one on the same socket. 0 or negative errno, nothing told. */
 int call_reopen(struct call *call);
 /* Tell that the talk broke with RC of client_line() (0: the peer ended); the exit code. */
 int call_broken(struct call *call, int rc);

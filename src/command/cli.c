@@ -1,5 +1,5 @@
-/* The parser and the dispatch of the command line: loops over the verb table. The client half of each
- * verb hangs in one array, because the table itself lives below, in the control room. */
+/* The parser and the dispatch of the command line: loops over the verb table. The client half of
+ * each verb hangs in one array, because the table itself lives below, in the control room. */
 #include "command/cli.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_MDOC_KEYS] = verb_mdoc_keys,
 };
 
-/* --- failures ------------------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 int cli_print_json(json_t *j)
 {
@@ -100,7 +100,7 @@ int cli_fail_usage(const struct cli_options *o, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
-/* --- parsing -------------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 enum common_id {
 	COMMON_SOCKET, COMMON_CONFIG, COMMON_NAME, COMMON_SET, COMMON_JSON, COMMON_QUIET,
@@ -330,8 +330,8 @@ static int check_arguments(struct cli_options *o, int argc, char *const *argv)
 		return cli_fail_usage(o, "run: put \"--\" before the command: procd run -- %s",
 				      o->args.items[0]);
 	if (o->args.n < (size_t)verb->min_args)
-		return cli_fail_usage(o, "%s: missing argument: procd %s %s", verb->name, verb->name,
-				      verb->arguments);
+		return cli_fail_usage(o, "%s: missing argument: procd %s %s", verb->name,
+				      verb->name, verb->arguments);
 	if (verb->max_args >= 0 && o->args.n > (size_t)verb->max_args)
 		return cli_fail_usage(o, "%s: unexpected argument \"%s\"", verb->name,
 				      o->args.items[verb->max_args]);

@@ -19,7 +19,8 @@ struct cli_options {
 	struct strlist sets;		/* --set SECTION.KEY=VALUE, owned */
 	bool json, quiet, no_wait;
 	int64_t timeout_ms;		/* -1: not given */
-	/* the verb's own options, by their place in verb->options; NULL: not given, "" for a flag */
+	/* the verb's own options, by their place in verb->options; NULL: not given, "" for a
+	 * flag */
 	const char *values[VERB_OPTIONS_MAX];
 	/* what is left; for `run` the command behind "--" (none: n = 0) */
 	struct strlist args;

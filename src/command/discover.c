@@ -34,7 +34,7 @@ static char *socket_of_name(const char *name)
 	return socket_of_run_dir(dir);
 }
 
-/* --- a file that does not load -------------------------------------------------------------------- */
+/* --- a file that does not load ---------------------------------------------------------------- */
 
 struct rough {
 	char *name, *run_dir, *socket;
@@ -81,11 +81,11 @@ static void rough_read(const char *path, struct rough *r)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 	char section[32] = "";
-	char *rest;
+	char *rest, *line;
 
 	if (file_read(path, 4u * 1024 * 1024, &text) < 0)
 		return;
-	for (char *line = strtok_r(text.buf, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r(text.buf, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		line += strspn(line, " \t");
 		if (*line == '[')
 			snprintf(section, sizeof(section), "%.*s", (int)strcspn(line + 1, "]"),
@@ -120,7 +120,7 @@ static char *socket_roughly(const char *path)
 	return socket_of_name(r.name && *r.name ? r.name : "procd");
 }
 
-/* --- a file --------------------------------------------------------------------------------------- */
+/* --- a file ----------------------------------------------------------------------------------- */
 
 static char *socket_of_config(const struct cli_options *o, int *exit_code)
 {

@@ -1,5 +1,5 @@
-/* Long conversations. They survive the death of a supervisor: the keeper keeps the listening socket,
- * so a new connection waits in its backlog until the successor accepts it. */
+/* Long conversations. They survive the death of a supervisor: the keeper keeps the listening
+ * socket, so a new connection waits in its backlog until the successor accepts it. */
 #include "command/stream.h"
 
 #include <errno.h>

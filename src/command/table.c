@@ -1,4 +1,5 @@
-/* Cells are collected first, so the width of each column is known when the first line is written. */
+/* Cells are collected first, so the width of each column is known when the first line is
+ * written. */
 #include "command/table.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* Aligned tables for terminals and pipes, coloured on request. What goes into a cell is made harmless
- * here (base/text.h), so hostile names and messages cannot steer a terminal. */
+/* Aligned tables for terminals and pipes, coloured on request. What goes into a cell is made
+ * harmless here (base/text.h), so hostile names and messages cannot steer a terminal. */
 #ifndef COMMAND_TABLE_H
 #define COMMAND_TABLE_H
 

@@ -1,5 +1,5 @@
-/* The client half of the verbs, one function per row (or per family of rows) of the verb table. Each
- * returns the exit code and has printed whatever there is to say. */
+/* The client half of the verbs, one function per row (or per family of rows) of the verb table.
+ * Each returns the exit code and has printed whatever there is to say. */
 #ifndef COMMAND_VERBS_H
 #define COMMAND_VERBS_H
 

@@ -99,7 +99,7 @@ int verb_reload(const struct cli_options *o)
 	return act(o, call_names(o));
 }
 
-/* --- the daemon itself ---------------------------------------------------------------------------- */
+/* --- the daemon itself ------------------------------------------------------------------------ */
 
 static int order(const struct cli_options *o, json_t *params)
 {

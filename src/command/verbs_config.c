@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "control/features.h"
 
-/* --- without a daemon ----------------------------------------------------------------------------- */
+/* --- without a daemon ------------------------------------------------------------------------- */
 
 static int load(const struct cli_options *o, struct config **config, struct config_diag *diag)
 {
@@ -91,7 +91,7 @@ int verb_config(const struct cli_options *o)
 	return rc;
 }
 
-/* --- features ------------------------------------------------------------------------------------- */
+/* --- features --------------------------------------------------------------------------------- */
 
 static void add_flags(struct strbuf *out, const char *title, json_t *object)
 {
@@ -134,7 +134,7 @@ int verb_features(const struct cli_options *o)
 	return cli_print(out.buf, out.len);
 }
 
-/* --- for the build -------------------------------------------------------------------------------- */
+/* --- for the build ---------------------------------------------------------------------------- */
 
 int verb_schema(const struct cli_options *o)
 {
@@ -160,7 +160,7 @@ int verb_mdoc_keys(const struct cli_options *o)
 	return cli_print(out.buf, out.len);
 }
 
-/* --- with a daemon -------------------------------------------------------------------------------- */
+/* --- with a daemon ---------------------------------------------------------------------------- */
 
 static const struct {
 	const char *key, *sign, *what;

@@ -1,5 +1,5 @@
-/* `events`: what the ring holds, what comes, or one at a time. Always JSON lines, as the daemon wrote
- * them. */
+/* `events`: what the ring holds, what comes, or one at a time. Always JSON lines, as the daemon
+ * wrote them. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -74,7 +74,7 @@ static int print_batch(struct event_stream *s)
 	return rc;
 }
 
-/* --- what is there now ---------------------------------------------------------------------------- */
+/* --- what is there now ------------------------------------------------------------------------ */
 
 static int get(struct event_stream *s, json_t *params, bool last_only)
 {
@@ -106,7 +106,7 @@ static json_t *since_or_last(const struct wish *w)
 	return json_object();
 }
 
-/* --- what comes ----------------------------------------------------------------------------------- */
+/* --- what comes ------------------------------------------------------------------------------- */
 
 /* Take lines until COUNT events were printed (-1: for ever) or the connection breaks. *RC is what
  * client_line() returned; true: it is over, and *RC the exit code. */
@@ -178,7 +178,8 @@ static int poll_one(struct event_stream *s)
 		return rc != 0 ? rc : s->printed > 0 ? EXIT_OK : EXIT_FAILED;
 	}
 	rc = call_ask(&s->call, "events.subscribe", w->after >= 0 ?
-		      json_pack("{s:I}", "since", (json_int_t)w->after) : json_object(), &line, &len);
+		      json_pack("{s:I}", "since", (json_int_t)w->after) : json_object(),
+		      &line, &len);
 	if (rc != 0)
 		return rc;
 	while ((rc = client_line(&s->call.client, &line, &len)) > 0) {

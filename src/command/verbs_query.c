@@ -16,7 +16,7 @@ static int print_raw(const char *text, size_t len)
 	return rc == 0 ? cli_print("\n", 1) : rc;
 }
 
-/* --- status --------------------------------------------------------------------------------------- */
+/* --- status ----------------------------------------------------------------------------------- */
 
 struct status_view {
 	struct table table;
@@ -154,7 +154,7 @@ int verb_status(const struct cli_options *o)
 	return o->quiet ? EXIT_OK : print_table(text, len);
 }
 
-/* --- predicates ----------------------------------------------------------------------------------- */
+/* --- predicates ------------------------------------------------------------------------------- */
 
 struct question {
 	enum verb_id id;
@@ -202,7 +202,7 @@ int verb_is(const struct cli_options *o)
 	return rc != 0 ? rc : q.yes && q.n > 0 ? EXIT_OK : EXIT_NOT_ACTIVE;
 }
 
-/* --- why ------------------------------------------------------------------------------------------ */
+/* --- why -------------------------------------------------------------------------------------- */
 
 static void add_escaped(struct strbuf *out, const char *text)
 {

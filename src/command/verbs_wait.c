@@ -1,6 +1,6 @@
-/* `wait`: events say when to look, status says what is. Subscribed first, asked second, so nothing
- * falls between; nothing is polled. A state that is entered and left again counts, because its event
- * is seen. */
+/* `wait`: events say when to look, status says what is. Subscribed first, asked second, so
+ * nothing falls between; nothing is polled. A state that is entered and left again counts,
+ * because its event is seen. */
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -56,7 +56,8 @@ static json_t *names_left(const struct waiting *w)
 	return json_pack("{s:o}", "names", names);
 }
 
-/* One notification: an event for a name that is waited for is a reason to look, or already enough. */
+/* One notification: an event for a name that is waited for is a reason to look, or already
+ * enough. */
 static void on_line(void *ctx, const char *line, size_t len)
 {
 	auto_free(strbuf_fini) struct strbuf name = STRBUF_INIT;
@@ -86,8 +87,8 @@ static int look(struct waiting *w)
 	int rc;
 
 	w->look = false;
-	rc = call_ask(&w->call, "status.get", w->begun ? names_left(w) : call_names(w->call.o), &text,
-		      &len);
+	rc = call_ask(&w->call, "status.get", w->begun ? names_left(w) : call_names(w->call.o),
+		      &text, &len);
 	if (rc != 0)
 		return rc;
 	if (!view_each(text, len, look_at, NULL, w))
@@ -96,8 +97,8 @@ static int look(struct waiting *w)
 	return 0;
 }
 
-/* Subscribe and follow until all are there: 0. Otherwise *BROKEN with the result of client_line(), or
- * the exit code. */
+/* Subscribe and follow until all are there: 0. Otherwise *BROKEN with the result of
+ * client_line(), or the exit code. */
 static int follow(struct waiting *w, bool *broken)
 {
 	const char *line;

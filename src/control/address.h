@@ -1,5 +1,5 @@
-/* Unix socket addresses of any length: a path beyond the 107 bytes of sun_path is reached through its
- * directory's descriptor. Any thread. */
+/* Unix socket addresses of any length: a path beyond the 107 bytes of sun_path is reached
+ * through its directory's descriptor. Any thread. */
 #ifndef CONTROL_ADDRESS_H
 #define CONTROL_ADDRESS_H
 

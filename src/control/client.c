@@ -1,6 +1,6 @@
-/* Answers are cut at their line ends and handed out as text: a status of ten thousand subsystems can
- * then be printed or scanned without building a tree. Our own server writes envelopes in one fixed
- * way; the text functions know that form and fall back to "parse it" for any other. */
+/* Answers are cut at their line ends and handed out as text: a status of ten thousand subsystems
+ * can then be printed or scanned without building a tree. Our own server writes envelopes in one
+ * fixed way; the text functions know that form and fall back to "parse it" for any other. */
 #include "control/client.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "control/address.h"
 
-#define ANSWER_MAX (512u * 1024 * 1024)	/* a daemon gone mad must not take the client's machine along */
+#define ANSWER_MAX (512u * 1024 * 1024)	/* a daemon gone mad must not take us along */
 
 void client_fini(struct client *c)
 {

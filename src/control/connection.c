@@ -1,6 +1,7 @@
-/* A connection is a small pump: bytes in, lines to dispatch, answers and news out. It is run when its
- * descriptor is ready, when an order comes back, and when there is news for a subscriber; each run
- * does a bounded amount of work and puts itself on the busy list when there is more. */
+/* A connection is a small pump: bytes in, lines to dispatch, answers and news out. It is run
+ * when its descriptor is ready, when an order comes back, and when there is news for a
+ * subscriber; each run does a bounded amount of work and puts itself on the busy list when there
+ * is more. */
 #include "control/connection.h"
 
 #include <errno.h>
@@ -69,7 +70,7 @@ struct connection *connection_find(struct control *server, uint64_t id)
 	return NULL;
 }
 
-/* --- in ----------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 static void give_back(struct strbuf *sb)
 {
@@ -159,7 +160,7 @@ static bool handle_lines(struct connection *c)
 	return rc > 0 && c->in.len > 0;
 }
 
-/* --- out ---------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 /* False: the connection is broken. */
 static bool flush(struct connection *c)
@@ -187,7 +188,8 @@ static void add_gap(struct connection *c, uint64_t lost)
 	rpc_notify_end(&c->out);
 }
 
-/* A client that had caught up may lag by at most [events].queue; a replay by what the ring holds. */
+/* A client that had caught up may lag by at most [events].queue; a replay by what the ring
+ * holds. */
 static void bound_lag(struct connection *c)
 {
 	uint64_t last = chan_last_seq(c->server->setup.chan);
@@ -236,7 +238,7 @@ static bool pump_events(struct connection *c)
 	return true;
 }
 
-/* --- the pump ----------------------------------------------------------------------------------- */
+/* --- the pump --------------------------------------------------------------------------------- */
 
 /* Idle clients are shown out; a subscriber, or one that waits for an order, is not idle. */
 static void arm_deadline(struct connection *c)

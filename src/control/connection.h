@@ -1,9 +1,9 @@
 /* One client of the door. Front thread only.
  *
- * What it may cost is bounded: a line of 64 KiB in, OUT_HIGH plus one answer out, a few requests per
- * loop turn. While more than OUT_HIGH bytes wait to be sent, nothing is read from it and nothing is
- * copied for it; the event ring and the output rings keep what it has not seen, as far as they
- * reach, and after that it is told how much it missed. */
+ * What it may cost is bounded: a line of 64 KiB in, OUT_HIGH plus one answer out, a few requests
+ * per loop turn. While more than OUT_HIGH bytes wait to be sent, nothing is read from it and
+ * nothing is copied for it; the event ring and the output rings keep what it has not seen, as
+ * far as they reach, and after that it is told how much it missed. */
 #ifndef CONTROL_CONNECTION_H
 #define CONTROL_CONNECTION_H
 

@@ -1,5 +1,6 @@
-/* From a line to a method and back: parse, find the row, check the permission and the names of the
- * parameters, call. Every refusal is an answer; only a line that cannot be trusted ends the talk. */
+/* From a line to a method and back: parse, find the row, check the permission and the names of
+ * the parameters, call. Every refusal is an answer; only a line that cannot be trusted ends the
+ * talk. */
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #define NAMES_MAX 4096
 #define NAME_PATTERN_MAX 256
 
-/* --- answers -------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 void reply_result(struct connection *c, const struct rpc_request *r, json_t *result)
 {
@@ -40,7 +41,7 @@ void reply_error(struct connection *c, const struct rpc_request *r, int rpc_code
 	error_fini(&e);
 }
 
-/* --- permission ----------------------------------------------------------------------------------- */
+/* --- permission ------------------------------------------------------------------------------- */
 
 static enum access access_now(const struct connection *c)
 {
@@ -82,7 +83,7 @@ static bool permitted(struct connection *c, const struct verb *verb, const struc
 	return false;
 }
 
-/* --- parameters ----------------------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 static bool word_in(const char *word, const char *words)
 {
@@ -181,7 +182,7 @@ bool param_text(struct connection *c, const struct rpc_request *r, const char *k
 	return true;
 }
 
-/* --- one line ------------------------------------------------------------------------------------- */
+/* --- one line --------------------------------------------------------------------------------- */
 
 static void carry_out(struct connection *c, const struct rpc_request *r)
 {
@@ -213,7 +214,7 @@ bool control_dispatch(struct connection *c, const char *line, size_t len)
 	return go_on;
 }
 
-/* --- orders that come back ------------------------------------------------------------------------ */
+/* --- orders that come back -------------------------------------------------------------------- */
 
 void control_order_free(struct control_order *order)
 {

@@ -1,6 +1,7 @@
-/* Captured output for clients. A follower has a cursor into each ring it shows; bytes are copied when
- * its connection has room, so a client that does not read holds nothing up and loses only what the
- * rings lose. Text travels as a JSON string when it is UTF-8 and as base64 when it is not. */
+/* Captured output for clients. A follower has a cursor into each ring it shows; bytes are copied
+ * when its connection has room, so a client that does not read holds nothing up and loses only
+ * what the rings lose. Text travels as a JSON string when it is UTF-8 and as base64 when it is
+ * not. */
 #include "base/alloc.h"
 #include "base/text.h"
 #include "control/emit.h"
@@ -200,7 +201,8 @@ void method_logs_follow(struct connection *c, const struct rpc_request *r)
 
 void method_logs_get(struct connection *c, const struct rpc_request *r)
 {
-	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT, bytes = STRBUF_INIT, chunk = STRBUF_INIT;
+	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT, bytes = STRBUF_INIT;
+	auto_free(strbuf_fini) struct strbuf chunk = STRBUF_INIT;
 	struct follower *f = follower_new(c, r);
 	bool fits = true;
 	uint64_t lost, lost_now;

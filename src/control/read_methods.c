@@ -1,5 +1,5 @@
-/* Methods that look: answered on the front thread from board, ring and configuration. A read section
- * is short, never blocks, and what leaves it is text. */
+/* Methods that look: answered on the front thread from board, ring and configuration. A read
+ * section is short, never blocks, and what leaves it is text. */
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -12,7 +12,7 @@
 #include "control/methods.h"
 #include "control/server.h"
 
-/* --- status --------------------------------------------------------------------------------------- */
+/* --- status ----------------------------------------------------------------------------------- */
 
 static int64_t ms_since(int64_t now, int64_t then)
 {
@@ -185,7 +185,7 @@ void method_why(struct connection *c, const struct rpc_request *r)
 	json_decref(list);
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Where a reader that asked for SINCE or LAST begins. */
 static uint64_t first_cursor(struct chan *chan, int64_t since, int64_t last, uint64_t otherwise)
@@ -265,7 +265,7 @@ void method_events_subscribe(struct connection *c, const struct rpc_request *r)
 	reply_result(c, r, json_pack("{s:I}", "since", (json_int_t)c->cursor));
 }
 
-/* --- the rest ------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 void method_config_get(struct connection *c, const struct rpc_request *r)
 {

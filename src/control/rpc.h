@@ -34,8 +34,8 @@ struct rpc_refusal {
  * complete yet; -E2BIG = longer than the limit, complete or not. */
 int rpc_next_line(const char *buf, size_t n, size_t *pos, const char **line, size_t *len);
 
-/* 0: *OUT is filled. -EINVAL: *WHY tells (caller frees WHY->error); OUT->id is set when the id could
- * be read, so that the refusal can be addressed. Call rpc_request_fini() in both cases. */
+/* 0: *OUT is filled. -EINVAL: *WHY tells (caller frees WHY->error); OUT->id is set when the id
+ * could be read, so that the refusal can be addressed. Call rpc_request_fini() in both cases. */
 int rpc_parse(const char *line, size_t len, struct rpc_request *out, struct rpc_refusal *why);
 
 /* Append one answer line. ID NULL is written as null (errors only). EXTRA (borrowed, may be NULL):

@@ -154,7 +154,8 @@ static void add_utf8(struct strbuf *out, uint32_t c)
 					  (char)(0x80 | (c & 63)) }, 3);
 	} else {
 		strbuf_add(out, (char[]){ (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)),
-					  (char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)) }, 4);
+					  (char)(0x80 | (c >> 6 & 63)),
+					  (char)(0x80 | (c & 63)) }, 4);
 	}
 }
 
@@ -198,7 +199,8 @@ bool span_string(struct span v, struct strbuf *out)
 		strbuf_add(out, at, (size_t)((escape ? escape : end) - at));
 		if (!escape)
 			return true;
-		taken = escape + 1 < end ? add_escape(escape + 1, (size_t)(end - escape - 1), out) : 0;
+		taken = escape + 1 < end ?
+			add_escape(escape + 1, (size_t)(end - escape - 1), out) : 0;
 		if (taken == 0)
 			return false;
 		at = escape + 1 + taken;

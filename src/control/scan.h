@@ -1,5 +1,6 @@
-/* Walking through JSON text without building a tree, for answers with thousands of objects. Malformed
- * text ends the walk early and never reads beyond its end; it is not a validator. Any thread. */
+/* Walking through JSON text without building a tree, for answers with thousands of objects.
+ * Malformed text ends the walk early and never reads beyond its end; it is not a validator. Any
+ * thread. */
 #ifndef CONTROL_SCAN_H
 #define CONTROL_SCAN_H
 
@@ -23,7 +24,8 @@ static inline struct scan scan_text(const char *s, size_t n)
 
 /* Step into an object '{' or array '['; false: something else stands here. */
 bool scan_enter(struct scan *s, char bracket);
-/* Inside an object: the next member's key; its value must be taken next. False: the object's end. */
+/* Inside an object: the next member's key; its value must be taken next. False: the object's
+ * end. */
 bool scan_key(struct scan *s, struct span *key);
 /* Inside an array: is there another element? Take it next. False: the array's end. */
 bool scan_element(struct scan *s);

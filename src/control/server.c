@@ -1,5 +1,5 @@
-/* The front thread: its loop, its door, its end. It reads what others publish and sends messages; it
- * changes nothing. */
+/* The front thread: its loop, its door, its end. It reads what others publish and sends
+ * messages; it changes nothing. */
 #include "control/server.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 /* The last places are kept for those who may do everything. */
 #define CONTROL_CONNECTIONS_OTHERS (CONTROL_CONNECTIONS_MAX - CONTROL_CONNECTIONS_PER_UID)
 
-/* --- news ----------------------------------------------------------------------------------------- */
+/* --- news ------------------------------------------------------------------------------------- */
 
 static void wake(void *ctx)
 {
@@ -95,7 +95,7 @@ static void on_turn(struct loop_async *a)
 		connection_run(list_entry(item, struct connection, busy));
 }
 
-/* --- the door ------------------------------------------------------------------------------------- */
+/* --- the door --------------------------------------------------------------------------------- */
 
 static unsigned count_of_uid(const struct control *s, uid_t uid)
 {
@@ -144,8 +144,8 @@ static void admit(struct control *s, int fd)
 	}
 }
 
-/* Descriptors are used up: a pending connection would keep the loop spinning. The reserve makes room
- * to refuse it. */
+/* Descriptors are used up: a pending connection would keep the loop spinning. The reserve makes
+ * room to refuse it. */
 static void refuse_with_reserve(struct control *s)
 {
 	int fd;
@@ -186,7 +186,7 @@ static void on_connect(struct loop_io *io, int revents)
 	}
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void on_stop(struct loop_async *a)
 {

@@ -1,5 +1,6 @@
-/* The table of verbs and methods. To add a verb: a row here, its number in verb.h, its client half in
- * the array of command/cli.c. Help, parser, permission and protocol follow by themselves. */
+/* The table of verbs and methods. To add a verb: a row here, its number in verb.h, its client
+ * half in the array of command/cli.c. Help, parser, permission and protocol follow by
+ * themselves. */
 #include "control/verb.h"
 
 #include "base/text.h"
@@ -15,8 +16,8 @@ const struct verb verb_table[VERB_COUNT] = {
 	[VERB_RUN] = {
 		.name = "run", .arguments = "[-- COMMAND [ARG...]]", .max_args = -1,
 		.summary = "supervise in the foreground (the default verb)",
-		.details = "Reads ./daemon.toml without -c. With a COMMAND: supervises just that, without any\n"
-			"config file, and exits as it does.\n",
+		.details = "Reads ./daemon.toml without -c. With a COMMAND: supervises just that,\n"
+			"without any config file, and exits as it does.\n",
 		.options = { { 0, "restart", "POLICY",
 			"for COMMAND: never (default), always, on-failure, exponential-backoff" } },
 		.flags = VERB_LOCAL | VERB_SETS,
@@ -25,7 +26,8 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "status", .method = "status.get", .access = ACCESS_READ, .params = "names",
 		.arguments = "[NAME...]", .max_args = -1, .serve = method_status,
 		.summary = "show the state of subsystems",
-		.details = NAMES_HELP "Exit 0 when the query worked, whatever the states; 4 for an unknown NAME.\n",
+		.details = NAMES_HELP
+			"Exit 0 when the query worked, whatever the states; 4: unknown NAME.\n",
 	},
 	[VERB_START] = {
 		.name = "start", .method = "subsystem.start", .access = ACCESS_OPERATE,
@@ -36,7 +38,8 @@ const struct verb verb_table[VERB_COUNT] = {
 	[VERB_STOP] = {
 		.name = "stop", .method = "subsystem.stop", .access = ACCESS_OPERATE,
 		.params = "names no_wait", .arguments = "NAME...", .min_args = 1, .max_args = -1,
-		.serve = method_stop, .summary = "stop, and wait until the whole process tree is gone",
+		.serve = method_stop,
+		.summary = "stop, and wait until the whole process tree is gone",
 		.details = NAMES_HELP WAITS_HELP,
 	},
 	[VERB_RESTART] = {
@@ -49,20 +52,24 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "signal", .method = "subsystem.signal", .access = ACCESS_OPERATE,
 		.params = "names signal", .arguments = "NAME SIGNAL", .min_args = 2, .max_args = 2,
 		.serve = method_signal, .summary = "send a signal to the main process",
-		.details = NAMES_HELP "SIGNAL: SIGHUP, HUP, hup, 1, SIGRTMIN+2 ... Exit 1 when it does not run.\n",
+		.details = NAMES_HELP
+			"SIGNAL: SIGHUP, HUP, 1, SIGRTMIN+2 ... Exit 1 when it does not run.\n",
 	},
 	[VERB_RELOAD] = {
 		.name = "reload", .method = "subsystem.reload", .access = ACCESS_OPERATE,
 		.params = "names", .arguments = "NAME...", .min_args = 0, .max_args = -1,
-		.serve = method_reload, .summary = "make a subsystem read its own configuration (SIGHUP)",
-		.details = NAMES_HELP "Exit 1 when it does not run. For procd's own configuration: reload-config.\n",
+		.serve = method_reload,
+		.summary = "make a subsystem read its own configuration (SIGHUP)",
+		.details = NAMES_HELP
+			"Exit 1 when it does not run. For procd's own config: reload-config.\n",
 	},
 	[VERB_LOGS] = {
 		.name = "logs", .method = "logs.follow", .access = ACCESS_READ,
 		.params = "names lines follow", .arguments = "[NAME...]", .max_args = -1,
 		.serve = method_logs_follow, .summary = "show captured output",
 		.details = NAMES_HELP
-			"The last 64 KiB of each are at hand. Several names: each line begins with 'NAME | '.\n",
+			"The last 64 KiB of each are at hand. Several names: lines begin with\n"
+			"'NAME | '.\n",
 		.options = {
 			{ 'f', "follow", NULL, "go on with what is printed from now on" },
 			{ 'n', "lines", "N", "only the last N lines of each" },
@@ -72,8 +79,8 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "events", .method = "events.get", .access = ACCESS_READ,
 		.params = "since last count", .arguments = "", .serve = method_events_get,
 		.summary = "show events as JSON lines",
-		.details = "Without options: those that are still kept. --poll: at most one, exit 1 when there is\n"
-			"none (with --timeout it waits that long for one).\n",
+		.details = "Without options: those that are still kept. --poll: at most one,\n"
+			"exit 1 when there is none (with --timeout it waits that long for one).\n",
 		.options = {
 			{ 'f', "follow", NULL, "go on with new ones" },
 			{ 0, "since", "SEQ", "those with a greater number than SEQ" },
@@ -87,9 +94,10 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "wait", .method = "status.get", .access = ACCESS_READ,
 		.arguments = "NAME...", .min_args = 1, .max_args = -1,
 		.summary = "wait for a state",
-		.details = NAMES_HELP "Exit 124 when --timeout runs out first.\n",
+		.details = NAMES_HELP
+			"Without --for: ready. Exit 124 when --timeout runs out first.\n",
 		.options = { { 0, "for", "STATE",
-			"stopped starting running stopping failed restarting, ready (default), healthy" } },
+			"stopped starting running stopping failed restarting ready healthy" } },
 	},
 	[VERB_IS_ACTIVE] = {
 		.name = "is-active", .method = "status.get", .access = ACCESS_READ,
@@ -152,18 +160,18 @@ const struct verb verb_table[VERB_COUNT] = {
 	[VERB_CHECK] = {
 		.name = "check", .arguments = "",
 		.summary = "validate the config file",
-		.details = "Prints every error as FILE:LINE:COL: message and exits 78, or prints \"ok\".\n",
+		.details = "Prints every error as FILE:LINE:COL: message, exit 78; else \"ok\".\n",
 		.flags = VERB_LOCAL | VERB_SETS,
 	},
 	[VERB_CONFIG] = {
 		.name = "config", .arguments = "",
 		.summary = "show the effective config",
-		.details = "As a valid daemon.toml; with --json each value with its origin and line.\n",
+		.details = "As a valid daemon.toml; with --json each value with origin and line.\n",
 		.flags = VERB_LOCAL | VERB_SETS,
 	},
 	[VERB_FEATURES] = {
-		.name = "features", .method = "daemon.features", .access = ACCESS_READ, .params = "",
-		.arguments = "", .serve = method_features,
+		.name = "features", .method = "daemon.features", .access = ACCESS_READ,
+		.params = "", .arguments = "", .serve = method_features,
 		.summary = "show what this build and this kernel offer", .flags = VERB_LOCAL,
 	},
 
@@ -189,8 +197,8 @@ const struct verb verb_table[VERB_COUNT] = {
 		.method = "logs.get", .access = ACCESS_READ, .params = "names lines",
 		.serve = method_logs_get, .summary = "captured output in one answer",
 	},
-	/* The effective configuration holds the environment of children, which may hold secrets: not
-	 * for those who may only look. */
+	/* The effective configuration holds the environment of children, which may hold secrets:
+	 * not for those who may only look. */
 	[METHOD_CONFIG_GET] = {
 		.method = "config.get", .access = ACCESS_ADMIN, .params = "",
 		.serve = method_config_get, .summary = "the running configuration with origins",

@@ -54,7 +54,7 @@ struct verb {
 extern const struct verb verb_table[VERB_COUNT];
 
 const struct verb *verb_find(const char *name);			/* NULL: unknown */
-const struct verb *verb_find_method(const char *method);	/* first served row; NULL: unknown */
+const struct verb *verb_find_method(const char *method);	/* served; NULL: unknown */
 /* The visible verb nearest to what was typed, NULL when none is near. */
 const char *verb_nearest(const char *name);
 static inline enum verb_id verb_id(const struct verb *v)
