@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -479,6 +480,78 @@ START_TEST(a_child_never_waits_for_a_log_that_cannot_be_written_and_losses_are_t
 }
 END_TEST
 
+/* A supervisor that captures until it is killed. Two streams, one into the own log. */
+static pid_t start_victim(void)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	struct output *o = start();
+
+	attach(o, 0, options("web", "web.log"));
+	attach(o, 1, options("db", NULL));
+	for (;;)
+		pause();
+}
+
+static void strip_prefixes(const char *from, const char *to)
+{
+	auto_free(freep) char *text = content(from), *path = in_dir(to);
+	FILE *f = fopen(path, "w");
+
+	for (char *p = text, *nl; (nl = strchr(p, '\n')) != NULL; p = nl + 1) {
+		char *line = strstr(p, " line ");
+
+		if (line != NULL && line < nl)
+			fprintf(f, "%.*s\n", (int)(nl - line - 1), line + 1);
+	}
+	fclose(f);
+}
+
+START_TEST(killed_again_and_again_it_loses_no_line_and_repeats_none)
+{
+	int fds[2] = { open_child_end("fifo/0.out"), open_child_end("fifo/1.out") }, status;
+	const unsigned lines = 300000;
+	pid_t writers[2];
+	unsigned kills = 0, running = 2;
+
+	for (int i = 0; i < 2; i++) {
+		writers[i] = fork();
+		if (writers[i] == 0) {
+			pump(fds[i], lines);
+			_exit(0);
+		}
+	}
+	while (running > 0) {
+		pid_t victim = start_victim();
+
+		/* Not an oracle: only to be killed at ever different points. */
+		poll(NULL, 0, 1 + (int)(kills % 7));
+		kill(victim, SIGKILL);
+		ck_assert_int_eq(waitpid(victim, &status, 0), victim);
+		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%x", status);
+		kills++;
+		for (int i = 0; i < 2; i++)
+			if (writers[i] > 0 && waitpid(writers[i], &status, WNOHANG) == writers[i]) {
+				writers[i] = 0;
+				running--;
+			}
+	}
+	struct output *o = start();
+
+	attach(o, 0, options("web", "web.log"));
+	attach(o, 1, options("db", NULL));
+	drain(o, 0);
+	drain(o, 1);
+	output_stop(o);
+	ck_assert_uint_gt(kills, 3);
+	expect_lines("web.log", lines);
+	strip_prefixes("own.log", "stripped");
+	expect_lines("stripped", lines);
+}
+END_TEST
+
 static void events_to_file(struct config *c)
 {
 	c->events.enabled = true;
@@ -561,6 +634,7 @@ int main(void)
 		two_subsystems_share_one_file_line_by_line,
 		a_log_file_that_cannot_be_opened_degrades_only_itself_and_recovers,
 		a_child_never_waits_for_a_log_that_cannot_be_written_and_losses_are_told,
+		killed_again_and_again_it_loses_no_line_and_repeats_none,
 		every_event_is_one_line_and_a_successor_repeats_none,
 		a_detached_slot_leaves_no_ring_and_can_be_used_again,
 	};
