@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "base/alloc.h"
+#include "command/ad_hoc.h"
 #include "command/cli.h"
 #include "command/supervisor.h"
 #include "keeper/keeper.h"
@@ -29,7 +30,8 @@ int run_keeper(int argc, char **argv)
 int run_supervisor(int argc, char **argv)
 {
 	auto_free(cli_options_fini) struct cli_options cli = CLI_OPTIONS_INIT;
-	struct run_options options;
+	auto_free(strlist_fini) struct strlist sets = STRLIST_INIT;
+	struct run_options options = { 0 };
 	int fd = argc > 3 ? atoi(argv[2]) : -1;
 	const char *run_dir;
 	int rc;
@@ -43,7 +45,14 @@ int run_supervisor(int argc, char **argv)
 	rc = cli_parse(&cli, argc - 3, argv + 3);
 	if (rc != CLI_GO_ON)
 		return rc;
+	if (cli.args.n > 0) {
+		options.no_file = true;
+		options.main_name = AD_HOC_SUBSYSTEM;
+		ad_hoc_sets(&cli.args, cli_value(&cli, "restart"), &sets);
+	}
+	for (size_t i = 0; i < cli.sets.n; i++)
+		strlist_add(&sets, cli.sets.items[i]);
 	options.config_path = cli.config;
-	options.sets = &cli.sets;
+	options.sets = &sets;
 	return supervisor_run(fd, run_dir, &options);
 }

@@ -29,7 +29,11 @@ extern char **environ;
 static int config_open(const char *run_dir, const struct run_options *options,
 		       struct config **config, struct strbuf *bundle, uint64_t *generation)
 {
-	struct config_source source = { .path = options->config_path, .sets = options->sets };
+	struct config_source source = {
+		.path = options->config_path,
+		.sets = options->sets,
+		.no_file = options->no_file,
+	};
 	auto_free(strbuf_fini) struct strbuf saved = STRBUF_INIT;
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 	struct config_diag diag = CONFIG_DIAG_INIT;
@@ -128,7 +132,11 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX],
 		      const struct run_options *options, struct error *e)
 {
 	const struct config *config = config_current();
-	struct config_source source = { .path = options->config_path, .sets = options->sets };
+	struct config_source source = {
+		.path = options->config_path,
+		.sets = options->sets,
+		.no_file = options->no_file,
+	};
 	auto_free(closep) int memory_fd = run_file_open(s, MEMORY_FILE_NAME);
 	struct core_setup core = {
 		.ops = &supervisor_core_ops,
@@ -137,6 +145,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX],
 		.welcome = &s->welcome,
 		.memory_fd = memory_fd,
 		.environment = environ,
+		.main_name = options->main_name,
 	};
 	int rc = channel_open(s, config, e);
 

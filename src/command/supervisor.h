@@ -36,6 +36,8 @@ struct supervisor {
 struct run_options {
 	const char *config_path;	/* NULL: the default places */
 	const struct strlist *sets;
+	bool no_file;			/* `run -- CMD`: SETS say it all */
+	const char *main_name;		/* its subsystem, whose end is the end; else NULL */
 };
 
 /* The role's main: KEEPER_FD is our end of the socket pair, RUN_DIR the run directory of an

@@ -11,8 +11,6 @@ static void on_started(void *ctx, const struct km_started *m)
 {
 	struct supervisor *s = ctx;
 
-	if (m->stage == STAGE_NONE)
-		output_set_pid(s->output, m->slot, m->pid);
 	core_keeper_started(s->core, m);
 }
 
@@ -100,6 +98,13 @@ static void op_output_detach(void *ctx, uint32_t slot)
 	output_detach(s->output, slot);
 }
 
+static void op_output_pid(void *ctx, uint32_t slot, int pid)
+{
+	struct supervisor *s = ctx;
+
+	output_set_pid(s->output, slot, pid);
+}
+
 static void op_output_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
 {
 	struct supervisor *s = ctx;
@@ -163,6 +168,7 @@ const struct core_ops supervisor_core_ops = {
 	.release = op_release,
 	.output_attach = op_output_attach,
 	.output_detach = op_output_detach,
+	.output_pid = op_output_pid,
 	.output_drain = op_output_drain,
 	.reload = op_reload,
 	.reopen_logs = op_reopen_logs,

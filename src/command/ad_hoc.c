@@ -1,0 +1,50 @@
+/* An ad-hoc command is a configuration, too: one that is written with --set. So it goes through the
+ * same table, checks and core as any other. */
+#include "command/ad_hoc.h"
+
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/strbuf.h"
+
+/* One argv item as a TOML string that no variable expansion changes. */
+static void add_literal(struct strbuf *out, const char *s)
+{
+	strbuf_addch(out, '"');
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 0x20 || c == 0x7f)
+			strbuf_addf(out, "\\u%04x", c);
+		else if (c == '"' || c == '\\')
+			strbuf_addf(out, "\\%c", c);
+		else if (c == '$' || c == '%')
+			strbuf_addf(out, "%c%c", c, c);
+		else
+			strbuf_addch(out, (char)c);
+	}
+	strbuf_addch(out, '"');
+}
+
+void ad_hoc_sets(const struct strlist *command, const char *restart, struct strlist *sets)
+{
+	auto_free(strbuf_fini) struct strbuf argv = STRBUF_INIT;
+
+	strbuf_addstr(&argv, "subsystem." AD_HOC_SUBSYSTEM ".command=[");
+	for (size_t i = 0; i < command->n; i++) {
+		if (i > 0)
+			strbuf_addch(&argv, ',');
+		add_literal(&argv, command->items[i]);
+	}
+	strbuf_addch(&argv, ']');
+	strlist_take(sets, x_asprintf("name=run-%d", (int)getppid()));
+	strlist_add(sets, argv.buf);
+	strlist_add(sets, "subsystem." AD_HOC_SUBSYSTEM ".stdin=inherit");
+	strlist_add(sets, "subsystem." AD_HOC_SUBSYSTEM ".stdout=inherit");
+	strlist_add(sets, "subsystem." AD_HOC_SUBSYSTEM ".stderr=inherit");
+	strlist_take(sets, x_asprintf("subsystem." AD_HOC_SUBSYSTEM ".restart=%s",
+				      restart ? restart : "never"));
+	strlist_add(sets, "signals.term=forward:" AD_HOC_SUBSYSTEM);
+	strlist_add(sets, "signals.interrupt=forward:" AD_HOC_SUBSYSTEM);
+	strlist_add(sets, "logging.level=error");
+}
