@@ -92,7 +92,8 @@ BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/tools/%: tests/tools/%.c config.mk
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $< -pthread
-$(BUILD)/tests/bench/%: tests/bench/%.c $(foreach r,event base,$(call lib-of,$(r))) config.mk
+$(BUILD)/tests/bench/%: tests/bench/%.c config.mk \
+		$(foreach r,output config event base,$(call lib-of,$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< \
 		$(filter %.a,$^) $(ALL_LIBS)
