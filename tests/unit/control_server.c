@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -465,6 +467,52 @@ START_TEST(the_seventeenth_connection_of_a_user_is_turned_away_politely)
 }
 END_TEST
 
+/* What METHOD answers to a process of uid and gid 65534: 0 a result, 2 no permission. */
+static int answer_to_nobody(const char *method, gid_t group)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct client c = CLIENT_INIT;
+		struct error e = ERROR_INIT;
+		const char *line;
+		size_t len;
+
+		if (setgroups(group != 0, &group) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+		    setresuid(65534, 65534, 65534) < 0 || client_connect(&c, t.path, &e) < 0 ||
+		    client_ask(&c, method, NULL, &line, &len) <= 0)
+			_exit(99);
+		_exit(client_result_text(line, len, &len) ? 0 :
+		      memmem(line, len, "\"code\":5002", 11) ? 2 : 3);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+START_TEST(strangers_are_refused_and_groups_get_their_class)
+{
+	struct config *config = x_calloc(1, sizeof(*config));
+
+	if (geteuid() != 0)	/* only root can play somebody else */
+		return;
+	chmod(t.dir, 0711);
+	chmod(t.path, 0666);
+	ck_assert_int_eq(answer_to_nobody("status.get", 0), 2);
+	config->name = x_strdup("test");
+	config->control.gid = 4001;
+	config->control.read_gid = 4002;
+	config->events.queue = 50;
+	config_publish(config, 1);
+	ck_assert_int_eq(answer_to_nobody("status.get", 0), 2);
+	ck_assert_int_eq(answer_to_nobody("status.get", 4002), 0);
+	ck_assert_int_eq(answer_to_nobody("subsystem.reset", 4002), 2);
+	ck_assert_int_eq(answer_to_nobody("config.get", 4002), 2);
+	ck_assert_int_eq(answer_to_nobody("subsystem.reset", 4001), 0);
+	ck_assert_int_eq(answer_to_nobody("daemon.shutdown", 4001), 2);
+}
+END_TEST
+
 START_TEST(without_descriptors_a_client_is_refused_and_later_ones_are_served)
 {
 	struct rlimit before, now;
@@ -862,6 +910,7 @@ int main(void)
 		a_line_too_long_or_too_deep_ends_the_talk_after_an_error,
 		a_gigantic_request_costs_nothing_but_its_sender,
 		the_seventeenth_connection_of_a_user_is_turned_away_politely,
+		strangers_are_refused_and_groups_get_their_class,
 		without_descriptors_a_client_is_refused_and_later_ones_are_served,
 		a_subscriber_gets_the_past_it_asks_for_and_every_new_event,
 		events_get_counts_events_and_not_gaps,
