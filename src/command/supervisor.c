@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/rcu.h"
 #include "base/title.h"
@@ -175,8 +176,11 @@ static void rooms_close(struct supervisor *s)
 		loader_stop(s->loader);
 	if (s->chan)
 		chan_close(s->chan);
-	if (s->control)
+	if (s->control) {
 		control_stop(s->control);
+		mailbox_fini(&s->orders);	/* late orders meet a core that still lives */
+		unlink(config_current()->control.socket);
+	}
 	if (s->output)
 		output_stop(s->output);
 	if (s->core)
@@ -263,6 +267,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	int rc;
 
 	process_prepare();
+	json_setup();
 	title_set("procd-super", "procd: supervisor");
 	rc = config_open(run_dir, options, &config, &bundle, &generation);
 	if (rc != 0)
