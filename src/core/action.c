@@ -217,18 +217,6 @@ static void release(struct subsystem *s)
 	s->core->ops->release(s->core->ops_ctx, s->slot, s->proc.spawn_id);
 }
 
-/* Exit code of `procd run -- CMD`, as a shell would say it. */
-static int main_exit_code(const struct subsystem *s)
-{
-	if (s->end.stage == STAGE_EXEC)
-		return s->end.errnum == ENOENT ? 127 : 126;
-	if (s->end.stage != STAGE_NONE)
-		return 126;
-	if (s->end.signal != 0)
-		return 128 + s->end.signal;
-	return s->end.exit_code >= 0 ? s->end.exit_code : EXIT_FAILED;
-}
-
 static void finally_down(struct subsystem *s)
 {
 	struct core *c = s->core;
@@ -236,7 +224,6 @@ static void finally_down(struct subsystem *s)
 	if (!s->goal.up || s->kick || s->bounce)
 		return;
 	if (c->main_name != NULL && strcmp(c->main_name, s->name) == 0) {
-		c->main_exit = main_exit_code(s);
 		shutdown_request(c, SHUTDOWN_GRACEFUL, "command ended");
 		return;
 	}
@@ -263,7 +250,7 @@ static void await_ready(struct subsystem *s)
 	struct core *c = s->core;
 	int64_t min_ns = s->options->min_uptime_ms * NS_PER_MS;
 
-	if (s->attached)
+	if (s->attached && c->ops->output_pid != NULL)
 		c->ops->output_pid(c->ops_ctx, s->slot, s->proc.pid);
 	if (min_ns == 0) {
 		subsystem_note(s, FACT_READY);

@@ -35,7 +35,6 @@ static void load_head(struct core *c)
 	c->next_id = MAX(c->next_id, h.next_id);
 	c->next_spawn_id = MAX(c->next_spawn_id, h.next_spawn_id);
 	c->total_restarts = h.total_restarts;
-	c->main_exit = h.main_exit;
 	if (h.started && h.daemon_state <= DAEMON_STOPPING)
 		c->state = (enum daemon_state)h.daemon_state;
 	if (h.shutdown_phase == PHASE_NONE || h.shutdown_phase >= PHASE_COUNT)
@@ -61,7 +60,6 @@ struct core *core_new(const struct core_setup *setup)
 	if (setup->welcome != NULL)
 		c->welcome = *setup->welcome;
 	c->main_name = x_strdup(setup->main_name);
-	c->main_exit = -1;
 	c->next_id = 1;
 	c->next_spawn_id = 1;
 	c->state = DAEMON_STARTING;

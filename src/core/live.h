@@ -33,7 +33,6 @@ struct core {
 	struct jitter jitter;
 	struct shutdown shutdown;
 	char *main_name;
-	int main_exit;			/* exit code of MAIN_NAME; -1: it has not ended */
 
 	struct list dirty;		/* subsystems that settle has to look at */
 	struct list busy;		/* those that are not down */

@@ -49,9 +49,8 @@ struct memory_head {
 	int64_t shutdown_mono_ns, shutdown_kill_mono_ns;
 	uint32_t shutdown_phase, shutdown_total, shutdown_orders;
 	uint8_t shutdown_error, shutdown_killed, daemon_state, started;
-	int32_t main_exit;
 	char boot_id[37], boot_pad[3];
-	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 4 - 40];
+	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 40];
 };
 _Static_assert(sizeof(struct memory_head) == 256, "the memory's head is a file format");
 

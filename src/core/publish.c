@@ -214,7 +214,6 @@ void publish_head(struct core *c)
 		.shutdown_killed = c->shutdown.killed,
 		.daemon_state = (uint8_t)c->state,
 		.started = c->started,
-		.main_exit = c->main_exit,
 	};
 
 	memory_store_head(&c->memory, &h);

@@ -189,7 +189,7 @@ static void attach(struct subsystem *s)
 		return;
 	s->attached = true;
 	c->ops->output_attach(c->ops_ctx, s->slot, s->options);
-	if (s->proc.pid != 0)
+	if (s->proc.pid != 0 && c->ops->output_pid != NULL)
 		c->ops->output_pid(c->ops_ctx, s->slot, s->proc.pid);
 }
 

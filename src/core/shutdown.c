@@ -2,6 +2,8 @@
  * phase at once, and SIGKILL then follows after the interval that the configuration puts between
  * the two. A process that survives SIGKILL (stuck in the kernel) must not keep procd: after a last
  * grace it is named and left. */
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/ladder.h"
@@ -185,10 +187,25 @@ int shutdown_first_step(const struct core *c)
 	return MAX(LADDER_ASKED, (int)phase_step[c->shutdown.phase]);
 }
 
+/* Exit code of `procd run -- CMD`, as a shell would say it. */
+static int main_exit_code(const struct subsystem *s)
+{
+	if (s->end.stage == STAGE_EXEC)
+		return s->end.errnum == ENOENT ? 127 : 126;
+	if (s->end.stage != STAGE_NONE)
+		return 126;
+	if (s->end.signal != 0)
+		return 128 + s->end.signal;
+	return s->end.exit_code >= 0 ? s->end.exit_code : EXIT_FAILED;
+}
+
 static int exit_code(const struct core *c)
 {
-	if (c->main_exit >= 0)
-		return c->main_exit;
+	const struct subsystem *cmd = c->main_name ? registry_find(&c->registry, c->main_name)
+						    : NULL;
+
+	if (cmd != NULL && cmd->end.known)
+		return main_exit_code(cmd);
 	if (c->shutdown.error)
 		return EXIT_FAILED;
 	return c->shutdown.killed ? EXIT_KILLED : EXIT_OK;
