@@ -93,7 +93,8 @@ static bool is_sound(const struct ring_header *h, const char *owner)
 	return h->magic == RING_MAGIC && h->version == RING_VERSION && h->data_size == RING_DATA &&
 	       memchr(h->owner, '\0', sizeof h->owner) != NULL && strcmp(h->owner, owner) == 0 &&
 	       written <= head && head - written <= RING_DATA && claim >= head &&
-	       claim - written <= RING_DATA && atomic_load(&h->reserved) <= RING_DATA &&
+	       claim - written <= RING_DATA && atomic_load(&h->expect) <= claim &&
+	       atomic_load(&h->reserved) <= RING_DATA &&
 	       atomic_load(&h->reserved) >= MIN(claim, (uint64_t)RING_DATA);
 }
 
@@ -173,21 +174,24 @@ void ring_close(struct ring *r)
 
 void ring_recover(struct ring *r, int fd)
 {
-	uint64_t head = ring_head(r), claim = atomic_load(&r->header->claim);
-	size_t k = (size_t)(claim - head), n = MIN(k, sizeof sentinel);
+	struct ring_header *h = r->header;
+	uint64_t head = ring_head(r), expect = atomic_load(&h->expect);
 	int available = 0;
 
-	if (k == 0)
-		return;
-	/* Not read: the sentinel is in place and the pipe still holds at least as much. */
-	bool intact = memcmp(r->data + (claim - n) % RING_DATA, sentinel + sizeof sentinel - n, n) == 0;
+	if (expect > head) {
+		size_t k = (size_t)(expect - head), n = MIN(k, sizeof sentinel);
+		/* Not read: the sentinel is in place and the pipe still holds at least as much. */
+		bool intact = memcmp(r->data + (expect - n) % RING_DATA,
+				     sentinel + sizeof sentinel - n, n) == 0;
 
-	if (ioctl(fd, FIONREAD, &available) == 0 && (size_t)available < k)
-		intact = false;
-	if (intact)
-		atomic_store(&r->header->claim, head);
-	else
-		atomic_store(&r->header->head, claim);
+		if (ioctl(fd, FIONREAD, &available) == 0 && (size_t)available < k)
+			intact = false;
+		if (!intact)
+			head = expect;
+	}
+	atomic_store(&h->head, head);
+	atomic_store(&h->expect, head);
+	atomic_store(&h->claim, head);
 }
 
 /* The file system has no room left: go on in memory. */
@@ -250,17 +254,20 @@ ssize_t ring_capture(struct ring *r, int fd, size_t *available)
 	for (size_t i = 0; i < k; i += page)
 		at[i] = 0;
 	memcpy(at + k - n, sentinel + sizeof sentinel - n, n);
-	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store(&h->expect, head + k);
 	ssize_t got = read(fd, at, k);
 
 	if (got < 0) {
 		err = -errno;
+		atomic_store(&h->expect, head);
 		atomic_store(&h->claim, head);
 		return err == -EAGAIN || err == -EINTR ? 0 : err;
 	}
 	atomic_store_explicit(&h->head, head + (uint64_t)got, memory_order_release);
-	if ((size_t)got != k)
+	if ((size_t)got != k) {
+		atomic_store(&h->expect, head + (uint64_t)got);
 		atomic_store(&h->claim, head + (uint64_t)got);
+	}
 	return got;
 }
 
@@ -272,9 +279,8 @@ bool ring_end_line(struct ring *r)
 		return true;
 	if (head - ring_written(r) == RING_DATA || reserve_data(r, head + 1) < 0)
 		return false;
-	/* A claim whose last byte is no sentinel counts as done. */
+	atomic_exchange(&r->header->claim, head + 1);
 	r->data[head % RING_DATA] = '\n';
-	atomic_store(&r->header->claim, head + 1);
 	atomic_store_explicit(&r->header->head, head + 1, memory_order_release);
 	return true;
 }

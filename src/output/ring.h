@@ -6,9 +6,9 @@
  *      written .......... head ...... claim
  *      not yet forwarded       being read
  *
- * Before bytes are taken from the FIFO, CLAIM is set to where HEAD will be and a sentinel is put at
- * the end of the target: a successor that finds CLAIM > HEAD can tell whether the read happened.
- * One thread writes; tail.c reads from others. */
+ * Before bytes are taken from the FIFO, CLAIM is set to where HEAD will be (so that readers know
+ * what is about to be overwritten), a sentinel is put at the end of the target, and only then EXPECT
+ * is set, too: a successor that finds EXPECT > HEAD can tell whether the read happened. One thread writes; tail.c reads from others. */
 #ifndef OUTPUT_RING_H
 #define OUTPUT_RING_H
 
@@ -28,7 +28,7 @@ struct ring_header {	/* a file format */
 	uint32_t version;
 	uint32_t data_size;
 	char owner[NAME_CAP];		/* subsystem; another one's ring is not continued */
-	_Atomic uint64_t head, claim, written;
+	_Atomic uint64_t head, claim, expect, written;
 	_Atomic uint32_t reserved;	/* leading data bytes that the file system has room for */
 	uint32_t pad;
 	_Atomic uint64_t lost_lines;	/* ever */
@@ -49,7 +49,7 @@ struct ring {
  * CREATE: make it when there is none, if need be in memory only. 0, -ENOENT, or negative errno. */
 int ring_open(struct ring *r, int dirfd, const char *file, const char *owner, bool create);
 void ring_close(struct ring *r);
-/* Settle what a dead predecessor left between CLAIM and HEAD. FD: the FIFO it read from. */
+/* Settle what a dead predecessor left between HEAD and EXPECT. FD: the FIFO it read from. */
 void ring_recover(struct ring *r, int fd);
 
 /* Take what the pipe FD holds, as far as there is room. Returns the bytes taken, 0 when the pipe is

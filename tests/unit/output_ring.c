@@ -126,6 +126,7 @@ static void die_before_read(const char *text, size_t n)
 	ck_assert_int_eq(ring_capture(&ring, in, &available), -EBADF);
 	ck_assert_uint_eq(available, n);
 	atomic_store(&ring.header->claim, ring_head(&ring) + n);
+	atomic_store(&ring.header->expect, ring_head(&ring) + n);
 }
 
 START_TEST(dead_before_the_read_takes_nothing_and_the_bytes_come_again)
@@ -141,6 +142,17 @@ START_TEST(dead_before_the_read_takes_nothing_and_the_bytes_come_again)
 		ck_assert_int_eq(ring_capture(&ring, out, &available), (ssize_t)n);
 		ring_advance(&ring, ring_head(&ring));
 	}
+}
+END_TEST
+
+START_TEST(dead_between_the_claim_and_the_sentinel_takes_nothing)
+{
+	capture("one\n");
+	put("two\n", 4);
+	atomic_store(&ring.header->claim, ring_head(&ring) + 4);
+	ring.data[ring_head(&ring)] = '\0';
+	reopen();
+	expect_span("one\n");
 }
 END_TEST
 
@@ -235,7 +247,7 @@ START_TEST(a_line_is_ended_once)
 	ck_assert(ring_end_line(&ring));
 	atomic_fetch_sub(&ring.header->head, 1);
 	reopen();
-	expect_span("open\nagain\n");
+	expect_span("open\nagain");
 }
 END_TEST
 
@@ -306,6 +318,7 @@ int main(void)
 		a_damaged_header_is_set_aside,
 		a_truncated_file_is_set_aside_and_never_touched,
 		dead_before_the_read_takes_nothing_and_the_bytes_come_again,
+		dead_between_the_claim_and_the_sentinel_takes_nothing,
 		dead_after_the_read_counts_it,
 		bytes_that_look_like_the_sentinel_count_when_the_pipe_is_short_of_them,
 		dead_after_the_head_was_stored_counts_once,
