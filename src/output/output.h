@@ -4,8 +4,11 @@
  * the run directory) and from there written, whole lines only, to the subsystem's file or to
  * procd's own log. The ring's header says how far each step got, so a killed supervisor's successor
  * goes on where it stopped: no line lost, none written twice to a file. The ring also is the tail
- * that `procd logs` shows. A slow or full disk stops the writing (losses are counted and told), not
- * the reading, and never another thread.
+ * that `procd logs` shows. A log that fails (full or missing disk) or a reader of it that takes
+ * nothing for a second stops the writing, not the reading: the oldest lines are dropped, counted and
+ * told in the log ("... N lines lost"). A slow one is waited for, as a pipe would. While the disk
+ * keeps a write from returning, this thread waits and children have the pipe and nothing more; no
+ * other thread ever waits.
  *
  * Functions: main thread, unless said otherwise. */
 #ifndef OUTPUT_OUTPUT_H
@@ -16,12 +19,13 @@
 #include "config/options.h"
 #include "event/channel.h"
 
-#define OUTPUT_LINE_MAX (16u * 1024)	/* longer lines are split with a mark (declared limit) */
+#define OUTPUT_LINE_MAX (16u * 1024)	/* longer lines are cut; each piece but the last ends with
+					 * " \" (declared limit; JSON: "partial":true) */
 #define OUTPUT_TAIL_BYTES (64u * 1024)
 
 struct output;
 
-/* The answer to output_drain(). */
+/* The answer to output_drain(); the receiver frees it with free(). */
 struct output_drained {
 	struct mail mail;
 	uint32_t slot;
@@ -40,7 +44,8 @@ void output_attach(struct output *o, uint32_t slot, struct subsystem_options *op
 void output_set_pid(struct output *o, uint32_t slot, int pid);
 void output_detach(struct output *o, uint32_t slot);
 /* Read what SLOT's FIFOs hold now (bounded), then post a struct output_drained. Answers within
- * 50 ms even when the disk is stuck: while the thread is stalled in a write, at once. */
+ * 50 ms unless the disk gets stuck just then; while the thread is stalled in a write, this call
+ * itself answers, at once, also what was asked before. */
 void output_drain(struct output *o, uint32_t slot, uint64_t spawn_id);
 void output_reopen(struct output *o);		/* USR1, reopen-logs */
 void output_reconfigure(struct output *o);	/* after a publish: [logging], [events] changed */
