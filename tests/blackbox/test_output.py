@@ -1,0 +1,298 @@
+"""Captured output: no line lost, torn or invented (interface 2, 4; faults.md S44-S49, F53-F64)."""
+
+import os
+import signal
+import subprocess
+
+from harness import *
+
+
+def log_files(path):
+    """The rotated files of PATH, oldest first."""
+    n = 1
+    while os.path.exists("%s.%d" % (path, n)):
+        n += 1
+    return ["%s.%d" % (path, i) for i in range(n - 1, 0, -1)] + [path]
+
+
+def numbers(data):
+    return [int(line[:10]) for line in data.splitlines()]
+
+
+def ended(p, name):
+    return p.wait_event(lambda e: e["state"] in ("stopped", "failed"), type="state_changed", name=name, timeout=60)
+
+
+def test_S44_a_hundred_thousand_lines_none_lost(w):
+    path = w.path("a.log")
+    p = w.procd(w.sub("a", "--line-size", 100, "--spew", 100000, "--exit", 0, log_file=path, restart="never"))
+    ended(p, "a")
+    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) == 100000 * 101, "all bytes are in the file")
+    equal(numbers(read_bytes(path)), list(range(1, 100001)), "lines")
+    p.stop()
+
+
+test_S44_a_hundred_thousand_lines_none_lost.deadline = 90
+
+
+def test_rotation_keeps_every_line_and_splits_none(w):
+    path = w.path("a.log")
+    p = w.procd(w.sub("a", "--line-size", 99, "--spew", 5000, "--exit", 0, log_file=path, restart="never",
+                      log_max_file_size=20000, log_max_files=40))
+    ended(p, "a")
+    p.stop()
+    files = log_files(path)
+    check(len(files) > 5, "files: %r" % files)
+    got = []
+    for f in files:
+        data = read_bytes(f)
+        check(data.endswith(b"\n") or not data, "%s ends within a line" % f)
+        check(len(data) <= 20000 + 100, "%s has %d bytes" % (f, len(data)))
+        got += numbers(data)
+    equal(got, list(range(1, 5001)), "lines over all files")
+
+
+def test_rotation_keeps_max_files(w):
+    path = w.path("a.log")
+    p = w.procd(w.sub("a", "--line-size", 99, "--spew", 2000, "--exit", 0, log_file=path, restart="never",
+                      log_max_file_size=10000, log_max_files=3))
+    ended(p, "a")
+    p.stop()
+    equal(sorted(n for n in os.listdir(w.dir) if n.startswith("a.log")), ["a.log", "a.log.1", "a.log.2", "a.log.3"],
+          "files")
+    got = [n for f in log_files(path) for n in numbers(read_bytes(f))]
+    equal(got, list(range(got[0], 2001)), "the newest lines, without a hole")
+
+
+def test_S45_long_lines_are_split_and_nothing_is_lost(w):
+    path = w.path("a.log")
+    text = b"".join(bytes([65 + i % 26]) * n + b"\n" for i, n in enumerate((0, 1, 16383, 16384, 16385, 65536, 200000)))
+    with open(w.path("in"), "wb") as f:
+        f.write(text + b"no newline")
+    p = w.procd(w.sub("a", "--copy", w.path("in"), "--exit", 0, log_file=path, restart="never"))
+    ended(p, "a")
+    p.stop()
+    out = read_bytes(path)
+    equal(len(out.replace(b" \\\n", b"").replace(b"\n", b"")), len(text.replace(b"\n", b"")) + 10, "bytes")
+    equal(out.replace(b" \\\n", b""), text + b"no newline\n", "joined again")
+
+
+def test_S46_binary_bytes_are_kept(w):
+    path = w.path("a.log")
+    blob = b"".join(bytes([b]) * 3 for b in range(256)) + b"\xff\xfe\xed\xa0\x80\x1b[31m\r\n"
+    with open(w.path("in"), "wb") as f:
+        f.write(blob)
+    p = w.procd(w.sub("a", "--copy", w.path("in"), "--exit", 0, log_file=path, restart="never"))
+    ended(p, "a")
+    equal(p.ctl("logs", "a").out_bytes, blob, "procd logs")
+    p.stop()
+    equal(read_bytes(path), blob, "the file")
+
+
+def test_F58_a_partial_last_line_is_flushed(w):
+    p = w.procd(w.sub("a", "--print", "one", "--no-newline", "half", "--die", "KILL", log_file=w.path("a.log"),
+                      restart="never"))
+    ended(p, "a")
+    wait_until(lambda: read_text(w.path("a.log")) == "one\nhalf\n", lambda: "both lines: %r" % read_text(w.path("a.log")))
+    p.stop()
+
+
+def test_the_exit_event_comes_after_the_last_line(w):
+    p = w.procd(w.sub("a", "--spew", 2000, "--exit", 0, log_file=w.path("a.log"), restart="never"))
+    ended(p, "a")
+    equal(p.ctl("logs", "-n", 1, "a").out, "0000002000\n", "the tail at the time of the event")
+    p.stop()
+
+
+def test_two_streams(w):
+    p = w.procd(w.sub("both", "--print", "out", "--fd", 2, "--print", "err", "--fd", 1, "--print", "out2", "--exit", 0,
+                      restart="never", log_file=w.path("both.log"))
+                + w.sub("own", "--print", "out", "--fd", 2, "--print", "err", "--exit", 0, restart="never", stderr="log",
+                        log_file=w.path("own.log")))
+    ended(p, "both")
+    ended(p, "own")
+    p.stop()
+    equal(read_text(w.path("both.log")), "out\nerr\nout2\n", "one pipe keeps the order")
+    equal(sorted(read_text(w.path("own.log")).splitlines()), ["err", "out"], "two pipes")
+
+
+def test_without_log_file_lines_go_to_procds_log_with_the_name(w):
+    p = w.procd(w.sub("needle", "--print", "in the hay", "--exit", 0, restart="never"))
+    ended(p, "needle")
+    p.stop()
+    lines = [line for line in read_text(p.log_path).splitlines() if "in the hay" in line]
+    equal(len(lines), 1, "lines")
+    contains(lines[0], "needle[", "the name")
+
+
+def test_json_log_is_json(w):
+    p = w.procd("[logging]\njson = true\n" + w.sub("a", "--print", "quote \" and \\ and \x07", "--fd", 2, "--print", "e",
+                                                   "--exit", 0, restart="never", stderr="log"))
+    pid = p.wait_state("a", "running")["pid"]
+    ended(p, "a")
+    p.stop()
+    mine = []
+    for line in read_text(p.log_path).splitlines():
+        entry = __import__("json").loads(line)
+        check("ts" in entry and "level" in entry and "msg" in entry, entry)
+        if entry.get("subsystem") == "a" and "stream" in entry:
+            mine.append(entry)
+    equal(sorted((e["msg"], e["stream"], e["pid"]) for e in mine),
+          [("e", "stderr", pid), ("quote \" and \\ and \x07", "stdout", pid)], "captured lines")
+
+
+def test_procds_log_to_a_file(w):
+    p = w.procd('[logging]\nfile = "%s"\n' % w.path("own.log") + w.sub("a", "--print", "hello", "--exit", 0,
+                                                                       restart="never"))
+    ended(p, "a")
+    wait_until(lambda: "hello" in read_text(w.path("own.log")), "the line")
+    p.stop()
+
+
+def test_logs_tail_and_follow(w):
+    p = w.procd(w.sub("a", "--spew", 50, "--print", "mark", "--wait-for", w.path("go"), "--print", "after",
+                      "--wait-for", w.path("never")))
+    wait_until(lambda: "mark" in p.ctl("logs", "a").out, "first lines")
+    equal(p.ctl("logs", "-n", 3, "a").out.split(), ["0000000049", "0000000050", "mark"], "-n 3")
+    equal(len(p.ctl("logs", "a").out.split()), 51, "all")
+    f = subprocess.Popen([w.procd_path, "logs", "-s", p.socket, "-f", "-n", "1", "a"], stdout=subprocess.PIPE, env=w.env())
+    equal(f.stdout.readline(), b"mark\n", "the tail first")
+    write_text(w.path("go"), "")
+    equal(f.stdout.readline(), b"after\n", "then what comes")
+    f.kill()
+    f.wait()
+    p.stop()
+
+
+def test_logs_of_several_are_prefixed(w):
+    p = w.procd(w.sub("one", "--print", "x") + w.sub("two", "--print", "y"))
+    wait_until(lambda: "x" in p.ctl("logs", "one").out and "y" in p.ctl("logs", "two").out, "both lines")
+    equal(sorted(p.ctl("logs", "one", "two").out.splitlines()), ["one | x", "two | y"], "lines")
+    p.stop()
+
+
+def test_the_last_64_kib_are_at_hand(w):
+    p = w.procd(w.sub("a", "--line-size", 99, "--spew", 3000, "--exit", 0, restart="never", log_file=w.path("a.log")))
+    ended(p, "a")
+    got = numbers(p.ctl("logs", "a").out_bytes)
+    check(len(got) >= 600, "%d lines" % len(got))
+    equal(got, list(range(got[0], 3001)), "lines")
+    p.stop()
+
+
+def test_reopen_on_usr1_and_by_verb(w):
+    path = w.path("a.log")
+    p = w.procd(w.sub("a", "--spew", "0/400", log_file=path))
+    wait_until(lambda: read_bytes(path), "lines")
+    os.rename(path, path + ".old")
+    os.kill(p.pid, signal.SIGUSR1)
+    wait_until(lambda: read_bytes(path), "lines in the new file")
+    os.rename(path, path + ".old2")
+    p.ctl("reopen-logs").expect(0)
+    wait_until(lambda: read_bytes(path), "lines in the third file")
+    p.ctl("stop", "a").expect(0)
+    data = read_bytes(path + ".old") + read_bytes(path + ".old2") + read_bytes(path)
+    got = numbers(data)
+    equal(got, list(range(1, len(got) + 1)), "lines over the three files")
+    p.stop()
+
+
+def test_F54_dev_full_delays_nothing_and_is_told(w):
+    p = w.procd(w.sub("a", "--spew", "0/2000", log_file="/dev/full") + w.sub("b", restart="always", restart_delay_ms=10)
+                + w.sub("c", "--spew", 500, "--sleep", 100000, log_file=w.path("c.log")), wait=False)
+    if not wait_until(lambda: p.process.poll() is not None or p.rpc_alive(), "either way"):
+        return
+    if p.process.poll() == 78:
+        return  # a device as a log target may be refused outright
+    pid = p.wait_state("b", "running")["pid"]
+    for _ in range(3):
+        mark = p.mark()
+        os.kill(pid, signal.SIGKILL)
+        pid = p.wait_state("b", "running", after=mark, timeout=2)["pid"]
+    wait_until(lambda: len(numbers(read_bytes(w.path("c.log")))) == 500, "the neighbour's log is whole")
+    equal(p.of("a")["state"], "running", "state")
+    wait_until(lambda: p.of("a").get("degraded") or p.status().get("degraded"), "status says degraded")
+    p.stop()
+
+
+def test_F55_a_missing_log_folder_harms_that_log_only(w):
+    os.mkdir(w.path("logs"))
+    p = w.procd(w.sub("a", "--spew", "0/200", log_file=w.path("logs/a.log")) + w.sub("b", "--print", "fine",
+                                                                                    log_file=w.path("b.log")))
+    wait_until(lambda: read_bytes(w.path("logs/a.log")), "lines")
+    import shutil
+    shutil.rmtree(w.path("logs"))
+    p.ctl("reopen-logs")
+    equal(p.of("a")["state"], "running", "state")
+    wait_until(lambda: read_text(w.path("b.log")) == "fine\n", "the neighbour")
+    os.mkdir(w.path("logs"))
+    wait_until(lambda: read_bytes(w.path("logs/a.log")), "it comes back by itself", 30)
+    p.stop()
+
+
+def test_F60_quiet_is_quiet(w):
+    p = w.procd("".join(w.sub("s%d" % i, "--print", "x") for i in range(10)))
+    for i in range(10):
+        p.wait_state("s%d" % i, "running")
+    pids_ = [p.pid, p.supervisor_pid()]
+
+    def switches():
+        n = 0
+        for pid in pids_:
+            for task in os.listdir("/proc/%d/task" % pid):
+                for line in read_text("/proc/%d/task/%s/status" % (pid, task)).splitlines():
+                    if line.startswith("voluntary_ctxt_switches"):
+                        n += int(line.split()[1])
+        return n
+    # Settled when a whole window passes without a wake-up.
+    state = {"at": None, "n": None}
+
+    def settled():
+        import time
+        n, now = switches(), time.monotonic()
+        if n != state["n"]:
+            state["n"], state["at"] = n, now
+        return now - state["at"] > 2.0
+    wait_until(settled, lambda: "two seconds without a wake-up (%r)" % state, 20)
+    p.stop()
+
+
+def test_F63_nonblocking_and_reused_pipes(w):
+    p = w.procd(w.sub("a", "--report-state", w.path("r"), "--nonblock", "--spew", 20000, "--exit", 1,
+                      log_file=w.path("a.log"), restart="on-failure", restart_delay_ms=10, restart_max_attempts=1))
+    p.wait_state("a", "failed", gave_up=True)
+    check(not read_report(w.path("r"))["fds"]["1"]["nonblock"], "O_NONBLOCK of the first life came back in the second")
+    wait_until(lambda: len(read_bytes(w.path("a.log"))) == 2 * 20000 * 11, "all lines of both lives")
+    equal(numbers(read_bytes(w.path("a.log"))), list(range(1, 20001)) * 2, "lines")
+    p.stop()
+
+
+def test_F64_procds_own_stderr_may_be_full(w):
+    with open("/dev/full", "w") as full:
+        p = w.procd(w.sub("a", "--spew", "0/500") + w.sub("b"), wait=False, preexec=lambda: os.dup2(full.fileno(), 2))
+    p.wait_up()
+    p.wait_state("b", "running")
+    p.ctl("restart", "b").expect(0)
+    p.stop()
+
+
+def test_a_slow_reader_of_stderr_delays_no_restart(w):
+    r, wr = os.pipe()
+    p = w.procd(w.sub("noise", "--line-size", 500, "--spew", 0) + w.sub("b", restart="always", restart_delay_ms=10),
+                wait=False, preexec=lambda: os.dup2(wr, 2), pass_fds=(wr,))
+    p.wait_up()
+    pid = p.wait_state("b", "running")["pid"]
+    for _ in range(5):
+        mark = p.mark()
+        os.kill(pid, signal.SIGKILL)
+        pid = p.wait_state("b", "running", after=mark, timeout=3)["pid"]
+    p.stop(want=None)
+    os.close(r)
+    os.close(wr)
+
+
+def test_log_file_mode_and_place(w):
+    p = w.procd(w.sub("a", "--print", "x", log_file="rel.log", ).rstrip("\n") + "\n" + w.sub("b"), cwd=w.dir)
+    wait_until(lambda: read_text(w.path("rel.log")) == "x\n", "a relative path is against the start directory")
+    check(os.stat(w.path("rel.log")).st_mode & 0o007 & 0o002 == 0, "world-writable")
+    p.stop()
