@@ -1,4 +1,5 @@
 /* The log thread as a whole: real FIFOs, files and pipes in a temporary run directory. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -551,6 +552,53 @@ START_TEST(killed_again_and_again_it_loses_no_line_and_repeats_none)
 }
 END_TEST
 
+/* Voluntary context switches of the log thread. */
+static unsigned long log_thread_wakeups(void)
+{
+	unsigned long switches = 0;
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *d;
+
+	while ((d = readdir(tasks)) != NULL) {
+		auto_free(freep) char *path = x_asprintf("/proc/self/task/%s/status", d->d_name);
+		auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+		FILE *f = fopen(path, "r");
+		char line[256];
+
+		if (f == NULL)
+			continue;
+		while (fgets(line, sizeof line, f) != NULL)
+			strbuf_addstr(&text, line);
+		fclose(f);
+		char *count = strstr(text.buf, "\nvoluntary_ctxt_switches:");
+
+		if (strstr(text.buf, "procd-log") != NULL && count != NULL)
+			switches = strtoul(strchr(count, ':') + 1, NULL, 10);
+	}
+	closedir(tasks);
+	return switches;
+}
+
+START_TEST(an_idle_log_thread_never_wakes)
+{
+	struct output *o = start();
+	int fd = open_child_end("fifo/0.out");
+
+	for (uint32_t slot = 0; slot < 20; slot++)
+		attach(o, slot, options("web", "web.log"));
+	for (int i = 0; i < 50; i++)
+		say(fd, "busy for a while\n");
+	drain(o, 0);
+	poll(NULL, 0, 50);
+	unsigned long before = log_thread_wakeups();
+
+	ck_assert_uint_gt(before, 0);
+	poll(NULL, 0, 700);
+	ck_assert_uint_eq(log_thread_wakeups(), before);
+	output_stop(o);
+}
+END_TEST
+
 static void events_to_file(struct config *c)
 {
 	c->events.enabled = true;
@@ -634,6 +682,7 @@ int main(void)
 		a_log_file_that_cannot_be_opened_degrades_only_itself_and_recovers,
 		a_child_never_waits_for_a_log_that_cannot_be_written_and_losses_are_told,
 		killed_again_and_again_it_loses_no_line_and_repeats_none,
+		an_idle_log_thread_never_wakes,
 		every_event_is_one_line_and_a_successor_repeats_none,
 		a_detached_slot_leaves_no_ring_and_can_be_used_again,
 	};
