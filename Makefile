@@ -130,6 +130,28 @@ $(BUILD)/%.h.ok: %.h config.mk
 	@$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $<
 	@touch $@
 
+# --- manual and units -----------------------------------------------------------------------------
+
+# Names without directory and ".in". The key tables of daemon.toml(5) come out of the option table;
+# @bindir@ and @sysconfdir@ are filled in late, so that `make install prefix=...` is honoured.
+MAN := $(patsubst man/%,%,$(wildcard man/*.[1-9]) $(patsubst %.in,%,$(wildcard man/*.in)))
+UNITS := $(patsubst contrib/systemd/%.in,%,$(wildcard contrib/systemd/*.in))
+MAN_BUILT := $(MAN:%=$(BUILD)/man/%)
+UNITS_BUILT := $(UNITS:%=$(BUILD)/systemd/%)
+SUBSTITUTE = sed -e 's,@bindir@,$(bindir),g' -e 's,@sysconfdir@,$(sysconfdir),g' \
+	-e 's,@VERSION@,$(VERSION),g'
+
+$(BUILD)/man/%: man/%.in $(BUILD)/procd
+	@mkdir -p $(@D)
+	$(BUILD)/procd mdoc-keys > $@.keys
+	$(SUBSTITUTE) -e '/^@KEYS@$$/{' -e 'r $@.keys' -e 'd' -e '}' $< > $@
+$(BUILD)/man/%: man/% config.mk
+	@mkdir -p $(@D)
+	$(SUBSTITUTE) $< > $@
+$(BUILD)/systemd/%: contrib/systemd/%.in config.mk
+	@mkdir -p $(@D)
+	$(SUBSTITUTE) $< > $@
+
 # --- other builds, each in a directory of its own ------------------------------------------------
 
 asan:
@@ -155,37 +177,35 @@ coverage:
 
 bench: $(BUILD)/procd $(BENCH) $(TOOLS)
 	@for b in $(BENCH); do echo "== $${b##*/}"; PROCD=$(BUILD)/procd $$b || exit 1; done
+	tests/bench/supervise.py $(BUILD) $(BENCH_SIZES)
 
-lint:
+lint: $(MAN_BUILT) $(UNITS_BUILT)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE -Isrc src tests/tools
-	$(if $(wildcard man/*.[1-9]),mandoc -T lint -W warning $(wildcard man/*.[1-9]))
-	shellcheck $(wildcard bootstrap .ci/run tests/report-coverage tests/run-fuzz tests/make-dist \
-		tests/check-units)
-	$(if $(wildcard contrib/systemd/*.service),tests/check-units $(wildcard contrib/systemd/*.service))
+	mandoc -T lint -W warning $(MAN_BUILT)
+	shellcheck bootstrap .ci/run $(addprefix tests/,run-fuzz report-coverage make-dist check-units)
+	tests/check-units $(UNITS_BUILT)
 
 # --- install -------------------------------------------------------------------------------------
 
 INSTALL ?= install
-MAN := $(wildcard man/*.[1-9])
-UNITS := $(if $(systemdsystemunitdir),$(wildcard contrib/systemd/*.service))
+EXAMPLES := $(notdir $(wildcard etc/*.toml))
+INSTALL_UNITS = $(if $(systemdsystemunitdir),$(UNITS))
 # name.8 -> man8/name.8
-man-path = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+man-path = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(1)
 
-install: $(BUILD)/procd
-	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sysconfdir)/procd
-	$(INSTALL) -m 755 $(BUILD)/procd $(DESTDIR)$(bindir)/procd
-	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(m) $(DESTDIR)$(call man-path,$(m)) &&) :
-	$(foreach e,$(wildcard etc/*.toml),$(INSTALL) -D -m 644 $(e) \
-		$(DESTDIR)$(docdir)/examples/$(notdir $(e)) &&) :
-	$(if $(UNITS),$(INSTALL) -d $(DESTDIR)$(systemdsystemunitdir))
-	$(foreach u,$(UNITS),sed -e 's,/usr/bin/procd,$(bindir)/procd,g' -e 's,/etc/procd,$(sysconfdir)/procd,g' \
-		$(u) > $(DESTDIR)$(systemdsystemunitdir)/$(notdir $(u)) &&) :
+install: $(BUILD)/procd $(MAN_BUILT) $(UNITS_BUILT)
+	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/procd
+	$(INSTALL) -D -m 755 $(BUILD)/procd $(DESTDIR)$(bindir)/procd
+	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(BUILD)/man/$(m) $(DESTDIR)$(call man-path,$(m)) &&) :
+	$(foreach e,$(EXAMPLES),$(INSTALL) -D -m 644 etc/$(e) $(DESTDIR)$(docdir)/examples/$(e) &&) :
+	$(foreach u,$(INSTALL_UNITS),$(INSTALL) -D -m 644 $(BUILD)/systemd/$(u) \
+		$(DESTDIR)$(systemdsystemunitdir)/$(u) &&) :
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/procd $(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
-		$(foreach e,$(wildcard etc/*.toml),$(DESTDIR)$(docdir)/examples/$(notdir $(e))) \
-		$(foreach u,$(UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(notdir $(u)))
+		$(foreach e,$(EXAMPLES),$(DESTDIR)$(docdir)/examples/$(e)) \
+		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(u))
 
 # --- release -------------------------------------------------------------------------------------
 
