@@ -128,7 +128,8 @@ void memory_open(struct memory *m, int fd)
 	if ((size_t)st.st_size > MEMORY_MAX)
 		st.st_size = (off_t)MEMORY_MAX;
 	/* A cut file loses the slots behind the cut; a partly cut pair is filled with zeros. */
-	if (!make_room(m, MAX((uint32_t)((size_t)st.st_size / PAIR), GROW_SLOTS))) {
+	if (!make_room(m, MAX((uint32_t)(((size_t)st.st_size + PAIR - 1) / PAIR),
+			      GROW_SLOTS + 1) - 1)) {
 		munmap(m->base, MEMORY_MAX);
 		m->base = NULL;
 		return;
