@@ -6,8 +6,10 @@
 #define KEEPER_KEEPER_H
 
 struct keeper_options {
-	char *const *supervisor_argv;	/* argv for the supervisor role; "{FD}" is replaced by the
-					 * number of its end of the socket pair */
+	/* argv for the supervisor role, NULL-terminated. The item "{FD}" is replaced by the number
+	 * of its end of the socket pair, "{RUN_DIR}" by the run directory's path once there is one
+	 * (so for every supervisor but the first), else by "". */
+	char *const *supervisor_argv;
 	const char *title;		/* "procd: keeper" until SETUP names the instance */
 };
 

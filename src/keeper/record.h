@@ -35,7 +35,8 @@ struct record {
 	uint64_t pidfd_ino;		/* pidfs inode; 0 where the kernel has none */
 	int64_t started_mono_ns;
 	int64_t exited_mono_ns;
-	int32_t wait_status;		/* as from waitpid(2); valid from EXITED on */
+	int32_t wait_status;		/* as from waitpid(2); valid from EXITED on, or the next */
+#define WAIT_STATUS_UNKNOWN (-1)	/* it ended, nobody can tell how */
 	int32_t killed;			/* the keeper sent SIGKILL on request */
 	uint64_t user_us, system_us;	/* rusage of the main process */
 	uint64_t max_rss_kib;
@@ -53,7 +54,8 @@ struct records_header {
 	_Atomic uint32_t nslots;	/* slots that the file has room for; only grows */
 	uint64_t keeper_start_ticks;
 	int64_t keeper_started_mono_ns;
-	char pad[4096 - 8 - 4 * 2 - 40 - 4 * 2 - 8 * 2];
+	char cgroup[32];		/* name of the keeper's group; "" without cgroup */
+	char pad[4096 - 8 - 4 * 2 - 40 - 4 * 2 - 8 * 2 - 32];
 };
 _Static_assert(sizeof(struct records_header) == 4096, "records begin on a page");
 

@@ -1,0 +1,340 @@
+/* cgroup v2 as a way to know what belongs to a child, whatever it forks and whoever it becomes.
+ *
+ * The v2 mount is found through /proc/self/mountinfo, not by a fixed path (hybrid machines have it
+ * at a sub-mount), and then simply tried: if a group can be made and has the files, it is used.
+ * Files are opened anew each time, so a descriptor per slot is not needed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "keeper/cgroup.h"
+#include "keeper/linereader.h"
+
+#define NESTING_MAX 16
+#define NAMES_TRIED 1000
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+static bool cgroup_own_path(char path[PATH_MAX])
+{
+	char line[PATH_MAX + 64];
+	struct linereader r;
+	bool found = false;
+
+	if (!linereader_open(&r, AT_FDCWD, "/proc/self/cgroup", line, sizeof(line)))
+		return false;
+	while (!found && linereader_next(&r))
+		found = strncmp(line, "0::/", 4) == 0 &&
+			snprintf(path, PATH_MAX, "%s", line + 3) < PATH_MAX;
+	linereader_close(&r);
+	return found;
+}
+
+/* mountinfo writes blank, tab, newline and backslash as \ooo. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s != '\0'; s++, to++) {
+		*to = *s;
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+		    s[3] >= '0' && s[3] <= '7') {
+			*to = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+			s += 3;
+		}
+	}
+	*to = '\0';
+}
+
+/* "ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS... - FSTYPE ...": true for cgroup2. */
+static bool mountinfo_parse(char *line, char **root, char **mount_point)
+{
+	char *rest, *dash = strstr(line, " - ");
+	char *field;
+	int n = 0;
+
+	if (dash == NULL || strncmp(dash + 3, "cgroup2 ", 8) != 0)
+		return false;
+	*dash = '\0';
+	for (field = strtok_r(line, " ", &rest); field != NULL;
+	     field = strtok_r(NULL, " ", &rest), n++) {
+		if (n == 3)
+			*root = field;
+		if (n == 4)
+			*mount_point = field;
+	}
+	if (n < 5)
+		return false;
+	unescape(*root);
+	unescape(*mount_point);
+	return true;
+}
+
+bool cgroup_find_own(char dir[PATH_MAX], char path_out[PATH_MAX])
+{
+	char line[2 * PATH_MAX], path[PATH_MAX];
+	char *root, *mount_point;
+	struct linereader r;
+	bool found = false;
+
+	if (!cgroup_own_path(path) ||
+	    !linereader_open(&r, AT_FDCWD, "/proc/self/mountinfo", line, sizeof(line)))
+		return false;
+	while (!found && linereader_next(&r)) {
+		const char *below = path;
+		size_t n;
+
+		if (!mountinfo_parse(line, &root, &mount_point))
+			continue;
+		n = strcmp(root, "/") == 0 ? 0 : strlen(root);
+		if (n > 0 && (strncmp(path, root, n) != 0 || (path[n] != '/' && path[n] != '\0')))
+			continue;	/* a bind mount of some other part of the hierarchy */
+		below += n;
+		found = snprintf(dir, PATH_MAX, "%s%s", mount_point, below) < PATH_MAX;
+	}
+	linereader_close(&r);
+	if (found && path_out != NULL)
+		memcpy(path_out, path, PATH_MAX);
+	return found;
+}
+
+/* Has the group, opened as DIRFD, what trees need? */
+static bool cgroup_has_files(int dirfd, bool *has_kill)
+{
+	*has_kill = faccessat(dirfd, "cgroup.kill", W_OK, 0) == 0;
+	return faccessat(dirfd, "cgroup.events", R_OK, 0) == 0 &&
+	       faccessat(dirfd, "cgroup.procs", R_OK | W_OK, 0) == 0;
+}
+
+/* A process enters a group below DIRFD only when we may write to DIRFD's own cgroup.procs, too. */
+static bool cgroup_may_move(int dirfd)
+{
+	return faccessat(dirfd, "cgroup.procs", W_OK, AT_EACCESS) == 0;
+}
+
+bool cgroup_try(const char *dir, bool *has_kill)
+{
+	char name[32];
+	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	bool ok = false;
+
+	*has_kill = false;
+	if (dirfd < 0)
+		return false;
+	snprintf(name, sizeof(name), "procd-probe-%d", (int)getpid());
+	if (cgroup_may_move(dirfd) && mkdirat(dirfd, name, 0755) == 0) {
+		fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		ok = fd >= 0 && cgroup_has_files(fd, has_kill);
+		closep(&fd);
+		unlinkat(dirfd, name, AT_REMOVEDIR);
+	}
+	close(dirfd);
+	return ok;
+}
+
+/* --- making and removing ----------------------------------------------------------------------- */
+
+/* Make the keeper's group, always a new one: in another pid namespace somebody may have our pid. */
+static int cgroup_make_own(struct cgroup *c, int parent_fd)
+{
+	int fd, ret = -1;
+
+	snprintf(c->name, sizeof(c->name), "procd-%d", (int)getpid());
+	for (int i = 1; i <= NAMES_TRIED && cgroup_may_move(parent_fd); i++) {
+		ret = mkdirat(parent_fd, c->name, 0755);
+		if (ret == 0 || errno != EEXIST)
+			break;
+		snprintf(c->name, sizeof(c->name), "procd-%d-%d", (int)getpid(), i);
+	}
+	if (ret < 0)
+		return -1;
+	fd = openat(parent_fd, c->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && !cgroup_has_files(fd, &c->has_kill)) {
+		close(fd);
+		unlinkat(parent_fd, c->name, AT_REMOVEDIR);
+		return -1;
+	}
+	return fd;
+}
+
+void cgroup_init(struct cgroup *c, int low)
+{
+	char path[PATH_MAX];
+	int parent_fd, fd;
+
+	c->usable = false;
+	if (!cgroup_find_own(c->parent, path))
+		return;
+	parent_fd = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent_fd < 0)
+		return;
+	fd = cgroup_make_own(c, parent_fd);
+	close(parent_fd);
+	if (fd < 0)
+		return;
+	c->usable = snprintf(c->path, sizeof(c->path), "%s/%s", strcmp(path, "/") ? path : "",
+			     c->name) < (int)sizeof(c->path) &&
+		    dup3(fd, low, O_CLOEXEC) >= 0;
+	close(fd);
+}
+
+/* Remove the groups below DIRFD, deepest first. Only directories: the files go with them. */
+static void cgroup_remove_below(int dirfd, int depth)
+{
+	struct direntry_reader r;
+	const char *name;
+	int fd;
+
+	if (depth >= NESTING_MAX)
+		return;
+	direntry_init(&r, dirfd);
+	while ((name = direntry_next(&r, DIRENTRY_DIRECTORIES)) != NULL) {
+		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0) {
+			cgroup_remove_below(fd, depth + 1);
+			unlinkat(dirfd, name, AT_REMOVEDIR);
+		}
+		close(fd);
+	}
+}
+
+void cgroup_remove_stale(const struct cgroup *c, const char *name)
+{
+	int parent_fd, fd;
+
+	if (!c->usable || strncmp(name, "procd-", 6) != 0 || strchr(name, '/') != NULL ||
+	    strcmp(name, c->name) == 0)
+		return;
+	parent_fd = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent_fd < 0)
+		return;
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0) {
+		cgroup_remove_below(fd, 0);
+		close(fd);
+		unlinkat(parent_fd, name, AT_REMOVEDIR);
+	}
+	close(parent_fd);
+}
+
+void cgroup_fini(struct cgroup *c, int low)
+{
+	int parent_fd;
+
+	if (!c->usable)
+		return;
+	cgroup_remove_below(low, 0);
+	parent_fd = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent_fd >= 0) {
+		unlinkat(parent_fd, c->name, AT_REMOVEDIR);
+		close(parent_fd);
+	}
+	c->usable = false;
+}
+
+/* --- one slot's group -------------------------------------------------------------------------- */
+
+int cgroup_make(int low, unsigned slot)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", slot);
+	return mkdirat(low, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int cgroup_open(int low, unsigned slot)
+{
+	char name[16];
+	int fd;
+
+	snprintf(name, sizeof(name), "%u", slot);
+	fd = openat(low, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int cgroup_file(int low, unsigned slot, const char *file, int flags)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "%u/%s", slot, file);
+	fd = openat(low, name, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool cgroup_populated(int low, unsigned slot)
+{
+	char text[256];
+	int fd = cgroup_file(low, slot, "cgroup.events", O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;	/* no group, no member */
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[MAX(n, 0)] = '\0';
+	return strstr(text, "populated 1") != NULL;
+}
+
+int cgroup_write(int low, unsigned slot, const char *file, const char *text)
+{
+	int fd = cgroup_file(low, slot, file, O_WRONLY), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+int cgroup_members(int low, unsigned slot, pid_t *pids, int max)
+{
+	char name[64], line[32];
+	struct linereader r;
+	int n = 0;
+
+	snprintf(name, sizeof(name), "%u/cgroup.procs", slot);
+	if (!linereader_open(&r, low, name, line, sizeof(line)))
+		return -errno;
+	while (linereader_next(&r)) {
+		long pid = strtol(line, NULL, 10);
+
+		if (pid <= 1)	/* 0: lives in a pid namespace above ours */
+			continue;
+		if (n < max)
+			pids[n] = (pid_t)pid;
+		n++;
+	}
+	linereader_close(&r);
+	return n;
+}
+
+bool cgroup_has_groups_below(int low, unsigned slot)
+{
+	char name[16];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%u", slot);
+	return fstatat(low, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink > 2;
+}
+
+bool cgroup_has(const struct cgroup *c, unsigned slot, pid_t pid)
+{
+	char file[32], line[PATH_MAX + 64], own[PATH_MAX + 32];
+	struct linereader r;
+	bool has = false;
+	int n = snprintf(own, sizeof(own), "0::%s/%u", c->path, slot);
+
+	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+	if (!linereader_open(&r, AT_FDCWD, file, line, sizeof(line)))
+		return false;
+	while (!has && linereader_next(&r))
+		has = strncmp(line, own, (size_t)n) == 0 && (line[n] == '\0' || line[n] == '/');
+	linereader_close(&r);
+	return has;
+}

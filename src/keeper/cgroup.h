@@ -1,0 +1,44 @@
+/* Trees by cgroup v2: one group per slot below one group of this keeper. No controllers are needed,
+ * only the core files. No heap. */
+#ifndef KEEPER_CGROUP_H
+#define KEEPER_CGROUP_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct cgroup {
+	bool usable;
+	bool has_kill;		/* cgroup.kill (kernel 5.14) */
+	char parent[PATH_MAX];	/* directory of the group that the keeper was started in */
+	char name[32];		/* "procd-PID" or "procd-PID-N", below PARENT */
+	char path[PATH_MAX];	/* the keeper's group as /proc/PID/cgroup shows it, with NAME */
+};
+
+/* Find the cgroup v2 directory that this process is in. DIR gets its path, PATH (may be NULL) what
+ * /proc/self/cgroup shows. False when there is none. */
+bool cgroup_find_own(char dir[PATH_MAX], char path[PATH_MAX]);
+/* Can a group be made and used below DIR? Makes one and removes it. *HAS_KILL as above. */
+bool cgroup_try(const char *dir, bool *has_kill);
+
+/* Make this keeper's group and open it as descriptor LOW (the keeper's fixed number for it).
+ * Leaves usable = false where that is not possible. */
+void cgroup_init(struct cgroup *c, int low);
+/* Remove what is empty: every slot's group, groups made by their members, the keeper's own. */
+void cgroup_fini(struct cgroup *c, int low);
+
+/* Remove what is empty of the group NAME that a dead keeper of the same run directory left. */
+void cgroup_remove_stale(const struct cgroup *c, const char *name);
+
+/* All relative to the descriptor of the keeper's group. */
+int cgroup_make(int low, unsigned slot);		/* 0 or -errno; being there is fine */
+int cgroup_open(int low, unsigned slot);		/* O_PATH for CLONE_INTO_CGROUP, or -errno */
+bool cgroup_populated(int low, unsigned slot);		/* any live member, also in groups below */
+int cgroup_write(int low, unsigned slot, const char *file, const char *text);	/* 0 or -errno */
+/* Direct members into PIDS; their number (may exceed MAX), or -errno. */
+int cgroup_members(int low, unsigned slot, pid_t *pids, int max);
+bool cgroup_has_groups_below(int low, unsigned slot);
+/* Is PID a member of the slot's group or of one below? */
+bool cgroup_has(const struct cgroup *c, unsigned slot, pid_t pid);
+
+#endif

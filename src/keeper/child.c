@@ -1,0 +1,430 @@
+/* The child between clone and exec: fixed steps over a finished plan, system calls only.
+ *
+ * Until exec the child lives in the keeper's memory and on the keeper's thread-local storage, while
+ * the keeper is suspended. So: no library function that locks, allocates, caches or sends signals
+ * (glibc's setuid family does), no write to memory but to the own stack and the two result fields;
+ * errno is the keeper's and is put back by the parent. Sanitizers keep state per stack and are kept
+ * out. The order of the steps is that of enum spawn_stage, with one exception: the limit on
+ * descriptors is set after the standard ones were opened, so that a tiny limit cannot fail them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keeper/child.h"
+
+#if defined(__clang__)
+#define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+#else
+#define IN_CHILD \
+	__attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined, noinline))
+#endif
+
+#define KERNEL_NSIG 64
+#define EXEC_BUSY_TRIES 5
+
+struct kernel_sigaction {	/* all zero: SIG_DFL on every architecture */
+	unsigned long words[4];
+};
+
+/* A step: 0, or the errno of what failed. */
+#define TRY(call)                                                                                 \
+	do {                                                                                      \
+		if ((call) < 0)                                                                   \
+			return errno;                                                             \
+	} while (0)
+
+IN_CHILD static int child_unshare_fds(void)
+{
+	TRY(syscall(SYS_close_range, (unsigned)LOW_END, ~0U, CLOSE_RANGE_UNSHARE));
+	return 0;
+}
+
+IN_CHILD static int child_session(void)
+{
+	TRY(syscall(SYS_setsid));
+	return 0;
+}
+
+IN_CHILD static int child_cgroup(const struct child_job *job)
+{
+	long fd;
+
+	if (job->cgroup_procs == NULL)
+		return 0;
+	fd = syscall(SYS_openat, LOW_CGROUP, job->cgroup_procs, O_WRONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	TRY(syscall(SYS_write, fd, "0", (size_t)1));
+	syscall(SYS_close, fd);
+	return 0;
+}
+
+/* One limit: the plan's, else what it was when the keeper started. The latter may have become
+ * unreachable (somebody lowered the keeper's hard limit): then as near as it gets. */
+IN_CHILD static int child_limit(const struct child_job *job, int which)
+{
+	const struct plan_limit *wish = &job->plan->limits[which];
+	const struct rlimit64 *was = &job->original->limits[which];
+	struct rlimit64 now, want = *was;
+
+	TRY(syscall(SYS_prlimit64, 0, which, NULL, &now));
+	if (wish->set) {
+		want.rlim_cur = wish->soft;
+		want.rlim_max = wish->hard;
+	}
+	if (now.rlim_cur == want.rlim_cur && now.rlim_max == want.rlim_max)
+		return 0;
+	if (syscall(SYS_prlimit64, 0, which, &want, NULL) == 0)
+		return 0;
+	if (wish->set || errno != EPERM)
+		return errno;
+	want.rlim_max = now.rlim_max;
+	if (want.rlim_cur > want.rlim_max)
+		want.rlim_cur = want.rlim_max;
+	TRY(syscall(SYS_prlimit64, 0, which, &want, NULL));
+	return 0;
+}
+
+IN_CHILD static int child_limits(const struct child_job *job)
+{
+	for (int i = 0; i < PLAN_NLIMITS; i++) {
+		int failed = i != RLIMIT_NOFILE ? child_limit(job, i) : 0;
+
+		if (failed != 0)
+			return failed;
+	}
+	return 0;
+}
+
+/* A child that would be left better placed than it should be is a failed start; one that cannot be
+ * raised back to where the keeper started (somebody made the keeper nicer) is not. */
+IN_CHILD static int child_nice(const struct child_job *job)
+{
+	bool planned = job->plan->flags & PLAN_SET_NICE;
+	int want = planned ? job->plan->nice : job->original->nice;
+	long raw = syscall(SYS_getpriority, PRIO_PROCESS, 0);
+	int now = 20 - (int)raw;
+
+	if (raw > 0 && now == want)
+		return 0;
+	if (syscall(SYS_setpriority, PRIO_PROCESS, 0, want) == 0)
+		return 0;
+	return planned || want > now ? errno : 0;
+}
+
+/* The scheduling class follows the same rule; a plan has no word on it. */
+IN_CHILD static int child_scheduler(const struct child_job *job)
+{
+	int param = job->original->priority;
+	long now = syscall(SYS_sched_getscheduler, 0);
+
+	if (now < 0 || now == job->original->policy)
+		return 0;
+	if (syscall(SYS_sched_setscheduler, 0, job->original->policy, &param) == 0)
+		return 0;
+	return now == SCHED_FIFO || now == SCHED_RR ? errno : 0;
+}
+
+IN_CHILD static int child_write_oom(int value)
+{
+	char text[8], *at = text + sizeof(text);
+	unsigned n = value < 0 ? (unsigned)-value : (unsigned)value;
+	long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC,
+			  0);
+
+	if (fd < 0)
+		return errno;
+	do
+		*--at = (char)('0' + n % 10);
+	while ((n /= 10) != 0);
+	if (value < 0)
+		*--at = '-';
+	TRY(syscall(SYS_write, fd, at, (size_t)(text + sizeof(text) - at)));
+	syscall(SYS_close, fd);
+	return 0;
+}
+
+IN_CHILD static int child_oom(const struct child_job *job)
+{
+	if (job->plan->oom_score_adjust != INT32_MIN)
+		return child_write_oom(job->plan->oom_score_adjust);
+	/* A keeper that could not read its value did not change it either. */
+	return job->original->oom_known ? child_write_oom(job->original->oom_score_adjust) : 0;
+}
+
+IN_CHILD static int child_affinity(const struct child_job *job)
+{
+	const struct originals *o = job->original;
+	unsigned long now[ORIGINAL_CPUS / sizeof(unsigned long)];
+	long size;
+	bool same = true;
+
+	if (o->affinity_size <= 0)
+		return 0;
+	size = syscall(SYS_sched_getaffinity, 0, sizeof(now), now);
+	for (long i = 0; i < o->affinity_size / (long)sizeof(*now); i++)
+		same = same && now[i] == o->affinity[i];
+	if (size == o->affinity_size && same)
+		return 0;
+	TRY(syscall(SYS_sched_setaffinity, 0, (size_t)o->affinity_size, o->affinity));
+	return 0;
+}
+
+IN_CHILD static int child_put(long from, int to)
+{
+	if (from < 0)
+		return errno;
+	TRY(syscall(SYS_dup3, (int)from, to, 0));
+	return 0;
+}
+
+/* Opening must never hang the keeper (a FIFO without its other end): O_NONBLOCK first, and the flag
+ * goes when the file turned out to be harmless. */
+IN_CHILD static int child_open_file(const char *path, int to)
+{
+	int flags = to == 0 ? O_RDONLY : O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
+	long fd = syscall(SYS_openat, AT_FDCWD, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+			  0644);
+	struct stat st;
+
+	if (fd < 0)
+		return errno;
+	if (fstat((int)fd, &st) < 0)
+		return errno;
+	if (S_ISDIR(st.st_mode))
+		return EISDIR;
+	if (to != 0 && !S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+		return EINVAL;
+	TRY(syscall(SYS_fcntl, (int)fd, F_SETFL, (flags & O_APPEND)));
+	return child_put(fd, to);
+}
+
+IN_CHILD static int child_stdio(const struct child_job *job, int to)
+{
+	const struct plan *p = job->plan;
+
+	switch (p->stdio[to]) {
+	case PLAN_STDIO_INHERIT:
+		return 0;
+	case PLAN_STDIO_FILE:
+		return child_open_file(plan_str(p, p->stdio_path[to]), to);
+	case PLAN_STDIO_CAPTURE:
+		/* a description of its own: what one instance sets on it dies with it */
+		return child_put(syscall(SYS_openat, LOW_RUN_DIR, job->fifo[to - 1],
+					 O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0), to);
+	case PLAN_STDIO_STDOUT:
+		return child_put(1, to);
+	default:
+		return child_put(LOW_NULL, to);
+	}
+}
+
+/* Is the set of groups already what the plan wants? An unprivileged keeper may not set it. */
+IN_CHILD static bool child_groups_same(const struct plan *p)
+{
+	uint32_t now[PLAN_MAX_GROUPS + 1];
+	long n = syscall(SYS_getgroups, PLAN_MAX_GROUPS + 1, now);
+
+	if (n < 0)
+		return false;
+	for (long i = 0; i < n; i++) {
+		bool wanted = now[i] == p->gid;
+
+		for (uint32_t j = 0; j < p->ngroups; j++)
+			wanted = wanted || now[i] == p->groups[j];
+		if (!wanted)
+			return false;
+	}
+	return true;
+}
+
+IN_CHILD static int child_groups(const struct plan *p)
+{
+	if (!(p->flags & PLAN_SET_IDS))
+		return 0;
+	if (syscall(SYS_setgroups, (size_t)p->ngroups, p->groups) < 0 &&
+	    (errno != EPERM || !child_groups_same(p)))
+		return EPERM;
+	return 0;
+}
+
+IN_CHILD static int child_gid(const struct plan *p)
+{
+	uint32_t real = 0, effective = 0, saved = 0;
+
+	if (!(p->flags & PLAN_SET_IDS))
+		return 0;
+	TRY(syscall(SYS_setresgid, p->gid, p->gid, p->gid));
+	TRY(syscall(SYS_getresgid, &real, &effective, &saved));
+	return real == p->gid && effective == p->gid && saved == p->gid ? 0 : EPERM;
+}
+
+IN_CHILD static int child_uid(const struct plan *p)
+{
+	uint32_t real = 0, effective = 0, saved = 0;
+
+	if (!(p->flags & PLAN_SET_IDS))
+		return 0;
+	TRY(syscall(SYS_setresuid, p->uid, p->uid, p->uid));
+	TRY(syscall(SYS_getresuid, &real, &effective, &saved));
+	if (real != p->uid || effective != p->uid || saved != p->uid)
+		return EPERM;
+	/* and there is no way back */
+	if (p->uid != 0 && syscall(SYS_setresuid, -1, 0, -1) == 0)
+		return EPERM;
+	return 0;
+}
+
+IN_CHILD static int child_chdir(const struct plan *p)
+{
+	if (p->cwd != 0)
+		TRY(syscall(SYS_chdir, plan_str(p, p->cwd)));
+	return 0;
+}
+
+/* After the change of ids, which clears it; and then look whether the keeper went before it. */
+IN_CHILD static int child_death_signal(const struct child_job *job)
+{
+	if (!(job->plan->flags & PLAN_DIE_WITH_KEEPER))
+		return 0;
+	TRY(syscall(SYS_prctl, PR_SET_PDEATHSIG, (unsigned long)job->plan->stop_signal, 0, 0, 0));
+	return syscall(SYS_getppid) == job->original->keeper_pid ? 0 : ESRCH;
+}
+
+/* Ignored signals and the mask survive exec; handlers do not, but must not run before it. */
+IN_CHILD static int child_signals(void)
+{
+	struct kernel_sigaction default_action = { { 0 } };
+	uint64_t none = 0;
+
+	for (int i = 1; i <= KERNEL_NSIG; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			TRY(syscall(SYS_rt_sigaction, i, &default_action, NULL, sizeof(none)));
+	TRY(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none)));
+	return 0;
+}
+
+/* A file that is just being replaced is busy for a moment. */
+IN_CHILD static int child_exec_one(const struct child_job *job, const char *path)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < EXEC_BUSY_TRIES; i++) {
+		syscall(SYS_execve, path, job->argv, job->envp);
+		if (errno != ETXTBSY)
+			break;
+		syscall(SYS_nanosleep, &pause, NULL);
+		pause.tv_nsec *= 2;
+		errno = ETXTBSY;
+	}
+	return errno;
+}
+
+/* As execvp(3) walks PATH: what is not there is passed over, what may not be run is remembered. */
+IN_CHILD static int child_exec(const struct child_job *job)
+{
+	bool denied = false;
+	int failed = ENOENT;
+
+	for (char *const *path = job->exec_paths; *path != NULL; path++) {
+		failed = child_exec_one(job, *path);
+		if (failed == EACCES)
+			denied = true;
+		else if (failed != ENOENT && failed != ENOTDIR)
+			return failed;
+	}
+	return denied ? EACCES : failed;
+}
+
+IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage stage)
+{
+	int failed;
+
+	switch (stage) {
+	case STAGE_SPAWN: return job->unshare_fds ? child_unshare_fds() : 0;
+	case STAGE_SESSION: return child_session();
+	case STAGE_CGROUP: return child_cgroup(job);
+	case STAGE_LIMITS: return child_limits(job);
+	case STAGE_NICE:
+		failed = child_scheduler(job);
+		return failed != 0 ? failed : child_nice(job);
+	case STAGE_OOM: return child_oom(job);
+	case STAGE_AFFINITY: return child_affinity(job);
+	case STAGE_UMASK:
+		syscall(SYS_umask, job->plan->flags & PLAN_SET_UMASK ? job->plan->umask
+								     : job->original->umask);
+		return 0;
+	case STAGE_STDIN: return child_stdio(job, 0);
+	case STAGE_STDOUT: return child_stdio(job, 1);
+	case STAGE_STDERR: return child_stdio(job, 2);
+	case STAGE_GROUPS: return child_groups(job->plan);
+	case STAGE_GID: return child_gid(job->plan);
+	case STAGE_UID: return child_uid(job->plan);
+	case STAGE_CHDIR: return child_chdir(job->plan);
+	case STAGE_SIGNALS:
+		failed = child_death_signal(job);
+		return failed != 0 ? failed : child_signals();
+	case STAGE_EXEC: return child_exec(job);
+	default: return 0;
+	}
+}
+
+IN_CHILD int child_run(void *arg)
+{
+	struct child_job *job = arg;
+	int failed = 0;
+	int stage;
+
+	for (stage = STAGE_SPAWN; stage < STAGE_COUNT && failed == 0; stage++) {
+		failed = child_step(job, (enum spawn_stage)stage);
+		if (failed != 0)
+			job->stage = (uint32_t)stage;
+		if (failed != 0 || stage != STAGE_STDERR)
+			continue;
+		failed = child_limit(job, RLIMIT_NOFILE);
+		if (failed != 0)
+			job->stage = STAGE_LIMITS;
+	}
+	job->errnum = failed;
+	for (;;)
+		syscall(SYS_exit_group, 127);
+}
+
+/* --- the supervisor ----------------------------------------------------------------------- */
+
+IN_CHILD static int child_exec_supervisor(const struct supervisor_job *job)
+{
+	if (job->unshare_fds && syscall(SYS_close_range, (unsigned)LOW_END, ~0U,
+					CLOSE_RANGE_UNSHARE) < 0)
+		return errno;
+	TRY(syscall(SYS_fcntl, LOW_SUPERVISOR, F_SETFD, 0));
+	for (int fd = 3; fd < LOW_RUN_DIR; fd++)
+		if (job->inherited & UINT64_C(1) << fd)
+			syscall(SYS_fcntl, fd, F_SETFD, 0);
+	/* a session of its own: Ctrl-C is for the keeper, which passes it on once */
+	TRY(syscall(SYS_setsid));
+	if (job->oom_score_adjust != INT32_MIN)
+		child_write_oom(job->oom_score_adjust);
+	if (child_signals() != 0)
+		return errno;
+	syscall(SYS_execveat, LOW_EXE, "", job->argv, job->envp, AT_EMPTY_PATH);
+	/* no such call, or the descriptor is no executable: by name then */
+	syscall(SYS_execve, "/proc/self/exe", job->argv, job->envp);
+	syscall(SYS_execve, job->argv[0], job->argv, job->envp);
+	return errno;
+}
+
+IN_CHILD int child_run_supervisor(void *arg)
+{
+	struct supervisor_job *job = arg;
+
+	job->errnum = child_exec_supervisor(job);
+	for (;;)
+		syscall(SYS_exit_group, 127);
+}

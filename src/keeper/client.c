@@ -1,0 +1,375 @@
+/* The supervisor's end of the conversation. Sends go straight to the socket while it takes them;
+ * what it does not take waits here, in order. */
+#include "keeper/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/list.h"
+#include "base/log.h"
+
+#define SETUP_TIMEOUT_NS (10 * NS_PER_SEC)
+#define LEAVE_TIMEOUT_NS (2 * NS_PER_SEC)
+#define FACTS_PER_TURN 128
+
+struct packet {
+	struct list link;
+	int fd;			/* travels along; -1: none */
+	size_t size;
+	char bytes[];
+};
+
+struct keeper_client {
+	int fd;
+	struct ev_loop *loop;
+	struct loop_io io;
+	struct list queue;
+	const struct keeper_facts *facts;
+	void *ctx;
+};
+
+/* --- sending ------------------------------------------------------------------------------------ */
+
+/* One packet of two parts. 0, -EAGAIN, or another negative errno: the keeper is gone. */
+static int packet_send(int sock, const void *head, size_t head_size, const void *tail,
+		       size_t tail_size, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	union { const void *in; void *out; } h = { .in = head }, t = { .in = tail };
+	struct iovec iov[2] = {
+		{ .iov_base = h.out, .iov_len = head_size },
+		{ .iov_base = t.out, .iov_len = tail_size },
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = tail_size > 0 ? 2 : 1 };
+	ssize_t n;
+
+	if (fd >= 0) {
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof(control.room);
+		control.align = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(sizeof(fd)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		};
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	}
+	do
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return 0;
+	return errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
+}
+
+/* Send what waits. True when nothing is left. */
+static bool queue_flush(struct keeper_client *k)
+{
+	while (!list_empty(&k->queue)) {
+		struct packet *p = list_entry(k->queue.next, struct packet, link);
+
+		if (packet_send(k->fd, p->bytes, p->size, NULL, 0, p->fd) == -EAGAIN)
+			return false;
+		list_remove(&p->link);
+		closep(&p->fd);
+		free(p);
+	}
+	return true;
+}
+
+static void watch(struct keeper_client *k)
+{
+	if (k->loop)
+		loop_io_set(&k->io, k->fd,
+			    list_empty(&k->queue) ? EV_READ : EV_READ | EV_WRITE);
+}
+
+static void client_send(struct keeper_client *k, const void *head, size_t head_size,
+			const void *tail, size_t tail_size, int fd)
+{
+	struct packet *p;
+
+	/* a failure other than EAGAIN is the keeper's end, which the reading side notices */
+	if (list_empty(&k->queue) &&
+	    packet_send(k->fd, head, head_size, tail, tail_size, fd) != -EAGAIN)
+		return;
+	p = x_malloc(sizeof(*p) + head_size + tail_size);
+	p->fd = fd >= 0 ? dup(fd) : -1;
+	p->size = head_size + tail_size;
+	memcpy(p->bytes, head, head_size);
+	if (tail_size > 0)
+		memcpy(p->bytes + head_size, tail, tail_size);
+	list_init(&p->link);
+	list_append(&k->queue, &p->link);
+	watch(k);
+}
+
+int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, const void *plan,
+		 size_t plan_size)
+{
+	struct km_slot m = {
+		.h = { KM_SPAWN, (uint32_t)(sizeof(m) + plan_size) },
+		.slot = slot,
+		.spawn_id = spawn_id,
+	};
+
+	if (plan_size > PLAN_MAX)
+		return -E2BIG;
+	client_send(k, &m, sizeof(m), plan, plan_size, -1);
+	return 0;
+}
+
+void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, int signo,
+		   enum signal_scope scope, bool then_cont)
+{
+	struct km_signal m = {
+		.h = { KM_SIGNAL, sizeof(m) },
+		.slot = slot,
+		.signo = signo,
+		.spawn_id = spawn_id,
+		.scope = scope,
+		.then_cont = then_cont,
+	};
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
+void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id)
+{
+	struct km_slot m = {
+		.h = { KM_RELEASE, sizeof(m) },
+		.slot = slot,
+		.spawn_id = spawn_id,
+	};
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
+void keeper_hold(struct keeper_client *k, const char *key, int fd)
+{
+	struct km_hold m = { .h = { KM_HOLD, sizeof(m) } };
+
+	snprintf(m.key, sizeof(m.key), "%s", key);
+	client_send(k, &m, sizeof(m), NULL, 0, fd);
+}
+
+void keeper_leave(struct keeper_client *k, int exit_code)
+{
+	struct km_leave m = { .h = { KM_LEAVE, sizeof(m) }, .exit_code = exit_code };
+	int64_t until = clock_mono_ns() + LEAVE_TIMEOUT_NS;
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+	while (!queue_flush(k) && clock_mono_ns() < until) {
+		struct pollfd p = { .fd = k->fd, .events = POLLOUT };
+
+		poll(&p, 1, 50);
+	}
+}
+
+/* --- receiving ---------------------------------------------------------------------------------- */
+
+union fact {
+	struct km_header h;
+	struct km_started started;
+	struct km_exited exited;
+	struct km_slot slot;
+	struct km_forward forward;
+};
+
+static void deliver(struct keeper_client *k, const union fact *m)
+{
+	switch (m->h.type) {
+	case KM_STARTED:
+		k->facts->started(k->ctx, &m->started);
+		break;
+	case KM_EXITED:
+		k->facts->exited(k->ctx, &m->exited);
+		break;
+	case KM_GONE:
+		k->facts->gone(k->ctx, m->slot.slot, m->slot.spawn_id);
+		break;
+	case KM_FORWARD:
+		k->facts->signal(k->ctx, m->forward.signo);
+		break;
+	default:
+		log_warn("unknown message %u from the keeper", m->h.type);
+	}
+}
+
+static void on_socket(struct loop_io *io, int revents)
+{
+	struct keeper_client *k = container_of(io, struct keeper_client, io);
+
+	if (revents & EV_WRITE)
+		queue_flush(k);
+	for (int i = 0; i < FACTS_PER_TURN; i++) {
+		union fact m;
+		ssize_t n = recv(k->fd, &m, sizeof(m), MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < (ssize_t)sizeof(m.h)) {
+			k->facts->lost(k->ctx);
+			return;
+		}
+		deliver(k, &m);
+	}
+	watch(k);
+}
+
+/* --- the conversation's beginning ---------------------------------------------------------------- */
+
+static int explain(const struct km_welcome *w, const struct km_setup *setup, struct error *e)
+{
+	switch ((enum setup_stage)w->stage) {
+	case SETUP_OK:
+		return 0;
+	case SETUP_LOCKED:
+		error_set(e, ERROR_RUNTIME_LOCK, 0,
+			  "already running: run directory %s is held by pid %d; stop it with "
+			  "`procd shutdown`, or give this instance another name or run_dir",
+			  setup->run_dir, w->holder_pid);
+		return EXIT_ALREADY_RUNNING;
+	case SETUP_RUN_DIR_UNSAFE:
+		error_set(e, ERROR_IO_PERMISSION, w->errnum,
+			  "run directory %s cannot be trusted: it must be a directory (no symbolic "
+			  "link) of your own that nobody else can write to", setup->run_dir);
+		return EXIT_PERMISSION;
+	case SETUP_PID_FILE:
+		error_set(e, ERROR_IO, w->errnum, "cannot write pid file %s", setup->pid_file);
+		return EXIT_CANNOT_CREATE;
+	case SETUP_RUN_DIR:
+	case SETUP_LOCK:
+	case SETUP_RECORDS:
+		error_set(e, ERROR_IO, w->errnum, "cannot create %s in run directory %s; choose "
+			  "another with run_dir", w->stage == SETUP_LOCK ? "the lock" :
+			  w->stage == SETUP_RECORDS ? "the records" : "or enter the place",
+			  setup->run_dir);
+		return w->errnum == EACCES || w->errnum == EPERM ? EXIT_PERMISSION
+								 : EXIT_CANNOT_CREATE;
+	case SETUP_MOVED:
+		error_set(e, ERROR_CONFIG_INVALID, 0, "run_dir became %s while procd was running; "
+			  "that needs a restart of procd", setup->run_dir);
+		return EXIT_CONFIG;
+	case SETUP_VERSION:
+		break;
+	}
+	error_set(e, ERROR_PLATFORM, 0, "the keeper speaks another version of the protocol");
+	return EXIT_OS;
+}
+
+static int welcome_wait(int fd, struct error *e)
+{
+	int64_t until = clock_mono_ns() + SETUP_TIMEOUT_NS;
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int64_t left = until - clock_mono_ns();
+
+		if (left > 0 && poll(&p, 1, (int)(left / NS_PER_MS) + 1) > 0)
+			return 0;
+		if (left <= 0) {
+			error_set(e, ERROR_TIMEOUT, 0, "the keeper does not answer");
+			return EXIT_OS;
+		}
+	}
+}
+
+/* Receive WELCOME with its descriptors; returns their number, or -1. */
+static int welcome_receive(int fd, struct km_welcome *w, int fds[2 + HOLD_MAX])
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int) * (2 + HOLD_MAX))];
+	} control;
+	struct iovec iov = { .iov_base = w, .iov_len = sizeof(*w) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	struct cmsghdr *c;
+	int n = 0;
+
+	if (recvmsg(fd, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(*w) ||
+	    w->h.type != KM_WELCOME || w->nheld > HOLD_MAX)
+		return -1;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
+	}
+	return n;
+}
+
+int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup *setup,
+		       struct km_welcome *welcome, int *run_dirfd, struct records *records,
+		       int held_fds[HOLD_MAX], struct error *e)
+{
+	struct keeper_client *k;
+	int fds[2 + HOLD_MAX], n, rc;
+
+	if (send(fd, setup, sizeof(*setup), MSG_NOSIGNAL) != (ssize_t)sizeof(*setup)) {
+		error_set(e, ERROR_RUNTIME_SPAWN, errno, "cannot talk to the keeper");
+		return EXIT_OS;
+	}
+	rc = welcome_wait(fd, e);
+	if (rc != 0)
+		return rc;
+	n = welcome_receive(fd, welcome, fds);
+	if (n < 0 || (welcome->stage == SETUP_OK && n != (int)(2 + welcome->nheld))) {
+		error_set(e, ERROR_RUNTIME_SPAWN, 0, "the keeper's answer makes no sense");
+		return EXIT_OS;
+	}
+	rc = explain(welcome, setup, e);
+	if (rc != 0)
+		return rc;
+	*run_dirfd = fds[0];
+	memcpy(held_fds, fds + 2, welcome->nheld * sizeof(int));
+	rc = records_map(records, fds[1]);
+	if (rc < 0) {
+		error_set(e, ERROR_RESOURCE_MEMORY, -rc, "cannot map the records");
+		return EXIT_OS;
+	}
+	k = x_calloc(1, sizeof(*k));
+	k->fd = fd;
+	list_init(&k->queue);
+	*out = k;
+	return 0;
+}
+
+void keeper_client_start(struct keeper_client *k, struct ev_loop *loop,
+			 const struct keeper_facts *facts, void *ctx)
+{
+	k->loop = loop;
+	k->facts = facts;
+	k->ctx = ctx;
+	loop_io_init(&k->io, loop, on_socket);
+	watch(k);
+}
+
+void keeper_client_free(struct keeper_client *k)
+{
+	if (!k)
+		return;
+	if (k->loop)
+		loop_io_set(&k->io, -1, 0);
+	while (!list_empty(&k->queue)) {
+		struct packet *p = list_entry(list_pop(&k->queue), struct packet, link);
+
+		closep(&p->fd);
+		free(p);
+	}
+	close(k->fd);
+	free(k);
+}

@@ -1,0 +1,81 @@
+/* The keeper's own state, for its own files. Nothing above this room includes it. */
+#ifndef KEEPER_INNER_H
+#define KEEPER_INNER_H
+
+#include "base/clock.h"
+#include "keeper/hold.h"
+#include "keeper/keeper.h"
+#include "keeper/link.h"
+#include "keeper/pidfd.h"
+#include "keeper/proto.h"
+#include "keeper/reap.h"
+#include "keeper/rundir.h"
+#include "keeper/slot.h"
+#include "keeper/spawn.h"
+#include "keeper/tree.h"
+
+enum supervisor_state {
+	SUPERVISOR_NONE,	/* dead; restart_at_ns says when the next comes */
+	SUPERVISOR_SETUP,	/* runs, has no WELCOME yet */
+	SUPERVISOR_SERVING,
+	SUPERVISOR_LEAVING,	/* said LEAVE */
+};
+
+#define DEATHS_KEPT 5
+
+struct supervision {
+	enum supervisor_state state;
+	pid_t pid;
+	int pidfd;			/* -1: none */
+	bool welcomed_once;
+	uint32_t deaths;
+	int64_t death_times_ns[DEATHS_KEPT];	/* ring by DEATHS */
+	char **argv;			/* as executed; "{FD}" and "{RUN_DIR}" filled in */
+	int64_t began_ns;
+	int64_t restart_at_ns;
+	bool safe_mode;
+	int leave_code;
+};
+
+/* The keeper ends everything itself: no supervisor is there to do it. */
+struct ending {
+	bool on;
+	int code;
+	int64_t kill_at_ns;	/* then SIGKILL */
+	int64_t give_up_at_ns;	/* then leave whatever cannot be killed */
+	bool killed;
+};
+
+struct keeper {
+	const struct keeper_options *options;
+	int epfd, sigfd;
+	int64_t started_ns;
+	int64_t turn_ns;		/* when the events of this turn had been collected */
+	struct signaller signaller;
+	struct spawner spawner;
+	struct rundir rundir;
+	struct records records;
+	struct slots slots;
+	struct hold hold;
+	struct tree_watch tree;
+	struct reaper reaper;
+	struct link link;
+	struct supervision supervisor;
+	struct ending ending;
+	uint64_t signals;		/* received, not forwarded yet; bit N - 1 */
+	bool done;
+	int exit_code;
+};
+
+/* What an epoll event is about: kind in the upper half, slot in the lower. */
+enum event_kind { EVENT_SIGNAL, EVENT_LINK, EVENT_SUPERVISOR, EVENT_CHILD };
+static inline uint64_t event_key(enum event_kind kind, uint32_t slot)
+{
+	return (uint64_t)kind << 32 | slot;
+}
+int keeper_watch(struct keeper *k, int fd, uint32_t events, uint64_t key);	/* 0 or -errno */
+
+/* The supervisor sent SETUP: make the run directory ours and say how it went. */
+void keeper_setup(struct keeper *k, const struct km_setup *setup, struct km_welcome *welcome);
+
+#endif

@@ -1,0 +1,25 @@
+/* The keeper's end of the conversation with the supervisor (keeper/proto.h). Never blocks: what the
+ * socket does not take stays noted in the slots and is told from the records later. */
+#ifndef KEEPER_LINK_H
+#define KEEPER_LINK_H
+
+#include <stdbool.h>
+
+struct keeper;
+
+struct link {
+	int fd;			/* -1: no supervisor */
+	bool want_write;	/* EPOLLOUT is asked for */
+	char *buf;		/* one packet */
+};
+
+int link_init(struct link *l);			/* 0 or -errno */
+/* Make a socket pair; the supervisor's end becomes LOW_SUPERVISOR. 0 or -errno. */
+int link_open(struct keeper *k);
+void link_close(struct keeper *k);
+/* Take at most MAX packets. False when the other end is closed or spoke nonsense. */
+bool link_receive(struct keeper *k, int max);
+/* Tell what is untold: signals, then facts of the slots. */
+void link_tell(struct keeper *k);
+
+#endif

@@ -1,0 +1,219 @@
+/* The spawn plan: building it on the supervisor's side, distrusting it on the keeper's.
+ *
+ * The block is one header, then strings and vectors in the order in which they were added. It always
+ * ends with a NUL byte, so a string whose offset lies inside the block ends inside it, too: the
+ * check of a string is the check of one number. */
+#include <errno.h>
+#include <signal.h>
+
+#include "base/alloc.h"
+#include "keeper/plan.h"
+
+ENUMTEXT(spawn_stage, "spawn stage",
+	 [STAGE_NONE] = "none", [STAGE_PLAN] = "plan", [STAGE_SPAWN] = "spawn",
+	 [STAGE_OUTPUT] = "output", [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
+	 [STAGE_LIMITS] = "limits", [STAGE_NICE] = "nice", [STAGE_OOM] = "oom",
+	 [STAGE_AFFINITY] = "affinity", [STAGE_UMASK] = "umask", [STAGE_STDIN] = "stdin",
+	 [STAGE_STDOUT] = "stdout", [STAGE_STDERR] = "stderr", [STAGE_GROUPS] = "groups",
+	 [STAGE_GID] = "gid", [STAGE_UID] = "uid", [STAGE_CHDIR] = "chdir",
+	 [STAGE_SIGNALS] = "signals", [STAGE_EXEC] = "exec");
+
+/* --- supervisor's side -------------------------------------------------------------------- */
+
+struct plan_builder {
+	char *block;
+	size_t size, cap;
+	bool too_big;
+};
+
+/* Room for N more bytes; where they begin. Stops growing (and says so at the end) when too big. */
+static uint32_t plan_room(struct plan_builder *b, size_t n, size_t align)
+{
+	size_t at = (b->size + align - 1) & ~(align - 1);
+
+	if (b->too_big || n > PLAN_MAX || at + n > PLAN_MAX - 1) {
+		b->too_big = true;
+		return 0;
+	}
+	if (at + n > b->cap) {
+		size_t cap = MAX(2 * b->cap, at + n);
+
+		b->block = x_realloc(b->block, cap);
+		memset(b->block + b->cap, 0, cap - b->cap);
+		b->cap = cap;
+	}
+	b->size = at + n;
+	return (uint32_t)at;
+}
+
+static uint32_t plan_add_string(struct plan_builder *b, const char *s)
+{
+	size_t n = strlen(s) + 1;
+	uint32_t at = plan_room(b, n, 1);
+
+	if (at != 0)
+		memcpy(b->block + at, s, n);
+	return at;
+}
+
+static uint32_t plan_add_vector(struct plan_builder *b, const struct strlist *l)
+{
+	uint32_t at = plan_room(b, (l->n + 1) * sizeof(uint32_t), sizeof(uint32_t));
+
+	for (size_t i = 0; i < l->n && at != 0; i++) {
+		uint32_t string = plan_add_string(b, l->items[i]);
+
+		memcpy(b->block + at + i * sizeof(string), &string, sizeof(string));
+	}
+	return at;
+}
+
+struct plan *plan_header(struct plan_builder *b)
+{
+	return (struct plan *)(void *)b->block;
+}
+
+struct plan_builder *plan_new(const char *name)
+{
+	struct plan_builder *b = x_calloc(1, sizeof(*b));
+	uint32_t at;
+
+	plan_room(b, sizeof(struct plan), 1);
+	at = plan_add_string(b, name);
+	plan_header(b)->magic = PLAN_MAGIC;
+	plan_header(b)->name = at;
+	plan_header(b)->oom_score_adjust = INT32_MIN;
+	return b;
+}
+
+void plan_set_exec(struct plan_builder *b, const struct strlist *exec_paths,
+		   const struct strlist *argv, const struct strlist *envp)
+{
+	uint32_t at = plan_add_vector(b, exec_paths);
+
+	plan_header(b)->exec_paths = at;
+	at = plan_add_vector(b, argv);
+	plan_header(b)->argv = at;
+	at = plan_add_vector(b, envp);
+	plan_header(b)->envp = at;
+}
+
+void plan_set_cwd(struct plan_builder *b, const char *path)
+{
+	uint32_t at = path != NULL ? plan_add_string(b, path) : 0;
+
+	plan_header(b)->cwd = at;
+}
+
+void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path)
+{
+	uint32_t at = plan_add_string(b, path);
+
+	plan_header(b)->stdio_path[fd] = at;
+}
+
+int plan_finish(struct plan_builder *b, const void **block, size_t *size)
+{
+	if (b->too_big)
+		return -E2BIG;
+	plan_room(b, 1, 1);
+	plan_header(b)->size = (uint32_t)b->size;
+	*block = b->block;
+	*size = b->size;
+	return 0;
+}
+
+void plan_free(struct plan_builder *b)
+{
+	if (b == NULL)
+		return;
+	free(b->block);
+	free(b);
+}
+
+/* --- keeper's side ------------------------------------------------------------------------- */
+
+static bool string_ok(const struct plan *p, uint32_t off)
+{
+	return off >= sizeof(*p) && off < p->size;
+}
+
+static bool string_or_absent_ok(const struct plan *p, uint32_t off)
+{
+	return off == 0 || string_ok(p, off);
+}
+
+static bool vector_ok(const struct plan *p, uint32_t off, bool may_be_empty)
+{
+	uint32_t at = off;
+
+	if (off < sizeof(*p) || off % sizeof(uint32_t) != 0)
+		return false;
+	for (; at <= p->size - sizeof(uint32_t); at += sizeof(uint32_t)) {
+		uint32_t item = *(const uint32_t *)(const void *)((const char *)p + at);
+
+		if (item == 0)
+			return at != off || may_be_empty;
+		if (!string_ok(p, item))
+			return false;
+	}
+	return false;
+}
+
+static bool stdio_ok(const struct plan *p, int fd)
+{
+	switch (p->stdio[fd]) {
+	case PLAN_STDIO_NULL:
+	case PLAN_STDIO_INHERIT:
+		return true;
+	case PLAN_STDIO_FILE:
+		return string_ok(p, p->stdio_path[fd]) && *plan_str(p, p->stdio_path[fd]) != '\0';
+	case PLAN_STDIO_CAPTURE:
+		return fd != 0;
+	case PLAN_STDIO_STDOUT:
+		return fd == 2;
+	default:
+		return false;
+	}
+}
+
+static bool limits_ok(const struct plan *p)
+{
+	for (int i = 0; i < PLAN_NLIMITS; i++) {
+		const struct plan_limit *l = &p->limits[i];
+
+		if (l->set > 1 || (l->set == 1 && l->soft > l->hard))
+			return false;
+	}
+	return true;
+}
+
+static bool numbers_ok(const struct plan *p)
+{
+	const uint32_t known = PLAN_SET_IDS | PLAN_SET_UMASK | PLAN_SET_NICE |
+			       PLAN_DIE_WITH_KEEPER | PLAN_TREE;
+
+	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && p->umask <= 0777 &&
+	       p->nice >= -20 && p->nice <= 19 &&
+	       (p->oom_score_adjust == INT32_MIN ||
+		(p->oom_score_adjust >= -1000 && p->oom_score_adjust <= 1000)) &&
+	       p->stop_signal <= 64 &&
+	       (!(p->flags & PLAN_DIE_WITH_KEEPER) || p->stop_signal != 0) &&
+	       /* (uid_t)-1 means "leave as it is" to setresuid: never what a plan wants */
+	       (!(p->flags & PLAN_SET_IDS) || (p->uid != UINT32_MAX && p->gid != UINT32_MAX));
+}
+
+bool plan_check(const void *block, size_t size)
+{
+	const struct plan *p = block;
+
+	if (size <= sizeof(*p) || size > PLAN_MAX || (uintptr_t)block % sizeof(uint64_t) != 0 ||
+	    p->magic != PLAN_MAGIC || p->size != size || ((const char *)block)[size - 1] != '\0')
+		return false;
+	if (!string_ok(p, p->name) || *plan_str(p, p->name) == '\0' ||
+	    strlen(plan_str(p, p->name)) >= NAME_CAP)
+		return false;
+	return vector_ok(p, p->exec_paths, false) && vector_ok(p, p->argv, false) &&
+	       vector_ok(p, p->envp, true) && string_or_absent_ok(p, p->cwd) && stdio_ok(p, 0) &&
+	       stdio_ok(p, 1) && stdio_ok(p, 2) && limits_ok(p) && numbers_ok(p);
+}

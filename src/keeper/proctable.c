@@ -1,0 +1,155 @@
+/* Who is there, who made it, and which session it is in: /proc read once, into a flat table. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "keeper/linereader.h"
+#include "keeper/proctable.h"
+
+int proctable_init(struct proctable *t)
+{
+	t->procs = mmap(NULL, PROCTABLE_MAX * sizeof(*t->procs), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return t->procs == MAP_FAILED ? -errno : 0;
+}
+
+/* "PID (COMM) STATE PPID PGRP SESSION ...": COMM may hold anything, also ')'. */
+static bool proc_parse(const char *text, struct proc *out)
+{
+	const char *at = strrchr(text, ')');
+	unsigned long long field[23] = { 0 };
+	char state;
+
+	if (at == NULL || at[1] != ' ' || at[2] == '\0')
+		return false;
+	state = at[2];
+	at += 3;
+	for (int i = 4; i <= 22; i++) {
+		char *end;
+
+		field[i] = strtoull(at, &end, 10);	/* negative ones are of no interest */
+		if (end == at)
+			return false;
+		at = end;
+	}
+	out->ppid = (pid_t)field[4];
+	out->sid = (pid_t)field[6];
+	out->start_ticks = field[22];
+	out->dead = (state == 'Z' || state == 'X') && field[20] <= 1;
+	return true;
+}
+
+static bool proc_read(int proc_fd, const char *pid, struct proc *out)
+{
+	char path[32], text[1024];
+	int fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%.12s/stat", pid);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	out->pid = (pid_t)strtol(pid, NULL, 10);
+	return proc_parse(text, out);
+}
+
+int proctable_look(struct proctable *t)
+{
+	int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct direntry_reader r;
+	const char *name;
+
+	t->n = 0;
+	if (proc_fd < 0)
+		return -errno;
+	t->looked_at_ns = clock_mono_ns();
+	direntry_init(&r, proc_fd);
+	while (t->n < PROCTABLE_MAX && (name = direntry_next(&r, DIRENTRY_NUMBERS)) != NULL)
+		if (proc_read(proc_fd, name, &t->procs[t->n]))
+			t->n++;
+	close(proc_fd);
+	return 0;
+}
+
+void proctable_drop(struct proctable *t)
+{
+	if (t->looked_at_ns == 0)
+		return;
+	madvise(t->procs, t->n * sizeof(*t->procs), MADV_DONTNEED);
+	t->n = 0;
+	t->looked_at_ns = 0;
+}
+
+const struct proc *proctable_find(const struct proctable *t, pid_t pid)
+{
+	uint32_t low = 0, high = t->n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (t->procs[mid].pid == pid)
+			return &t->procs[mid];
+		if (t->procs[mid].pid < pid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* --- the environment marker -------------------------------------------------------------------- */
+
+/* Compare the environment entry of LEN bytes with KEY=VALUE. */
+static bool entry_is(const char *entry, const char *key, const char *value, size_t value_len)
+{
+	size_t n = strlen(key);
+
+	return strncmp(entry, key, n) == 0 && strncmp(entry + n, value, value_len) == 0 &&
+	       entry[n + value_len] == '\0';
+}
+
+/* Entries longer than this are read past: the marker is short. */
+#define MARKER_ENTRY 256
+
+bool proc_has_marker(pid_t pid, const char *name)
+{
+	const char *at = strrchr(name, '@');
+	size_t base_len = at != NULL ? (size_t)(at - name) : strlen(name);
+	char path[32], buf[4096], entry[MARKER_ENTRY];
+	bool whole = false, base = false, instance = at == NULL;
+	size_t n = 0;
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while ((got = read(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t i = 0; i < got; i++) {
+			if (n < sizeof(entry) - 1)
+				entry[n++] = buf[i];
+			if (buf[i] != '\0')
+				continue;
+			entry[n] = '\0';
+			n = 0;
+			whole |= entry_is(entry, "PROCD_SUBSYSTEM=", name, strlen(name));
+			base |= entry_is(entry, "PROCD_SUBSYSTEM=", name, base_len);
+			if (at != NULL)
+				instance |= entry_is(entry, "PROCD_INSTANCE=", at + 1,
+						     strlen(at + 1));
+		}
+	}
+	close(fd);
+	return whole || (base && instance);
+}

@@ -1,0 +1,34 @@
+/* One look at all processes: the base for trees where there is no cgroup. Storage is one mapping,
+ * made once, its pages given back after a big look. */
+#ifndef KEEPER_PROCTABLE_H
+#define KEEPER_PROCTABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PROCTABLE_MAX (512u * 1024)
+
+struct proc {
+	pid_t pid, ppid, sid;
+	bool dead;		/* a zombie without threads */
+	uint64_t start_ticks;
+};
+
+struct proctable {
+	struct proc *procs;	/* ascending by pid */
+	uint32_t n;
+	int64_t looked_at_ns;	/* when the look began; 0 never */
+};
+
+int proctable_init(struct proctable *t);	/* 0 or -errno */
+/* Look now. 0, or -errno when /proc cannot be read (the table is empty then). */
+int proctable_look(struct proctable *t);
+void proctable_drop(struct proctable *t);	/* give the pages back */
+const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL: not there */
+
+/* Does the environment that PID was started with say that it belongs to the subsystem NAME
+ * ("web" or "web@0")? */
+bool proc_has_marker(pid_t pid, const char *name);
+
+#endif

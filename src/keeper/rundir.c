@@ -1,0 +1,235 @@
+/* Making sure that the run directory is ours alone.
+ *
+ * The path is walked component by component, each opened and looked at before it is trusted: nobody
+ * but root and ourselves may own a part of it, nobody else may be able to rename parts of it, and a
+ * symbolic link is followed only where strangers cannot have put it. The instance lock is an open
+ * file description lock on a file that is never truncated before it is held: a pid in a file proves
+ * nothing, a held lock does. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "keeper/child.h"
+#include "keeper/rundir.h"
+
+#define LOCK_FILE "lock"
+#define LOCK_TRIES 16
+#define HOLDER_TRIES 20
+#define OVERFLOW_UID 65534	/* root, seen from inside a user namespace */
+
+/* --- the walk ------------------------------------------------------------------------------- */
+
+static bool owner_trusted(const struct stat *st)
+{
+	return st->st_uid == geteuid() || st->st_uid == 0 || st->st_uid == OVERFLOW_UID;
+}
+
+/* May strangers put names into this directory? */
+static bool open_to_strangers(const struct stat *st)
+{
+	return st->st_mode & S_IWOTH;
+}
+
+static bool parent_safe(const struct stat *st)
+{
+	return owner_trusted(st) && (!open_to_strangers(st) || st->st_mode & S_ISVTX);
+}
+
+static bool last_safe(const struct stat *st)
+{
+	return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* One step down: make NAME in DIRFD if it is missing, open it. -errno; -ELOOP: planted link. */
+static int step(int dirfd, const char *name, mode_t mode, bool follow, bool *created)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
+	struct stat st;
+	int fd = openat(dirfd, name, flags);
+
+	*created = false;
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdirat(dirfd, name, mode) == 0)
+			*created = true;
+		else if (errno != EEXIST)
+			return -errno;
+		fd = openat(dirfd, name, flags);
+	}
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOTDIR && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode))
+		return -ELOOP;
+	return -errno;
+}
+
+/* Walk PATH. Returns the open directory or -errno; *UNSAFE when the reason is distrust. */
+static int walk(const char *path, bool *created, bool *unsafe)
+{
+	char copy[PATH_MAX], *name, *next, *rest = NULL;
+	mode_t last_mode = geteuid() == 0 ? 0755 : 0700;
+	struct stat st;
+	int fd, below;
+
+	*unsafe = false;
+	if (path[0] != '/' || strlen(path) >= sizeof(copy))
+		return -EINVAL;
+	memcpy(copy, path, strlen(path) + 1);
+	name = strtok_r(copy, "/", &rest);
+	if (name == NULL)
+		return -EINVAL;
+	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (; fd >= 0 && name != NULL; name = next) {
+		next = strtok_r(NULL, "/", &rest);
+		if (fstat(fd, &st) < 0 || !parent_safe(&st)) {
+			close(fd);
+			*unsafe = true;
+			return -EPERM;
+		}
+		below = step(fd, name, next != NULL ? 0755 : last_mode, !open_to_strangers(&st),
+			     created);
+		close(fd);
+		fd = below;
+	}
+	if (fd == -ELOOP)
+		*unsafe = true;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) == 0 && last_safe(&st))
+		return fd;
+	close(fd);
+	*unsafe = true;
+	return -EPERM;
+}
+
+/* --- the lock ----------------------------------------------------------------------------------- */
+
+/* The holder writes its pid right after it got the lock: wait a moment for it. */
+static pid_t holder_read(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	char text[16];
+	ssize_t n;
+
+	for (int i = 0; i < HOLDER_TRIES; i++) {
+		n = pread(fd, text, sizeof(text) - 1, 0);
+		text[n > 0 ? n : 0] = '\0';
+		if (n > 0 && text[n - 1] == '\n')
+			return (pid_t)strtol(text, NULL, 10);
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/* Is the file that we locked still the one that the name leads to? Its holder removes it at the
+ * end, and a lock on a removed file excludes nobody. */
+static bool lock_current(int dirfd, int fd)
+{
+	struct stat ours, named;
+
+	return fstat(fd, &ours) == 0 &&
+	       fstatat(dirfd, LOCK_FILE, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
+static int pid_write(int fd)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) < 0)
+		return -errno;
+	return fd_write_all(fd, text, (size_t)n);
+}
+
+static enum setup_stage rundir_lock(struct rundir *d, int *errnum, pid_t *holder)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		int fd = file_open_owned(d->fd, LOCK_FILE, O_RDWR, 0600);
+
+		if (fd < 0) {
+			*errnum = -fd;
+			return SETUP_LOCK;
+		}
+		if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+			bool held = errno == EAGAIN || errno == EACCES;
+
+			*errnum = errno;
+			*holder = held ? holder_read(fd) : 0;
+			close(fd);
+			return held ? SETUP_LOCKED : SETUP_LOCK;
+		}
+		if (lock_current(d->fd, fd)) {
+			*errnum = -pid_write(fd);
+			d->lock_fd = fd;
+			return *errnum == 0 ? SETUP_OK : SETUP_LOCK;
+		}
+		close(fd);
+	}
+	*errnum = EBUSY;
+	return SETUP_LOCK;
+}
+
+enum setup_stage rundir_open(struct rundir *d, const char *path, int *errnum, pid_t *holder)
+{
+	bool unsafe;
+	int fd = walk(path, &d->created, &unsafe);
+
+	*holder = 0;
+	if (fd < 0 || dup3(fd, LOW_RUN_DIR, O_CLOEXEC) < 0) {
+		*errnum = fd < 0 ? -fd : errno;
+		closep(&fd);
+		return unsafe ? SETUP_RUN_DIR_UNSAFE : SETUP_RUN_DIR;
+	}
+	close(fd);
+	d->fd = LOW_RUN_DIR;
+	memcpy(d->path, path, strlen(path) + 1);
+	return rundir_lock(d, errnum, holder);
+}
+
+enum setup_stage rundir_pid_file(struct rundir *d, const char *path, int *errnum)
+{
+	if (path[0] == '\0')
+		return SETUP_OK;
+	d->pid_fd = file_open_owned(AT_FDCWD, path, O_RDWR, 0644);
+	*errnum = d->pid_fd < 0 ? -d->pid_fd : -pid_write(d->pid_fd);
+	if (*errnum != 0)
+		return SETUP_PID_FILE;
+	memcpy(d->pid_file, path, strlen(path) + 1);
+	return SETUP_OK;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void pid_file_remove(struct rundir *d)
+{
+	struct stat ours, named;
+
+	if (d->pid_fd < 0)
+		return;
+	if (fstat(d->pid_fd, &ours) == 0 && lstat(d->pid_file, &named) == 0 &&
+	    ours.st_ino == named.st_ino && ours.st_dev == named.st_dev &&
+	    holder_read(d->pid_fd) == getpid())
+		unlink(d->pid_file);
+	closep(&d->pid_fd);
+	d->pid_fd = -1;
+}
+
+void rundir_close(struct rundir *d)
+{
+	pid_file_remove(d);
+	if (d->lock_fd >= 0) {
+		unlinkat(d->fd, LOCK_FILE, 0);
+		if (d->created)
+			rmdir(d->path);
+		close(d->lock_fd);
+	}
+	d->lock_fd = -1;
+	d->fd = -1;
+}

@@ -1,0 +1,272 @@
+/* Where a child is made.
+ *
+ * Everything is prepared here (pointer vectors, cgroup, FIFOs), the child only walks its fixed
+ * steps, and its {stage, errno} is simply there when clone returns: the memory is shared. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "keeper/features.h"
+#include "keeper/inner.h"
+
+/* The process that everything hangs on goes last when memory ends; the supervisor before it. */
+#define KEEPER_OOM_SCORE (-900)
+#define SUPERVISOR_OOM_SCORE (-500)
+
+/* --- how we were started ------------------------------------------------------------------- */
+
+static bool oom_read(int *value)
+{
+	char text[16];
+	int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+	closep(&fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	*value = (int)strtol(text, NULL, 10);
+	return true;
+}
+
+static bool oom_write(int value)
+{
+	char text[16];
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int n = snprintf(text, sizeof(text), "%d", value);
+	bool ok = fd >= 0 && write(fd, text, (size_t)n) == n;
+
+	closep(&fd);
+	return ok;
+}
+
+static void originals_read(struct originals *o)
+{
+	struct sched_param param = { 0 };
+
+	o->keeper_pid = getpid();
+	for (int i = 0; i < PLAN_NLIMITS; i++)
+		prlimit64(0, (__rlimit_resource_t)i, NULL, &o->limits[i]);
+	o->nice = getpriority(PRIO_PROCESS, 0);
+	o->oom_known = oom_read(&o->oom_score_adjust);
+	o->umask = umask(0);
+	umask(o->umask);
+	o->policy = sched_getscheduler(0);
+	if (o->policy > 0 && (o->policy & SCHED_RESET_ON_FORK))
+		o->policy = SCHED_OTHER;
+	if (sched_getparam(0, &param) == 0)
+		o->priority = param.sched_priority;
+	o->affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(o->affinity), o->affinity);
+}
+
+int spawner_init(struct spawner *s)
+{
+	struct rlimit64 files;
+	int ret;
+
+	originals_read(&s->original);
+	s->supervisor_oom = INT32_MIN;
+	if (s->original.oom_known && s->original.oom_score_adjust > SUPERVISOR_OOM_SCORE &&
+	    oom_write(KEEPER_OOM_SCORE))
+		s->supervisor_oom = SUPERVISOR_OOM_SCORE;
+	files = s->original.limits[RLIMIT_NOFILE];
+	files.rlim_cur = files.rlim_max;
+	prlimit64(0, RLIMIT_NOFILE, &files, NULL);
+	s->have_close_range = kernel_feature_usable(FEATURE_CLOSE_RANGE);
+	s->into_cgroup = kernel_feature_usable(FEATURE_CLONE3) &&
+			 kernel_feature_usable(FEATURE_CLONE_INTO_CGROUP);
+	/* a plan has no more pointers than offsets; three vectors end with NULL */
+	s->vectors = mmap(NULL, (PLAN_MAX / sizeof(uint32_t)) * sizeof(char *),
+			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->vectors == MAP_FAILED)
+		return -errno;
+	ret = child_stack_init(&s->stack);
+	return ret;
+}
+
+/* --- a child ----------------------------------------------------------------------------------- */
+
+static char **vector_fill(char **at, const struct plan *p, uint32_t off, char *const **vector)
+{
+	const uint32_t *item = (const uint32_t *)(const void *)((const char *)p + off);
+
+	*vector = at;
+	for (; *item != 0; item++) {
+		union { const char *in; char *out; } s = { .in = plan_str(p, *item) };
+
+		*at++ = s.out;	/* execve's prototype; nobody writes to it */
+	}
+	*at++ = NULL;
+	return at;
+}
+
+void spawn_refuse(struct keeper *k, uint32_t slot, uint64_t spawn_id, uint32_t stage, int errnum)
+{
+	struct slot *own = slot_get(&k->slots, slot);
+
+	own->failed_stage = stage;
+	own->failed_errno = errnum;
+	own->failed_spawn_id = spawn_id;
+	own->failed_at_ns = clock_mono_ns();
+	slots_tell(&k->slots, slot, FACT_START_FAILED);
+}
+
+/* Capture FIFOs and cgroup. STAGE_NONE, or what failed with *ERRNUM. */
+static enum spawn_stage prepare(struct keeper *k, uint32_t slot, const struct plan *plan,
+				int *errnum)
+{
+	struct slot *own = slot_get(&k->slots, slot);
+	uid_t uid = plan->flags & PLAN_SET_IDS ? plan->uid : geteuid();
+
+	for (int stream = 1; stream <= 2; stream++) {
+		if (plan->stdio[stream] != PLAN_STDIO_CAPTURE)
+			continue;
+		*errnum = -fifo_hold(k->rundir.fd, slot, own, stream, uid);
+		if (*errnum != 0)
+			return STAGE_OUTPUT;
+	}
+	if (!(plan->flags & PLAN_TREE) || !k->tree.cgroup.usable || own->has_cgroup)
+		return STAGE_NONE;
+	*errnum = -cgroup_make(LOW_CGROUP, slot);
+	own->has_cgroup = *errnum == 0;
+	return *errnum == 0 ? STAGE_NONE : STAGE_CGROUP;
+}
+
+/* Clone with everything blocked that can be. Pid or -errno. */
+static pid_t run_child(struct keeper *k, int (*fn)(void *), void *arg, int *pidfd, int cgroup_fd)
+{
+	const struct spawner *s = &k->spawner;
+	uint64_t all = UINT64_MAX, old;
+	pid_t pid;
+
+	*pidfd = -1;
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
+	pid = clone_child(&s->stack, fn, arg, s->have_close_range,
+			  k->signaller.have_pidfd ? pidfd : NULL, cgroup_fd);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	return pid;
+}
+
+static void record_fill(struct keeper *k, uint32_t slot, uint64_t spawn_id,
+			const struct plan *plan, pid_t pid, int pidfd)
+{
+	struct record *r = record_get(&k->records, slot);
+
+	r->slot = slot;
+	r->spawn_id = spawn_id;
+	r->pid = pid;
+	r->flags = plan->flags;
+	r->start_ticks = process_start_time(pid);
+	r->pidfd_ino = pidfd >= 0 ? pidfd_inode(pidfd) : 0;
+	r->started_mono_ns = clock_mono_ns();
+	r->exited_mono_ns = 0;
+	r->wait_status = 0;
+	r->killed = 0;
+	r->user_us = r->system_us = r->max_rss_kib = 0;
+	snprintf(r->name, sizeof(r->name), "%s", plan_str(plan, plan->name));
+	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
+}
+
+static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, int *pidfd)
+{
+	bool grouped = job->plan->flags & PLAN_TREE && k->tree.cgroup.usable;
+	char procs[32];
+	int group = -1;
+	pid_t pid;
+
+	if (grouped && k->spawner.into_cgroup) {
+		group = cgroup_open(LOW_CGROUP, slot);
+		if (group < 0)
+			return group;
+	} else if (grouped) {
+		snprintf(procs, sizeof(procs), "%u/cgroup.procs", slot);
+		job->cgroup_procs = procs;
+	}
+	pid = run_child(k, child_run, job, pidfd, group);
+	closep(&group);
+	job->cgroup_procs = NULL;
+	return pid;
+}
+
+static void reap_failed(pid_t pid, int pidfd)
+{
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	closep(&pidfd);
+}
+
+void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct plan *plan)
+{
+	struct slot *own = slot_get(&k->slots, slot);
+	char fifo[2][FIFO_NAME_CAP];
+	struct child_job job = {
+		.plan = plan,
+		.original = &k->spawner.original,
+		.fifo = { fifo[0], fifo[1] },
+		.unshare_fds = k->spawner.have_close_range,
+	};
+	char **at = k->spawner.vectors;
+	int errnum = 0, pidfd;
+	uint32_t stage = prepare(k, slot, plan, &errnum);
+	pid_t pid;
+
+	if (stage != STAGE_NONE) {
+		spawn_refuse(k, slot, spawn_id, stage, errnum);
+		return;
+	}
+	fifo_name(fifo[0], slot, 1);
+	fifo_name(fifo[1], slot, 2);
+	at = vector_fill(at, plan, plan->exec_paths, &job.exec_paths);
+	at = vector_fill(at, plan, plan->argv, &job.argv);
+	vector_fill(at, plan, plan->envp, &job.envp);
+	pid = clone_job(k, slot, &job, &pidfd);
+	if (pid < 0) {
+		spawn_refuse(k, slot, spawn_id, STAGE_SPAWN, -pid);
+		return;
+	}
+	if (job.stage != STAGE_NONE) {
+		reap_failed(pid, pidfd);
+		spawn_refuse(k, slot, spawn_id, job.stage, job.errnum);
+		return;
+	}
+	own->kill_tree = false;
+	own->adopted = false;
+	record_fill(k, slot, spawn_id, plan, pid, pidfd);
+	slots_add_pid(&k->slots, &k->records, slot);
+	slots_tell(&k->slots, slot, FACT_STARTED);
+	if (pidfd < 0)
+		return;		/* SIGCHLD tells */
+	own->pidfd = pidfd;
+	if (keeper_watch(k, pidfd, EPOLLIN, event_key(EVENT_CHILD, slot)) < 0)
+		reap_sweep_soon(k);	/* no memory to watch it: the sweeps find its end */
+}
+
+/* --- the supervisor ------------------------------------------------------------------------ */
+
+pid_t spawn_supervisor(struct keeper *k, char *const *argv, int *pidfd)
+{
+	struct supervisor_job job = {
+		.argv = argv,
+		.envp = environ,
+		.original = &k->spawner.original,
+		.oom_score_adjust = k->spawner.supervisor_oom,
+		.inherited = k->spawner.inherited,
+		.unshare_fds = k->spawner.have_close_range,
+	};
+	pid_t pid = run_child(k, child_run_supervisor, &job, pidfd, -1);
+
+	if (pid < 0 || job.errnum == 0)
+		return pid;
+	reap_failed(pid, *pidfd);
+	*pidfd = -1;
+	return -job.errnum;
+}
