@@ -77,10 +77,11 @@ struct subsystem_options {
 	char *log_file;			/* absolute; NULL: procd's own log */
 	uint64_t log_max_file_size;
 	int64_t log_max_files;
-	struct limit_option limits[RLIM_NLIMITS];
+	const struct limit_option *limits;	/* RLIM_NLIMITS, never NULL; shared while none is set */
 	int64_t nice;			/* INT64_MIN: not given */
 	int64_t oom_score_adjust;	/* INT64_MIN: not given */
-	struct origin *origins;		/* one per key of the subsystem table */
+	struct origin *origins;		/* of the keys that were given, by rising key */
+	uint32_t norigins;
 };
 struct subsystem_options *subsystem_options_ref(struct subsystem_options *o);
 void subsystem_options_unref(struct subsystem_options *o);	/* any thread; NULL is fine */
@@ -153,7 +154,9 @@ struct config {
 
 	char *file;			/* the main file, absolute */
 	struct strlist files;		/* every file read, absolute, main file first */
-	struct origin *origins;		/* one per key of the top-level table */
+	struct origin *origins;		/* of the keys that were given, by rising key */
+	uint32_t norigins;
+	uint32_t *by_name;		/* indices of subsystems, sorted by name */
 };
 void config_free(struct config *config);	/* NULL is fine */
 struct subsystem_options *config_find(const struct config *config, const char *name);
@@ -162,9 +165,10 @@ struct subsystem_options *config_find(const struct config *config, const char *n
 enum origin_kind { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENV, ORIGIN_CLI };
 extern const struct enumtext origin_kind_text;
 struct origin {
-	enum origin_kind kind;
-	int file;			/* index into config.files; -1: none */
-	int line;			/* 0: none */
+	uint16_t key;			/* row of the option table */
+	uint16_t file;			/* index into config.files; only for ORIGIN_FILE */
+	uint32_t kind : 2;		/* enum origin_kind */
+	uint32_t line : 30;		/* 0: none */
 };
 
 #endif

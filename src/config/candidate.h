@@ -1,0 +1,81 @@
+/* What was given, from all sources, before it is believed: settings in scopes. A later source
+ * replaces an earlier one (file < environment < command line), key by key; within the files a later
+ * file does. Inside the config room only. */
+#ifndef CONFIG_CANDIDATE_H
+#define CONFIG_CANDIDATE_H
+
+#include "base/map.h"
+#include "config/issue.h"
+#include "config/schema.h"
+
+struct setting {
+	uint16_t key;
+	uint16_t file;		/* index into candidate.files; for ORIGIN_FILE */
+	uint8_t kind;		/* enum origin_kind */
+	uint8_t unit;		/* enum unit */
+	bool bad;		/* its error was reported already */
+	int line, column;	/* of the key */
+	const char *label;	/* how the command line or environment named it */
+	struct value value;
+};
+
+struct scope {
+	char *name;		/* of a subsystem; NULL: top level or [defaults] */
+	struct setting *settings;
+	uint32_t n, cap;
+	int file, line, column;	/* where it was first named; file -1: not in a file */
+	const char *label;
+	int header_file;	/* the file whose header was seen last, -1: none */
+	int header_line;
+};
+
+struct candidate {
+	struct config_diag *diag;
+	struct schema_index index;
+	struct scope top, defaults;
+	struct scope **subsystems;	/* in order of appearance */
+	size_t nsubsystems, cap;
+	struct map by_name;
+	struct map headers;		/* "FILE SECTION": line of the header */
+	struct strlist files;		/* absolute names of the files read */
+	struct strlist shown;		/* the same as the user knows them */
+	struct strlist labels;		/* owns what settings name */
+	uint64_t hash;
+};
+void candidate_init(struct candidate *c, struct config_diag *diag);
+void candidate_fini(struct candidate *c);
+
+/* Where something stands. For ORIGIN_FILE: FILE, LINE, COLUMN; else LABEL. */
+struct source_point {
+	enum origin_kind kind;
+	int file, line, column;
+	const char *label;
+};
+struct place candidate_place(const struct candidate *c, const struct source_point *at);
+struct place setting_place(const struct candidate *c, const struct setting *s, int line,
+			   int column);
+
+/* The table that pairs belong to. */
+struct target {
+	const char *section;	/* of the option table; NULL: unknown, pairs are ignored */
+	struct scope *scope;
+	bool top_alias;		/* [daemon] */
+};
+void candidate_top(struct candidate *c, struct target *out);
+/* "[NAME]": reports what is wrong with it. A second header of one name in a file is an error. */
+void candidate_section(struct candidate *c, const char *name, size_t len,
+		       const struct source_point *at, struct target *out);
+/* KEY = VALUE in T. Takes what VALUE holds. A dotted key reaches into a section. */
+void candidate_put(struct candidate *c, const struct target *t, const char *key, size_t len,
+		   struct value *value, const struct source_point *at);
+/* The same for a key that was looked up already; NAME is for messages. */
+void candidate_put_key(struct candidate *c, struct scope *scope, const char *name,
+		       const struct schema_key *k, struct value *value,
+		       const struct source_point *at);
+/* "a.b.c" from the top: "name", "logging.level", "subsystem.NAME.command". Takes VALUE. */
+void candidate_put_path(struct candidate *c, const char *path, size_t len, struct value *value,
+			const struct source_point *at);
+
+struct setting *scope_find(const struct scope *s, int key);
+
+#endif

@@ -1,0 +1,212 @@
+/* Cross-option rules. What may become right by itself before it is needed (a program that is about
+ * to be installed, a directory that a oneshot makes) is a warning; what cannot is an error. */
+#include "config/check.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/loop.h"
+#include "config/source.h"
+#include "config/type.h"
+
+/* The setting of a top-level key by its field; NULL: not given. */
+static const struct setting *given(const struct candidate *c, uint32_t offset)
+{
+	for (size_t key = 0; key < schema_top_n; key++)
+		if (schema[key].offset == offset)
+			return scope_find(&c->top, (int)key);
+	return NULL;
+}
+
+static struct place place_of(const struct candidate *c, const struct setting *s)
+{
+	if (s == NULL)
+		return (struct place){ 0 };
+	return setting_place(c, s, s->value.line, s->value.column);
+}
+
+#define GIVEN(c, field) given(c, offsetof(struct config, field))
+
+/* --- [shutdown] ------------------------------------------------------------------------------------ */
+
+static void check_order(const struct candidate *c, const struct setting *later,
+			const struct setting *earlier, int64_t later_ms, int64_t earlier_ms,
+			const char *later_name, const char *earlier_name)
+{
+	struct place place = place_of(c, later != NULL ? later : earlier);
+
+	if (later_ms <= earlier_ms)
+		diag_error(c->diag, &place, "shutdown.%s (%lld ms) must be greater than "
+			   "shutdown.%s (%lld ms)", later_name, (long long)later_ms, earlier_name,
+			   (long long)earlier_ms);
+}
+
+static void check_shutdown(const struct candidate *c, struct config *config)
+{
+	const struct setting *timeout = GIVEN(c, shutdown.timeout_ms);
+	const struct setting *force = GIVEN(c, shutdown.force_timeout_ms);
+	const struct setting *kill = GIVEN(c, shutdown.kill_timeout_ms);
+	int64_t base = config->shutdown.timeout_ms;
+
+	if (force == NULL)
+		config->shutdown.force_timeout_ms =
+			MAX(config->shutdown.force_timeout_ms, base + base / 2);
+	if (kill == NULL)
+		config->shutdown.kill_timeout_ms = MAX(config->shutdown.kill_timeout_ms, base * 2);
+	check_order(c, force, timeout, config->shutdown.force_timeout_ms, base, "force_timeout",
+		    "timeout");
+	check_order(c, kill, force, config->shutdown.kill_timeout_ms,
+		    config->shutdown.force_timeout_ms, "kill_timeout", "force_timeout");
+}
+
+/* --- the rest of the top ------------------------------------------------------------------------- */
+
+/* The directory that PATH is to be made in. */
+static void check_parent(const struct candidate *c, const struct setting *s, const char *what,
+			 const char *path)
+{
+	struct place place = place_of(c, s);
+	auto_free(freep) char *dir = NULL;
+	const char *slash;
+	struct stat st;
+
+	if (path == NULL || s == NULL)
+		return;
+	slash = strrchr(path, '/');
+	if (slash == NULL)
+		return;
+	dir = x_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (stat(dir, &st) < 0)
+		diag_error(c->diag, &place, "%s: directory %s: %s", what, dir, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		diag_error(c->diag, &place, "%s: %s is not a directory", what, dir);
+}
+
+static void check_backend(const struct candidate *c, const struct config *config)
+{
+	auto_free(strbuf_fini) struct strbuf supported = STRBUF_INIT;
+	const char *backend = config->performance.event_backend;
+	const struct setting *s = GIVEN(c, performance.event_backend);
+	struct place place = place_of(c, s);
+	size_t n;
+
+	if (s == NULL || strcmp(backend, "auto") == 0)
+		return;
+	loop_backends_supported(&supported);
+	n = strlen(backend);
+	for (const char *at = supported.buf; (at = strstr(at, backend)) != NULL; at += n)
+		if ((at == supported.buf || at[-1] == ' ') && (at[n] == ',' || at[n] == '\0'))
+			return;
+	diag_error(c->diag, &place, "event back end \"%s\" is not supported here; supported are %s",
+		   backend, supported.buf);
+}
+
+static void check_signals(const struct candidate *c, const struct config *config)
+{
+	for (uint32_t i = 0; i < c->top.n; i++) {
+		const struct setting *s = &c->top.settings[i];
+		const struct option *o = schema_row(s->key);
+		struct place place = place_of(c, s);
+		int signo = s->key >= (int)schema_n ? s->key - (int)schema_n : o->index;
+		const char *target;
+
+		if (o->type != &type_signal_action || signo <= 0 || signo >= NSIG)
+			continue;
+		target = config->signals[signo].target;
+		if (target != NULL && config_find(config, target) == NULL)
+			diag_error(c->diag, &place, "forward:%s: there is no subsystem \"%s\"",
+				   target, target);
+	}
+}
+
+void check_top(const struct candidate *c, struct config *config)
+{
+	check_shutdown(c, config);
+	check_backend(c, config);
+	check_signals(c, config);
+	check_parent(c, GIVEN(c, pid_file), "pid_file", config->pid_file);
+	check_parent(c, GIVEN(c, logging.file), "logging.file", config->logging.file);
+	check_parent(c, GIVEN(c, events), "events.output", config->events.output_path);
+}
+
+/* --- subsystems ------------------------------------------------------------------------------------ */
+
+static bool in_path(const char *name, const char *path)
+{
+	while (*path != '\0') {
+		size_t n = strcspn(path, ":");
+		auto_free(freep) char *full = x_asprintf("%.*s/%s", (int)n, path, name);
+
+		if (access(full, X_OK) == 0)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+static const char *path_variable(const struct subsystem_options *o)
+{
+	const char *path = o->clear_environment ? NULL : getenv("PATH");
+
+	for (size_t i = 0; i < o->environment.n; i++)
+		if (strncmp(o->environment.items[i], "PATH=", 5) == 0)
+			path = o->environment.items[i] + 5;
+	return path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
+}
+
+/* KNOWN remembers what was found: many subsystems run the same program. */
+static bool command_exists(const struct config *config, const struct subsystem_options *o,
+			   struct map *known)
+{
+	static const char yes[] = "yes";
+	const char *name = o->command.n > 0 ? o->command.items[0] : "";
+	const char *dir = o->working_dir != NULL ? o->working_dir : config->work_dir;
+	auto_free(freep) char *full = NULL, *key = NULL;
+	bool found;
+
+	if (o->shell || *name == '\0')
+		return true;
+	key = x_asprintf("%s\n%s\n%s", name, dir != NULL ? dir : "", path_variable(o));
+	if (map_find(known, key) != NULL)
+		return true;
+	if (strchr(name, '/') == NULL) {
+		found = in_path(name, path_variable(o));
+	} else {
+		full = *name == '/' || dir == NULL ? x_strdup(name) : path_absolute(dir, name);
+		found = access(full, X_OK) == 0;
+	}
+	if (found)
+		map_put(known, key, (void *)(uintptr_t)yes);
+	return found;
+}
+
+void check_subsystems(const struct candidate *c, const struct config *config)
+{
+	struct map known = MAP_INIT;
+
+	for (size_t i = 0; i < config->nsubsystems; i++) {
+		const struct subsystem_options *o = config->subsystems[i];
+		const struct scope *scope = c->subsystems[i];
+		struct source_point at = {
+			.kind = scope->file >= 0 ? ORIGIN_FILE : ORIGIN_CLI,
+			.file = scope->file, .line = scope->line, .column = scope->column,
+			.label = scope->label,
+		};
+		struct place place = candidate_place(c, &at);
+
+		if (!command_exists(config, o, &known))
+			diag_warn(c->diag, &place, "subsystem %s: command \"%s\" is not there or not "
+				  "executable (yet)", o->name, o->command.items[0]);
+		if (o->working_dir != NULL && access(o->working_dir, X_OK) < 0)
+			diag_warn(c->diag, &place, "subsystem %s: working_dir %s: %s", o->name,
+				  o->working_dir, strerror(errno));
+	}
+	map_fini(&known);
+	if (config->nsubsystems == 0) {
+		struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };
+
+		diag_warn(c->diag, &place, "there are no subsystems; add a [subsystem.NAME] section");
+	}
+}

@@ -1,0 +1,12 @@
+/* Rules that concern more than one key, or the world around. Inside the config room only. */
+#ifndef CONFIG_CHECK_H
+#define CONFIG_CHECK_H
+
+#include "config/candidate.h"
+
+/* Fills deadlines of [shutdown] that follow from the given ones; reports what contradicts itself. */
+void check_top(const struct candidate *c, struct config *config);
+/* Warnings about commands that cannot be found (yet), directories that are missing (yet). */
+void check_subsystems(const struct candidate *c, const struct config *config);
+
+#endif

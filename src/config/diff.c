@@ -1,0 +1,116 @@
+/* Two configurations side by side, key by key through the table. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "config/config.h"
+#include "config/type.h"
+
+/* What differs between A and B in the rows [FROM, TO): a mask of 1 << enum reload_class. PROCD_KEYS
+ * (may be NULL) receives the paths of those that need a restart of procd. */
+static unsigned differing(size_t from, size_t to, const void *a, const void *b,
+			  struct strlist *procd_keys)
+{
+	unsigned classes = 0;
+
+	for (size_t i = from; i < to; i++) {
+		const struct option *o = &schema[i];
+
+		if (o->type->equal(o, a, b))
+			continue;
+		classes |= 1u << o->reload;
+		if (o->reload == RELOAD_PROCD && procd_keys != NULL) {
+			auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
+
+			schema_path((int)i, NULL, &path);
+			strlist_add(procd_keys, path.buf);
+		}
+	}
+	return classes;
+}
+
+static bool ids_equal(const struct subsystem_options *a, const struct subsystem_options *b)
+{
+	return a->set_ids == b->set_ids && a->uid == b->uid && a->gid == b->gid &&
+	       a->ngids == b->ngids &&
+	       (a->ngids == 0 || memcmp(a->gids, b->gids, a->ngids * sizeof(*a->gids)) == 0);
+}
+
+static unsigned subsystem_differing(const struct subsystem_options *a,
+				    const struct subsystem_options *b)
+{
+	unsigned classes;
+
+	if (a == b)
+		return 0;
+	classes = differing(schema_top_n, schema_n, a, b, NULL);
+	return ids_equal(a, b) ? classes : classes | 1u << RELOAD_RESTART;
+}
+
+void config_diff(const struct config *old, const struct config *new, struct config_diff *out)
+{
+	unsigned top;
+
+	*out = (struct config_diff){ 0 };
+	top = differing(0, schema_top_n, old, new, &out->needs_procd_restart);
+	out->top_changed = top & 1u << RELOAD_LIVE;
+	for (size_t i = 0; i < new->nsubsystems; i++) {
+		const struct subsystem_options *b = new->subsystems[i];
+		const struct subsystem_options *a = config_find(old, b->name);
+		unsigned classes = a != NULL ? subsystem_differing(a, b) : 0;
+
+		if (a == NULL)
+			strlist_add(&out->added, b->name);
+		else if (classes & 1u << RELOAD_RESTART)
+			strlist_add(&out->restarted, b->name);
+		else if (classes != 0)
+			strlist_add(&out->updated, b->name);
+	}
+	for (size_t i = 0; i < old->nsubsystems; i++)
+		if (config_find(new, old->subsystems[i]->name) == NULL)
+			strlist_add(&out->removed, old->subsystems[i]->name);
+	out->equal = top == 0 && out->added.n + out->removed.n + out->restarted.n +
+		     out->updated.n == 0;
+}
+
+void config_diff_fini(struct config_diff *d)
+{
+	strlist_fini(&d->added);
+	strlist_fini(&d->removed);
+	strlist_fini(&d->restarted);
+	strlist_fini(&d->updated);
+	strlist_fini(&d->needs_procd_restart);
+}
+
+static json_t *names_json(const struct strlist *l)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < l->n; i++)
+		json_array_append_new(array, json_text(l->items[i]));
+	return array;
+}
+
+json_t *config_diff_json(const struct config_diff *d)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "added", names_json(&d->added));
+	json_object_set_new(j, "removed", names_json(&d->removed));
+	json_object_set_new(j, "restarted", names_json(&d->restarted));
+	json_object_set_new(j, "updated", names_json(&d->updated));
+	json_object_set_new(j, "needs_procd_restart", names_json(&d->needs_procd_restart));
+	return j;
+}
+
+void config_share_unchanged(const struct config *old, struct config *new)
+{
+	for (size_t i = 0; i < new->nsubsystems; i++) {
+		struct subsystem_options *b = new->subsystems[i];
+		struct subsystem_options *a = config_find(old, b->name);
+
+		if (a == NULL || a == b || subsystem_differing(a, b) != 0)
+			continue;
+		new->subsystems[i] = subsystem_options_ref(a);
+		subsystem_options_unref(b);
+	}
+}

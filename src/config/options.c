@@ -1,0 +1,136 @@
+/* The objects that a configuration consists of: made from the defaults of the table, counted,
+ * found, and freed. Which fields own memory is the table's knowledge, not this file's. */
+#include "config/options.h"
+
+#include "base/alloc.h"
+#include "config/defaults.h"
+#include "config/type.h"
+
+ENUMTEXT(restart_policy, "restart policy", [RESTART_NEVER] = "never", [RESTART_ALWAYS] = "always",
+	 [RESTART_ON_FAILURE] = "on-failure",
+	 [RESTART_EXPONENTIAL_BACKOFF] = "exponential-backoff");
+ENUMTEXT(subsystem_type, "type", [TYPE_SERVICE] = "service", [TYPE_ONESHOT] = "oneshot");
+ENUMTEXT(kill_mode, "kill mode", [KILL_MODE_GROUP] = "group", [KILL_MODE_PROCESS] = "process");
+ENUMTEXT(signal_action, "signal action", [SIGNAL_SHUTDOWN] = "shutdown",
+	 [SIGNAL_IMMEDIATE] = "immediate", [SIGNAL_RELOAD] = "reload",
+	 [SIGNAL_REOPEN_LOGS] = "reopen-logs", [SIGNAL_DUMP] = "dump",
+	 [SIGNAL_FORWARD] = "forward:NAME", [SIGNAL_IGNORE] = "ignore",
+	 [SIGNAL_DEFAULT] = "default");
+ENUMTEXT(origin_kind, "origin", [ORIGIN_DEFAULT] = "default", [ORIGIN_FILE] = "file",
+	 [ORIGIN_ENV] = "env", [ORIGIN_CLI] = "cli");
+
+/* --- defaults --------------------------------------------------------------------------------- */
+
+void default_apply(const struct option *o, const char *text, void *obj)
+{
+	auto_free(value_fini) struct value v = VALUE_INIT;
+	struct parse p = { .o = o, .key = (int)(o - schema), .why = STRBUF_INIT };
+	struct value_span span = { .s = text, .n = strlen(text), .line = 1, .column = 1 };
+	struct value_error error;
+
+	BUG_ON(value_parse(&span, VALUE_TOML, &v, &error) < 0);
+	BUG_ON(o->type->parse(&p, &v, obj) < 0);
+	strbuf_fini(&p.why);
+}
+
+static void apply_defaults(size_t from, size_t to, void *obj)
+{
+	for (size_t i = from; i < to; i++) {
+		const struct option *o = &schema[i];
+
+		if (o->type->unset != NULL)
+			o->type->unset(o, obj);
+		if (o->def != NULL)
+			default_apply(o, o->def, obj);
+	}
+}
+
+struct config *config_new(void)
+{
+	struct config *c = x_calloc(1, sizeof(*c));
+
+	c->control.gid = c->control.read_gid = (gid_t)-1;
+	c->events.output_fd = -1;
+	apply_defaults(0, schema_top_n, c);
+	return c;
+}
+
+struct subsystem_options *subsystem_options_template(void)
+{
+	struct subsystem_options *o = x_calloc(1, sizeof(*o));
+
+	atomic_init(&o->refs, 1);
+	apply_defaults(schema_top_n, schema_n, o);
+	return o;
+}
+
+struct subsystem_options *subsystem_options_new(const struct subsystem_options *t,
+						const char *name)
+{
+	struct subsystem_options *o = x_malloc(sizeof(*o));
+
+	memcpy(o, t, sizeof(*o));
+	atomic_init(&o->refs, 1);
+	o->name = x_strdup(name);
+	for (size_t i = schema_top_n; i < schema_n; i++)
+		if (schema[i].type->copy != NULL)
+			schema[i].type->copy(&schema[i], o, t);
+	return o;
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+struct subsystem_options *subsystem_options_ref(struct subsystem_options *o)
+{
+	atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+	return o;
+}
+
+void subsystem_options_unref(struct subsystem_options *o)
+{
+	if (o == NULL || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = schema_top_n; i < schema_n; i++)
+		if (schema[i].type->clear != NULL)
+			schema[i].type->clear(&schema[i], o);
+	free(o->name);
+	free(o->gids);
+	free(o->origins);
+	free(o);
+}
+
+void config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	for (size_t i = 0; i < config->nsubsystems; i++)
+		subsystem_options_unref(config->subsystems[i]);
+	for (size_t i = 0; i < schema_top_n; i++)
+		if (schema[i].type->clear != NULL)
+			schema[i].type->clear(&schema[i], config);
+	free(config->subsystems);
+	free(config->by_name);
+	free(config->origins);
+	free(config->file);
+	strlist_fini(&config->files);
+	free(config);
+}
+
+struct subsystem_options *config_find(const struct config *config, const char *name)
+{
+	size_t low = 0, high = config->nsubsystems;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		struct subsystem_options *o = config->subsystems[config->by_name[mid]];
+		int order = strcmp(name, o->name);
+
+		if (order == 0)
+			return o;
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}

@@ -1,0 +1,20 @@
+/* The lines of a daemon.toml, in front of the system's inih. Pure; any thread. */
+#ifndef CONFIG_READER_H
+#define CONFIG_READER_H
+
+#include "config/value.h"
+
+struct reader_ops {
+	/* "[NAME]" at LINE:COLUMN. The pairs that follow belong to it. */
+	void (*section)(void *ctx, const char *name, size_t len, int line, int column);
+	/* KEY = VALUE; KEY is bare, VALUE a cut-out piece for value_parse(). */
+	void (*pair)(void *ctx, const char *key, size_t len, int line, int column,
+		     const struct value_span *value);
+	void (*error)(void *ctx, int line, int column, const char *message);
+};
+
+/* Call OPS for each section, pair and error of the N bytes at TEXT, in order. Errors do not end
+ * the reading: it goes on behind the faulty line. Pointers are valid during the call only. */
+void reader_run(const char *text, size_t n, const struct reader_ops *ops, void *ctx);
+
+#endif

@@ -1,0 +1,349 @@
+/* Users, groups and paths. Each account is looked up once per load, and what was found goes into the
+ * bundle: a supervisor that replaces a dead one must not depend on a name service that is down. */
+#include "config/resolve.h"
+
+#include <config.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "config/source.h"
+#include "config/type.h"
+
+#define GROUPS_MAX 64
+
+struct account {
+	bool found;
+	unsigned long id;
+	gid_t gid;		/* users: primary group */
+	bool has_entry;		/* users: there is more than a number */
+	char *name, *home, *shell;
+	gid_t *gids;		/* users: all groups */
+	size_t ngids;
+};
+
+static void account_free(struct account *a)
+{
+	free(a->name);
+	free(a->home);
+	free(a->shell);
+	free(a->gids);
+	free(a);
+}
+
+/* --- facts in the bundle -------------------------------------------------------------------------- */
+
+/* "found id gid has_entry ngids gids...\nname\nhome\nshell\n" */
+static void account_write(const struct account *a, const char *key, struct strbuf *bundle)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	strbuf_addf(&text, "%d %lu %u %d %zu", a->found, a->id, a->gid, a->has_entry, a->ngids);
+	for (size_t i = 0; i < a->ngids; i++)
+		strbuf_addf(&text, " %u", a->gids[i]);
+	strbuf_addf(&text, "\n%s\n%s\n%s\n", a->name ? a->name : "", a->home ? a->home : "",
+		    a->shell ? a->shell : "");
+	bundle_add(bundle, key, text.buf, text.len);
+}
+
+static char *next_line(char **at)
+{
+	char *line = *at, *end = strchr(line, '\n');
+
+	if (end == NULL)
+		return NULL;
+	*end = '\0';
+	*at = end + 1;
+	return *line != '\0' ? x_strdup(line) : NULL;
+}
+
+static struct account *account_read(const char *text, size_t n)
+{
+	auto_free(freep) char *copy = x_strndup(text, n);
+	struct account *a = x_calloc(1, sizeof(*a));
+	char *at = copy, *end;
+
+	a->found = strtoul(at, &at, 10) != 0;
+	a->id = strtoul(at, &at, 10);
+	a->gid = (gid_t)strtoul(at, &at, 10);
+	a->has_entry = strtoul(at, &at, 10) != 0;
+	a->ngids = MIN(strtoul(at, &at, 10), (unsigned long)GROUPS_MAX);
+	a->gids = x_calloc(GROUPS_MAX, sizeof(*a->gids));
+	for (size_t i = 0; i < a->ngids; i++)
+		a->gids[i] = (gid_t)strtoul(at, &at, 10);
+	end = strchr(at, '\n');
+	if (end != NULL) {
+		at = end + 1;
+		a->name = next_line(&at);
+		a->home = next_line(&at);
+		a->shell = next_line(&at);
+	}
+	return a;
+}
+
+/* --- looking up -------------------------------------------------------------------------------- */
+
+static bool parse_id(const char *text, unsigned long *id)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*id = strtoul(text, &end, 10);
+	return errno == 0 && *end == '\0' && *id < UINT32_MAX;
+}
+
+static void fill_user(struct account *a, const struct passwd *pw)
+{
+	int n = GROUPS_MAX;
+
+	a->found = a->has_entry = true;
+	a->id = pw->pw_uid;
+	a->gid = pw->pw_gid;
+	a->name = x_strdup(pw->pw_name);
+	a->home = x_strdup(pw->pw_dir);
+	a->shell = x_strdup(pw->pw_shell);
+	a->gids = x_calloc(GROUPS_MAX, sizeof(*a->gids));
+	if (getgrouplist(pw->pw_name, pw->pw_gid, a->gids, &n) < 0)
+		n = GROUPS_MAX;
+	a->ngids = (size_t)n;
+}
+
+static struct account *look_up_user(const char *name)
+{
+	struct account *a = x_calloc(1, sizeof(*a));
+	unsigned long id;
+	bool number = parse_id(name, &id);
+	const struct passwd *pw = number ? getpwuid((uid_t)id) : getpwnam(name);
+
+	if (pw != NULL) {
+		fill_user(a, pw);
+	} else if (number) {	/* an id without an entry is its own, only group */
+		a->found = true;
+		a->id = id;
+		a->gid = (gid_t)id;
+	}
+	return a;
+}
+
+static struct account *look_up_group(const char *name)
+{
+	struct account *a = x_calloc(1, sizeof(*a));
+	unsigned long id;
+	const struct group *gr;
+
+	if (parse_id(name, &id)) {
+		a->found = true;
+		a->id = id;
+		return a;
+	}
+	gr = getgrnam(name);
+	a->found = gr != NULL;
+	a->id = gr != NULL ? gr->gr_gid : 0;
+	return a;
+}
+
+static const struct account *account_get(struct resolve *r, bool user, const char *name)
+{
+	auto_free(freep) char *key = x_asprintf("%s:%s", user ? "user" : "group", name);
+	struct account *a = map_find(&r->accounts, key);
+
+	if (a == NULL) {
+		a = user ? look_up_user(name) : look_up_group(name);
+		map_put(&r->accounts, key, a);
+		if (r->bundle != NULL)
+			account_write(a, key, r->bundle);
+	}
+	return a;
+}
+
+void resolve_init(struct resolve *r, const struct candidate *c, const char *bundle_in, size_t len,
+		  struct strbuf *bundle_out)
+{
+	const char *name, *text;
+	size_t offset = 0, n;
+
+	*r = (struct resolve){ .c = c, .bundle = bundle_out };
+	while (bundle_in != NULL && bundle_next(bundle_in, len, &offset, &name, &text, &n)) {
+		struct account *old;
+
+		if (*name == '/')
+			continue;
+		old = map_put(&r->accounts, name, account_read(text, n));
+		if (old != NULL)
+			account_free(old);
+	}
+}
+
+void resolve_fini(struct resolve *r)
+{
+	map_for_each(slot, &r->accounts)
+		account_free(slot->value);
+	map_fini(&r->accounts);
+	free(r->base);
+}
+
+/* --- errors with their place -------------------------------------------------------------------- */
+
+/* Where the key at OFFSET stands: in SCOPE, in [defaults], or (not given) at SCOPE's header. */
+static struct place place_of(const struct resolve *r, const struct scope *scope, bool top,
+			     uint32_t offset)
+{
+	size_t from = top ? 0 : schema_top_n, to = top ? schema_top_n : schema_n;
+
+	for (size_t key = from; key < to; key++) {
+		const struct setting *s;
+
+		if (schema[key].offset != offset)
+			continue;
+		s = scope_find(scope, (int)key);
+		if (s == NULL && !top)
+			s = scope_find(&r->c->defaults, (int)key);
+		if (s != NULL)
+			return setting_place(r->c, s, s->value.line, s->value.column);
+	}
+	return (struct place){ .label = scope->name };
+}
+
+#define PLACE_TOP(r, field) place_of(r, &(r)->c->top, true, offsetof(struct config, field))
+#define PLACE_SUB(r, scope, field) \
+	place_of(r, scope, false, offsetof(struct subsystem_options, field))
+
+/* --- paths ---------------------------------------------------------------------------------------- */
+
+static void paths_resolve(const struct resolve *r, size_t from, size_t to, void *obj)
+{
+	for (size_t i = from; i < to; i++) {
+		char **path, *full;
+
+		if (schema[i].type->path == NULL)
+			continue;
+		path = schema[i].type->path(&schema[i], obj);
+		if (path == NULL || *path == NULL || **path == '/')
+			continue;
+		full = path_absolute(r->base, *path);
+		free(*path);
+		*path = full;
+	}
+}
+
+static char *default_run_dir(const char *name)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (geteuid() == 0)
+		return x_asprintf("%s/procd/%s", PROCD_RUNSTATEDIR, name);
+	if (runtime != NULL && *runtime == '/')
+		return x_asprintf("%s/procd/%s", runtime, name);
+	return x_asprintf("/tmp/procd-%u/%s", (unsigned)geteuid(), name);
+}
+
+static void work_dir_resolve(struct resolve *r, struct config *config)
+{
+	auto_free(freep) char *start = start_directory();
+	struct place place = PLACE_TOP(r, work_dir);
+	struct stat st;
+
+	if (config->work_dir == NULL) {
+		r->base = take(start);
+		return;
+	}
+	r->base = path_absolute(start, config->work_dir);
+	free(config->work_dir);
+	config->work_dir = x_strdup(r->base);
+	if (stat(r->base, &st) < 0)
+		diag_error(r->c->diag, &place, "work_dir %s: %s", r->base, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		diag_error(r->c->diag, &place, "work_dir %s is not a directory", r->base);
+}
+
+static void group_resolve(struct resolve *r, const char *name, struct place place, gid_t *gid)
+{
+	const struct account *a;
+
+	if (name == NULL)
+		return;
+	a = account_get(r, false, name);
+	if (a->found)
+		*gid = (gid_t)a->id;
+	else
+		diag_error(r->c->diag, &place, "there is no group \"%s\"", name);
+}
+
+void resolve_top(struct resolve *r, struct config *config)
+{
+	work_dir_resolve(r, config);
+	paths_resolve(r, 0, schema_top_n, config);
+	if (config->run_dir == NULL)
+		config->run_dir = default_run_dir(config->name);
+	if (config->control.socket == NULL)
+		config->control.socket = x_asprintf("%s/control.sock", config->run_dir);
+	group_resolve(r, config->control.group, PLACE_TOP(r, control.group), &config->control.gid);
+	group_resolve(r, config->control.read_group, PLACE_TOP(r, control.read_group),
+		      &config->control.read_gid);
+}
+
+/* --- ids ------------------------------------------------------------------------------------------- */
+
+static void add_gid(struct subsystem_options *o, gid_t gid)
+{
+	for (size_t i = 0; i < o->ngids; i++)
+		if (o->gids[i] == gid)
+			return;
+	o->gids = x_reallocarray(o->gids, o->ngids + 1, sizeof(*o->gids));
+	o->gids[o->ngids++] = gid;
+}
+
+static void user_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+{
+	const struct account *a = account_get(r, true, o->user);
+
+	if (!a->found) {
+		struct place place = PLACE_SUB(r, scope, user);
+
+		diag_error(r->c->diag, &place, "there is no user \"%s\"", o->user);
+		return;
+	}
+	o->uid = (uid_t)a->id;
+	o->gid = a->gid;
+	o->home = x_strdup(a->home);
+	o->login_shell = x_strdup(a->shell);
+	o->user_name = x_strdup(a->name);
+	for (size_t i = 0; i < a->ngids; i++)
+		add_gid(o, a->gids[i]);
+}
+
+static void ids_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+{
+	o->set_ids = o->user != NULL || o->group != NULL || o->supplementary_groups.n > 0;
+	if (!o->set_ids)
+		return;
+	o->uid = geteuid();
+	o->gid = getegid();
+	if (o->user != NULL)
+		user_resolve(r, scope, o);
+	group_resolve(r, o->group, PLACE_SUB(r, scope, group), &o->gid);
+	for (size_t i = 0; i < o->supplementary_groups.n; i++) {
+		gid_t gid = (gid_t)-1;
+
+		group_resolve(r, o->supplementary_groups.items[i],
+			      PLACE_SUB(r, scope, supplementary_groups), &gid);
+		if (gid != (gid_t)-1)
+			add_gid(o, gid);
+	}
+	if (o->ngids > GROUPS_MAX) {
+		struct place place = PLACE_SUB(r, scope, supplementary_groups);
+
+		diag_error(r->c->diag, &place, "more than %d groups", GROUPS_MAX);
+	}
+}
+
+void resolve_subsystem(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+{
+	paths_resolve(r, schema_top_n, schema_n, o);
+	ids_resolve(r, scope, o);
+}

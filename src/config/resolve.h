@@ -1,0 +1,25 @@
+/* Names to numbers and paths: what needs the machine, not only the text. May block (name service);
+ * loader thread only. Inside the config room only. */
+#ifndef CONFIG_RESOLVE_H
+#define CONFIG_RESOLVE_H
+
+#include "config/candidate.h"
+
+struct resolve {
+	const struct candidate *c;
+	char *base;			/* what relative paths are resolved against */
+	struct map accounts;		/* "user:NAME", "group:NAME": struct account, looked up once */
+	struct strbuf *bundle;		/* receives what was looked up; may be NULL */
+};
+
+/* BUNDLE_IN: facts of an earlier load, believed instead of the name service; NULL: none. */
+void resolve_init(struct resolve *r, const struct candidate *c, const char *bundle_in, size_t len,
+		  struct strbuf *bundle_out);
+void resolve_fini(struct resolve *r);
+
+/* work_dir and the other paths, run_dir, control.socket, control groups. */
+void resolve_top(struct resolve *r, struct config *config);
+/* Paths and ids of one subsystem; SCOPE says where its settings stand. */
+void resolve_subsystem(struct resolve *r, const struct scope *scope, struct subsystem_options *o);
+
+#endif

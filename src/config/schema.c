@@ -1,0 +1,213 @@
+/* The option table. To add a key: one row here and one field in config/options.h; everything else
+ * is a loop. Rows of one section stand together, those of [subsystem] come last. */
+#include "config/schema.h"
+
+#include "config/type.h"
+
+#define SECOND MS_PER_SEC
+#define DAY (86400 * SECOND)
+#define MEBIBYTE (INT64_C(1) << 20)
+#define GIBIBYTE (INT64_C(1) << 30)
+
+ENUMTEXT(event_backend, "event backend", "auto", "epoll", "poll", "select", "io_uring");
+ENUMTEXT(events_output, "event output", [EVENTS_NONE] = "none", [EVENTS_STDOUT] = "stdout",
+	 [EVENTS_STDERR] = "stderr", [EVENTS_FILE] = "file:PATH", [EVENTS_FD] = "fd:N");
+ENUMTEXT(stdio_kind, "stream", [STDIO_NULL] = "null", [STDIO_INHERIT] = "inherit",
+	 [STDIO_LOG] = "log", [STDIO_STDOUT] = "stdout", [STDIO_FILE] = "file:PATH");
+ENUMTEXT(readiness, "probe", "exec");
+
+#define TOP(section_, name_, field, t, reload_)                                                   \
+	.section = section_, .name = name_, .offset = offsetof(struct config, field),             \
+	.type = &type_##t, .reload = RELOAD_##reload_
+#define SUB(name_, field, t, reload_)                                                             \
+	.section = "subsystem", .name = name_,                                                    \
+	.offset = offsetof(struct subsystem_options, field), .type = &type_##t,               \
+	.reload = RELOAD_##reload_
+#define SIGNAL_ROW(name_, number, def_, what)                                                     \
+	{ TOP("signals", name_, signals, signal_action, LIVE), .index = number, .def = def_,      \
+	  .choices = &signal_action_text, .help = "What " what " to procd does." }
+#define LIMIT_ROW(name_, number, what)                                                            \
+	{ SUB("limit_" name_, limits, limit, RESTART), .index = number,                           \
+	  .help = "Resource limit: " what "." }
+
+const struct option schema[] = {
+	{ TOP("", "name", name, name, PROCD), .def = "\"procd\"",
+	  .help = "Name of this instance, in logs and for the run directory." },
+	{ TOP("", "work_dir", work_dir, path, PROCD), .def_words = "the start directory",
+	  .help = "Existing directory that relative paths are resolved against and that children "
+		  "start in." },
+	{ TOP("", "pid_file", pid_file, path, PROCD),
+	  .help = "File that holds the keeper's process id while procd runs." },
+	{ TOP("", "run_dir", run_dir, path, PROCD),
+	  .def_words = "/run/procd/NAME for root, else $XDG_RUNTIME_DIR/procd/NAME, else "
+		       "/tmp/procd-UID/NAME",
+	  .help = "Directory for the control socket, the lock and the state for recovery." },
+	{ TOP("", "hot_reload", hot_reload, bool, LIVE), .def = "false",
+	  .help = "Watch the configuration and its includes, and load changes by itself." },
+	{ TOP("", "include", include, strings, LIVE), .def = "[]",
+	  .help = "Globs of further *.toml files, relative to this file; later values win." },
+
+	{ TOP("logging", "level", logging.level, enum, LIVE), .def = "\"info\"",
+	  .choices = &log_level_text, .help = "Least severe messages that are logged." },
+	{ TOP("logging", "json", logging.json, bool, LIVE), .def = "false",
+	  .help = "Log lines as JSON objects." },
+	{ TOP("logging", "color", logging.color, bool, LIVE), .def = "true",
+	  .help = "Colours on a terminal." },
+	{ TOP("logging", "file", logging.file, log_file, LIVE), .def_words = "standard error",
+	  .help = "File for procd's own log." },
+	{ TOP("logging", "max_file_size", logging.max_file_size, size, LIVE), .def = "\"100M\"",
+	  .min = 1, .max = 1024 * 1024 * MEBIBYTE, .help = "Size at which the log file is rotated." },
+	{ TOP("logging", "max_files", logging.max_files, int, LIVE), .def = "5", .max = 1000,
+	  .help = "Rotated files that are kept; 0 truncates instead of rotating." },
+
+	{ TOP("shutdown", "timeout", shutdown.timeout_ms, duration, LIVE), .def = "\"5s\"",
+	  .min = 1, .max = 7 * DAY, .alias = { "graceful", UNIT_MS },
+	  .help = "Time for an ordered stop, from the start of the shutdown." },
+	{ TOP("shutdown", "force_timeout", shutdown.force_timeout_ms, duration, LIVE),
+	  .def = "\"10s\"", .def_words = "10s, or 1.5 x timeout when that is more", .min = 1,
+	  .max = 14 * DAY, .alias = { "force", UNIT_MS },
+	  .help = "When force_signal is sent to all that is left, from the start of the shutdown." },
+	{ TOP("shutdown", "kill_timeout", shutdown.kill_timeout_ms, duration, LIVE),
+	  .def = "\"15s\"", .def_words = "15s, or 2 x timeout when that is more", .min = 1,
+	  .max = 14 * DAY, .alias = { "kill", UNIT_MS },
+	  .help = "When all that is left is killed, from the start of the shutdown." },
+	{ TOP("shutdown", "force_signal", shutdown.force_signal, signal, LIVE),
+	  .def = "\"SIGTERM\"", .help = "Signal sent to every remaining tree at force_timeout." },
+
+	{ TOP("performance", "memory_pool_size", performance.memory_pool_size, size, PROCD),
+	  .def = "\"1M\"", .min = 1, .max = GIBIBYTE,
+	  .help = "Memory set aside for the event ring and the hand-off buffers." },
+	{ TOP("performance", "lock_free", performance.lock_free, bool, PROCD), .def = "true",
+	  .help = "Lock-free event channel; false uses one with a mutex, which does the same." },
+	{ TOP("performance", "event_backend", performance.event_backend, word, PROCD),
+	  .def = "\"auto\"", .choices = &event_backend_text,
+	  .help = "System interface of the event loop." },
+	{ TOP("performance", "nice", performance.nice, int, PROCD), .def = "0", .min = -20,
+	  .max = 19, .help = "procd's own scheduling priority; children do not inherit it." },
+
+	SIGNAL_ROW("term", SIGTERM, "\"shutdown\"", "SIGTERM"),
+	SIGNAL_ROW("interrupt", SIGINT, "\"shutdown\"", "SIGINT"),
+	SIGNAL_ROW("quit", SIGQUIT, "\"immediate\"", "SIGQUIT"),
+	SIGNAL_ROW("hangup", SIGHUP, "\"reload\"", "SIGHUP"),
+	SIGNAL_ROW("user1", SIGUSR1, "\"reopen-logs\"", "SIGUSR1"),
+	SIGNAL_ROW("user2", SIGUSR2, "\"dump\"", "SIGUSR2"),
+	SIGNAL_ROW("SIGxxx", 0, "\"default\"", "any other signal (SIGALRM, SIGRTMIN+1, ...)"),
+
+	{ TOP("events", "enabled", events.enabled, bool, PROCD), .def = "true",
+	  .help = "Keep and tell events." },
+	{ TOP("events", "output", events, events_output, PROCD), .def = "\"none\"",
+	  .choices = &events_output_text,
+	  .help = "Where every event is written, too, as one JSON object per line." },
+	{ TOP("events", "history", events.history, int, PROCD), .def = "1024", .min = 1,
+	  .max = 1 << 20, .help = "Events kept for later subscribers." },
+	{ TOP("events", "queue", events.queue, int, PROCD), .def = "1024", .min = 1,
+	  .max = 1 << 20, .help = "Events that a slow subscriber may lag behind." },
+
+	{ TOP("control", "socket", control.socket, path, PROCD), .def_words = "RUN_DIR/control.sock",
+	  .help = "Unix socket that procd's verbs talk to." },
+	{ TOP("control", "mode", control.mode, octal, PROCD), .def = "\"0600\"", .max = 0777,
+	  .help = "Permission bits of the socket." },
+	{ TOP("control", "group", control.group, account, PROCD),
+	  .help = "Group whose members may operate subsystems." },
+	{ TOP("control", "read_group", control.read_group, account, PROCD),
+	  .help = "Group whose members may use the reading verbs." },
+
+	{ TOP("reload", "debounce", reload.debounce_ms, duration, LIVE), .def = "\"100ms\"",
+	  .max = 60 * SECOND, .help = "Quiet time after a change of a watched file before it is read." },
+
+	/* --- [subsystem.NAME] and [defaults] --- */
+	{ SUB("shell", shell, bool, RESTART), .def = "false",
+	  .help = "Run the command by sh -c." },
+	{ SUB("command", command, command, RESTART), .def_words = "required",
+	  .help = "What to run: an array, or a string that is split into words without a shell." },
+	{ SUB("description", description, string, LIVE), .help = "Text for people." },
+	{ SUB("groups", groups, strings, LIVE), .def = "[]",
+	  .help = "Names of groups, addressed as @GROUP." },
+	{ SUB("type", type, enum, RESTART), .def = "\"service\"", .choices = &subsystem_type_text,
+	  .help = "A service runs on; a oneshot does its work and ends." },
+	{ SUB("autostart", autostart, bool, LIVE), .def = "true",
+	  .help = "Start it together with procd." },
+	{ SUB("critical", critical, bool, LIVE), .def = "false",
+	  .help = "Its final failure shuts procd down with exit code 1." },
+	{ SUB("restart", restart, enum, LIVE), .def = "\"on-failure\"", .def_oneshot = "\"never\"",
+	  .choices = &restart_policy_text, .help = "When it is restarted after its end." },
+	{ SUB("restart_delay", restart_delay_ms, duration, LIVE), .def = "\"100ms\"",
+	  .def_backoff = "\"1s\"", .max = DAY, .alias = { "initial_delay", UNIT_NATURAL },
+	  .help = "Delay before the first restart; it doubles with each further one." },
+	{ SUB("restart_max_delay", restart_max_delay_ms, duration, LIVE), .def = "\"30s\"",
+	  .def_backoff = "\"60s\"", .max = DAY, .alias = { "max_delay", UNIT_NATURAL },
+	  .help = "Longest delay before a restart." },
+	{ SUB("restart_max_attempts", restart_max_attempts, int, LIVE), .def = "0",
+	  .def_backoff = "5", .max = 1000000, .alias = { "max_attempts", UNIT_NATURAL },
+	  .help = "Restarts without a stable run before it is given up; 0: no limit." },
+	{ SUB("restart_reset_after", restart_reset_after_ms, duration, LIVE), .def = "\"60s\"",
+	  .max = DAY, .help = "A run this long is stable: delays and attempts begin anew." },
+	{ SUB("restart_jitter", restart_jitter, float, LIVE), .def = "0.0", .max = 1,
+	  .help = "Part of the delay, 0 to 1, that chance may add." },
+	{ SUB("success_exit_codes", success_exit_codes, ints, LIVE), .def = "[0]", .max = 255,
+	  .help = "Exit codes that count as success." },
+	{ SUB("ready", name, ready, LIVE), .def = "\"exec\"", .choices = &readiness_text,
+	  .help = "When it is ready: exec, as soon as its program was executed." },
+	{ SUB("min_uptime", min_uptime_ms, duration, LIVE), .def = "\"0s\"", .max = DAY,
+	  .help = "An end before this time is a failed start." },
+	{ SUB("stop_signal", stop_signal, signal, LIVE), .def = "\"SIGTERM\"",
+	  .help = "Signal that asks it to end; SIGCONT follows." },
+	{ SUB("stop_timeout", stop_timeout_ms, duration, LIVE), .max = 7 * DAY,
+	  .def_words = "the deadlines of [shutdown]",
+	  .help = "Time a stopping subsystem gets before its whole tree is sent SIGKILL." },
+	{ SUB("kill_mode", kill_mode, enum, LIVE), .def = "\"group\"", .choices = &kill_mode_text,
+	  .help = "Who is signalled: the whole tree (group), or the main process only." },
+	{ SUB("user", user, account, RESTART), .def_words = "procd's",
+	  .help = "User to run as, by name or number; brings its groups." },
+	{ SUB("group", group, account, RESTART), .def_words = "the user's",
+	  .help = "Primary group, by name or number." },
+	{ SUB("supplementary_groups", supplementary_groups, strings, RESTART), .def = "[]",
+	  .help = "Further groups, by name or number." },
+	{ SUB("umask", umask, octal, RESTART), .max = 0777, .def_words = "procd's",
+	  .help = "File mode creation mask." },
+	{ SUB("working_dir", working_dir, path, RESTART), .def_words = "work_dir",
+	  .help = "Directory it starts in." },
+	{ SUB("environment", environment, environment, RESTART), .def = "[]",
+	  .help = "Variables: { NAME = \"value\" } or [\"NAME=value\"]." },
+	{ SUB("clear_environment", clear_environment, bool, RESTART), .def = "false",
+	  .help = "Inherit nothing of procd's environment." },
+	{ SUB("stdin", stdio[0], stdio, RESTART), .def = "\"null\"", .choices = &stdio_kind_text,
+	  .only = 1U << STDIO_NULL | 1U << STDIO_INHERIT | 1U << STDIO_FILE,
+	  .help = "Standard input." },
+	{ SUB("stdout", stdio[1], stdio, RESTART), .def = "\"log\"", .choices = &stdio_kind_text,
+	  .only = 1U << STDIO_NULL | 1U << STDIO_INHERIT | 1U << STDIO_LOG | 1U << STDIO_FILE,
+	  .help = "Standard output; log: captured line by line." },
+	{ SUB("stderr", stdio[2], stdio, RESTART), .def = "\"stdout\"",
+	  .choices = &stdio_kind_text,
+	  .help = "Standard error; stdout: the same as standard output, order kept." },
+	{ SUB("log_file", log_file, path, LIVE), .def_words = "procd's own log",
+	  .help = "File for its captured output." },
+	{ SUB("log_max_file_size", log_max_file_size, size, LIVE), .def = "\"100M\"", .min = 1,
+	  .max = 1024 * 1024 * MEBIBYTE, .help = "Size at which log_file is rotated." },
+	{ SUB("log_max_files", log_max_files, int, LIVE), .def = "5", .max = 1000,
+	  .help = "Rotated files that are kept; 0 truncates instead of rotating." },
+	LIMIT_ROW("as", RLIMIT_AS, "address space in bytes"),
+	LIMIT_ROW("core", RLIMIT_CORE, "size of a core dump in bytes"),
+	LIMIT_ROW("cpu", RLIMIT_CPU, "processor time in seconds"),
+	LIMIT_ROW("data", RLIMIT_DATA, "data segment in bytes"),
+	LIMIT_ROW("fsize", RLIMIT_FSIZE, "size of a file it writes, in bytes"),
+	LIMIT_ROW("locks", RLIMIT_LOCKS, "number of file locks"),
+	LIMIT_ROW("memlock", RLIMIT_MEMLOCK, "locked memory in bytes"),
+	LIMIT_ROW("msgqueue", RLIMIT_MSGQUEUE, "POSIX message queues in bytes"),
+	LIMIT_ROW("nice", RLIMIT_NICE, "ceiling of its priority (20 - nice)"),
+	LIMIT_ROW("nofile", RLIMIT_NOFILE, "number of open files"),
+	LIMIT_ROW("nproc", RLIMIT_NPROC, "processes of its user"),
+	LIMIT_ROW("rss", RLIMIT_RSS, "resident set in bytes (without effect on Linux)"),
+	LIMIT_ROW("rtprio", RLIMIT_RTPRIO, "ceiling of its real-time priority"),
+	LIMIT_ROW("rttime", RLIMIT_RTTIME, "real-time processor time in microseconds"),
+	LIMIT_ROW("sigpending", RLIMIT_SIGPENDING, "number of queued signals"),
+	LIMIT_ROW("stack", RLIMIT_STACK, "stack in bytes"),
+	{ SUB("nice", nice, int, RESTART), .min = -20, .max = 19, .def_words = "0",
+	  .help = "Scheduling priority." },
+	{ SUB("oom_score_adjust", oom_score_adjust, int, RESTART), .min = -1000, .max = 1000,
+	  .def_words = "procd's own at its start",
+	  .help = "How gladly the kernel kills it when memory ends." },
+};
+
+const size_t schema_n = ARRAY_LEN(schema);
+const size_t schema_top_n = 35;

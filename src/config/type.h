@@ -1,0 +1,71 @@
+/* The types that an option may have, each with all its verbs. Inside the config room only.
+ *
+ * Verbs get the whole object (struct config or struct subsystem_options) and the row, which knows
+ * the field's offset; a few types fill several fields. */
+#ifndef CONFIG_TYPE_H
+#define CONFIG_TYPE_H
+
+#include "config/expand.h"
+#include "config/schema.h"
+
+/* How one value is being read. */
+struct parse {
+	const struct option *o;
+	int key;			/* >= schema_n: a signal without a row of its own */
+	enum unit unit;
+	const struct vars *vars;	/* NULL: text of the table itself, nothing is expanded */
+	/* the complaint */
+	struct strbuf why;
+	int line, column;		/* of the faulty part */
+};
+
+enum shape {	/* what it looks like in JSON Schema */
+	SHAPE_STRING, SHAPE_BOOL, SHAPE_INT, SHAPE_NUMBER, SHAPE_DURATION, SHAPE_SIZE, SHAPE_STRINGS,
+	SHAPE_INTS, SHAPE_COMMAND, SHAPE_ENVIRONMENT, SHAPE_LIMIT,
+};
+
+struct option_type {
+	const char *name;
+	enum shape shape;
+	void (*unset)(const struct option *o, void *obj);	/* no default; NULL: zero is right */
+	/* Replaces the field. -EINVAL: p->why tells, the field is untouched. */
+	int (*parse)(struct parse *p, const struct value *v, void *obj);
+	bool (*is_set)(const struct option *o, int key, const void *obj);	/* NULL: always */
+	bool (*equal)(const struct option *o, const void *a, const void *b);
+	void (*format)(const struct option *o, int key, const void *obj, struct strbuf *out);
+	json_t *(*json)(const struct option *o, int key, const void *obj);
+	/* Fields that own memory. DST holds a bitwise copy of SRC: give it memory of its own. */
+	void (*copy)(const struct option *o, void *dst, const void *src);
+	void (*clear)(const struct option *o, void *obj);
+	/* The path in the field that is to be made absolute; NULL: none. */
+	char **(*path)(const struct option *o, void *obj);
+};
+
+/* type_number.c */
+extern const struct option_type type_bool, type_int, type_float, type_duration, type_size, type_octal;
+/* type_text.c */
+extern const struct option_type type_string, type_name, type_account, type_path, type_log_file,
+	type_enum, type_word, type_signal, type_ready;
+/* type_list.c */
+extern const struct option_type type_strings, type_ints, type_command, type_environment;
+/* type_special.c */
+extern const struct option_type type_stdio, type_limit, type_signal_action, type_events_output;
+
+/* --- for the implementations ------------------------------------------------------------------- */
+
+#define FIELD(T, o, obj) ((T *)(void *)((char *)(obj) + (o)->offset))
+#define CFIELD(T, o, obj)                                                                         \
+	((__typeof__(T) const *)(const void *)((const char *)(obj) + (o)->offset))
+
+/* Notes the complaint and returns -EINVAL. */
+int parse_fail(struct parse *p, const struct value *v, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* V as text, variables replaced, for keys that are strings: words and bare numbers are fine. NULL:
+ * complained. Caller frees. */
+char *parse_text(struct parse *p, const struct value *v);
+/* V for keys that are no strings: when V is a string with variables, *TMP gets the bare value that
+ * they make. Returns V or TMP; NULL: complained. value_fini(TMP) in any case. */
+const struct value *parse_plain(struct parse *p, const struct value *v, struct value *tmp);
+int parse_choice(struct parse *p, const struct value *v, const char *text,
+		 const struct enumtext *choices, unsigned only);
+
+#endif

@@ -1,0 +1,341 @@
+/* Lists: strings, exit codes, the command line, the environment. */
+#include "config/type.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/alloc.h"
+#include "base/map.h"
+#include "base/text.h"
+
+/* --- lists of strings: shared verbs ------------------------------------------------------------------ */
+
+static void replace(struct strlist *field, struct strlist *list)
+{
+	strlist_fini(field);
+	*field = *list;
+	*list = (struct strlist)STRLIST_INIT;
+}
+
+static int add_text(struct parse *p, const struct value *v, struct strlist *out)
+{
+	char *text = parse_text(p, v);
+
+	if (text == NULL)
+		return -EINVAL;
+	strlist_take(out, text);
+	return 0;
+}
+
+static int add_items(struct parse *p, const struct value *v, struct strlist *out)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (add_text(p, &v->items[i], out) < 0)
+			return -EINVAL;
+	return 0;
+}
+
+/* An array, or one string that stands for an array of one. */
+static int strings_parse(struct parse *p, const struct value *v, void *obj)
+{
+	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+
+	if (v->kind == VALUE_TABLE)
+		return parse_fail(p, v, "expected an array of strings, not a table");
+	if ((v->kind == VALUE_ARRAY ? add_items(p, v, &list) : add_text(p, v, &list)) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < list.n; i++)
+		if (*list.items[i] == '\0')
+			return parse_fail(p, v->kind == VALUE_ARRAY ? &v->items[i] : v,
+					  "must not be empty");
+	replace(FIELD(struct strlist, p->o, obj), &list);
+	return 0;
+}
+
+static bool strings_equal(const struct option *o, const void *a, const void *b)
+{
+	return strlist_equal(CFIELD(struct strlist, o, a), CFIELD(struct strlist, o, b));
+}
+
+static void strings_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+{
+	const struct strlist *list = CFIELD(struct strlist, o, obj);
+
+	(void)key;
+	strbuf_addch(out, '[');
+	for (size_t i = 0; i < list->n; i++) {
+		strbuf_addstr(out, i > 0 ? ", " : "");
+		toml_quote(list->items[i], true, out);
+	}
+	strbuf_addch(out, ']');
+}
+
+static json_t *strings_json(const struct option *o, int key, const void *obj)
+{
+	const struct strlist *list = CFIELD(struct strlist, o, obj);
+	json_t *array = json_array();
+
+	(void)key;
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(array, json_text(list->items[i]));
+	return array;
+}
+
+static void strings_copy(const struct option *o, void *dst, const void *src)
+{
+	struct strlist *list = FIELD(struct strlist, o, dst);
+
+	*list = (struct strlist)STRLIST_INIT;
+	strlist_copy(list, CFIELD(struct strlist, o, src));
+}
+
+static void strings_clear(const struct option *o, void *obj)
+{
+	strlist_fini(FIELD(struct strlist, o, obj));
+}
+
+#define STRINGS_VERBS                                                                             \
+	.equal = strings_equal, .format = strings_format, .json = strings_json,                   \
+	.copy = strings_copy, .clear = strings_clear
+
+const struct option_type type_strings = {
+	.name = "array of strings", .shape = SHAPE_STRINGS, .parse = strings_parse, STRINGS_VERBS,
+};
+
+/* --- command ------------------------------------------------------------------------------------------ */
+
+static int command_script(struct parse *p, const struct value *v, struct strlist *out)
+{
+	if (v->kind == VALUE_ARRAY)
+		return parse_fail(p, v, "with shell = true the command is one string");
+	return add_text(p, v, out);
+}
+
+/* Split first, then replace variables: what a variable holds stays one word. */
+static int command_words(struct parse *p, const struct value *v, struct strlist *out)
+{
+	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
+	size_t offset = 0;
+
+	if (words_split(v->text, &words, &offset) < 0)
+		return parse_fail(p, v, "a quote is not closed or a backslash ends the text, at "
+				  "character %zu of the command", offset + 1);
+	for (size_t i = 0; i < words.n; i++) {
+		struct value word = { .kind = VALUE_STRING, .line = v->line, .column = v->column };
+		int ret;
+
+		value_set_text(&word, x_strdup(words.items[i]));
+		ret = add_text(p, &word, out);
+		value_fini(&word);
+		if (ret < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int command_parse(struct parse *p, const struct value *v, void *obj)
+{
+	struct subsystem_options *s = obj;	/* `shell` stands before in the table */
+	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+	int ret;
+
+	if (v->kind == VALUE_TABLE)
+		return parse_fail(p, v, "expected a string or an array of strings, not a table");
+	if (s->shell)
+		ret = command_script(p, v, &list);
+	else if (v->kind == VALUE_ARRAY)
+		ret = add_items(p, v, &list);
+	else
+		ret = command_words(p, v, &list);
+	if (ret < 0)
+		return ret;
+	if (list.n == 0 || *list.items[0] == '\0')
+		return parse_fail(p, v, "the command is empty");
+	replace(&s->command, &list);
+	return 0;
+}
+
+static bool command_is_set(const struct option *o, int key, const void *obj)
+{
+	const struct subsystem_options *s = obj;
+
+	(void)o, (void)key;
+	return s->command.n > 0;
+}
+
+static void command_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+{
+	const struct subsystem_options *s = obj;
+
+	if (s->shell)
+		toml_quote(s->command.items[0], true, out);
+	else
+		strings_format(o, key, obj, out);
+}
+
+static json_t *command_json(const struct option *o, int key, const void *obj)
+{
+	const struct subsystem_options *s = obj;
+
+	return s->shell ? json_text(s->command.items[0]) : strings_json(o, key, obj);
+}
+
+const struct option_type type_command = {
+	.name = "command", .shape = SHAPE_COMMAND, .parse = command_parse,
+	.is_set = command_is_set, .equal = strings_equal, .format = command_format,
+	.json = command_json, .copy = strings_copy, .clear = strings_clear,
+};
+
+/* --- environment -------------------------------------------------------------------------------------- */
+
+static int add_table(struct parse *p, const struct value *v, struct strlist *out)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		auto_free(freep) char *text = parse_text(p, &v->items[i]);
+
+		if (text == NULL)
+			return -EINVAL;
+		strlist_take(out, x_asprintf("%s=%s", v->keys[i].name, text));
+	}
+	return 0;
+}
+
+/* Is it NAME=VALUE with a name that was not there before? */
+static int check_variable(struct parse *p, const struct value *v, const char *entry,
+			  struct map *seen)
+{
+	const char *eq = strchr(entry, '=');
+	auto_free(freep) char *name = NULL;
+
+	if (eq == NULL || eq == entry)
+		return parse_fail(p, v, "expected NAME=VALUE, got '%.60s'", entry);
+	name = x_strndup(entry, (size_t)(eq - entry));
+	if (strpbrk(name, " \t\n") != NULL)
+		return parse_fail(p, v, "the name of a variable must not have blanks");
+	if (map_put(seen, name, seen) != NULL)
+		return parse_fail(p, v, "the variable %.60s is there twice", name);
+	return 0;
+}
+
+static int environment_parse(struct parse *p, const struct value *v, void *obj)
+{
+	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+	auto_free(map_fini) struct map seen = MAP_INIT;
+	bool many = v->kind == VALUE_TABLE || v->kind == VALUE_ARRAY;
+	int ret;
+
+	ret = v->kind == VALUE_TABLE ? add_table(p, v, &list) :
+	      v->kind == VALUE_ARRAY ? add_items(p, v, &list) : add_text(p, v, &list);
+	for (size_t i = 0; ret == 0 && i < list.n; i++)
+		ret = check_variable(p, many ? &v->items[i] : v, list.items[i], &seen);
+	if (ret < 0)
+		return ret;
+	replace(FIELD(struct strlist, p->o, obj), &list);
+	return 0;
+}
+
+static json_t *environment_json(const struct option *o, int key, const void *obj)
+{
+	const struct strlist *list = CFIELD(struct strlist, o, obj);
+	json_t *table = json_object();
+
+	(void)key;
+	for (size_t i = 0; i < list->n; i++) {
+		const char *eq = strchr(list->items[i], '=');
+		auto_free(freep) char *name = x_strndup(list->items[i],
+							(size_t)(eq - list->items[i]));
+
+		json_object_set_new(table, name, json_text(eq + 1));
+	}
+	return table;
+}
+
+const struct option_type type_environment = {
+	.name = "environment", .shape = SHAPE_ENVIRONMENT, .parse = environment_parse,
+	.equal = strings_equal, .format = strings_format, .json = environment_json,
+	.copy = strings_copy, .clear = strings_clear,
+};
+
+/* --- exit codes ----------------------------------------------------------------------------------------- */
+
+static int ints_parse(struct parse *p, const struct value *v, void *obj)
+{
+	struct subsystem_options *s = obj;
+	bool many = v->kind == VALUE_ARRAY;
+	size_t n = many ? v->n : 1;
+	auto_free(freep) int *codes = x_calloc(MAX(n, (size_t)1), sizeof(*codes));
+
+	for (size_t i = 0; i < n; i++) {
+		const struct value *item = many ? &v->items[i] : v;
+
+		if (item->kind != VALUE_INT)
+			return parse_fail(p, item, "expected an array of integers");
+		if (item->integer < p->o->min || item->integer > p->o->max)
+			return parse_fail(p, item, "must be between %" PRId64 " and %" PRId64,
+					  p->o->min, p->o->max);
+		codes[i] = (int)item->integer;
+	}
+	free(s->success_exit_codes);
+	s->success_exit_codes = take(codes);
+	s->nsuccess_exit_codes = n;
+	return 0;
+}
+
+static bool ints_equal(const struct option *o, const void *a, const void *b)
+{
+	const struct subsystem_options *sa = a, *sb = b;
+
+	(void)o;
+	return sa->nsuccess_exit_codes == sb->nsuccess_exit_codes &&
+	       memcmp(sa->success_exit_codes, sb->success_exit_codes,
+		      sa->nsuccess_exit_codes * sizeof(int)) == 0;
+}
+
+static void ints_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+{
+	const struct subsystem_options *s = obj;
+
+	(void)o, (void)key;
+	strbuf_addch(out, '[');
+	for (size_t i = 0; i < s->nsuccess_exit_codes; i++)
+		strbuf_addf(out, "%s%d", i > 0 ? ", " : "", s->success_exit_codes[i]);
+	strbuf_addch(out, ']');
+}
+
+static json_t *ints_json(const struct option *o, int key, const void *obj)
+{
+	const struct subsystem_options *s = obj;
+	json_t *array = json_array();
+
+	(void)o, (void)key;
+	for (size_t i = 0; i < s->nsuccess_exit_codes; i++)
+		json_array_append_new(array, json_integer(s->success_exit_codes[i]));
+	return array;
+}
+
+static void ints_copy(const struct option *o, void *dst, const void *src)
+{
+	struct subsystem_options *to = dst;
+	const struct subsystem_options *from = src;
+	size_t size = MAX(from->nsuccess_exit_codes, (size_t)1) * sizeof(int);
+
+	(void)o;
+	to->success_exit_codes = x_malloc(size);
+	memcpy(to->success_exit_codes, from->success_exit_codes, size);
+}
+
+static void ints_clear(const struct option *o, void *obj)
+{
+	struct subsystem_options *s = obj;
+
+	(void)o;
+	free(s->success_exit_codes);
+	s->success_exit_codes = NULL;
+	s->nsuccess_exit_codes = 0;
+}
+
+const struct option_type type_ints = {
+	.name = "array of integers", .shape = SHAPE_INTS, .parse = ints_parse,
+	.equal = ints_equal, .format = ints_format, .json = ints_json, .copy = ints_copy,
+	.clear = ints_clear,
+};
