@@ -212,9 +212,11 @@ static void process_told(struct subsystem *s)
 		s->proc.phase = s->proc.tree_empty ? PROC_NONE : PROC_REST;
 }
 
+/* A start that failed left no record. */
 static void release(struct subsystem *s)
 {
-	s->core->ops->release(s->core->ops_ctx, s->slot, s->proc.spawn_id);
+	if (s->proc.pid != 0 && !s->proc.unrecorded)
+		s->core->ops->release(s->core->ops_ctx, s->slot, s->proc.spawn_id);
 }
 
 static void finally_down(struct subsystem *s)
@@ -235,7 +237,7 @@ static void after_end(struct subsystem *s)
 {
 	if (s->proc.phase == PROC_REST)
 		ladder_begin(s);
-	else if (s->proc.pid != 0)
+	else
 		release(s);
 	if (s->next_restart_ms >= 0)
 		subsystem_note(s, FACT_WILL_RESTART);
@@ -403,7 +405,7 @@ void action_after(struct subsystem *s, enum action action)
 	case ACT_CLEAR:
 		if (s->prev != STATE_STOPPING || s->state != STATE_STOPPED)
 			rest_gone(s);
-		else if (s->proc.pid != 0)
+		else
 			release(s);
 		break;
 	case ACT_EMPTY:

@@ -284,6 +284,7 @@ static void resume_absent(struct core *c, struct subsystem *s)
 	if (was_alive || s->state == STATE_RUNNING) {
 		strlist_add(&c->lost, s->name);
 		s->proc.status_known = false;
+		s->proc.unrecorded = true;
 		s->proc.ended_mono_ns = clock_mono_ns();
 		s->proc.tree_empty = true;
 		facts_ended(s);

@@ -33,6 +33,7 @@ struct process {
 	int errnum;
 	bool status_known;		/* false: it ended while nobody could look */
 	bool tree_empty;		/* nothing lives any more, as far as the keeper said */
+	bool unrecorded;		/* the keeper has no record of it: nothing to release */
 	bool inflight;			/* counted in core->inflight */
 };
 
