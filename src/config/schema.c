@@ -210,4 +210,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 35;
+const size_t schema_top_n = 36;
