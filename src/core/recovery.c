@@ -227,6 +227,14 @@ static void resume_timers(struct subsystem *s)
 	}
 }
 
+static void resume_stop(struct subsystem *s)
+{
+	if (s->ladder.step == LADDER_IDLE)
+		ladder_begin(s);
+	else
+		ladder_resume(s);
+}
+
 /* Its end was told, and only what is left of its tree may live. */
 static void resume_rest(struct subsystem *s, const struct record *r, enum record_state state)
 {
@@ -235,10 +243,8 @@ static void resume_rest(struct subsystem *s, const struct record *r, enum record
 	s->proc.tree_empty = state == RECORD_GONE;
 	if (state == RECORD_GONE)
 		subsystem_note(s, FACT_GONE);
-	else if (s->ladder.step == LADDER_IDLE)
-		ladder_begin(s);
 	else
-		ladder_resume(s);
+		resume_stop(s);
 }
 
 static void resume_ended(struct subsystem *s, const struct record *r, enum record_state state)
@@ -253,6 +259,8 @@ static void resume_ended(struct subsystem *s, const struct record *r, enum recor
 	}
 	take_process(s, r);
 	attach(s);
+	if (s->state == STATE_STOPPING && state == RECORD_EXITED)
+		resume_stop(s);
 	facts_exited(s, r->wait_status, r->exited_mono_ns, state == RECORD_GONE);
 }
 
@@ -260,12 +268,8 @@ static void resume_alive(struct subsystem *s, const struct record *r)
 {
 	take_process(s, r);
 	attach(s);
-	if (s->state == STATE_STOPPING) {
-		if (s->ladder.step == LADDER_IDLE)
-			ladder_begin(s);
-		else
-			ladder_resume(s);
-	}
+	if (s->state == STATE_STOPPING)
+		resume_stop(s);
 }
 
 /* No record: nothing of it lives. */
