@@ -1,8 +1,8 @@
 /* The core as a whole: made from a published configuration, fed with facts, asked to settle once per
  * turn of the loop. It owns every subsystem and all timers; what it wishes for goes out through the
  * ops, what it decided through channel and board. */
-#include "base/clock.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "config/store.h"
 #include "core/apply.h"
 #include "core/live.h"
@@ -46,6 +46,19 @@ static void load_head(struct core *c)
 	c->shutdown.orders = h.shutdown_orders;
 	c->shutdown.error = h.shutdown_error;
 	c->shutdown.killed = h.shutdown_killed;
+}
+
+uint64_t core_saved_generation(int memory_fd)
+{
+	struct memory_head h;
+	struct memory m;
+	uint64_t generation = 0;
+
+	memory_open(&m, memory_fd);
+	if (m.head_valid && memory_load_head(&m, &h))
+		generation = h.generation;
+	memory_close(&m);
+	return generation;
 }
 
 struct core *core_new(const struct core_setup *setup)

@@ -60,6 +60,10 @@ struct core_setup {
 	const char *main_name;
 };
 
+/* The configuration generation that an earlier supervisor of this boot had in force, 0: unknown;
+ * for config_publish() before core_new(). */
+uint64_t core_saved_generation(int memory_fd);
+
 /* Build the core; the configuration is already published. Continues from memory and records when
  * welcome->recovering (or records of this boot are there): adopts what runs, notes what ended,
  * keeps backoff deadlines, operator stops, ids, counters and a shutdown under way. */

@@ -73,6 +73,15 @@ START_TEST(event_numbers_go_on)
 }
 END_TEST
 
+START_TEST(the_generation_in_force_is_known)
+{
+	ck_assert_uint_eq(core_saved_generation(fx.memory_fd), 0);
+	ck_assert_uint_eq(core_saved_generation(-1), 0);
+	start_web();
+	ck_assert_uint_eq(core_saved_generation(fx.memory_fd), 1);
+}
+END_TEST
+
 START_TEST(an_exit_while_nobody_looked_is_told_with_its_true_status)
 {
 	start_web();
@@ -531,6 +540,7 @@ int main(void)
 {
 	const TTest *tests[] = {
 		a_running_child_goes_on_without_an_event, event_numbers_go_on,
+		the_generation_in_force_is_known,
 		an_exit_while_nobody_looked_is_told_with_its_true_status,
 		the_output_of_such_a_child_is_read_before, an_unknown_exit_status_is_not_invented,
 		a_told_exit_is_not_told_again, a_rest_that_went_away_meanwhile_is_released,
