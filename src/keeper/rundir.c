@@ -35,9 +35,11 @@ static bool open_to_strangers(const struct stat *st)
 	return st->st_mode & S_IWOTH;
 }
 
-static bool parent_safe(const struct stat *st)
+/* A directory on the way: whoever owns it was chosen by the administrator, unless it stands where
+ * strangers may put directories; then it has to be our own. */
+static bool parent_safe(const struct stat *st, bool in_public)
 {
-	return owner_trusted(st) && (!open_to_strangers(st) || st->st_mode & S_ISVTX);
+	return !in_public || owner_trusted(st);
 }
 
 static bool last_safe(const struct stat *st)
@@ -73,6 +75,7 @@ static int walk(const char *path, bool *created, bool *unsafe)
 {
 	char copy[PATH_MAX], *name, *next, *rest = NULL;
 	mode_t last_mode = geteuid() == 0 ? 0755 : 0700;
+	bool in_public = false;
 	struct stat st;
 	int fd, below;
 
@@ -86,13 +89,13 @@ static int walk(const char *path, bool *created, bool *unsafe)
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (; fd >= 0 && name != NULL; name = next) {
 		next = strtok_r(NULL, "/", &rest);
-		if (fstat(fd, &st) < 0 || !parent_safe(&st)) {
+		if (fstat(fd, &st) < 0 || !parent_safe(&st, in_public)) {
 			close(fd);
 			*unsafe = true;
 			return -EPERM;
 		}
-		below = step(fd, name, next != NULL ? 0755 : last_mode, !open_to_strangers(&st),
-			     created);
+		in_public = open_to_strangers(&st);
+		below = step(fd, name, next != NULL ? 0755 : last_mode, !in_public, created);
 		close(fd);
 		fd = below;
 	}
