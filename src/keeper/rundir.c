@@ -52,9 +52,13 @@ static int step(int dirfd, const char *name, mode_t mode, bool follow, bool *cre
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
 	struct stat st;
-	int fd = openat(dirfd, name, flags);
+	int fd;
 
 	*created = false;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	    !owner_trusted(&st))
+		return -ELOOP;
+	fd = openat(dirfd, name, flags);
 	if (fd < 0 && errno == ENOENT) {
 		if (mkdirat(dirfd, name, mode) == 0)
 			*created = true;
