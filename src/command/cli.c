@@ -329,6 +329,10 @@ static int check_arguments(struct cli_options *o, int argc, char *const *argv)
 	if (verb == &verb_table[VERB_RUN] && o->args.n > 0 && !has_separator(argc, argv))
 		return cli_fail_usage(o, "run: put \"--\" before the command: procd run -- %s",
 				      o->args.items[0]);
+	if (verb == &verb_table[VERB_RUN] && o->args.n == 0 && has_separator(argc, argv))
+		return cli_fail_usage(o, "run: there is no command behind \"--\"");
+	if (strlist_has(&o->args, "") && verb != &verb_table[VERB_RUN])
+		return cli_fail_usage(o, "%s: an empty argument names nothing", verb->name);
 	if (o->args.n < (size_t)verb->min_args)
 		return cli_fail_usage(o, "%s: missing argument: procd %s %s", verb->name,
 				      verb->name, verb->arguments);
