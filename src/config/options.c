@@ -94,6 +94,9 @@ void subsystem_options_unref(struct subsystem_options *o)
 		if (schema[i].type->clear != NULL)
 			schema[i].type->clear(&schema[i], o);
 	free(o->name);
+	free(o->home);
+	free(o->login_shell);
+	free(o->user_name);
 	free(o->gids);
 	free(o->origins);
 	free(o);
