@@ -9,6 +9,7 @@
 #include "core/publish.h"
 #include "core/reconcile.h"
 #include "core/recovery.h"
+#include "core/request.h"
 
 static void boot_due(struct timer *t)
 {
@@ -102,6 +103,7 @@ void core_free(struct core *c)
 {
 	if (c == NULL)
 		return;
+	request_drop_all(c);
 	registry_for_each(s, &c->registry)
 		subsystem_free(s);
 	registry_fini(&c->registry);

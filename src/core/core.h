@@ -68,6 +68,7 @@ uint64_t core_saved_generation(int memory_fd);
  * welcome->recovering (or records of this boot are there): adopts what runs, notes what ended,
  * keeps backoff deadlines, operator stops, ids, counters and a shutdown under way. */
 struct core *core_new(const struct core_setup *setup);
+/* Orders that were not answered go back to their owners without DONE. */
 void core_free(struct core *c);
 /* Begin: autostart goals. Call once, after the control socket answers. */
 void core_start(struct core *c);

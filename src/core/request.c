@@ -183,6 +183,20 @@ void request_abandon_all(struct core *c)
 	}
 }
 
+void request_drop_all(struct core *c)
+{
+	struct list *item, *link;
+
+	while ((link = list_pop(&c->requests)) != NULL) {
+		struct core_request_state *state = list_entry(link, struct core_request_state, link);
+
+		while ((item = state->waiters.next) != &state->waiters)
+			waiter_free(list_entry(item, struct waiter, all));
+		state->request->state = NULL;
+		free(state);
+	}
+}
+
 static void wait_for(struct core_request *r, struct subsystem *s)
 {
 	struct waiter *w = x_calloc(1, sizeof(*w));

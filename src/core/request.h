@@ -13,6 +13,8 @@
 void request_progress(struct subsystem *s);
 /* S is about to be removed: nobody can wait for it any longer. */
 void request_forget(struct subsystem *s);
+/* The core is freed: drop the bookkeeping of unanswered orders, which stay their owners'. */
+void request_drop_all(struct core *c);
 /* procd ends: answer everything that still waits. */
 void request_abandon_all(struct core *c);
 

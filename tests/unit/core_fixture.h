@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/rcu.h"
 #include "config/defaults.h"
@@ -490,8 +491,10 @@ static inline const char *fx_signals(void)
 
 struct fx_order {
 	struct core_request r;
+	struct list link;	/* in fx_orders */
 	bool done;
 };
+static struct list fx_orders = LIST_HEAD_INIT(fx_orders);
 
 static inline void fx_order_done(struct core_request *r)
 {
@@ -501,13 +504,21 @@ static inline void fx_order_done(struct core_request *r)
 	o->done = true;
 }
 
-static inline struct fx_order *fx_order_signo(enum core_verb verb, const char *name, int signo)
+static inline struct fx_order *fx_order_new(enum core_verb verb)
 {
 	struct fx_order *o = x_calloc(1, sizeof(*o));
 
 	o->r.verb = verb;
-	o->r.signo = signo;
 	o->r.done = fx_order_done;
+	list_append(&fx_orders, &o->link);
+	return o;
+}
+
+static inline struct fx_order *fx_order_signo(enum core_verb verb, const char *name, int signo)
+{
+	struct fx_order *o = fx_order_new(verb);
+
+	o->r.signo = signo;
 	if (name != NULL)
 		strlist_add(&o->r.names, name);
 	core_request(fx.core, &o->r);
@@ -522,6 +533,17 @@ static inline struct fx_order *fx_order(enum core_verb verb, const char *name)
 	return o;
 }
 
+static inline void fx_order_free(struct fx_order *o)
+{
+	list_remove(&o->link);
+	error_fini(&o->r.error);
+	json_decref(o->r.failures);
+	json_decref(o->r.notes);
+	strlist_fini(&o->r.names);
+	strlist_fini(&o->r.affected);
+	free(o);
+}
+
 /* Its message, "" when it went well; frees it. */
 static inline const char *fx_answer(struct fx_order *o)
 {
@@ -529,12 +551,7 @@ static inline const char *fx_answer(struct fx_order *o)
 
 	ck_assert_msg(o->done, "not answered");
 	snprintf(text, sizeof(text), "%s", o->r.error.message ? o->r.error.message : "");
-	error_fini(&o->r.error);
-	json_decref(o->r.failures);
-	json_decref(o->r.notes);
-	strlist_fini(&o->r.names);
-	strlist_fini(&o->r.affected);
-	free(o);
+	fx_order_free(o);
 	return text;
 }
 
@@ -551,6 +568,7 @@ static inline void fx_quiet_log(void *ctx, enum log_level level, const char *sub
 
 static inline void fx_setup(void)
 {
+	list_init(&fx_orders);
 	fx = (struct fx){ .now = 1000 * NS_PER_SEC, .next_pid = 100, .memory_fd = -1 };
 	rcu_register_thread();
 	clock_set_fake(fx_clock, NULL);
@@ -596,6 +614,8 @@ static inline void fx_start_web(void)
 static inline void fx_teardown(void)
 {
 	core_free(fx.core);
+	while (!list_empty(&fx_orders))
+		fx_order_free(list_entry(fx_orders.next, struct fx_order, link));
 	for (size_t i = 0; i < FX_SLOTS; i++)
 		free(fx.child[i].plan);
 	json_decref(fx.event);

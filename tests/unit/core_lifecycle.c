@@ -346,7 +346,7 @@ START_TEST(kill_mode_process_asks_only_the_main_process)
 	o->stop_timeout_ms = 1000;
 	fx_start_web();
 	ck_assert_uint_eq(fx_child("web")->plan->flags & PLAN_TREE, 0);
-	free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_advance_ms(1000);
 	ck_assert_str_eq(fx_signals(), "INT/main+cont KILL/main");
 }
@@ -379,7 +379,7 @@ START_TEST(without_stop_timeout_the_three_deadlines_apply_to_one_stop)
 	fx_add("web");
 	fx.draft->shutdown.force_signal = SIGINT;
 	fx_start_web();
-	free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
 	fx_advance_ms(5000);
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
@@ -563,7 +563,7 @@ START_TEST(start_and_stop_of_what_is_so_already_are_done_at_once)
 	fx_start_web();
 	ck_assert_str_eq(fx_answer(fx_order(CORE_START, "web")), "");
 	fx_expect_quiet();
-	free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_die("web", SIGTERM);
 	fx_skip_events();
 	ck_assert_str_eq(fx_answer(fx_order(CORE_STOP, "web")), "");
@@ -629,9 +629,7 @@ START_TEST(unknown_names_are_refused_whole)
 
 	fx_add("web");
 	fx_start_web();
-	o = x_calloc(1, sizeof(*o));
-	o->r.verb = CORE_STOP;
-	o->r.done = fx_order_done;
+	o = fx_order_new(CORE_STOP);
 	strlist_add(&o->r.names, "web");
 	strlist_add(&o->r.names, "wab");
 	core_request(fx.core, &o->r);
@@ -733,7 +731,7 @@ START_TEST(a_critical_one_that_is_stopped_is_no_failure)
 {
 	fx_add("db")->critical = true;
 	fx_start();
-	free(fx_order(CORE_STOP, "db"));
+	fx_order(CORE_STOP, "db");
 	fx_exit("db", 1);
 	ck_assert(!fx.finished);
 }

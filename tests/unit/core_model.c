@@ -274,7 +274,7 @@ static void run_model(unsigned int from, bool deaths)
 		ck_assert_msg(orders[i] == NULL || orders[i]->done, "an order was forgotten");
 		collect(&orders[i]);
 	}
-	free(fx_order(CORE_START, "all")->r.names.items);
+	fx_order(CORE_START, "all");
 	core_signal(fx.core, SIGTERM);
 	fx_settle();
 	for (int i = 0; i < 210 && !fx.finished; i++)

@@ -199,7 +199,7 @@ START_TEST(a_stop_under_way_goes_on_with_its_deadline)
 {
 	fx_add("web")->stop_timeout_ms = 3000;
 	fx_start_web();
-	free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_advance_ms(1000);
 	die();
 	fx_signals();
@@ -218,7 +218,7 @@ END_TEST
 START_TEST(a_restart_under_way_is_finished)
 {
 	start_web();
-	fx_order(CORE_RESTART, "web")->r.names = (struct strlist)STRLIST_INIT;
+	fx_order(CORE_RESTART, "web");
 	die();
 	come_back();
 	fx_die("web", SIGTERM);

@@ -248,10 +248,8 @@ START_TEST(the_shutdown_order_has_the_three_modes)
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
 	ck_assert_str_eq(fx_answer(fx_order(CORE_SHUTDOWN, NULL)), "");
 	ck_assert_str_eq(fx_signals(), "");
-	o = x_calloc(1, sizeof(*o));
-	o->r.verb = CORE_SHUTDOWN;
+	o = fx_order_new(CORE_SHUTDOWN);
 	o->r.mode = SHUTDOWN_KILL;
-	o->r.done = fx_order_done;
 	core_request(fx.core, &o->r);
 	ck_assert_str_eq(fx_answer(o), "");
 	ck_assert_str_eq(fx_signals(), "KILL/tree");
