@@ -3,7 +3,7 @@
 The oracle is the event stream (a file that procd appends to) and what the outside world shows:
 exit codes, files, /proc, the control socket. A test waits for a fact with a deadline and never
 sleeps for time. Every process started by a test carries PROCD_TEST=<id> in its environment and has
-the test's process as its last subreaper, so clean-up finds everything that leaked.
+the test's parent as its last subreaper (it plays init), so clean-up finds everything that leaked.
 """
 
 import ctypes
@@ -30,8 +30,19 @@ class Skip(Exception):
     """The machine lacks what this test needs; the text says what."""
 
 
-def become_subreaper():
+def become_init():
+    """Fork; the parent plays init for the test: it reaps orphans, and kills what the test left."""
     ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    test = os.fork()
+    if test == 0:
+        return
+    while True:
+        try:
+            if os.wait()[0] == test:
+                for pid in descendants_of(os.getpid()):
+                    try_kill(pid, signal.SIGKILL)
+        except ChildProcessError:
+            os._exit(0)
 
 
 def need_root():
@@ -329,14 +340,9 @@ class World:
         """Kill all that is left, then remove the directory."""
         for _ in range(200):
             # The keepers first, or they would bring back what dies.
-            left = sorted(set(self.marked() + descendants_of(os.getpid())))
+            left = sorted(set(self.marked() + descendants_of(os.getppid())) - {os.getpid()})
             for pid in left:
                 try_kill(pid, signal.SIGKILL)
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
-                pass
             if not [p for p in left if alive(p)]:
                 break
             time.sleep(0.01)
@@ -346,15 +352,15 @@ class World:
 class Procd:
     """One instance. Options: label, args (more of the command line), env, start (False: not yet),
     wait (False: do not wait until it answers), wrap (False: CONFIG is the whole file), cwd, user
-    (uid, gid), launcher (argv in front), limits {RLIMIT: (soft, hard)}, umask, pass_fds."""
+    (uid, gid), launcher (argv in front), socket (when the config names one), limits {RLIMIT: (soft, hard)}, umask, pass_fds."""
 
     def __init__(self, world, config, label="procd", args=(), env=None, wrap=True, cwd=None, user=None,
-                 launcher=(), limits=None, umask=None, pass_fds=(), stdout=None, wait=True, start=True,
+                 launcher=(), limits=None, umask=None, pass_fds=(), stdout=None, wait=True, start=True, socket=None,
                  preexec=None):
         self.world, self.label, self.args, self.extra_env = world, label, list(args), env
         self.wrap, self.cwd, self.user, self.launcher = wrap, cwd, user, list(launcher)
         self.limits, self.umask, self.pass_fds, self.stdout = limits or {}, umask, pass_fds, stdout
-        self.wait, self.preexec = wait, preexec
+        self.wait, self.preexec, self.given_socket = wait, preexec, socket
         suffix = "" if label == "procd" else "-" + label
         self.config_path = world.path("daemon%s.toml" % suffix)
         self.run_dir = world.path("run" + suffix)
@@ -419,7 +425,7 @@ class Procd:
 
     @property
     def socket(self):
-        return os.path.join(self.run_dir, "control.sock")
+        return self.given_socket or os.path.join(self.run_dir, "control.sock")
 
     def wait_up(self, timeout=10.0):
         def probe():

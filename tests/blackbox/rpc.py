@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 
 class Connection:
@@ -10,11 +11,18 @@ class Connection:
         self.sock.settimeout(timeout)
         self.buffer = b""
         self.next_id = 1
-        try:
-            self.sock.connect(path)
-        except OSError:
-            self.sock.close()
-            raise
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.sock.connect(path)
+                return
+            except BlockingIOError:  # the listen queue is full: Python's time-out does not wait for that
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.002)
+            except OSError:
+                self.sock.close()
+                raise
 
     def send(self, data):
         self.sock.sendall(data)

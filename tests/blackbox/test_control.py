@@ -219,7 +219,8 @@ def stat_mode(path):
 def test_read_group_may_look_but_not_act(w):
     need_root()
     os.chmod(w.dir, 0o755)
-    p = ready(w, '[control]\nmode = "0666"\ngroup = "daemon"\nread_group = "bin"\nsocket = "%s"\n' % w.path("c.sock"))
+    p = ready(w, '[control]\nmode = "0666"\ngroup = "daemon"\nread_group = "bin"\nsocket = "%s"\n' % w.path("c.sock"),
+              socket=w.path("c.sock"))
     sock = w.path("c.sock")
     import grp
     operate, read = grp.getgrnam("daemon").gr_gid, grp.getgrnam("bin").gr_gid
@@ -235,7 +236,7 @@ def test_read_group_may_look_but_not_act(w):
 
 def test_procds_own_uid_may_do_all(w):
     need_root()
-    os.chmod(w.dir, 0o777)
+    os.chmod(w.dir, 0o1777)
     p = ready(w, user=(12345, 12345))
     w.run("restart", "-s", p.socket, "a", user=(12345, 12345)).expect(0)
     w.run("status", "-s", p.socket).expect(0)

@@ -138,7 +138,7 @@ def test_oom_score_of_children_is_what_procd_was_given(w):
 
 def test_S57_user_and_groups(w):
     need_root()
-    os.chmod(w.dir, 0o777)
+    os.chmod(w.dir, 0o1777)
     p, r = report_of(w, keys={"user": "nobody"})
     import grp
     import pwd
@@ -155,7 +155,7 @@ def test_S57_user_and_groups(w):
 
 def test_F38_no_right_to_become_another_is_a_failed_start(w):
     need_root()
-    os.chmod(w.dir, 0o777)
+    os.chmod(w.dir, 0o1777)
     p = w.procd(w.sub("a", "--starts", w.path("starts"), user="root", restart="never"), user=(65534, 65534), wait=False)
     wait_until(lambda: p.process.poll() is not None or p.rpc_alive(), "it is up or refused")
     if p.process.poll() is None:

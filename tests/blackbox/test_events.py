@@ -18,7 +18,7 @@ def lines(text):
 
 
 def test_seq_rises_by_one_from_the_first(w):
-    p = w.procd(w.sub("a", "--exit", 1, restart_delay_ms=5, restart_max_attempts=20))
+    p = w.procd(w.sub("a", "--exit", 1, restart_delay_ms=2, restart_max_delay_ms=5, restart_max_attempts=20))
     p.wait_state("a", "failed", gave_up=True)
     p.stop()
     seqs = [e["seq"] for e in p.read_events()]

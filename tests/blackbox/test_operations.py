@@ -55,7 +55,7 @@ def test_run_directory_modes(w):
 
 def test_default_run_directory_of_a_user(w):
     need_root()
-    os.chmod(w.dir, 0o777)
+    os.chmod(w.dir, 0o1777)
     os.mkdir(w.path("xdg"), 0o700)
     os.chown(w.path("xdg"), 12345, 12345)
     p = w.procd('name = "mine"\n' + w.sub("a"), wrap=False, user=(12345, 12345), wait=False,
@@ -190,7 +190,9 @@ def test_old_kernel_answers_by_strace(w):
     if probe.rc != 0:
         raise Skip("strace may not trace here")
     for errno in ("ENOSYS", "EPERM"):
-        calls = "pidfd_open,pidfd_send_signal,clone3,close_range,openat2,membarrier"
+        # glibc's own pthread_create() cannot do without clone3 when the answer is EPERM.
+        calls = "pidfd_open,pidfd_send_signal,close_range,openat2,membarrier" + \
+            (",clone3" if errno == "ENOSYS" else "")
         p = w.procd(w.sub("a"), label=errno.lower(), wait=False,
                     launcher=[strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls,
                               "-e", "inject=%s:error=%s" % (calls, errno)])

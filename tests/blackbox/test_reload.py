@@ -20,7 +20,7 @@ def test_a_bad_file_changes_nothing(w):
     p = w.procd(w.sub("a") + w.sub("b"))
     before = up(p, "a", "b")
     generation, mark = p.status()["generation"], p.mark()
-    p.write("nonsense = 1\n" + w.sub("a", "--print", "changed") + "[subsystem.c]\ncommand = 5\n")
+    p.write("nonsense = 1\n" + w.sub("a", "--print", "changed") + "[subsystem.c]\nrestart = \"x\"\n")
     r = reload(p, 78)
     contains(r.err, "daemon.toml:2:1:", "message")
     e = p.wait_event(type="config_rejected", after=mark)

@@ -90,7 +90,7 @@ def test_no_config_in_any_default_place_is_66(w):
 
 def test_default_place_is_the_current_directory(w):
     os.mkdir(w.path("here"))
-    write_text(w.path("here/daemon.toml"), "[subsystem.x]\ncommand = 3\n")
+    write_text(w.path("here/daemon.toml"), "[subsystem.x]\numask = 3x\n")
     r = w.run("check", cwd=w.path("here")).expect(78)
     contains(r.err, "daemon.toml:2:", "place of the error")
 

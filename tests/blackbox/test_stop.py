@@ -159,7 +159,7 @@ def test_F17_nobody_else_is_hit(w):
 
 def test_shutdown_takes_hidden_trees_along(w):
     p = w.procd("[shutdown]\ntimeout_ms = 300\nforce_timeout_ms = 600\nkill_timeout_ms = 900\n"
-                + w.sub("a", "--grandchild", "+dst", w.path("g1")) + w.sub("b", "--double-fork", "--pid-file", w.path("g2")))
+                + w.sub("a", "--grandchild", "+dst", w.path("g1")) + w.sub("b", "--grandchild", "+ds", w.path("g2")))
     g1, g2 = wait_pid_file(w.path("g1")), wait_pid_file(w.path("g2"))
     p.wait_state("a", "running")
     p.stop(want=None)
@@ -181,7 +181,7 @@ def test_F14_exits_while_the_keeper_is_stopped_are_all_seen(w):
 
 def test_F15_orphans_are_reaped(w):
     p = w.procd(w.sub("a", "--fork-and-exit", "--sleep", 30, "--exit", 0, restart="always", restart_delay_ms=5,
-                      kill_mode="process"))
+                      restart_max_delay_ms=5, kill_mode="process"))
     p.wait_event(lambda e: e["restart_count"] >= 20, type="state_changed", name="a")
     p.ctl("stop", "a").expect(0)
     wait_until(lambda: not [c for c in children_of(p.pid) if stat_fields(c) and stat_fields(c)[0] == "Z"],
