@@ -184,8 +184,9 @@ static void resolve_section(struct candidate *c, const char *name, size_t len,
 	unknown_section(c, name, head, len, at);
 }
 
-/* One header of a name per file. */
-static void check_header(struct candidate *c, const struct target *t,
+/* One header of a name per file. The pairs below a second one are not looked at: each of them
+ * could only be told to be there twice, too. */
+static bool check_header(struct candidate *c, const struct target *t,
 			 const struct source_point *at)
 {
 	struct place place = candidate_place(c, at);
@@ -193,12 +194,14 @@ static void check_header(struct candidate *c, const struct target *t,
 	uintptr_t line;
 
 	if (t->scope->name != NULL) {
-		if (t->scope->header_file == at->file)
+		if (t->scope->header_file == at->file) {
 			diag_error(c->diag, &place, "the table [subsystem.%s] is there twice; the "
 				   "first is in line %d", t->scope->name, t->scope->header_line);
+			return false;
+		}
 		t->scope->header_file = at->file;
 		t->scope->header_line = at->line;
-		return;
+		return true;
 	}
 	id = x_asprintf("%d %s %d", at->file, t->section, t->scope == &c->defaults);
 	line = (uintptr_t)map_find(&c->headers, id);
@@ -208,14 +211,18 @@ static void check_header(struct candidate *c, const struct target *t,
 			   t->section, (int)line);
 	else
 		map_put(&c->headers, id, (void *)(uintptr_t)at->line);
+	return line == 0;
 }
 
 void candidate_section(struct candidate *c, const char *name, size_t len,
 		       const struct source_point *at, struct target *out)
 {
+	*out = (struct target){ 0 };
+	if (name == NULL)
+		return;
 	resolve_section(c, name, len, at, out);
-	if (out->section != NULL)
-		check_header(c, out, at);
+	if (out->section != NULL && !check_header(c, out, at))
+		*out = (struct target){ 0 };
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------ */

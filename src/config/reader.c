@@ -53,33 +53,35 @@ static bool rest_is_empty(struct reader *r)
 
 /* --- [section] --------------------------------------------------------------------------------- */
 
+/* A header that cannot be understood: the pairs below it belong nowhere. */
+static bool broken_section(struct reader *r, int column, const char *message)
+{
+	report(r, r->at.line, column, message);
+	r->ops->section(r->ctx, NULL, 0, r->at.line, column);
+	return false;
+}
+
 /* At '['. True: a section was announced to the owner. */
 static bool read_section(struct reader *r)
 {
 	int column = cursor_column(&r->at);
 	const char *start = ++r->at.p, *end;
 
-	if (start < r->at.end && *start == '[') {
-		report(r, r->at.line, column,
-		       "arrays of tables are not accepted; write [subsystem.NAME]");
-		return false;
-	}
+	if (start < r->at.end && *start == '[')
+		return broken_section(r, column, "arrays of tables are not accepted; write "
+				      "[subsystem.NAME]");
 	while (!cursor_at_line_end(&r->at) && *r->at.p != ']' && *r->at.p != '#')
 		r->at.p++;
-	if (cursor_at_line_end(&r->at) || *r->at.p != ']') {
-		report(r, r->at.line, column, "the table header is not closed; ']' is missing");
-		return false;
-	}
+	if (cursor_at_line_end(&r->at) || *r->at.p != ']')
+		return broken_section(r, column, "the table header is not closed; ']' is missing");
 	end = r->at.p++;
 	while (start < end && (*start == ' ' || *start == '\t'))
 		start++;
 	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	if (memchr(start, '"', (size_t)(end - start)) != NULL ||
-	    memchr(start, '\'', (size_t)(end - start)) != NULL) {
-		report(r, r->at.line, column, "keys in quotes are not accepted");
-		return false;
-	}
+	    memchr(start, '\'', (size_t)(end - start)) != NULL)
+		return broken_section(r, column, "keys in quotes are not accepted");
 	rest_is_empty(r);	/* a wrong rest does not unmake the header */
 	r->ops->section(r->ctx, start, (size_t)(end - start), r->at.line, column);
 	return true;

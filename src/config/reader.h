@@ -5,7 +5,8 @@
 #include "config/value.h"
 
 struct reader_ops {
-	/* "[NAME]" at LINE:COLUMN. The pairs that follow belong to it. */
+	/* "[NAME]" at LINE:COLUMN. The pairs that follow belong to it. NAME is NULL for a header
+	 * that was reported as an error: where its pairs belong is not known. */
 	void (*section)(void *ctx, const char *name, size_t len, int line, int column);
 	/* KEY = VALUE; KEY is bare, VALUE a cut-out piece for value_parse(). */
 	void (*pair)(void *ctx, const char *key, size_t len, int line, int column,
