@@ -11,6 +11,8 @@
 #include "core/publish.h"
 #include "core/request.h"
 
+#define PROGRESS_EACH_MAX 16	/* so many subsystems are told one by one */
+#define PROGRESS_PERIOD_NS (100 * NS_PER_MS)
 #define PROGRESS_NAMES_MAX 64	/* names in "remaining"; total - stopped is the number */
 
 ENUMTEXT(shutdown_mode, "shutdown mode",
@@ -45,6 +47,7 @@ static void tell_progress(struct core *c)
 	json_t *j = json_object();
 
 	sd->told_stopped = sd->total - MIN(sd->total, c->nbusy);
+	sd->told_mono_ns = clock_mono_ns();
 	json_object_set_new(j, "phase",
 			    json_text(enumtext_name(&shutdown_phase_text, (int)sd->phase)));
 	json_object_set_new(j, "stopped", json_integer(sd->told_stopped));
@@ -211,13 +214,24 @@ static int exit_code(const struct core *c)
 	return c->shutdown.killed ? EXIT_KILLED : EXIT_OK;
 }
 
+/* Few are told one by one; of thousands the ring shall keep more than their countdown. */
+static bool progress_is_news(const struct core *c)
+{
+	const struct shutdown *sd = &c->shutdown;
+
+	if (sd->told_stopped == sd->total - MIN(sd->total, c->nbusy))
+		return false;
+	return sd->total <= PROGRESS_EACH_MAX || c->nbusy == 0 ||
+	       clock_mono_ns() - sd->told_mono_ns >= PROGRESS_PERIOD_NS;
+}
+
 void shutdown_settled(struct core *c)
 {
 	struct shutdown *sd = &c->shutdown;
 
 	if (!shutdown_active(sd) || sd->finished)
 		return;
-	if (sd->told_stopped != sd->total - MIN(sd->total, c->nbusy))
+	if (progress_is_news(c))
 		tell_progress(c);
 	if (c->nbusy > 0 && sd->phase != PHASE_ABANDON)
 		return;

@@ -28,6 +28,7 @@ struct shutdown {
 	struct timer timer;
 	uint32_t total;			/* that were not down at the beginning */
 	uint32_t told_stopped;		/* as of the last shutdown_progress */
+	int64_t told_mono_ns;
 	uint32_t orders;		/* to shut down, so far */
 	bool error;			/* the cause is a failure: exit code 1 */
 	bool killed;			/* SIGKILL was needed: exit code 3 */

@@ -42,6 +42,37 @@ START_TEST(term_stops_everything_and_ends_with_0)
 }
 END_TEST
 
+START_TEST(many_are_not_told_one_by_one_but_the_last_is)
+{
+	char name[8];
+	int told = 0;
+	int64_t stopped = 0;
+	size_t left = 1;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		fx_add(name);
+	}
+	fx_start();
+	fx_skip_events();
+	sig(SIGTERM);
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		fx_die(name, SIGTERM);
+	}
+	ck_assert(fx.finished);
+	while (fx_next_of("shutdown_progress")) {
+		told++;
+		stopped = fx_int("stopped");
+		left = json_array_size(json_object_get(fx.event, "remaining"));
+	}
+	ck_assert_int_ge(told, 1);
+	ck_assert_int_le(told, 3);
+	ck_assert_int_eq(stopped, 40);
+	ck_assert_uint_eq(left, 0);
+}
+END_TEST
+
 START_TEST(int_means_the_same)
 {
 	start_three();
@@ -322,7 +353,8 @@ START_TEST(a_start_under_way_that_fails_is_stopped)
 }
 END_TEST
 
-FX_MAIN("core: shutdown", term_stops_everything_and_ends_with_0, int_means_the_same,
+FX_MAIN("core: shutdown", term_stops_everything_and_ends_with_0,
+	many_are_not_told_one_by_one_but_the_last_is, int_means_the_same,
 	nothing_runs_means_finished_at_once,
 	the_phases_come_at_their_deadlines_from_the_beginning,
 	a_second_term_forces_at_once_and_kill_keeps_the_interval, a_third_term_kills,
