@@ -1,43 +1,62 @@
-/* The loader thread. Reading files and asking the name service may take any time, so it happens
- * here; what comes out is a finished configuration or a list of errors, as mail for the main thread.
+/* The loader thread. Everything that can block on the way from names to a checked configuration
+ * happens here: disk, name service, a network mount. Jobs come by mail and from the watch; they are
+ * noted first and done one after the other, so that a burst of signals and changes is one load.
  *
- * Requests are counted, not queued, where nobody waits for an answer of his own: a burst of signals
- * or changes is one load. */
+ * The thread holds no configuration. It remembers hashes (what is published, what it told last) and
+ * the names to watch, nothing else, so it never has to be in step with anybody. */
 #include "config/loader.h"
+
+#include <ctype.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/fd.h"
 #include "base/thread.h"
+#include "config/issue.h"
 #include "config/watch.h"
 
-enum order_kind { ORDER_LOAD, ORDER_WATCH, ORDER_STOP };
+#define MAIN_FILE_MAX (64u << 20)	/* only to see whether it is blank */
 
-struct order {
+enum job_kind { JOB_LOAD, JOB_PUBLISHED, JOB_STOP };
+
+struct job {
 	struct mail mail;
-	enum order_kind kind;
-	enum load_why why;
+	enum job_kind kind;
+	enum load_why why;		/* JOB_LOAD */
 	void *cookie;
-	bool watch;			/* ORDER_WATCH */
-	struct watch_set set;
-	int64_t read_real_ns;
-	uint64_t hash;
+	struct watch_set set;		/* JOB_PUBLISHED */
+	uint64_t content_hash;
+	bool watch;
+	struct job *next;		/* in struct loader, while it waits */
 };
 
 struct loader {
 	pthread_t thread;
 	struct ev_loop *loop;
-	struct mailbox orders;
+	struct mailbox inbox;
+	struct loop_prepare work;
 	struct mailbox *results;
-	struct watch *watch;
-	/* the source, copied */
-	char *path;
+
+	char *path;			/* of the main file */
 	struct strlist sets;
 	bool no_file;
-	uint64_t good_hash;		/* content of the last good load */
-	int64_t read_real_ns;		/* when it was read */
-	bool signal_pending;		/* a LOAD_SIGNAL waits in the mailbox already */
+
+	struct job *first, **last;	/* requests, in order */
+	bool signal_waits, watch_waits;
+	bool stopping;
+
+	struct watch *watch;
+	bool watching;
+	struct watch_set published;	/* files and globs of the published configuration */
+	struct strlist rejected;	/* files that the last, rejected load complained about */
+	int64_t read_real_ns;		/* start of the last load; 0: none by this thread */
+
+	uint64_t published_hash;	/* content of the published configuration */
+	uint64_t good_hash;		/* of the last good result that was sent */
+	uint64_t told;			/* what the last result said, good or bad */
 };
+
+/* --- results -------------------------------------------------------------------------------- */
 
 void load_result_free(struct load_result *r)
 {
@@ -49,87 +68,213 @@ void load_result_free(struct load_result *r)
 	free(r);
 }
 
-/* --- loading (loader thread) ---------------------------------------------------------------------- */
-
-/* A watched file that is gone or empty is an accident, not a wish: one plain error instead of the
- * parser's view of it. */
-static void explain_missing(struct load_result *r, const char *path)
+static struct load_result *result_new(enum load_why why, void *cookie)
 {
-	struct config_issue *issue;
-
-	config_diag_fini(&r->diag);
-	r->diag.issues = x_calloc(1, sizeof(*issue));
-	r->diag.n = r->diag.cap = r->diag.nerrors = 1;
-	issue = r->diag.issues;
-	issue->file = x_strdup(path);
-	issue->message = x_strdup("the configuration file is gone or empty; the last good "
-				  "configuration stays in force");
-	config_free(r->config);
-	r->config = NULL;
-	r->exit_code = EXIT_CONFIG;
-}
-
-static bool is_vanished(const struct load_result *r)
-{
-	if (r->exit_code == EXIT_NO_CONFIG)
-		return true;
-	return r->exit_code == 0 && r->config->nsubsystems == 0 && r->config->norigins == 0;
-}
-
-static void load(struct loader *l, enum load_why why, void *cookie)
-{
-	struct config_source source = { .path = l->path, .sets = &l->sets, .no_file = l->no_file };
 	struct load_result *r = x_calloc(1, sizeof(*r));
-	int64_t before = clock_real_ns();
 
 	r->why = why;
 	r->cookie = cookie;
 	strbuf_init(&r->bundle);
-	watch_note_read(l->watch);
-	r->exit_code = config_load(&source, &r->config, &r->diag, &r->bundle);
-	if (why == LOAD_WATCH && is_vanished(r))
-		explain_missing(r, l->path);
-	if (r->exit_code == 0) {
-		r->unchanged = r->config->content_hash == l->good_hash;
-		l->read_real_ns = before;
-	}
-	/* a touch, or an editor that wrote the same again */
-	if (why == LOAD_WATCH && r->unchanged) {
-		load_result_free(r);
+	return r;
+}
+
+/* One message about the main file as a whole instead of whatever was found. */
+static void refuse(struct load_result *r, int exit_code, const char *file, const char *what)
+{
+	struct place at = { .file = file };
+
+	config_free(take(r->config));
+	config_diag_fini(&r->diag);
+	r->diag = (struct config_diag)CONFIG_DIAG_INIT;
+	strbuf_reset(&r->bundle);
+	r->exit_code = exit_code;
+	diag_error(&r->diag, &at, "%s; the last good configuration stays in effect", what);
+}
+
+static bool file_is_blank(const char *path)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	if (file_read(path, MAIN_FILE_MAX, &text) < 0)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (!isspace((unsigned char)text.buf[i]))
+			return false;
+	return true;
+}
+
+/* Somebody who takes the file away or empties it is rarely asking for everything to be stopped. */
+static void keep_last_good(struct loader *l, struct load_result *r)
+{
+	if (l->no_file || (r->why != LOAD_WATCH && r->why != LOAD_SIGNAL))
 		return;
+	if (r->exit_code == EXIT_NO_CONFIG)
+		refuse(r, r->exit_code, l->path, access(l->path, F_OK) == 0 ?
+		       "the configuration file is not a file any more" :
+		       "the configuration file is gone");
+	else if (r->exit_code == 0 && r->config->nsubsystems == 0 && file_is_blank(l->path))
+		refuse(r, EXIT_CONFIG, l->path, "the configuration file is empty");
+}
+
+static uint64_t outcome_hash(const struct load_result *r)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	if (r->exit_code == 0)
+		return r->config->content_hash;
+	config_diag_print(&r->diag, false, &text);
+	for (size_t i = 0; i < text.len; i++)
+		h = (h ^ (unsigned char)text.buf[i]) * UINT64_C(0x100000001b3);
+	return ~h ^ (uint64_t)r->exit_code;
+}
+
+/* --- watching ------------------------------------------------------------------------------- */
+
+/* The files of the published configuration and those that a rejected one complains about: fixing
+ * one of these is what everybody waits for. */
+static void watch_update(struct loader *l)
+{
+	struct watch_set set = { .debounce_ms = l->published.debounce_ms };
+
+	if (!l->watching || l->stopping)
+		return;
+	strlist_copy(&set.files, &l->published.files);
+	strlist_copy(&set.globs, &l->published.globs);
+	for (size_t i = 0; i < l->rejected.n; i++)
+		if (!strlist_has(&set.files, l->rejected.items[i]))
+			strlist_add(&set.files, l->rejected.items[i]);
+	watch_start(l->watch, &set, l->read_real_ns);
+}
+
+static void note_rejected_files(struct loader *l, const struct load_result *r)
+{
+	strlist_fini(&l->rejected);
+	for (size_t i = 0; i < r->diag.n && l->rejected.n < 64; i++) {
+		const struct config_issue *issue = &r->diag.issues[i];
+
+		if (!issue->warning && issue->file != NULL && issue->file[0] == '/' &&
+		    !strlist_has(&l->rejected, issue->file))
+			strlist_add(&l->rejected, issue->file);
 	}
-	mailbox_send(l->results, &r->mail);
+	watch_update(l);
 }
 
 static void on_changed(void *ctx)
 {
-	load(ctx, LOAD_WATCH, NULL);
+	struct loader *l = ctx;
+
+	l->watch_waits = true;
 }
 
-static void on_order(void *ctx, struct mail *mail)
+/* --- loading -------------------------------------------------------------------------------- */
+
+static struct load_result *load(struct loader *l, enum load_why why, void *cookie)
+{
+	struct config_source source = {
+		.path = l->path, .sets = &l->sets, .no_file = l->no_file,
+	};
+	struct load_result *r = result_new(why, cookie);
+
+	l->read_real_ns = clock_real_ns();
+	if (why != LOAD_WATCH)	/* the watch has just looked by itself */
+		watch_note_read(l->watch);
+	r->exit_code = config_load(&source, &r->config, &r->diag, &r->bundle);
+	keep_last_good(l, r);
+	if (r->exit_code == 0)
+		r->unchanged = r->config->content_hash == l->published_hash &&
+			       r->config->content_hash == l->good_hash;
+	return r;
+}
+
+static void load_and_tell(struct loader *l, enum load_why why, void *cookie)
+{
+	struct load_result *r = load(l, why, cookie);
+	uint64_t outcome = outcome_hash(r);
+
+	if (why != LOAD_PLAN)
+		note_rejected_files(l, r);
+	if (why == LOAD_WATCH && outcome == l->told) {
+		load_result_free(r);
+		return;
+	}
+	if (why != LOAD_PLAN) {
+		l->told = outcome;
+		if (r->exit_code == 0)
+			l->good_hash = outcome;
+	}
+	mailbox_send(l->results, &r->mail);
+}
+
+/* Before the thread sleeps: do what was noted. What arrives meanwhile wakes it again. */
+static void on_work(struct loop_prepare *prepare)
+{
+	struct loader *l = container_of(prepare, struct loader, work);
+
+	while (l->first != NULL && !l->stopping) {
+		struct job *job = l->first;
+
+		l->first = job->next;
+		if (l->first == NULL)
+			l->last = &l->first;
+		load_and_tell(l, job->why, job->cookie);
+		free(job);
+	}
+	if ((l->signal_waits || l->watch_waits) && !l->stopping) {
+		enum load_why why = l->signal_waits ? LOAD_SIGNAL : LOAD_WATCH;
+
+		l->signal_waits = l->watch_waits = false;
+		load_and_tell(l, why, NULL);
+	}
+}
+
+/* --- mail ----------------------------------------------------------------------------------- */
+
+static void on_load(struct loader *l, struct job *job)
+{
+	if (job->why == LOAD_SIGNAL && job->cookie == NULL) {
+		l->signal_waits = true;
+	} else if (job->why == LOAD_WATCH && job->cookie == NULL) {
+		l->watch_waits = true;
+	} else {
+		*l->last = job;
+		l->last = &job->next;
+		return;
+	}
+	free(job);
+}
+
+static void on_published(struct loader *l, struct job *job)
+{
+	l->published_hash = job->content_hash;
+	watch_set_fini(&l->published);
+	l->published = job->set;
+	l->watching = job->watch && !l->no_file;
+	if (l->watching)
+		watch_update(l);
+	else
+		watch_stop(l->watch);
+	free(job);
+}
+
+static void on_mail(void *ctx, struct mail *mail)
 {
 	struct loader *l = ctx;
-	struct order *o = container_of(mail, struct order, mail);
+	struct job *job = container_of(mail, struct job, mail);
 
-	switch (o->kind) {
-	case ORDER_LOAD:
-		if (o->why == LOAD_SIGNAL)
-			__atomic_store_n(&l->signal_pending, false, __ATOMIC_RELEASE);
-		load(l, o->why, o->cookie);
+	switch (job->kind) {
+	case JOB_LOAD:
+		on_load(l, job);
 		break;
-	case ORDER_WATCH:
-		l->good_hash = o->hash;
-		if (o->watch)
-			watch_start(l->watch, &o->set, l->read_real_ns);
-		else
-			watch_stop(l->watch);
+	case JOB_PUBLISHED:
+		on_published(l, job);
 		break;
-	case ORDER_STOP:
+	case JOB_STOP:
+		l->stopping = true;
 		ev_break(l->loop, EVBREAK_ALL);
+		free(job);
 		break;
 	}
-	watch_set_fini(&o->set);
-	free(o);
 }
 
 static void *loader_main(void *arg)
@@ -140,100 +285,118 @@ static void *loader_main(void *arg)
 	return NULL;
 }
 
-/* --- orders (other threads) ----------------------------------------------------------------------- */
-
-static struct order *order_new(enum order_kind kind)
+/* After the thread has ended, or when it never began. */
+static void loader_fini(struct loader *l)
 {
-	struct order *o = x_calloc(1, sizeof(*o));
+	l->stopping = true;
+	mailbox_fini(&l->inbox);
+	while (l->first != NULL) {
+		struct job *job = l->first;
+		struct load_result *r = result_new(job->why, job->cookie);
 
-	o->kind = kind;
-	return o;
-}
-
-void loader_request(struct loader *l, enum load_why why, void *cookie)
-{
-	struct order *o;
-
-	if (why == LOAD_SIGNAL && __atomic_exchange_n(&l->signal_pending, true, __ATOMIC_ACQ_REL))
-		return;
-	o = order_new(ORDER_LOAD);
-	o->why = why;
-	o->cookie = cookie;
-	mailbox_send(&l->orders, &o->mail);
-}
-
-static char *directory_of(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-
-	return slash == NULL || slash == file ? x_strdup("/")
-					      : x_strndup(file, (size_t)(slash - file));
-}
-
-void loader_published(struct loader *l, const struct config *config, bool watch)
-{
-	struct order *o = order_new(ORDER_WATCH);
-	auto_free(freep) char *dir = directory_of(config->file);
-
-	o->watch = watch && config->files.n > 0;
-	o->hash = config->content_hash;
-	strlist_copy(&o->set.files, &config->files);
-	for (size_t i = 0; i < config->include.n; i++) {
-		const char *glob = config->include.items[i];
-
-		strlist_take(&o->set.globs, *glob == '/' ? x_strdup(glob)
-							 : x_asprintf("%s/%s", dir, glob));
+		l->first = job->next;
+		diag_error(&r->diag, &(struct place){ 0 }, "procd is stopping");
+		r->exit_code = EXIT_FAILED;
+		mailbox_send(l->results, &r->mail);
+		free(job);
 	}
-	o->set.debounce_ms = config->reload.debounce_ms;
-	mailbox_send(&l->orders, &o->mail);
+	watch_free(l->watch);
+	ev_prepare_stop(l->loop, &l->work.w);
+	ev_loop_destroy(l->loop);
+	watch_set_fini(&l->published);
+	strlist_fini(&l->rejected);
+	strlist_fini(&l->sets);
+	free(l->path);
+	free(l);
 }
 
-/* --- life ------------------------------------------------------------------------------------------ */
+/* --- the contract: main thread -------------------------------------------------------------- */
+
+/* Patterns are written relative to the file that includes them. */
+static void copy_globs(const struct config *config, struct strlist *out)
+{
+	const char *slash = config->file != NULL ? strrchr(config->file, '/') : NULL;
+	int dir_len = slash != NULL ? (int)(slash - config->file) : 0;
+
+	for (size_t i = 0; i < config->include.n; i++) {
+		const char *pattern = config->include.items[i];
+
+		if (pattern[0] == '/')
+			strlist_add(out, pattern);
+		else
+			strlist_take(out, x_asprintf("%.*s/%s", dir_len, dir_len != 0 ?
+						     config->file : "", pattern));
+	}
+}
+
+static struct job *job_new(enum job_kind kind)
+{
+	struct job *job = x_calloc(1, sizeof(*job));
+
+	job->kind = kind;
+	return job;
+}
 
 struct loader *loader_start(const struct config_source *source, const struct config *good,
 			    struct mailbox *results, struct error *e)
 {
 	struct loader *l = x_calloc(1, sizeof(*l));
-	int rc;
+	int r;
 
-	l->path = x_strdup(good->file);
-	if (source->sets != NULL)
-		strlist_copy(&l->sets, source->sets);
-	l->no_file = source->no_file;
-	l->results = results;
-	l->good_hash = good->content_hash;
-	l->read_real_ns = clock_real_ns();
 	l->loop = loop_new("auto");
+	if (l->loop == NULL)
+		l->loop = loop_new("poll");
 	if (l->loop == NULL) {
-		error_set(e, ERROR_PLATFORM, 0, "no event loop for the loader");
-		strlist_fini(&l->sets);
-		free(l->path);
+		error_set(e, ERROR_PLATFORM, 0, "cannot make an event loop for the loader");
 		free(l);
 		return NULL;
 	}
-	mailbox_init(&l->orders, l->loop, on_order, l);
+	l->results = results;
+	l->path = x_strdup(good->file != NULL ? good->file : source->path);
+	if (source->sets != NULL)
+		strlist_copy(&l->sets, source->sets);
+	l->no_file = source->no_file;
+	l->last = &l->first;
+	l->published_hash = l->good_hash = l->told = good->content_hash;
 	l->watch = watch_new(l->loop, on_changed, l);
-	rc = thread_start(&l->thread, "procd-loader", loader_main, l);
-	if (rc == 0)
+	mailbox_init(&l->inbox, l->loop, on_mail, l);
+	loop_prepare_start(&l->work, l->loop, on_work);
+	r = thread_start(&l->thread, "procd-loader", loader_main, l);
+	if (r == 0)
 		return l;
-	error_set(e, ERROR_RUNTIME_SPAWN, -rc, "cannot start the loader thread");
-	watch_free(l->watch);
-	mailbox_fini(&l->orders);
-	ev_loop_destroy(l->loop);
-	strlist_fini(&l->sets);
-	free(l->path);
-	free(l);
+	error_set(e, ERROR_RUNTIME_SPAWN, -r, "cannot start the loader thread");
+	loader_fini(l);
 	return NULL;
+}
+
+void loader_request(struct loader *l, enum load_why why, void *cookie)
+{
+	struct job *job = job_new(JOB_LOAD);
+
+	job->why = why;
+	job->cookie = cookie;
+	mailbox_send(&l->inbox, &job->mail);
+}
+
+void loader_published(struct loader *l, const struct config *config, bool watch)
+{
+	struct job *job = job_new(JOB_PUBLISHED);
+
+	job->content_hash = config->content_hash;
+	job->watch = watch;
+	job->set.debounce_ms = config->reload.debounce_ms;
+	strlist_copy(&job->set.files, &config->files);
+	if (config->file != NULL && !strlist_has(&job->set.files, config->file))
+		strlist_add(&job->set.files, config->file);
+	copy_globs(config, &job->set.globs);
+	mailbox_send(&l->inbox, &job->mail);
 }
 
 void loader_stop(struct loader *l)
 {
-	mailbox_send(&l->orders, &order_new(ORDER_STOP)->mail);
+	if (l == NULL)
+		return;
+	mailbox_send(&l->inbox, &job_new(JOB_STOP)->mail);
 	pthread_join(l->thread, NULL);
-	watch_free(l->watch);
-	mailbox_fini(&l->orders);
-	ev_loop_destroy(l->loop);
-	strlist_fini(&l->sets);
-	free(l->path);
-	free(l);
+	loader_fini(l);
 }

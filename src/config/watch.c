@@ -86,7 +86,7 @@ static void arm(struct watch *w)
 		err = -errno;
 	}
 	if (err < 0)
-		tell_once(w, where != NULL ? where : w->set.files.items[0], -err);
+		tell_once(w, where != NULL ? where : "the configuration", -err);
 	w->polling = err < 0;
 	loop_timer_set(&w->slow_look, w->polling ? POLL_NS : -1);
 }
