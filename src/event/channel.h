@@ -32,7 +32,7 @@ void chan_close(struct chan *c);	/* readers get CHAN_CLOSED once they have read 
 void chan_free(struct chan *c);		/* no thread may use C any more; NULL is fine */
 
 /* Append BODY, 1..MIN(CHAN_BODY_MAX, ring size / 4 - 16) bytes (else a bug of the sender); returns
- * its seq (the first is 1). Wakes the subscribed wakers. After the close: 0, and nothing is sent. */
+ * its seq (the first is 1). Wakes the subscribed. After the close: 0, and nothing is sent. */
 uint64_t chan_send(struct chan *c, const char *body, size_t len);
 
 enum chan_result { CHAN_OK, CHAN_EMPTY, CHAN_GAP, CHAN_CLOSED };

@@ -54,8 +54,8 @@ struct state_event {
 uint64_t event_state_changed(struct chan *chan, const struct state_event *e);
 
 /* Any other kind: FIELDS is a JSON object (stolen; may be NULL) whose members follow "at" and
- * "at_mono_ns", which are added here. Too long (8 KiB, shutdown_progress 16 KiB): long texts and the
- * ends of arrays are cut and "truncated":true is added. Returns its seq. */
+ * "at_mono_ns", which are added here. Too long (8 KiB, shutdown_progress 16 KiB): long texts and
+ * the ends of arrays are cut and "truncated":true is added. Returns its seq. */
 uint64_t event_send(struct chan *chan, enum event_kind kind, json_t *fields);
 
 /* The reader's side: append the event with seq SEQ, made from a channel body. No newline. */
