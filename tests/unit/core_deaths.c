@@ -1,0 +1,239 @@
+/* The supervisor is really killed, in a process of its own, at each single word it says to the keeper
+ * and after each single event it sends; then another one goes on. The event stream of both together
+ * must read like that of one that never died. */
+#include <sys/wait.h>
+
+#include "core/state.h"
+#include "core_fixture.h"
+
+/* A life has more words than the one and fewer than the other. */
+#define WORDS_MIN 40
+#define WORDS_MAX 120
+
+static struct fx *shared;	/* what the keeper knows, handed over at the death */
+static int words_left;
+
+/* The keeper is another process: it knows what was said so far. */
+static void say_word(void *ctx)
+{
+	(void)ctx;
+	if (words_left == 0 || --words_left > 0)
+		return;
+	*shared = fx;
+	_exit(42);
+}
+
+static int dying_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan, size_t size)
+{
+	int r;
+
+	say_word(NULL);
+	r = fx_spawn(ctx, slot, spawn_id, plan, size);
+	say_word(NULL);
+	return r;
+}
+
+static void dying_signal(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
+			 enum signal_scope scope, bool cont)
+{
+	say_word(NULL);
+	fx_signal_op(ctx, slot, spawn_id, signo, scope, cont);
+}
+
+static void dying_release(void *ctx, uint32_t slot, uint64_t spawn_id)
+{
+	say_word(NULL);
+	fx_release(ctx, slot, spawn_id);
+	say_word(NULL);
+}
+
+static void dying_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
+{
+	say_word(NULL);
+	fx_drain(ctx, slot, spawn_id);
+}
+
+static void run_core(const struct core_ops *ops)
+{
+	struct core_setup setup = {
+		.chan = fx.chan, .board = fx.board, .ops = ops, .ops_ctx = &fx,
+		.records = &fx.records, .welcome = &fx.welcome, .memory_fd = fx.memory_fd,
+		.random_seed = 5,
+	};
+
+	fx.core = core_new(&setup);
+	core_start(fx.core);
+	fx_settle();
+}
+
+/* A life with everything in it: crashes, a tree that stays, a stop that needs force, a restart. */
+static void live(void)
+{
+	fx_exit("web", 1);
+	fx_advance_ms(100);
+	fx_exit_leaving("web", SIGSEGV, 1);
+	fx_gone("web");
+	fx_advance_ms(300);
+	fx_order(CORE_RESTART, "web");
+	fx_advance_ms(1000);
+	fx_die("web", SIGKILL);
+	fx_order(CORE_STOP, "web");
+	fx_exit_leaving("web", W_EXITCODE(0, 0), 1);
+	fx_gone("web");
+	fx_order(CORE_START, "web");
+}
+
+static _Noreturn void child(int words)
+{
+	struct core_ops ops = fx_ops;
+
+	ops.spawn = dying_spawn;
+	ops.signal = dying_signal;
+	ops.release = dying_release;
+	ops.output_drain = dying_drain;
+	chan_subscribe(fx.chan, say_word, NULL);
+	words_left = words;
+	fx_add("web")->restart = RESTART_ALWAYS;
+	fx.draft->subsystems[0]->stop_timeout_ms = 500;
+	fx.draft->subsystems[0]->stdio[1].kind = STDIO_LOG;
+	config_publish(fx_draft(), 1);
+	run_core(&ops);
+	live();
+	_exit(0);
+}
+
+/* Back to life with what the keeper knew; what is asked of it is done by then. */
+static void take_over(void)
+{
+	fx.now = shared->now;
+	fx.next_pid = shared->next_pid;
+	for (uint32_t slot = 0; slot < FX_SLOTS; slot++) {
+		fx.child[slot] = shared->child[slot];
+		fx.child[slot].plan = NULL;
+		fx.child[slot].drain = false;
+		fx.child[slot].attached = false;
+		if (fx.child[slot].asked) {
+			struct record *r = &fx.records.slots[slot];
+
+			fx.child[slot].asked = false;
+			fx.child[slot].alive = true;
+			fx.child[slot].pid = r->pid = ++fx.next_pid;
+			r->spawn_id = fx.child[slot].spawn_id;
+			r->flags = PLAN_TREE;
+			r->started_mono_ns = fx.now;
+			snprintf(r->name, sizeof(r->name), "web");
+			fx_set_record(slot, RECORD_RUNNING);
+		}
+	}
+	fx_add("web")->restart = RESTART_ALWAYS;
+	fx.draft->subsystems[0]->stop_timeout_ms = 500;
+	fx.draft->subsystems[0]->stdio[1].kind = STDIO_LOG;
+	config_publish(fx_draft(), 1);
+	fx.welcome.recovering = 1;
+	run_core(&fx_ops);
+}
+
+/* Each event follows from the one before it; runs and processes agree. */
+static int check_stream(void)
+{
+	int state = STATE_STOPPED, runs = 0;
+
+	while (fx_next_of("state_changed")) {
+		int prev = enumtext_find(&subsystem_state_text, fx_str("prev"));
+
+		ck_assert_int_eq(prev, state);
+		state = enumtext_find(&subsystem_state_text, fx_str("state"));
+		ck_assert(state_legal((enum subsystem_state)prev, (enum subsystem_state)state));
+		runs += state == STATE_RUNNING;
+	}
+	ck_assert_str_eq(fx_state("web"), enumtext_name(&subsystem_state_text, state));
+	return runs;
+}
+
+static void share_everything(void)
+{
+	void *records = mmap(NULL, sizeof(struct records_header) +
+			     FX_SLOTS * sizeof(struct record), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("channel", 0);
+
+	free(fx.records.header);
+	free(fx.records.slots);
+	fx.records.header = records;
+	fx.records.slots = (void *)(fx.records.header + 1);
+	atomic_store(&fx.records.header->nslots, FX_SLOTS);
+	chan_close(fx.chan);
+	chan_free(fx.chan);
+	fx.chan = chan_open(fd, 1 << 20, 4096, CHAN_LOCK_FREE, &(bool){ false });
+	fx.memory_fd = memfd_create("memory", 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+}
+
+/* Dies at word number WORDS; false when the life was over before. */
+static bool one_death(int words)
+{
+	int status;
+	pid_t pid;
+
+	fx_setup();
+	share_everything();
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		child(words);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status), "died by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) == 0)
+		return false;
+	ck_assert_int_eq(WEXITSTATUS(status), 42);
+	take_over();
+	for (int i = 0; i < 20; i++) {
+		if (fx.child[0].rest)
+			fx_gone("web");
+		fx_advance_ms(100);
+		/* A stop that was under way goes on: let the child obey at last. */
+		if (strcmp(fx_state("web"), "stopping") == 0 && fx.child[0].alive)
+			fx_die("web", SIGKILL);
+	}
+	ck_assert_int_eq(check_stream(), fx.child[0].spawns);
+	ck_assert_str_ne(fx_state("web"), "stopping");
+	ck_assert_str_ne(fx_state("web"), "starting");
+	return true;
+}
+
+START_TEST(a_death_at_any_word_loses_and_doubles_nothing)
+{
+	one_death(_i);
+}
+END_TEST
+
+START_TEST(a_life_has_so_many_words)
+{
+	ck_assert(one_death(WORDS_MIN));
+}
+END_TEST
+
+START_TEST(and_not_more)
+{
+	ck_assert(!one_death(WORDS_MAX));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core: deaths");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tcase, a_death_at_any_word_loses_and_doubles_nothing, 1, WORDS_MAX);
+	tcase_add_test(tcase, a_life_has_so_many_words);
+	tcase_add_test(tcase, and_not_more);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
