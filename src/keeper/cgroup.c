@@ -175,6 +175,7 @@ void cgroup_init(struct cgroup *c, int low)
 	close(parent_fd);
 	if (fd < 0)
 		return;
+	c->has_kill = c->has_kill && !c->refuse_kill;
 	c->usable = snprintf(c->path, sizeof(c->path), "%s/%s", strcmp(path, "/") ? path : "",
 			     c->name) < (int)sizeof(c->path) &&
 		    dup3(fd, low, O_CLOEXEC) >= 0;

@@ -10,6 +10,7 @@
 struct cgroup {
 	bool usable;
 	bool has_kill;		/* cgroup.kill (kernel 5.14) */
+	bool refuse_kill;	/* tests: do without it; set before cgroup_init() */
 	char parent[PATH_MAX];	/* directory of the group that the keeper was started in */
 	char name[32];		/* "procd-PID" or "procd-PID-N", below PARENT */
 	char path[PATH_MAX];	/* the keeper's group as /proc/PID/cgroup shows it, with NAME */

@@ -150,12 +150,31 @@ IN_CHILD static int child_write_oom(int value)
 	return 0;
 }
 
+IN_CHILD static bool child_oom_is(int value)
+{
+	char text[16];
+	long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC,
+			  0);
+	long n = fd >= 0 ? syscall(SYS_read, fd, text, sizeof(text)) : -1;
+	int now = 0;
+
+	for (long i = text[0] == '-'; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+		now = 10 * now + (text[i] - '0');
+	return n > 0 && (text[0] == '-' ? -now : now) == value;
+}
+
+/* A keeper that could not read its value did not change it either; and one whose /proc entry is
+ * closed to it (it changed its ids) has nothing to reset when the value is right as it is. */
 IN_CHILD static int child_oom(const struct child_job *job)
 {
+	int want = job->original->oom_score_adjust, failed;
+
 	if (job->plan->oom_score_adjust != INT32_MIN)
 		return child_write_oom(job->plan->oom_score_adjust);
-	/* A keeper that could not read its value did not change it either. */
-	return job->original->oom_known ? child_write_oom(job->original->oom_score_adjust) : 0;
+	if (!job->original->oom_known)
+		return 0;
+	failed = child_write_oom(want);
+	return failed != 0 && child_oom_is(want) ? 0 : failed;
 }
 
 IN_CHILD static int child_affinity(const struct child_job *job)

@@ -3,6 +3,7 @@
 #include "keeper/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -101,7 +102,7 @@ static void client_send(struct keeper_client *k, const void *head, size_t head_s
 	    packet_send(k->fd, head, head_size, tail, tail_size, fd) != -EAGAIN)
 		return;
 	p = x_malloc(sizeof(*p) + head_size + tail_size);
-	p->fd = fd >= 0 ? dup(fd) : -1;
+	p->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	p->size = head_size + tail_size;
 	memcpy(p->bytes, head, head_size);
 	if (tail_size > 0)
@@ -218,6 +219,7 @@ static void on_socket(struct loop_io *io, int revents)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < (ssize_t)sizeof(m.h)) {
+			loop_io_set(&k->io, -1, 0);	/* said once */
 			k->facts->lost(k->ctx);
 			return;
 		}

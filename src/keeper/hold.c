@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "keeper/hold.h"
+#include "keeper/linereader.h"
 
 static uint32_t hold_find(const struct hold *h, const char *key)
 {
@@ -112,21 +113,17 @@ void fifo_hold_existing(int run_dirfd, uint32_t slot, struct slot *own, int stre
 	own->fifo_uid[stream - 1] = st.st_uid;
 }
 
-void fifo_remove_all(int run_dirfd, const struct slots *slots, uint32_t nslots)
+void fifo_remove_all(int run_dirfd)
 {
-	char name[FIFO_NAME_CAP];
+	int fd = openat(run_dirfd, FIFO_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct direntry_reader r;
+	const char *name;
 
-	for (uint32_t slot = 0; slot < nslots; slot++) {
-		for (int stream = 1; stream <= 2; stream++) {
-			int *held = &slot_get(slots, slot)->fifo[stream - 1];
-
-			if (*held == 0)
-				continue;
-			fifo_name(name, slot, stream);
-			unlinkat(run_dirfd, name, 0);
-			close(*held);
-			*held = 0;
-		}
-	}
+	if (fd < 0)
+		return;
+	direntry_init(&r, fd);
+	while ((name = direntry_next(&r, DIRENTRY_ALL)) != NULL)
+		unlinkat(fd, name, 0);
+	close(fd);
 	unlinkat(run_dirfd, FIFO_DIR, AT_REMOVEDIR);
 }

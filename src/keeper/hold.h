@@ -24,7 +24,7 @@ void fifo_name(char name[FIFO_NAME_CAP], uint32_t slot, int stream);
 int fifo_hold(int run_dirfd, uint32_t slot, struct slot *own, int stream, uid_t uid);
 /* Hold the FIFO that an earlier keeper made, if there is one. */
 void fifo_hold_existing(int run_dirfd, uint32_t slot, struct slot *own, int stream);
-/* Let go of all and remove them. */
-void fifo_remove_all(int run_dirfd, const struct slots *slots, uint32_t nslots);
+/* Remove them all, also those of an earlier keeper; at the end. */
+void fifo_remove_all(int run_dirfd);
 
 #endif

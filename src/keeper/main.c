@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -19,16 +20,16 @@
 #include "keeper/supervise.h"
 
 #define EVENTS_PER_TURN 64
-#define PACKETS_PER_TURN 64
+#define PACKETS_PER_TURN 16	/* each may be a start, about half a millisecond */
 #define SIGNALS_PER_TURN 64
 #define SAFE_MODE_GRACE_NS (10 * NS_PER_SEC)
 
 void keeper_block_signals(void)
 {
-	sigset_t all;
+	uint64_t all = UINT64_MAX;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	/* not sigprocmask(): libc spares two signals for itself, and one of those would end us */
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
 }
 
 int keeper_watch(struct keeper *k, int fd, uint32_t events, uint64_t key)
@@ -65,7 +66,7 @@ static void inherited_note(struct spawner *s)
 		s->inherited |= UINT64_C(1) << fd;
 		fd_set_cloexec(fd, true);
 	}
-	if (close_range(LOW_RUN_DIR, ~0U, 0) < 0)
+	if (!s->have_close_range || close_range(LOW_RUN_DIR, ~0U, 0) < 0)
 		for (int fd = LOW_RUN_DIR; fd < (int)s->original.limits[RLIMIT_NOFILE].rlim_cur &&
 		     fd < 65536; fd++)
 			close(fd);
@@ -89,8 +90,11 @@ static int low_claim(void)
 
 static int events_open(struct keeper *k)
 {
+	struct sigaction child = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	sigset_t all;
 
+	/* whoever started us may have ignored it: the kernel would reap in our place */
+	sigaction(SIGCHLD, &child, NULL);
 	sigfillset(&all);
 	k->epfd = epoll_create1(EPOLL_CLOEXEC);
 	k->sigfd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -108,6 +112,7 @@ static int keeper_open(struct keeper *k)
 	k->supervisor.pidfd = -1;
 	k->signaller.have_pidfd = kernel_feature_usable(FEATURE_PIDFD_OPEN);
 	k->signaller.have_send = kernel_feature_usable(FEATURE_PIDFD_SEND_SIGNAL);
+	k->tree.cgroup.refuse_kill = kernel_feature_refused(FEATURE_CGROUP_KILL);
 	ret = spawner_init(&k->spawner);
 	if (ret == 0) {
 		inherited_note(&k->spawner);
@@ -129,6 +134,18 @@ static int keeper_open(struct keeper *k)
 }
 
 /* --- SETUP -------------------------------------------------------------------------------------- */
+
+/* Leave the name of our group to whoever comes after us, and clear away what a dead keeper left:
+ * we hold the lock, so it is dead. Groups that still have members stay. */
+static void group_note(struct keeper *k)
+{
+	char *name = k->records.header->cgroup;
+
+	name[sizeof(k->records.header->cgroup) - 1] = '\0';
+	cgroup_remove_stale(&k->tree.cgroup, name);
+	snprintf(name, sizeof(k->records.header->cgroup), "%s",
+		 k->tree.cgroup.usable ? k->tree.cgroup.name : "");
+}
 
 /* Everything below the lock: what the first SETUP makes. */
 static enum setup_stage instance_open(struct keeper *k, const struct km_setup *setup,
@@ -157,6 +174,7 @@ static enum setup_stage instance_open(struct keeper *k, const struct km_setup *s
 	}
 	if (kernel_feature_usable(FEATURE_CGROUP2))
 		cgroup_init(&k->tree.cgroup, LOW_CGROUP);
+	group_note(k);
 	k->records.header->keeper_pid = getpid();
 	k->records.header->keeper_start_ticks = process_start_time(getpid());
 	k->records.header->keeper_started_mono_ns = k->started_ns;
@@ -260,7 +278,7 @@ static void keeper_close(struct keeper *k)
 {
 	if (k->rundir.fd < 0)
 		return;
-	fifo_remove_all(k->rundir.fd, &k->slots, k->records.header->nslots);
+	fifo_remove_all(k->rundir.fd);
 	unlinkat(k->rundir.fd, RECORDS_FILE, 0);
 	cgroup_fini(&k->tree.cgroup, LOW_CGROUP);
 	rundir_close(&k->rundir);

@@ -185,6 +185,8 @@ static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, i
 
 	if (grouped && k->spawner.into_cgroup) {
 		group = cgroup_open(LOW_CGROUP, slot);
+		if (group == -ENOENT && cgroup_make(LOW_CGROUP, slot) == 0)
+			group = cgroup_open(LOW_CGROUP, slot);	/* somebody had removed it */
 		if (group < 0)
 			return group;
 	} else if (grouped) {
