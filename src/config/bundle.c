@@ -54,12 +54,12 @@ int files_from_bundle(struct candidate *c, const char *bundle, size_t len)
 	const char *name, *text;
 	size_t offset = 0, n;
 
+	c->saved = true;
 	while (bundle_next(bundle, len, &offset, &name, &text, &n)) {
 		if (*name != '/')
 			continue;
-		strlist_add(&c->files, name);
-		strlist_add(&c->shown, name);
-		(is_json(name) ? source_json : source_toml)(c, (int)c->files.n - 1, text, n);
+		(is_json(name) ? source_json : source_toml)(c, candidate_file(c, name, name, text, n),
+							    text, n);
 	}
 	return offset == len ? 0 : -EINVAL;
 }

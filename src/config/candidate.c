@@ -44,6 +44,22 @@ void candidate_fini(struct candidate *c)
 	schema_index_fini(&c->index);
 }
 
+static void hash_bytes(struct candidate *c, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		c->hash = (c->hash ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
+}
+
+int candidate_file(struct candidate *c, const char *path, const char *shown, const char *text,
+		   size_t n)
+{
+	strlist_add(&c->files, path);
+	strlist_add(&c->shown, shown);
+	hash_bytes(c, path, strlen(path) + 1);
+	hash_bytes(c, text, n);
+	return (int)c->files.n - 1;
+}
+
 struct place candidate_place(const struct candidate *c, const struct source_point *at)
 {
 	bool file = at->kind == ORIGIN_FILE && at->file >= 0;
@@ -358,14 +374,14 @@ static void put_subsystems(struct candidate *c, struct value *table,
 
 		inner.line = table->keys[i].line;
 		inner.column = table->keys[i].column;
-		target_subsystem(c, table->keys[i].name, strlen(table->keys[i].name), &inner, &t);
 		place = candidate_place(c, &inner);
-		if (t.section == NULL)
-			continue;
-		if (table->items[i].kind == VALUE_TABLE)
-			put_table(c, &t, &table->items[i], &inner);
-		else
+		if (table->items[i].kind != VALUE_TABLE) {
 			diag_error(c->diag, &place, "expected a table with the keys of the subsystem");
+			continue;
+		}
+		target_subsystem(c, table->keys[i].name, strlen(table->keys[i].name), &inner, &t);
+		if (t.section != NULL)
+			put_table(c, &t, &table->items[i], &inner);
 	}
 	value_fini(table);
 }

@@ -41,9 +41,14 @@ struct candidate {
 	struct strlist shown;		/* the same as the user knows them */
 	struct strlist labels;		/* owns what settings name */
 	uint64_t hash;
+	bool saved;			/* from a bundle: what is on disk now does not matter */
 };
 void candidate_init(struct candidate *c, struct config_diag *diag);
 void candidate_fini(struct candidate *c);
+
+/* Note that the file PATH, which the user knows as SHOWN, holds TEXT. Returns its number. */
+int candidate_file(struct candidate *c, const char *path, const char *shown, const char *text,
+		   size_t n);
 
 /* Where something stands. For ORIGIN_FILE: FILE, LINE, COLUMN; else LABEL. */
 struct source_point {

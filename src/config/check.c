@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -72,7 +73,7 @@ static void check_parent(const struct candidate *c, const struct setting *s, con
 	const char *slash;
 	struct stat st;
 
-	if (path == NULL || s == NULL)
+	if (path == NULL || s == NULL || c->saved)
 		return;
 	slash = strrchr(path, '/');
 	if (slash == NULL)
@@ -103,6 +104,19 @@ static void check_backend(const struct candidate *c, const struct config *config
 		   backend, supported.buf);
 }
 
+/* A longer path cannot be bound, whatever the directory. */
+static void check_socket(const struct candidate *c, const struct config *config)
+{
+	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+	const struct setting *socket = GIVEN(c, control.socket), *run_dir = GIVEN(c, run_dir);
+	struct place place = place_of(c, socket != NULL ? socket : run_dir);
+
+	if (strlen(config->control.socket) > max)
+		diag_error(c->diag, &place, "control.socket: the path of a socket has at most %zu "
+			   "bytes, %s has %zu; set a shorter run_dir or control.socket", max,
+			   config->control.socket, strlen(config->control.socket));
+}
+
 static void check_signals(const struct candidate *c, const struct config *config)
 {
 	for (uint32_t i = 0; i < c->top.n; i++) {
@@ -125,10 +139,11 @@ void check_top(const struct candidate *c, struct config *config)
 {
 	check_shutdown(c, config);
 	check_backend(c, config);
+	check_socket(c, config);
 	check_signals(c, config);
 	check_parent(c, GIVEN(c, pid_file), "pid_file", config->pid_file);
 	check_parent(c, GIVEN(c, logging.file), "logging.file", config->logging.file);
-	check_parent(c, GIVEN(c, events), "events.output", config->events.output_path);
+	check_parent(c, GIVEN(c, events.output), "events.output", config->events.output_path);
 }
 
 /* --- subsystems ------------------------------------------------------------------------------------ */

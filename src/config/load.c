@@ -59,9 +59,11 @@ static void apply(struct candidate *c, struct setting *s, const struct vars *var
 		return;
 	if (p.o->type->parse(&p, &s->value, obj) < 0) {
 		struct place place = setting_place(c, s, p.line, p.column);
+		auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
 
 		s->bad = true;
-		diag_error(c->diag, &place, "%s", p.why.buf);
+		schema_path(s->key, vars->quiet ? NULL : vars->subsystem, &path);
+		diag_error(c->diag, &place, "%s: %s", path.buf, p.why.buf);
 	}
 	strbuf_fini(&p.why);
 }
@@ -80,21 +82,34 @@ static void scope_sort(struct scope *s)
 		qsort(s->settings, s->n, sizeof(*s->settings), by_key);
 }
 
-static struct origin *origins_of(const struct scope *s, uint32_t *n)
+static struct origin origin_of(const struct setting *from)
 {
-	struct origin *origins = s->n > 0 ? x_calloc(s->n, sizeof(*origins)) : NULL;
+	return (struct origin){
+		.key = from->key,
+		.kind = from->kind & 3u,
+		.file = from->kind == ORIGIN_FILE ? from->file : 0,
+		.line = from->kind == ORIGIN_FILE ? (uint32_t)from->line & 0x3fffffffu : 0,
+	};
+}
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct setting *from = &s->settings[i];
+/* Of the settings in S and, where S has none, in DEFAULTS (may be NULL). Both are sorted. */
+static struct origin *origins_of(const struct scope *s, const struct scope *defaults, uint32_t *n)
+{
+	uint32_t ndefaults = defaults != NULL ? defaults->n : 0, i = 0, k = 0;
+	struct origin *origins;
 
-		origins[i] = (struct origin){
-			.key = from->key,
-			.kind = from->kind & 3u,
-			.file = from->kind == ORIGIN_FILE ? from->file : 0,
-			.line = from->kind == ORIGIN_FILE ? (uint32_t)from->line & 0x3fffffffu : 0,
-		};
+	*n = 0;
+	if (s->n + ndefaults == 0)
+		return NULL;
+	origins = x_calloc(s->n + ndefaults, sizeof(*origins));
+	while (i < s->n || k < ndefaults) {
+		bool own = k == ndefaults ||
+			   (i < s->n && s->settings[i].key <= defaults->settings[k].key);
+
+		if (own && k < ndefaults && s->settings[i].key == defaults->settings[k].key)
+			k++;
+		origins[(*n)++] = origin_of(own ? &s->settings[i++] : &defaults->settings[k++]);
 	}
-	*n = s->n;
 	return origins;
 }
 
@@ -153,7 +168,7 @@ static struct subsystem_options *assemble(const struct assembly *a, struct scope
 	computed_defaults(a, s, o);
 	if (scope_find(s, a->command_key) == NULL)
 		command_missing(a, s);
-	o->origins = origins_of(s, &o->norigins);
+	o->origins = origins_of(s, &a->c->defaults, &o->norigins);
 	return o;
 }
 
@@ -198,7 +213,7 @@ static void assemble_top(struct candidate *c, struct config *config)
 	scope_sort(&c->top);
 	for (uint32_t i = 0; i < c->top.n; i++)
 		apply(c, &c->top.settings[i], &vars, config);
-	config->origins = origins_of(&c->top, &config->norigins);
+	config->origins = origins_of(&c->top, NULL, &config->norigins);
 	config->content_hash = c->hash;
 	strlist_copy(&config->files, &c->files);
 	config->file = x_strdup(c->files.n > 0 ? c->files.items[0] : "");

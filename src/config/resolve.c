@@ -70,7 +70,8 @@ static struct account *account_read(const char *text, size_t n)
 	a->id = strtoul(at, &at, 10);
 	a->gid = (gid_t)strtoul(at, &at, 10);
 	a->has_entry = strtoul(at, &at, 10) != 0;
-	a->ngids = MIN(strtoul(at, &at, 10), (unsigned long)GROUPS_MAX);
+	a->ngids = strtoul(at, &at, 10);
+	a->ngids = MIN(a->ngids, (size_t)GROUPS_MAX);
 	a->gids = x_calloc(GROUPS_MAX, sizeof(*a->gids));
 	for (size_t i = 0; i < a->ngids; i++)
 		a->gids[i] = (gid_t)strtoul(at, &at, 10);
@@ -255,6 +256,8 @@ static void work_dir_resolve(struct resolve *r, struct config *config)
 	r->base = path_absolute(start, config->work_dir);
 	free(config->work_dir);
 	config->work_dir = x_strdup(r->base);
+	if (r->c->saved)
+		return;
 	if (stat(r->base, &st) < 0)
 		diag_error(r->c->diag, &place, "work_dir %s: %s", r->base, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))

@@ -95,7 +95,7 @@ const struct option schema[] = {
 
 	{ TOP("events", "enabled", events.enabled, bool, PROCD), .def = "true",
 	  .help = "Keep and tell events." },
-	{ TOP("events", "output", events, events_output, PROCD), .def = "\"none\"",
+	{ TOP("events", "output", events.output, events_output, PROCD), .def = "\"none\"",
 	  .choices = &events_output_text,
 	  .help = "Where every event is written, too, as one JSON object per line." },
 	{ TOP("events", "history", events.history, int, PROCD), .def = "1024", .min = 1,

@@ -247,12 +247,6 @@ static const char *ancestor_fault(const struct ancestor *self, const struct cand
 	return NULL;
 }
 
-static void hash_bytes(struct candidate *c, const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		c->hash = (c->hash ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
-}
-
 static int read_file(struct files *f, const char *path, const char *shown, bool json,
 		     const struct place *from, const struct ancestor *parent)
 {
@@ -274,13 +268,9 @@ static int read_file(struct files *f, const char *path, const char *shown, bool 
 		ret = file_read(path, FILE_SIZE_MAX, &text);
 	if (ret < 0)
 		return read_error(f, ret, shown, from);
-	strlist_add(&f->c->files, path);
-	strlist_add(&f->c->shown, shown);
-	hash_bytes(f->c, path, strlen(path) + 1);
-	hash_bytes(f->c, text.buf, text.len);
+	ret = candidate_file(f->c, path, shown, text.buf, text.len);
 	if (f->bundle != NULL)
 		bundle_add(f->bundle, path, text.buf, text.len);
-	ret = (int)f->c->files.n - 1;
 	(json ? source_json : source_toml)(f->c, ret, text.buf, text.len);
 	follow_includes(f, ret, path, shown, &self);
 	return 0;
