@@ -16,6 +16,8 @@ static struct config_issue *diag_slot(struct config_diag *d)
 }
 
 static void diag_add(struct config_diag *d, const struct place *at, bool warning, const char *fmt,
+		     va_list ap) PRINTF_LIKE(4, 0);
+static void diag_add(struct config_diag *d, const struct place *at, bool warning, const char *fmt,
 		     va_list ap)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
