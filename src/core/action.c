@@ -1,6 +1,6 @@
 /* From decision to deed. Each action has a part before the state is told (fields that the event
- * shows, and what a successor must find in memory) and a part after it (words to the keeper, timers,
- * follow-up facts): so a death between the two is repaired by doing the second part again. */
+ * shows, and what a successor must find in memory) and a part after it (words to the keeper,
+ * timers, follow-up facts): so a death between the two is repaired by doing the second part again. */
 #include <errno.h>
 #include <sys/wait.h>
 
@@ -18,7 +18,7 @@ bool action_captures(const struct subsystem_options *o)
 	return o->stdio[1].kind == STDIO_LOG || o->stdio[2].kind == STDIO_LOG;
 }
 
-/* --- making a process ---------------------------------------------------------------------------- */
+/* --- making a process ------------------------------------------------------------------------- */
 
 bool action_may_spawn(struct subsystem *s)
 {
@@ -111,7 +111,7 @@ static void defer(struct subsystem *s)
 	publish_update(s);
 }
 
-/* --- the end of a process ------------------------------------------------------------------------ */
+/* --- the end of a process --------------------------------------------------------------------- */
 
 static bool is_success(const struct subsystem *s)
 {
@@ -245,7 +245,7 @@ static void after_end(struct subsystem *s)
 		finally_down(s);
 }
 
-/* --- small ones ---------------------------------------------------------------------------------- */
+/* --- small ones ------------------------------------------------------------------------------- */
 
 static void await_ready(struct subsystem *s)
 {

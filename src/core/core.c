@@ -1,5 +1,5 @@
-/* The core as a whole: made from a published configuration, fed with facts, asked to settle once per
- * turn of the loop. It owns every subsystem and all timers; what it wishes for goes out through the
+/* The core as a whole: made from a published configuration, fed with facts, asked to settle once
+ * per turn of the loop. It owns every subsystem and all timers; what it wishes for goes out through the
  * ops, what it decided through channel and board. */
 #include "base/alloc.h"
 #include "base/clock.h"

@@ -2,8 +2,8 @@
  *
  * Facts come in through core_keeper_*(), core_signal(), core_request() and core_apply(); each of
  * them only notes the fact. core_settle() then decides until nothing is dirty: the caller runs it
- * once per loop turn. Wishes go out through the ops. The core does no I/O of its own but writing its
- * mapped memory file; it can be run with a fake clock, a fake keeper and no loop. */
+ * once per loop turn. Wishes go out through the ops. The core does no I/O of its own but writing
+ * its mapped memory file; it can be run with a fake clock, a fake keeper and no loop. */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
@@ -52,7 +52,7 @@ struct core_setup {
 	void *ops_ctx;
 	const struct records *records;		/* NULL in unit tests without recovery */
 	const struct km_welcome *welcome;
-	int memory_fd;				/* the "memory" file of the run directory; -1: none */
+	int memory_fd;				/* "memory" in the run directory; -1: none */
 	char *const *environment;		/* what children inherit */
 	uint64_t random_seed;			/* for jitter; 0: from the kernel */
 	/* `procd run -- CMD`: when this subsystem is down for good, everything ends with its exit
@@ -88,7 +88,7 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 /* A load failed: sends config_rejected with every error. */
 void core_reject(struct core *c, const struct config_diag *diag);
 
-/* --- requests ---------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 enum core_verb {
 	CORE_START, CORE_STOP, CORE_RESTART, CORE_SIGNAL, CORE_RELOAD_SUBSYSTEM, CORE_RESET,
@@ -116,14 +116,14 @@ struct core_request {
 };
 void core_request(struct core *c, struct core_request *r);
 
-/* --- time ---------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 /* Decide until nothing is dirty; runs due timers first (base/clock.h). */
 void core_settle(struct core *c);
 /* Monotonic time of the next timer, INT64_MAX when there is none: when to call core_settle(). */
 int64_t core_next_deadline(const struct core *c);
 
-/* --- views --------------------------------------------------------------------------------------- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 /* Why NAME is in its state, for people: {"name","state","goal","why":[lines]}; NULL: unknown name.
  * Built from one board record; any thread inside an RCU read section. */

@@ -1,5 +1,5 @@
-/* Memory says what was wanted and told, the records say what is. For each slot the two are compared:
- * a process that memory knows goes on silently; one that it does not know is adopted; an end that
+/* Memory says what was wanted and told, the records say what is. For each slot both are compared: a
+ * process that memory knows goes on silently; one that it does not know is adopted; an end that
  * was not told yet is told now, with its true status. Whatever was begun (a start, a stop, a delay)
  * is taken up with its old deadline. */
 #include "base/alloc.h"
@@ -179,7 +179,7 @@ void recovery_load(struct core *c)
 	map_fini(&wanted);
 }
 
-/* --- taking up what was under way ---------------------------------------------------------------- */
+/* --- taking up what was under way ------------------------------------------------------------- */
 
 static void attach(struct subsystem *s)
 {

@@ -188,7 +188,8 @@ void request_drop_all(struct core *c)
 	struct list *item, *link;
 
 	while ((link = list_pop(&c->requests)) != NULL) {
-		struct core_request_state *state = list_entry(link, struct core_request_state, link);
+		struct core_request_state *state =
+			list_entry(link, struct core_request_state, link);
 
 		while ((item = state->waiters.next) != &state->waiters)
 			waiter_free(list_entry(item, struct waiter, all));

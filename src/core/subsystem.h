@@ -71,7 +71,7 @@ struct subsystem {
 	struct goal goal;
 	enum operator_wish wish;
 	bool config_up, removed;
-	bool kick;			/* start it once it is down: an order, not a state of affairs */
+	bool kick;			/* an order: start it once it is down */
 	bool bounce;			/* take it down once although the goal is up */
 	enum reason order_reason;	/* of kick and bounce */
 

@@ -1,5 +1,5 @@
-/* The supervisor is really killed, in a process of its own, at each single word it says to the keeper
- * and after each single event it sends; then another one goes on. The event stream of both together
+/* The supervisor is really killed, in a process of its own, at each single word it says to the
+ * keeper and after each single event it sends; then another one goes on. The event stream of both together
  * must read like that of one that never died. */
 #include <sys/wait.h>
 
@@ -9,6 +9,7 @@
 /* A life has more words than the one and fewer than the other. */
 #define WORDS_MIN 40
 #define WORDS_MAX 120
+#define SHARED_RECORDS (sizeof(struct records_header) + FX_SLOTS * sizeof(struct record))
 
 static struct fx *shared;	/* what the keeper knows, handed over at the death */
 static int words_left;
@@ -152,8 +153,7 @@ static int check_stream(void)
 
 static void share_everything(void)
 {
-	void *records = mmap(NULL, sizeof(struct records_header) +
-			     FX_SLOTS * sizeof(struct record), PROT_READ | PROT_WRITE,
+	void *records = mmap(NULL, SHARED_RECORDS, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int fd = memfd_create("channel", 0);
 
@@ -170,6 +170,15 @@ static void share_everything(void)
 		      -1, 0);
 }
 
+static void end(void)
+{
+	munmap(fx.records.header, SHARED_RECORDS);
+	munmap(shared, sizeof(*shared));
+	fx.records.header = NULL;
+	fx.records.slots = NULL;
+	fx_teardown();
+}
+
 /* Dies at word number WORDS; false when the life was over before. */
 static bool one_death(int words)
 {
@@ -184,8 +193,10 @@ static bool one_death(int words)
 		child(words);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFEXITED(status), "died by signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) == 0)
+	if (WEXITSTATUS(status) == 0) {
+		end();
 		return false;
+	}
 	ck_assert_int_eq(WEXITSTATUS(status), 42);
 	take_over();
 	for (int i = 0; i < 20; i++) {
@@ -199,6 +210,7 @@ static bool one_death(int words)
 	ck_assert_int_eq(check_stream(), fx.child[0].spawns);
 	ck_assert_str_ne(fx_state("web"), "stopping");
 	ck_assert_str_ne(fx_state("web"), "starting");
+	end();
 	return true;
 }
 

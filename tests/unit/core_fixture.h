@@ -80,7 +80,7 @@ static inline int64_t fx_ms(void)
 	return fx.now / NS_PER_MS;
 }
 
-/* --- configuration ----------------------------------------------------------------------------- */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 static inline void fx_config(void)
 {
@@ -127,7 +127,7 @@ static inline struct config *fx_draft(void)
 	return c;
 }
 
-/* --- ops ------------------------------------------------------------------------------------------ */
+/* --- ops -------------------------------------------------------------------------------------- */
 
 static inline int fx_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan,
 			   size_t size)
@@ -239,7 +239,7 @@ static const struct core_ops fx_ops = {
 	.daemon_state = fx_daemon_state, .finished = fx_finished,
 };
 
-/* --- the children's side --------------------------------------------------------------------------- */
+/* --- the children's side ---------------------------------------------------------------------- */
 
 static inline const struct board_record *fx_board(const char *name)
 {
@@ -368,7 +368,7 @@ static inline void fx_gone(const char *name)
 	fx_settle();
 }
 
-/* --- time -------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static inline void fx_advance_ms(int64_t ms)
 {
@@ -386,7 +386,7 @@ static inline void fx_advance_ms(int64_t ms)
 	fx_settle();
 }
 
-/* --- what was told -------------------------------------------------------------------------------------- */
+/* --- what was told ---------------------------------------------------------------------------- */
 
 /* The next event of any type; NULL: no more. Valid until the next call. */
 static inline json_t *fx_next_event(void)
@@ -487,7 +487,7 @@ static inline const char *fx_signals(void)
 	return text;
 }
 
-/* --- orders ------------------------------------------------------------------------------------------------ */
+/* --- orders ----------------------------------------------------------------------------------- */
 
 struct fx_order {
 	struct core_request r;
@@ -555,7 +555,7 @@ static inline const char *fx_answer(struct fx_order *o)
 	return text;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static inline void fx_quiet_log(void *ctx, enum log_level level, const char *subsystem,
 				const char *message)

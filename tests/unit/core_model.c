@@ -1,6 +1,6 @@
-/* Random lives: orders, ends, slow keepers, passing time and dying supervisors in any order. Whatever
- * happens: one instance per slot (the fake keeper insists), only legal transitions in the events, no
- * forgotten timer, every order answered once, every stop and every shutdown ends. */
+/* Random lives: orders, ends, slow keepers, passing time and dying supervisors in any order.
+ * Whatever happens: one instance per slot (the fake keeper insists), only legal transitions in the
+ * events, no forgotten timer, every order answered once, every stop and every shutdown ends. */
 #include "core/state.h"
 #include "core_fixture.h"
 
