@@ -1,11 +1,14 @@
 /* Following a name to its file by hand, component by component, and watching every directory that
- * is looked into. A directory is armed before the look into it: what changes afterwards is seen by
- * the watch, what changed before by the look.
+ * is looked into, for just what can lead the name elsewhere:
  *
- * The directory that holds the file is watched for writes, too, the ones above it only for entries
- * that come, go or change their mode: a directory or symlink is never written to. The file itself
- * is watched in addition, for writes that come through another name of it (a hard link, a bind
- * mount of the file alone). */
+ *	it holds the file, or would	entries that come, go or change, and writes
+ *	it holds a symlink of the way	entries: a symlink is replaced, and does not tell itself
+ *	it leads to a directory only	nothing in it: that directory tells when it moves or goes
+ *
+ * So a busy /tmp above the configuration wakes nobody. What matters is armed before it is looked
+ * at: what changes afterwards is seen by the watch, what changed before by the look. The file is
+ * watched in addition, for writes that come through another name of it (a hard link, a bind mount
+ * of the file alone). */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -18,10 +21,12 @@
 #include "base/alloc.h"
 #include "config/watch.h"
 
-#define MASK_ENTRIES (IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF |      \
-		      IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR)
+/* IN_DELETE_SELF may be late, when a process stands in the directory; but a directory is empty
+ * before it is deleted, and the last directory of the way reports that. */
+#define MASK_SELF (IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+#define MASK_ENTRIES (MASK_SELF | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB)
 #define MASK_WRITES (IN_CLOSE_WRITE | IN_MODIFY)
-#define LINKS_MAX 40		/* as the kernel's limit on one path */
+#define DETOURS_MAX 40		/* the kernel's limit of symlinks on one path */
 
 struct arming {
 	int fd;
@@ -66,13 +71,15 @@ static bool is_remote(const char *path)
 	return false;
 }
 
-static void add(struct arming *a, const char *path, uint32_t mask)
+/* False: PATH is not (any more) what the caller saw. */
+static bool add(struct arming *a, const char *path, uint32_t mask)
 {
 	if (inotify_add_watch(a->fd, path, mask | IN_MASK_ADD) >= 0)
-		return;
-	/* Gone meanwhile: the directory above is armed and tells. */
-	if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-		note_trouble(a, -errno, path);
+		return true;
+	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+		return false;
+	note_trouble(a, -errno, path);
+	return true;
 }
 
 /* Take the first component off *REST into COMPONENT; false: none left or too long. */
@@ -98,70 +105,88 @@ static void go_up(struct strbuf *dir)
 	dir->buf[dir->len] = '\0';
 }
 
-/* DIR/COMPONENT is a symlink: continue with its target and then REST, kept in *TODO. */
-static bool follow_link(const char *link, struct strbuf *dir, const char **rest,
-			struct strbuf *todo)
+/* A walk along one name. DIR is always a real path: symlinks in it were followed. */
+struct walk {
+	struct strbuf dir;
+	struct strbuf todo;		/* owns what REST points into, once there was a symlink */
+	const char *rest;
+	int detours;			/* symlinks, and components that changed under our eyes */
+};
+
+/* HERE is a symlink: go on with its target and then the rest. */
+static bool follow_link(struct walk *walk, const char *here)
 {
 	char target[PATH_MAX];
-	ssize_t n = readlink(link, target, sizeof(target) - 1);
+	ssize_t n = readlink(here, target, sizeof(target) - 1);
 	struct strbuf next = STRBUF_INIT;
 
 	if (n <= 0)
 		return false;
 	target[n] = '\0';
 	if (target[0] == '/') {
-		strbuf_reset(dir);
-		strbuf_addch(dir, '/');
+		strbuf_reset(&walk->dir);
+		strbuf_addch(&walk->dir, '/');
 	}
-	strbuf_addf(&next, "%s/%s", target, *rest);
-	strbuf_fini(todo);
-	*todo = next;
-	*rest = todo->buf;
+	strbuf_addf(&next, "%s/%s", target, walk->rest);
+	strbuf_fini(&walk->todo);
+	walk->todo = next;
+	walk->rest = walk->todo.buf;
 	return true;
 }
 
-/* Walk to PATH (absolute). DIR is always a real path: symlinks in it were followed. */
+/* One component further; false: the walk is over. */
+static bool step(struct arming *a, struct walk *walk)
+{
+	auto_free(strbuf_fini) struct strbuf here = STRBUF_INIT;
+	char component[NAME_MAX + 1];
+	const char *again = walk->rest;
+	struct stat st;
+
+	if (!next_component(&walk->rest, component))
+		return false;
+	if (strcmp(component, ".") == 0)
+		return true;
+	if (strcmp(component, "..") == 0) {
+		go_up(&walk->dir);
+		return true;
+	}
+	strbuf_addf(&here, "%s%s%s", walk->dir.buf, walk->dir.len > 1 ? "/" : "", component);
+	if (lstat(here.buf, &st) < 0) {
+		add(a, walk->dir.buf, MASK_ENTRIES);
+		if (lstat(here.buf, &st) < 0)
+			return false;
+	}
+	if (S_ISLNK(st.st_mode)) {
+		add(a, walk->dir.buf, MASK_ENTRIES);
+		return ++walk->detours <= DETOURS_MAX && follow_link(walk, here.buf);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		add(a, here.buf, MASK_WRITES | IN_ATTRIB);
+		return false;
+	}
+	if (!add(a, here.buf, MASK_SELF | IN_DONT_FOLLOW)) {
+		walk->rest = again;	/* it was a directory a moment ago: look again */
+		return ++walk->detours <= DETOURS_MAX;
+	}
+	strbuf_reset(&walk->dir);
+	strbuf_addstr(&walk->dir, here.buf);
+	return true;
+}
+
+/* Walk to PATH (absolute). */
 static void arm_path(struct arming *a, const char *path)
 {
-	auto_free(strbuf_fini) struct strbuf dir = STRBUF_INIT;
-	auto_free(strbuf_fini) struct strbuf todo = STRBUF_INIT;
-	char component[NAME_MAX + 1];
-	const char *rest = path;
-	int links = 0;
+	struct walk walk = { .dir = STRBUF_INIT, .todo = STRBUF_INIT, .rest = path };
 
-	strbuf_addch(&dir, '/');
-	add(a, dir.buf, MASK_ENTRIES);
-	while (next_component(&rest, component)) {
-		auto_free(strbuf_fini) struct strbuf here = STRBUF_INIT;
-		struct stat st;
-
-		if (strcmp(component, ".") == 0)
-			continue;
-		if (strcmp(component, "..") == 0) {
-			go_up(&dir);
-			continue;
-		}
-		strbuf_addf(&here, "%s%s%s", dir.buf, dir.len > 1 ? "/" : "", component);
-		if (lstat(here.buf, &st) < 0)
-			break;
-		if (S_ISLNK(st.st_mode)) {
-			if (++links > LINKS_MAX || !follow_link(here.buf, &dir, &rest, &todo))
-				break;
-			add(a, dir.buf, MASK_ENTRIES);
-			continue;
-		}
-		if (!S_ISDIR(st.st_mode)) {
-			add(a, here.buf, MASK_WRITES | IN_ATTRIB);
-			break;
-		}
-		strbuf_reset(&dir);
-		strbuf_addstr(&dir, here.buf);
-		add(a, dir.buf, MASK_ENTRIES);
-	}
+	strbuf_addch(&walk.dir, '/');
+	while (step(a, &walk))
+		;
 	/* Where the file is, will be, or (a glob's directory) files will appear. */
-	add(a, dir.buf, MASK_ENTRIES | MASK_WRITES);
-	if (is_remote(dir.buf))
-		note_trouble(a, -EOPNOTSUPP, dir.buf);
+	add(a, walk.dir.buf, MASK_ENTRIES | MASK_WRITES);
+	if (is_remote(walk.dir.buf))
+		note_trouble(a, -EOPNOTSUPP, walk.dir.buf);
+	strbuf_fini(&walk.dir);
+	strbuf_fini(&walk.todo);
 }
 
 /* The directories that GLOB looks into: the fixed one in front of the first wildcard, and below it

@@ -3,9 +3,11 @@
  * The test plays the loader: when told to look it reads the file and counts a load when the content
  * is new. "Nothing happens" is proven by a later change that must then be the very next load. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -246,6 +248,64 @@ START_TEST(noise_beside_an_old_file_is_not_even_a_look)
 	write_text("c.toml", "2");
 	ck_assert_uint_ne(watch_print_take(&set).hash, print.hash);
 	watch_set_fini(&set);
+}
+END_TEST
+
+START_TEST(a_busy_directory_above_wakes_nobody)
+{
+	struct watch_set set = { .debounce_ms = DEBOUNCE_MS };
+	auto_free(closep) int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	auto_free(freep) char *where = NULL;
+	char path[PATH_MAX + 16];
+	char events[4096];
+
+	do_mkdir("etc");
+	write_text("etc/c.toml", "1");
+	snprintf(path, sizeof(path), "%s/etc/c.toml", root);
+	strlist_add(&set.files, path);
+	ck_assert_int_eq(watch_arm(fd, &set, &where), 0);
+	write_text("noise", "x");
+	do_mkdir("more");
+	do_rename("noise", "more/noise");
+	ck_assert_int_eq(read(fd, events, sizeof(events)), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	do_rename("etc", "elsewhere");
+	ck_assert_int_gt(read(fd, events, sizeof(events)), 0);
+	watch_set_fini(&set);
+}
+END_TEST
+
+START_TEST(a_removed_directory_is_noticed_even_while_a_process_stands_in_it)
+{
+	int fd;
+
+	do_mkdir("a");
+	do_mkdir("a/b");
+	write_text("a/b/c.toml", "1");
+	start_watching("a/b/c.toml", NULL);
+	fd = open("a/b", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(unlink("a/b/c.toml"), 0);
+	ck_assert_int_eq(rmdir("a/b"), 0);
+	expect_load(NULL);
+	do_mkdir("a/b");
+	let_pass(3 * DEBOUNCE_MS);
+	write_text("a/b/c.toml", "2");
+	expect_load("2");
+	close(fd);
+}
+END_TEST
+
+START_TEST(two_directories_that_change_places_are_noticed)
+{
+	do_mkdir("a");
+	do_mkdir("b");
+	write_text("a/c.toml", "1");
+	write_text("b/c.toml", "2");
+	start_watching("a/c.toml", NULL);
+	ck_assert_int_eq(renameat2(AT_FDCWD, "a", AT_FDCWD, "b", RENAME_EXCHANGE), 0);
+	expect_load("2");
+	write_text("a/c.toml", "3");
+	expect_load("3");
 }
 END_TEST
 
@@ -574,6 +634,9 @@ int main(void)
 		a_touch_is_no_load,
 		another_file_is_no_load,
 		noise_beside_an_old_file_is_not_even_a_look,
+		a_busy_directory_above_wakes_nobody,
+		a_removed_directory_is_noticed_even_while_a_process_stands_in_it,
+		two_directories_that_change_places_are_noticed,
 		a_removed_file_is_a_load_and_its_return_is_another,
 		remove_and_create_at_once_is_one_load,
 		a_burst_of_200_writes_is_one_load,
