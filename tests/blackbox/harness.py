@@ -259,7 +259,7 @@ class World:
             "NO_COLOR": "1",
         }
         # A sanitizer's report must not vanish in somebody's stderr.
-        report = "log_path=" + self.path("sanitizer")
+        report = "log_path=%s%s" % (self.path("sanitizer"), os.environ.get("PROCD_TEST_SANITIZE", ""))
         env["ASAN_OPTIONS"] = report + ":detect_stack_use_after_return=0:allocator_may_return_null=1"
         env["UBSAN_OPTIONS"] = report + ":print_stacktrace=1"
         tsan = report + ":second_deadlock_stack=1:die_after_fork=0"
@@ -271,6 +271,11 @@ class World:
             else:
                 env[key] = value
         return env
+
+    def crash_env(self):
+        """For a procd that the test crashes on purpose: a sanitizer has nothing to report then."""
+        env = self.env()
+        return {k: env[k] + ":handle_segv=0:handle_abort=0" for k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")}
 
     def run(self, *args, timeout=20.0, env=None, stdin=None, cwd=None, user=None):
         """Run procd with ARGS to its end (a client verb, or a start that must fail)."""

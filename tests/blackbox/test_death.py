@@ -24,7 +24,7 @@ def test_F01_children_keep_their_pids(w):
 
 
 def test_every_way_to_die(w):
-    p = w.procd(w.sub("a"))
+    p = w.procd(w.sub("a"), env=w.crash_env())
     pid = p.wait_state("a", "running")["pid"]
     for signo in (signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL):
         p.kill_supervisor(signo)
