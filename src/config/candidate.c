@@ -167,6 +167,12 @@ static void unknown_section(struct candidate *c, const char *name, size_t head, 
 			   "[subsystem.%.*s]", (int)shown, name, (int)shown, name);
 }
 
+static bool is_subsystems(const char *name, size_t len)
+{
+	return (len == 9 && strncmp(name, "subsystem", 9) == 0) ||
+	       (len == 7 && strncmp(name, "program", 7) == 0);
+}
+
 static void resolve_section(struct candidate *c, const char *name, size_t len,
 			    const struct source_point *at, struct target *out)
 {
@@ -182,8 +188,7 @@ static void resolve_section(struct candidate *c, const char *name, size_t len,
 		rest++;
 	while (head > 0 && (name[head - 1] == ' ' || name[head - 1] == '\t'))
 		head--;
-	if ((head == 9 && strncmp(name, "subsystem", 9) == 0) ||
-	    (head == 7 && strncmp(name, "program", 7) == 0)) {
+	if (is_subsystems(name, head)) {
 		target_subsystem(c, rest, (size_t)(name + len - rest), at, out);
 		return;
 	}
@@ -246,15 +251,16 @@ void candidate_section(struct candidate *c, const char *name, size_t len,
 static void unknown_key(struct candidate *c, const struct target *t, const char *key,
 			const struct place *place)
 {
-	const char *near = schema_nearest(t->section, key);
+	auto_free(strbuf_fini) struct strbuf near = STRBUF_INIT;
+	bool is_near = schema_nearest(t->section, key, &near);
 	const char *other = schema_other_section(t->section, key);
 	const char *table = t->scope == &c->defaults ? "defaults" : t->section;
 
 	if (other != NULL && *other == '\0')
 		diag_error(c->diag, place, "'%s' is a top-level key; move it up, above the first "
 			   "[table]", key);
-	else if (near != NULL)
-		diag_error(c->diag, place, "unknown key '%.80s'; did you mean '%s'?", key, near);
+	else if (is_near)
+		diag_error(c->diag, place, "unknown key '%.80s'; did you mean '%s'?", key, near.buf);
 	else if (other != NULL)
 		diag_error(c->diag, place, "unknown key '%s' here; it belongs to [%s%s]", key, other,
 			   strcmp(other, "subsystem") == 0 ? ".NAME" : "");
@@ -309,7 +315,8 @@ static bool same_source(const struct setting *old, const struct source_point *at
 		return false;
 	if (at->kind == ORIGIN_FILE)
 		return old->file == at->file;
-	return at->kind == ORIGIN_ENV;	/* on the command line the last one wins */
+	/* On the command line the last one wins, but two spellings contradict each other. */
+	return at->kind == ORIGIN_ENV || strcmp(old->label, at->label) != 0;
 }
 
 static void store(struct scope *s, struct setting *slot, struct schema_key k, struct value *value,
@@ -363,25 +370,34 @@ static void put_table(struct candidate *c, const struct target *t, struct value 
 	value_fini(table);
 }
 
+/* NAME = { ... } below `subsystem`. */
+static void put_subsystem(struct candidate *c, const char *name, size_t len, struct value *table,
+			  const struct source_point *at)
+{
+	struct place place = candidate_place(c, at);
+	struct target t = { 0 };
+
+	if (table->kind == VALUE_TABLE)
+		target_subsystem(c, name, len, at, &t);
+	else
+		diag_error(c->diag, &place, "expected a table with the keys of the subsystem");
+	if (t.section != NULL)
+		put_table(c, &t, table, at);
+	else
+		value_fini(table);
+}
+
 /* subsystem = { NAME = { ... }, ... } */
 static void put_subsystems(struct candidate *c, struct value *table,
 			   const struct source_point *at)
 {
 	for (size_t i = 0; i < table->n; i++) {
 		struct source_point inner = *at;
-		struct target t = { 0 };
-		struct place place;
 
 		inner.line = table->keys[i].line;
 		inner.column = table->keys[i].column;
-		place = candidate_place(c, &inner);
-		if (table->items[i].kind != VALUE_TABLE) {
-			diag_error(c->diag, &place, "expected a table with the keys of the subsystem");
-			continue;
-		}
-		target_subsystem(c, table->keys[i].name, strlen(table->keys[i].name), &inner, &t);
-		if (t.section != NULL)
-			put_table(c, &t, &table->items[i], &inner);
+		put_subsystem(c, table->keys[i].name, strlen(table->keys[i].name),
+			      &table->items[i], &inner);
 	}
 	value_fini(table);
 }
@@ -391,8 +407,7 @@ static void put_section(struct candidate *c, const char *key, size_t len, struct
 			const struct source_point *at)
 {
 	struct place place = candidate_place(c, at);
-	bool subsystems = (len == 9 && strncmp(key, "subsystem", 9) == 0) ||
-			  (len == 7 && strncmp(key, "program", 7) == 0);
+	bool subsystems = is_subsystems(key, len);
 	struct target t;
 
 	if (value->kind != VALUE_TABLE) {
@@ -452,6 +467,10 @@ void candidate_put_path(struct candidate *c, const char *path, size_t len, struc
 	if (first == NULL) {
 		candidate_top(c, &t);
 		candidate_put(c, &t, path, len, value, at);
+		return;
+	}
+	if (is_subsystems(path, (size_t)(first - path)) && first == last) {
+		put_subsystem(c, first + 1, (size_t)(path + len - first - 1), value, at);
 		return;
 	}
 	resolve_section(c, path, (size_t)(last - path), at, &t);

@@ -64,7 +64,7 @@ static void check_shutdown(const struct candidate *c, struct config *config)
 
 /* --- the rest of the top ------------------------------------------------------------------------- */
 
-/* The directory that PATH is to be made in. */
+/* The directory that PATH is to be made in. Until it is, somebody may make that. */
 static void check_parent(const struct candidate *c, const struct setting *s, const char *what,
 			 const char *path)
 {
@@ -80,9 +80,9 @@ static void check_parent(const struct candidate *c, const struct setting *s, con
 		return;
 	dir = x_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 	if (stat(dir, &st) < 0)
-		diag_error(c->diag, &place, "%s: directory %s: %s", what, dir, strerror(errno));
+		diag_warn(c->diag, &place, "%s: directory %s: %s", what, dir, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
-		diag_error(c->diag, &place, "%s: %s is not a directory", what, dir);
+		diag_warn(c->diag, &place, "%s: %s is not a directory", what, dir);
 }
 
 static void check_backend(const struct candidate *c, const struct config *config)
@@ -148,13 +148,20 @@ void check_top(const struct candidate *c, struct config *config)
 
 /* --- subsystems ------------------------------------------------------------------------------------ */
 
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static bool in_path(const char *name, const char *path)
 {
 	while (*path != '\0') {
 		size_t n = strcspn(path, ":");
 		auto_free(freep) char *full = x_asprintf("%.*s/%s", (int)n, path, name);
 
-		if (access(full, X_OK) == 0)
+		if (is_program(full))
 			return true;
 		path += n + (path[n] == ':');
 	}
@@ -175,49 +182,79 @@ static const char *path_variable(const struct subsystem_options *o)
 static bool command_exists(const struct config *config, const struct subsystem_options *o,
 			   struct map *known)
 {
-	static const char yes[] = "yes";
-	const char *name = o->command.n > 0 ? o->command.items[0] : "";
+	static char yes[] = "yes", no[] = "no";
+	const char *name = o->command.items[0], *answer;
 	const char *dir = o->working_dir != NULL ? o->working_dir : config->work_dir;
 	auto_free(freep) char *full = NULL, *key = NULL;
 	bool found;
 
-	if (o->shell || *name == '\0')
-		return true;
 	key = x_asprintf("%s\n%s\n%s", name, dir != NULL ? dir : "", path_variable(o));
-	if (map_find(known, key) != NULL)
-		return true;
+	answer = map_find(known, key);
+	if (answer != NULL)
+		return answer == yes;
 	if (strchr(name, '/') == NULL) {
 		found = in_path(name, path_variable(o));
 	} else {
 		full = *name == '/' || dir == NULL ? x_strdup(name) : path_absolute(dir, name);
-		found = access(full, X_OK) == 0;
+		found = is_program(full);
 	}
-	if (found)
-		map_put(known, key, (void *)(uintptr_t)yes);
+	map_put(known, key, found ? yes : no);
 	return found;
+}
+
+/* Where the key at OFFSET stands for SCOPE, or SCOPE's header. */
+static struct place place_in(const struct candidate *c, const struct scope *scope, uint32_t offset)
+{
+	struct source_point header = {
+		.kind = scope->file >= 0 ? ORIGIN_FILE : ORIGIN_CLI,
+		.file = scope->file, .line = scope->line, .column = scope->column,
+		.label = scope->label,
+	};
+
+	for (size_t key = schema_top_n; key < schema_n; key++) {
+		const struct setting *s;
+
+		if (schema[key].offset != offset)
+			continue;
+		s = scope_find(scope, (int)key);
+		s = s != NULL ? s : scope_find(&c->defaults, (int)key);
+		if (s != NULL)
+			return place_of(c, s);
+	}
+	return candidate_place(c, &header);
+}
+
+#define PLACE_IN(c, scope, field) place_in(c, scope, offsetof(struct subsystem_options, field))
+
+static void check_subsystem(const struct candidate *c, const struct config *config,
+			    const struct scope *scope, const struct subsystem_options *o,
+			    struct map *known)
+{
+	struct place place;
+
+	if (o->command.n > 0 && !o->shell && !command_exists(config, o, known)) {
+		place = PLACE_IN(c, scope, command);
+		diag_warn(c->diag, &place, "subsystem.%s.command: \"%.200s\" is not there or not "
+			  "executable (yet)", o->name, o->command.items[0]);
+	}
+	if (o->working_dir != NULL && access(o->working_dir, X_OK) < 0) {
+		place = PLACE_IN(c, scope, working_dir);
+		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", o->name,
+			  o->working_dir, strerror(errno));
+	}
+	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
+		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
+		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "
+			  "change user or group: its start will fail", o->name);
+	}
 }
 
 void check_subsystems(const struct candidate *c, const struct config *config)
 {
 	struct map known = MAP_INIT;
 
-	for (size_t i = 0; i < config->nsubsystems; i++) {
-		const struct subsystem_options *o = config->subsystems[i];
-		const struct scope *scope = c->subsystems[i];
-		struct source_point at = {
-			.kind = scope->file >= 0 ? ORIGIN_FILE : ORIGIN_CLI,
-			.file = scope->file, .line = scope->line, .column = scope->column,
-			.label = scope->label,
-		};
-		struct place place = candidate_place(c, &at);
-
-		if (!command_exists(config, o, &known))
-			diag_warn(c->diag, &place, "subsystem %s: command \"%s\" is not there or not "
-				  "executable (yet)", o->name, o->command.items[0]);
-		if (o->working_dir != NULL && access(o->working_dir, X_OK) < 0)
-			diag_warn(c->diag, &place, "subsystem %s: working_dir %s: %s", o->name,
-				  o->working_dir, strerror(errno));
-	}
+	for (size_t i = 0; i < config->nsubsystems && !c->saved; i++)
+		check_subsystem(c, config, c->subsystems[i], config->subsystems[i], &known);
 	map_fini(&known);
 	if (config->nsubsystems == 0) {
 		struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };

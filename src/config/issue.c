@@ -3,6 +3,7 @@
 #include "config/issue.h"
 
 #include "base/alloc.h"
+#include "base/text.h"
 
 #define ISSUES_MAX 500
 
@@ -120,17 +121,18 @@ void diag_sort(struct config_diag *d)
 
 /* --- for people and programs ----------------------------------------------------------------- */
 
+/* Names and values from files are shown, never obeyed by a terminal. */
 static void issue_print(const struct config_issue *i, struct strbuf *out)
 {
 	if (i->file != NULL)
-		strbuf_addstr(out, i->file);
+		terminal_escape(i->file, strlen(i->file), out);
 	if (i->file != NULL && i->line > 0)
 		strbuf_addf(out, ":%d:%d", i->line, i->column);
 	if (i->file != NULL)
 		strbuf_addstr(out, ": ");
 	if (i->warning)
 		strbuf_addstr(out, "warning: ");
-	strbuf_addstr(out, i->message);
+	terminal_escape(i->message, strlen(i->message), out);
 	strbuf_addch(out, '\n');
 }
 

@@ -52,6 +52,7 @@ static void apply(struct candidate *c, struct setting *s, const struct vars *var
 		.key = s->key,
 		.unit = (enum unit)s->unit,
 		.vars = vars,
+		.untyped = s->kind != ORIGIN_FILE,
 		.why = STRBUF_INIT,
 	};
 

@@ -59,8 +59,8 @@ int schema_find(const struct schema_index *x, const char *section, const char *k
 /* The rest of a DAEMON_... name: "LOGGING_LEVEL". DEFAULTS tells that [defaults] is meant. */
 int schema_find_env(const struct schema_index *x, const char *name, struct schema_key *out,
 		    bool *defaults);
-/* Nearest spelling in SECTION, or NULL. */
-const char *schema_nearest(const char *section, const char *key);
+/* Append the spelling in SECTION that is nearest to KEY; false: none is near. */
+bool schema_nearest(const char *section, const char *key, struct strbuf *out);
 /* Is KEY a key of another section? Its name then ("" for top level), else NULL. */
 const char *schema_other_section(const char *section, const char *key);
 

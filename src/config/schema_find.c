@@ -12,6 +12,12 @@
 #include "base/text.h"
 #include "config/type.h"
 
+/* The row that stands for all signals without a row of their own has no spelling. */
+static bool is_common(const struct option *o)
+{
+	return o->type == &type_signal_action && o->index == 0;
+}
+
 /* A map value: key and unit in one non-NULL pointer. */
 static void *pack(size_t key, enum unit unit)
 {
@@ -63,7 +69,7 @@ const struct option *schema_row(int key)
 	if (key < (int)schema_n)
 		return &schema[key];
 	for (size_t i = 0; i < schema_top_n; i++)
-		if (schema[i].type == &type_signal_action && schema[i].index == 0)
+		if (is_common(&schema[i]))
 			return &schema[i];
 	BUG("the table has no row for other signals");
 }
@@ -131,16 +137,15 @@ int schema_find(const struct schema_index *x, const char *section, const char *k
 		return -ENOENT;
 	n = snprintf(path, sizeof(path), "%s.%.*s", section, (int)len, key);
 	found = map_find_n(x->keys, path, (size_t)n);
-	if (found != NULL && schema[unpack(found).key].type == &type_signal_action &&
-	    schema[unpack(found).key].index == 0)
-		found = NULL;	/* the common row has no key of its own */
+	if (found != NULL && is_common(&schema[unpack(found).key]))
+		found = NULL;
 	if (found == NULL)
 		return strcmp(section, "signals") == 0 ? find_signal(path + 8, out) : -ENOENT;
 	*out = unpack(found);
 	return 0;
 }
 
-/* NAME in lower case is SECTION_KEY or KEY. */
+/* NAME, which is in upper case, stands for SECTION_KEY or KEY. */
 int schema_find_env(const struct schema_index *x, const char *name, struct schema_key *out,
 		    bool *defaults)
 {
@@ -150,8 +155,11 @@ int schema_find_env(const struct schema_index *x, const char *name, struct schem
 	*defaults = false;
 	if (n == 0 || n >= sizeof(lower))
 		return -ENOENT;
-	for (size_t i = 0; i <= n; i++)
+	for (size_t i = 0; i <= n; i++) {
+		if (islower((unsigned char)name[i]))
+			return -ENOENT;
 		lower[i] = (char)tolower((unsigned char)name[i]);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
 		size_t len = strlen(sections[i]);
 		bool is_defaults = strcmp(sections[i], "defaults") == 0;
@@ -170,21 +178,29 @@ int schema_find_env(const struct schema_index *x, const char *name, struct schem
 
 /* --- suggestions ---------------------------------------------------------------------------------------- */
 
-const char *schema_nearest(const char *section, const char *key)
+bool schema_nearest(const char *section, const char *key, struct strbuf *out)
 {
-	const char **names = x_calloc(schema_n * 2, sizeof(*names)), *found;
+	size_t len = strlen(key);
+	bool ms = len > 3 && strcmp(key + len - 3, "_ms") == 0;
+	auto_free(freep) char *word = x_strndup(key, ms ? len - 3 : len);
+	auto_free(freep) const char **names = x_calloc(schema_n * 2, sizeof(*names));
+	const char *found;
 	size_t n = 0;
 
 	for (size_t i = 0; i < schema_n; i++) {
-		if (strcmp(schema[i].section, section) != 0)
+		if (strcmp(schema[i].section, section) != 0 || is_common(&schema[i]))
+			continue;
+		if (ms && schema[i].type != &type_duration)
 			continue;
 		names[n++] = schema[i].name;
 		if (schema[i].alias.name != NULL)
 			names[n++] = schema[i].alias.name;
 	}
-	found = text_nearest(key, names, n);
-	free(names);
-	return found;
+	found = text_nearest(word, names, n);
+	if (found == NULL)
+		return false;
+	strbuf_addf(out, "%s%s", found, ms ? "_ms" : "");
+	return true;
 }
 
 const char *schema_other_section(const char *section, const char *key)

@@ -44,6 +44,19 @@ char *parse_text(struct parse *p, const struct value *v)
 	return expanded(p, v);
 }
 
+int parse_check_string(struct parse *p, const struct value *v)
+{
+	bool bare = v->kind == VALUE_INT || v->kind == VALUE_FLOAT || v->kind == VALUE_BOOL;
+
+	return !bare || p->untyped ? 0 :
+	       parse_fail(p, v, "expected a string, not %s; put it in quotes", value_kind_name(v));
+}
+
+char *parse_string(struct parse *p, const struct value *v)
+{
+	return parse_check_string(p, v) == 0 ? parse_text(p, v) : NULL;
+}
+
 const struct value *parse_plain(struct parse *p, const struct value *v, struct value *tmp)
 {
 	auto_free(freep) char *text = NULL;

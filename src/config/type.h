@@ -14,6 +14,7 @@ struct parse {
 	int key;			/* >= schema_n: a signal without a row of its own */
 	enum unit unit;
 	const struct vars *vars;	/* NULL: text of the table itself, nothing is expanded */
+	bool untyped;			/* from the environment or command line, where all is text */
 	/* the complaint */
 	struct strbuf why;
 	int line, column;		/* of the faulty part */
@@ -59,9 +60,12 @@ extern const struct option_type type_stdio, type_limit, type_signal_action, type
 
 /* Notes the complaint and returns -EINVAL. */
 int parse_fail(struct parse *p, const struct value *v, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* V as text, variables replaced, for keys that are strings: words and bare numbers are fine. NULL:
- * complained. Caller frees. */
+/* V as text, variables replaced, for keys that are written as text, whatever it looks like: "0600",
+ * 15, 1000. NULL: complained. Caller frees. */
 char *parse_text(struct parse *p, const struct value *v);
+/* The same for keys that are strings: a bare number or boolean in a file is a mistake. */
+char *parse_string(struct parse *p, const struct value *v);
+int parse_check_string(struct parse *p, const struct value *v);	/* 0, or complained */
 /* V for keys that are no strings: when V is a string with variables, *TMP gets the bare value that
  * they make. Returns V or TMP; NULL: complained. value_fini(TMP) in any case. */
 const struct value *parse_plain(struct parse *p, const struct value *v, struct value *tmp);

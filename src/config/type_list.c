@@ -141,6 +141,9 @@ static int command_parse(struct parse *p, const struct value *v, void *obj)
 
 	if (v->kind == VALUE_TABLE)
 		return parse_fail(p, v, "expected a string or an array of strings, not a table");
+	/* true and false are programs, too */
+	if (v->kind != VALUE_BOOL && parse_check_string(p, v) < 0)
+		return -EINVAL;
 	if (s->shell)
 		ret = command_script(p, v, &list);
 	else if (v->kind == VALUE_ARRAY)

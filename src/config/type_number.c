@@ -4,22 +4,26 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/units.h"
 
 /* --- boolean ----------------------------------------------------------------------------------- */
 
-static int bool_word(const struct value *v)
+/* Outside files, where nothing is typed, people write 1 and True as well. */
+static int bool_word(const struct value *v, bool untyped)
 {
-	static const char *const words[] = { "no", "yes", "off", "on" };
+	static const char *const words[] = { "no", "yes", "off", "on", "0", "1", "false", "true" };
 
 	if (v->kind == VALUE_BOOL)
 		return v->boolean;
-	if (v->kind == VALUE_WORD)
-		for (size_t i = 0; i < ARRAY_LEN(words); i++)
-			if (strcmp(v->text, words[i]) == 0)
-				return (int)(i & 1);
+	for (size_t i = 0; untyped && v->text != NULL && i < ARRAY_LEN(words); i++)
+		if (strcasecmp(v->text, words[i]) == 0)
+			return (int)(i & 1);
+	for (size_t i = 0; v->kind == VALUE_WORD && i < 4; i++)
+		if (strcmp(v->text, words[i]) == 0)
+			return (int)(i & 1);
 	return -1;
 }
 
@@ -31,7 +35,7 @@ static int bool_parse(struct parse *p, const struct value *v, void *obj)
 
 	if (plain == NULL)
 		return -EINVAL;
-	b = bool_word(plain);
+	b = bool_word(plain, p->untyped);
 	if (b < 0)
 		return parse_fail(p, v, "expected true or false (without quotes)");
 	*FIELD(bool, p->o, obj) = b != 0;

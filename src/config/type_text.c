@@ -17,7 +17,7 @@ static void replace(char **field, char *text)
 
 static int string_parse(struct parse *p, const struct value *v, void *obj)
 {
-	char *text = parse_text(p, v);
+	char *text = parse_string(p, v);
 
 	if (text == NULL)
 		return -EINVAL;
@@ -68,10 +68,9 @@ const struct option_type type_string = { .name = "string", STRING_VERBS, .parse 
 
 /* --- strings that name something -------------------------------------------------------------------- */
 
-static char *text_not_empty(struct parse *p, const struct value *v)
+/* Takes TEXT and gives it back, or NULL. */
+static char *not_empty(struct parse *p, const struct value *v, char *text)
 {
-	char *text = parse_text(p, v);
-
 	if (text == NULL || *text != '\0')
 		return text;
 	free(text);
@@ -81,7 +80,7 @@ static char *text_not_empty(struct parse *p, const struct value *v)
 
 static int account_parse(struct parse *p, const struct value *v, void *obj)
 {
-	char *text = text_not_empty(p, v);
+	char *text = not_empty(p, v, parse_text(p, v));
 
 	if (text == NULL)
 		return -EINVAL;
@@ -95,7 +94,7 @@ const struct option_type type_account = { .name = "user or group", STRING_VERBS,
 /* The instance's name becomes a directory name. */
 static int name_parse(struct parse *p, const struct value *v, void *obj)
 {
-	auto_free(freep) char *text = text_not_empty(p, v);
+	auto_free(freep) char *text = not_empty(p, v, parse_string(p, v));
 
 	if (text == NULL)
 		return -EINVAL;
@@ -120,7 +119,7 @@ static char **string_path(const struct option *o, void *obj)
 
 static int path_parse(struct parse *p, const struct value *v, void *obj)
 {
-	auto_free(freep) char *text = text_not_empty(p, v);
+	auto_free(freep) char *text = not_empty(p, v, parse_string(p, v));
 
 	if (text == NULL)
 		return -EINVAL;
