@@ -3,6 +3,7 @@
  * outlive it is in the run directory or with the keeper. */
 #include "command/supervisor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -82,6 +83,25 @@ static int run_file_open(struct supervisor *s, const char *name)
 	return fd;
 }
 
+/* Nothing runs from before: what an earlier procd left here is its history, not ours. */
+static void run_dir_reset(const struct supervisor *s)
+{
+	static const char *const files[] = { EVENTS_FILE_NAME, MEMORY_FILE_NAME, "output.state" };
+	DIR *rings;
+
+	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++)
+		if (atomic_load(&record_get(&s->records, slot)->state) != RECORD_FREE)
+			return;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		unlinkat(s->run_dirfd, files[i], 0);
+	rings = fdopendir(openat(s->run_dirfd, "ring", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	for (struct dirent *e; rings && (e = readdir(rings));)
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(rings), e->d_name, 0);
+	if (rings)
+		closedir(rings);
+}
+
 static int channel_open(struct supervisor *s, const struct config *config, struct error *e)
 {
 	auto_free(closep) int fd = run_file_open(s, EVENTS_FILE_NAME);
@@ -129,7 +149,7 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 }
 
 /* The rooms above keeper and config, from the ground up. */
-static int rooms_open(struct supervisor *s, const int held[HOLD_MAX],
+static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory_fd,
 		      const struct run_options *options, struct error *e)
 {
 	const struct config *config = config_current();
@@ -138,7 +158,6 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX],
 		.sets = options->sets,
 		.no_file = options->no_file,
 	};
-	auto_free(closep) int memory_fd = run_file_open(s, MEMORY_FILE_NAME);
 	struct core_setup core = {
 		.ops = &supervisor_core_ops,
 		.ops_ctx = s,
@@ -262,6 +281,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
 	auto_free(error_fini) struct error error = ERROR_INIT;
 	struct config *config = NULL;
+	auto_free(closep) int memory_fd = -1;
 	uint64_t generation = 1;
 	int held[HOLD_MAX];
 	int rc;
@@ -279,11 +299,14 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		rc = keeper_open(s, keeper_fd, config, held, &error);
 	if (rc != 0)
 		return fail(&error, rc);
-	config_publish(config, generation);
+	if (!s->welcome.recovering)
+		run_dir_reset(s);
+	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
+	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
 	if (!s->welcome.recovering)
 		bundle_write(s->run_dirfd, &bundle, config->generation);
 	priority_apply(config);
-	rc = rooms_open(s, held, options, &error);
+	rc = rooms_open(s, held, memory_fd, options, &error);
 	if (rc != 0) {
 		fail(&error, rc);
 		rooms_close(s);

@@ -68,13 +68,18 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
 }
 
-/* A process that runs is replaced; one that is being stopped or made anew gets it next time. */
+/* A process that runs is replaced; what waits for its restart or has failed is tried at once with the
+ * new options; one that is being stopped gets them next time. */
 static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 {
 	subsystem_set_options(s, o, false);
 	if (s->state == STATE_RUNNING || (s->state == STATE_STARTING && subsystem_has_process(s))) {
 		s->order_reason = REASON_RELOAD;
 		s->bounce = true;
+		s->kick = true;
+	} else if (s->state == STATE_RESTARTING ||
+		   (s->state == STATE_FAILED && s->config_up && s->wish == OPERATOR_NONE)) {
+		s->order_reason = REASON_RELOAD;
 		s->kick = true;
 	}
 }

@@ -59,6 +59,19 @@ static void send_event(struct subsystem *s)
 	event_state_changed(s->core->chan, &e);
 }
 
+/* Readiness as an event of its own, for those who route traffic. */
+static void send_ready(struct subsystem *s)
+{
+	json_t *j;
+
+	if ((s->state == STATE_RUNNING) == (s->prev == STATE_RUNNING))
+		return;
+	j = publish_ident(s);
+	json_object_set_new(j, "ready", json_boolean(s->state == STATE_RUNNING));
+	json_object_set_new(j, "reason", json_text(enumtext_name(&reason_text, (int)s->reason)));
+	event_send(s->core->chan, EVENT_READY_CHANGED, j);
+}
+
 static void groups_text(const struct subsystem_options *o, struct strbuf *out)
 {
 	for (size_t i = 0; i < o->groups.n; i++)
@@ -173,6 +186,7 @@ void publish_state(struct subsystem *s, enum subsystem_state next, enum reason r
 	s->event_seq = chan_last_seq(c->chan) + 1;
 	publish_update(s);
 	send_event(s);
+	send_ready(s);
 	request_progress(s);
 }
 
