@@ -169,8 +169,9 @@ def test_shutdown_is_told(w):
     p.wait_state("a", "running")
     p.wait_state("b", "running")
     f = follow(w, p, "-f", "--since", 0)
+    first = f.stdout.readline()    # it is connected
     p.stop()
-    got = lines(f.stdout.read().decode())
+    got = lines((first + f.stdout.read()).decode())
     f.wait()
     kinds = [e["type"] for e in got]
     check("shutdown_started" in kinds, kinds)

@@ -7,6 +7,7 @@ from harness import *
 
 
 def stopped(p, name):
+    p.wait_state(name, "stopped")    # the event file follows the verb's answer
     return p.find_events(type="state_changed", name=name, state="stopped")[-1]
 
 
