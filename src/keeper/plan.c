@@ -138,6 +138,12 @@ static bool string_ok(const struct plan *p, uint32_t off)
 	return off >= sizeof(*p) && off < p->size;
 }
 
+/* A string that has to be there and to say something. */
+static bool text_ok(const struct plan *p, uint32_t off)
+{
+	return string_ok(p, off) && ((const char *)p)[off] != '\0';
+}
+
 static bool string_or_absent_ok(const struct plan *p, uint32_t off)
 {
 	return off == 0 || string_ok(p, off);
@@ -167,7 +173,7 @@ static bool stdio_ok(const struct plan *p, int fd)
 	case PLAN_STDIO_INHERIT:
 		return true;
 	case PLAN_STDIO_FILE:
-		return string_ok(p, p->stdio_path[fd]) && *plan_str(p, p->stdio_path[fd]) != '\0';
+		return text_ok(p, p->stdio_path[fd]);
 	case PLAN_STDIO_CAPTURE:
 		return fd != 0;
 	case PLAN_STDIO_STDOUT:
@@ -210,8 +216,7 @@ bool plan_check(const void *block, size_t size)
 	if (size <= sizeof(*p) || size > PLAN_MAX || (uintptr_t)block % sizeof(uint64_t) != 0 ||
 	    p->magic != PLAN_MAGIC || p->size != size || ((const char *)block)[size - 1] != '\0')
 		return false;
-	if (!string_ok(p, p->name) || *plan_str(p, p->name) == '\0' ||
-	    strlen(plan_str(p, p->name)) >= NAME_CAP)
+	if (!text_ok(p, p->name) || strlen((const char *)p + p->name) >= NAME_CAP)
 		return false;
 	return vector_ok(p, p->exec_paths, false) && vector_ok(p, p->argv, false) &&
 	       vector_ok(p, p->envp, true) && string_or_absent_ok(p, p->cwd) && stdio_ok(p, 0) &&
