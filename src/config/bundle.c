@@ -41,25 +41,3 @@ bool bundle_next(const char *bundle, size_t len, size_t *offset, const char **na
 	*offset += sizeof(sizes) + sizes[0] + sizes[1];
 	return true;
 }
-
-static bool is_json(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n >= 5 && strcmp(name + n - 5, ".json") == 0;
-}
-
-int files_from_bundle(struct candidate *c, const char *bundle, size_t len)
-{
-	const char *name, *text;
-	size_t offset = 0, n;
-
-	c->saved = true;
-	while (bundle_next(bundle, len, &offset, &name, &text, &n)) {
-		if (*name != '/')
-			continue;
-		(is_json(name) ? source_json : source_toml)(c, candidate_file(c, name, name, text, n),
-							    text, n);
-	}
-	return offset == len ? 0 : -EINVAL;
-}

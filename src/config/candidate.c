@@ -40,6 +40,7 @@ void candidate_fini(struct candidate *c)
 	map_fini(&c->headers);
 	strlist_fini(&c->files);
 	strlist_fini(&c->shown);
+	strlist_fini(&c->globs);
 	strlist_fini(&c->labels);
 	schema_index_fini(&c->index);
 }
@@ -87,6 +88,15 @@ struct setting *scope_find(const struct scope *s, int key)
 		if (s->settings[i].key == key)
 			return &s->settings[i];
 	return NULL;
+}
+
+struct setting *scope_add(struct scope *s)
+{
+	if (s->n == s->cap) {
+		s->cap = s->cap != 0 ? s->cap * 2 : 4;
+		s->settings = x_reallocarray(s->settings, s->cap, sizeof(*s->settings));
+	}
+	return &s->settings[s->n++];
 }
 
 /* --- sections ---------------------------------------------------------------------------------------- */
@@ -329,11 +339,7 @@ static void store(struct scope *s, struct setting *slot, struct schema_key k, st
 	if (slot != NULL) {
 		value_fini(&slot->value);
 	} else {
-		if (s->n == s->cap) {
-			s->cap = s->cap != 0 ? s->cap * 2 : 4;
-			s->settings = x_reallocarray(s->settings, s->cap, sizeof(*s->settings));
-		}
-		slot = &s->settings[s->n++];
+		slot = scope_add(s);
 	}
 	*slot = (struct setting){
 		.key = (uint16_t)k.key, .file = (uint16_t)MAX(at->file, 0),

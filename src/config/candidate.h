@@ -39,6 +39,7 @@ struct candidate {
 	struct map headers;		/* "FILE SECTION": line of the header */
 	struct strlist files;		/* absolute names of the files read */
 	struct strlist shown;		/* the same as the user knows them */
+	struct strlist globs;		/* absolute include patterns of all files */
 	struct strlist labels;		/* owns what settings name */
 	uint64_t hash;
 	bool saved;			/* from a bundle: what is on disk now does not matter */
@@ -83,5 +84,6 @@ void candidate_put_path(struct candidate *c, const char *path, size_t len, struc
 			const struct source_point *at);
 
 struct setting *scope_find(const struct scope *s, int key);
+struct setting *scope_add(struct scope *s);	/* to be filled; others may have moved */
 
 #endif

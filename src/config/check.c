@@ -64,25 +64,42 @@ static void check_shutdown(const struct candidate *c, struct config *config)
 
 /* --- the rest of the top ------------------------------------------------------------------------- */
 
-/* The directory that PATH is to be made in. Until it is, somebody may make that. */
-static void check_parent(const struct candidate *c, const struct setting *s, const char *what,
-			 const char *path)
+/* The directory that PATH is to be made in, when it does not exist; NULL: all is well. */
+static char *missing_parent(const char *path)
 {
-	struct place place = place_of(c, s);
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
 	auto_free(freep) char *dir = NULL;
-	const char *slash;
 	struct stat st;
 
-	if (path == NULL || s == NULL || c->saved)
-		return;
-	slash = strrchr(path, '/');
 	if (slash == NULL)
-		return;
+		return NULL;
 	dir = x_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	if (stat(dir, &st) < 0)
-		diag_warn(c->diag, &place, "%s: directory %s: %s", what, dir, strerror(errno));
-	else if (!S_ISDIR(st.st_mode))
-		diag_warn(c->diag, &place, "%s: %s is not a directory", what, dir);
+	return stat(dir, &st) == 0 && S_ISDIR(st.st_mode) ? NULL : take(dir);
+}
+
+/* It may be there in time. */
+static void warn_parent(const struct candidate *c, const struct setting *s, const char *what,
+			const char *path)
+{
+	auto_free(freep) char *dir = s != NULL && !c->saved ? missing_parent(path) : NULL;
+	struct place place = place_of(c, s);
+
+	if (dir != NULL)
+		diag_warn(c->diag, &place, "%s: the directory %s does not exist", what, dir);
+}
+
+/* Nobody would read of it in a log that cannot be written. */
+static void check_log_file(const struct candidate *c, const struct config *config)
+{
+	const struct setting *s = GIVEN(c, logging.file);
+	auto_free(freep) char *dir = NULL;
+	struct place place = place_of(c, s);
+
+	if (s == NULL || c->saved)
+		return;
+	dir = missing_parent(config->logging.file);
+	if (dir != NULL)
+		diag_error(c->diag, &place, "logging.file: the directory %s does not exist", dir);
 }
 
 static void check_backend(const struct candidate *c, const struct config *config)
@@ -141,9 +158,9 @@ void check_top(const struct candidate *c, struct config *config)
 	check_backend(c, config);
 	check_socket(c, config);
 	check_signals(c, config);
-	check_parent(c, GIVEN(c, pid_file), "pid_file", config->pid_file);
-	check_parent(c, GIVEN(c, logging.file), "logging.file", config->logging.file);
-	check_parent(c, GIVEN(c, events.output), "events.output", config->events.output_path);
+	check_log_file(c, config);
+	warn_parent(c, GIVEN(c, pid_file), "pid_file", config->pid_file);
+	warn_parent(c, GIVEN(c, events.output), "events.output", config->events.output_path);
 }
 
 /* --- subsystems ------------------------------------------------------------------------------------ */

@@ -217,6 +217,7 @@ static void assemble_top(struct candidate *c, struct config *config)
 	config->origins = origins_of(&c->top, NULL, &config->norigins);
 	config->content_hash = c->hash;
 	strlist_copy(&config->files, &c->files);
+	strlist_copy(&config->globs, &c->globs);
 	config->file = x_strdup(c->files.n > 0 ? c->files.items[0] : "");
 }
 
@@ -255,7 +256,7 @@ static void gather_others(struct candidate *c, const struct config_source *sourc
 		source_sets(c, source->sets);
 	BUG_ON(schema_find(&c->index, "", "include", 7, &key) < 0);
 	include = scope_find(&c->top, key.key);
-	if (include != NULL && include->kind != ORIGIN_FILE && source->bundle == NULL)
+	if (include != NULL && include->kind != ORIGIN_FILE)
 		files_include(c, include, bundle);
 }
 

@@ -312,23 +312,6 @@ static void loader_fini(struct loader *l)
 
 /* --- the contract: main thread -------------------------------------------------------------- */
 
-/* Patterns are written relative to the file that includes them. */
-static void copy_globs(const struct config *config, struct strlist *out)
-{
-	const char *slash = config->file != NULL ? strrchr(config->file, '/') : NULL;
-	int dir_len = slash != NULL ? (int)(slash - config->file) : 0;
-
-	for (size_t i = 0; i < config->include.n; i++) {
-		const char *pattern = config->include.items[i];
-
-		if (pattern[0] == '/')
-			strlist_add(out, pattern);
-		else
-			strlist_take(out, x_asprintf("%.*s/%s", dir_len, dir_len != 0 ?
-						     config->file : "", pattern));
-	}
-}
-
 static struct job *job_new(enum job_kind kind)
 {
 	struct job *job = x_calloc(1, sizeof(*job));
@@ -388,7 +371,7 @@ void loader_published(struct loader *l, const struct config *config, bool watch)
 	strlist_copy(&job->set.files, &config->files);
 	if (config->file != NULL && !strlist_has(&job->set.files, config->file))
 		strlist_add(&job->set.files, config->file);
-	copy_globs(config, &job->set.globs);
+	strlist_copy(&job->set.globs, &config->globs);
 	mailbox_send(&l->inbox, &job->mail);
 }
 

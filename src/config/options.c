@@ -116,6 +116,7 @@ void config_free(struct config *config)
 	free(config->origins);
 	free(config->file);
 	strlist_fini(&config->files);
+	strlist_fini(&config->globs);
 	free(config);
 }
 

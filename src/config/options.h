@@ -154,6 +154,7 @@ struct config {
 
 	char *file;			/* the main file, absolute */
 	struct strlist files;		/* every file read, absolute, main file first */
+	struct strlist globs;		/* every include pattern of these, absolute, for glob(3) */
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;
 	uint32_t *by_name;		/* indices of subsystems, sorted by name */

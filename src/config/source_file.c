@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "config/include.h"
 #include "config/reader.h"
 
 #define FILE_SIZE_MAX ((size_t)16 << 20)
@@ -100,116 +101,60 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-/* Append PATH with the characters that glob(3) would interpret protected. */
-static void glob_escape(const char *path, struct strbuf *out)
+static void include_one(struct files *f, const struct include_pattern *p, const char *base,
+			const char *shown_base, const struct ancestor *parent)
 {
-	for (; *path != '\0'; path++) {
-		if (strchr("*?[]\\", *path) != NULL)
-			strbuf_addch(out, '\\');
-		strbuf_addch(out, *path);
-	}
-}
-
-/* What an include may not be. NULL: fine. */
-static const char *include_fault(const char *pattern)
-{
-	const char *name = strrchr(pattern, '/');
-
-	name = name != NULL ? name + 1 : pattern;
-	if (pattern[0] == '~')
-		return "'~' is not expanded here; write the directory itself";
-	if (name[0] == '.')
-		return "hidden files are not included";
-	if (strpbrk(name, "*?[") == NULL && !ends_with(name, ".toml"))
-		return "only files that end in .toml are included";
-	return NULL;
-}
-
-static void include_glob(struct files *f, const char *base, const char *shown_base,
-			 const char *pattern, const struct place *from,
-			 const struct ancestor *parent)
-{
-	auto_free(strbuf_fini) struct strbuf full = STRBUF_INIT;
 	auto_free(strlist_fini) struct strlist found = STRLIST_INIT;
 	size_t base_len = strlen(base);
 	glob_t g;
 
-	if (*pattern != '/') {
-		glob_escape(base, &full);
-		strbuf_addch(&full, '/');
-	}
-	strbuf_addstr(&full, pattern);
-	if (glob(full.buf, GLOB_NOSORT, NULL, &g) == 0) {
+	if (glob(p->glob, GLOB_NOSORT, NULL, &g) == 0) {
 		for (size_t i = 0; i < g.gl_pathc; i++)
 			if (ends_with(g.gl_pathv[i], ".toml"))
 				strlist_add(&found, g.gl_pathv[i]);
 		globfree(&g);
 	}
-	if (found.n == 0 && strpbrk(pattern, "*?[") == NULL)
-		diag_error(f->c->diag, from, "the included file %s does not exist", pattern);
+	if (found.n == 0 && !p->wild)
+		diag_error(f->c->diag, &p->place, "the included file %s does not exist", p->glob);
 	strlist_sort(&found);
 	for (size_t i = 0; i < found.n; i++) {
 		const char *path = found.items[i];
-		bool below = *pattern != '/' && strlen(path) > base_len;
+		bool below = p->relative && strlen(path) > base_len;
 		auto_free(freep) char *shown = below && *shown_base != '\0' ?
 			x_asprintf("%s/%s", shown_base, path + base_len + 1) :
 			x_strdup(below ? path + base_len + 1 : path);
 
-		read_file(f, path, shown, false, from, parent);
+		read_file(f, path, shown, false, &p->place, parent);
 	}
 }
 
-/* The patterns of an include setting; strings only, variables replaced later are not meant here. */
-static void include_value(struct files *f, const struct setting *s, const char *base,
-			  const char *shown_base, const struct ancestor *parent)
+static void include_all(struct files *f, struct setting *s, const char *base,
+			const char *shown_base, const struct ancestor *parent)
 {
-	const struct value *v = &s->value;
-	bool many = v->kind == VALUE_ARRAY;
+	struct include_pattern *patterns;
+	size_t n = include_patterns(f->c, s, base, &patterns);
 
-	for (size_t i = 0; i < (many ? v->n : 1); i++) {
-		const struct value *item = many ? &v->items[i] : v;
-		struct place place = setting_place(f->c, s, item->line, item->column);
-		const char *fault;
-
-		if (item->text == NULL || *item->text == '\0')
-			continue;	/* the type check reports it */
-		fault = include_fault(item->text);
-		if (fault != NULL)
-			diag_error(f->c->diag, &place, "include \"%.80s\": %s", item->text, fault);
-		else
-			include_glob(f, base, shown_base, item->text, &place, parent);
-	}
+	for (size_t i = 0; i < n && !f->c->saved; i++)
+		include_one(f, &patterns[i], base, shown_base, parent);
+	include_patterns_free(patterns, n);
 }
 
-/* "include" stands in the file just read, FILE? */
+/* After FILE was read: does it have includes of its own? */
 static void follow_includes(struct files *f, int file, const char *path, const char *shown,
 			    const struct ancestor *self)
 {
-	struct schema_key key;
-	struct setting *s, own;
 	auto_free(freep) char *dir = x_strdup(path), *shown_dir = x_strdup(shown);
 	char *slash = strrchr(shown_dir, '/');
+	struct setting own;
 
-	BUG_ON(schema_find(&f->c->index, "", "include", 7, &key) < 0);
-	s = scope_find(&f->c->top, key.key);
-	if (s == NULL || s->kind != ORIGIN_FILE || s->file != file)
+	if (!include_take(f->c, file, &own))
 		return;
 	if (slash != NULL)
 		slash[slash == shown_dir ? 1 : 0] = '\0';
 	else
 		*shown_dir = '\0';
-	/* An included file may replace the setting: keep this one until it is worked through. */
-	own = *s;
-	s->value = (struct value)VALUE_INIT;
-	s->value.kind = VALUE_ARRAY;
-	include_value(f, &own, dirname(dir), shown_dir, self);
-	s = scope_find(&f->c->top, key.key);
-	if (s->kind == ORIGIN_FILE && s->file == file) {
-		value_fini(&s->value);
-		s->value = own.value;
-	} else {
-		value_fini(&own.value);
-	}
+	include_all(f, &own, dirname(dir), shown_dir, self);
+	include_done(f->c, file, &own);
 }
 
 /* --- reading ------------------------------------------------------------------------------------ */
@@ -289,9 +234,36 @@ void files_include(struct candidate *c, const struct setting *include, struct st
 {
 	struct files f = { c, bundle };
 	auto_free(freep) char *start = start_directory();
-	struct setting own = *include;
+	struct setting own = *include;	/* the list that holds it may grow meanwhile */
 
-	include_value(&f, &own, start, "", NULL);
+	include_all(&f, &own, start, "", NULL);
+	scope_find(&c->top, own.key)->bad = own.bad;
+}
+
+int files_from_bundle(struct candidate *c, const char *bundle, size_t len)
+{
+	struct files f = { .c = c };
+	struct setting main_include;
+	bool has_include = false;
+	const char *name, *text;
+	size_t offset = 0, n;
+
+	c->saved = true;
+	while (bundle_next(bundle, len, &offset, &name, &text, &n)) {
+		int file;
+
+		if (*name != '/')
+			continue;
+		file = candidate_file(c, name, name, text, n);
+		(ends_with(name, ".json") ? source_json : source_toml)(c, file, text, n);
+		follow_includes(&f, file, name, name, NULL);
+		/* the files it names come next: keep it apart from theirs */
+		if (file == 0)
+			has_include = include_take(c, 0, &main_include);
+	}
+	if (has_include)
+		include_done(c, 0, &main_include);
+	return offset == len ? 0 : -EINVAL;
 }
 
 /* --- paths ---------------------------------------------------------------------------------------- */

@@ -193,7 +193,7 @@ static void arm_path(struct arming *a, const char *path)
  * whatever matches so far, at each slash. */
 static void arm_glob(struct arming *a, const char *pattern)
 {
-	size_t wild = strcspn(pattern, "*?[");
+	size_t wild = strcspn(pattern, "*?[\\");
 	size_t fixed = wild;
 	const char *slash;
 
