@@ -1,8 +1,8 @@
 /* The spawn plan: building it on the supervisor's side, distrusting it on the keeper's.
  *
- * The block is one header, then strings and vectors in the order in which they were added. It always
- * ends with a NUL byte, so a string whose offset lies inside the block ends inside it, too: the
- * check of a string is the check of one number. */
+ * The block is one header, then strings and vectors in the order in which they were added. It
+ * always ends with a NUL byte, so a string whose offset lies inside the block ends inside it, too:
+ * the check of a string is the check of one number. */
 #include <errno.h>
 #include <signal.h>
 

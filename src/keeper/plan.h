@@ -61,7 +61,7 @@ struct plan {
 	uint32_t size;			/* bytes of the whole block, this header included */
 	uint32_t flags;
 	uint32_t name;			/* string: subsystem (with @instance), also in the record */
-	uint32_t exec_paths;		/* vector: candidates for execve, tried in order (PATH search) */
+	uint32_t exec_paths;		/* vector: candidates for execve, in order (PATH search) */
 	uint32_t argv;			/* vector */
 	uint32_t envp;			/* vector */
 	uint32_t cwd;			/* string or 0: stay in the keeper's directory */
@@ -80,7 +80,8 @@ struct plan {
 
 struct plan_builder;	/* heap; any thread, one at a time */
 struct plan_builder *plan_new(const char *name);
-struct plan *plan_header(struct plan_builder *b);	/* set the scalar fields; valid until the next add */
+/* To set the scalar fields; valid until the next add. */
+struct plan *plan_header(struct plan_builder *b);
 void plan_set_exec(struct plan_builder *b, const struct strlist *exec_paths,
 		   const struct strlist *argv, const struct strlist *envp);
 void plan_set_cwd(struct plan_builder *b, const char *path);

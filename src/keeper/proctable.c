@@ -107,7 +107,7 @@ const struct proc *proctable_find(const struct proctable *t, pid_t pid)
 	return NULL;
 }
 
-/* --- the environment marker -------------------------------------------------------------------- */
+/* --- the environment marker ------------------------------------------------------------------- */
 
 /* Compare the environment entry of LEN bytes with KEY=VALUE. */
 static bool entry_is(const char *entry, const char *key, const char *value, size_t value_len)

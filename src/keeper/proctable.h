@@ -25,7 +25,7 @@ int proctable_init(struct proctable *t);	/* 0 or -errno */
 /* Look now. 0, or -errno when /proc cannot be read (the table is empty then). */
 int proctable_look(struct proctable *t);
 void proctable_drop(struct proctable *t);	/* give the pages back */
-const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL: not there */
+const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL: none */
 
 /* Does the environment that PID was started with say that it belongs to the subsystem NAME
  * ("web" or "web@0")? */

@@ -72,7 +72,8 @@ static int open_client(struct keeper_client **k, struct records *r, int held[HOL
 {
 	struct km_welcome w;
 	int run_dirfd = -1;
-	int ret = keeper_client_open(k, client_end, &setup_message, &w, &run_dirfd, r, held, &error);
+	int ret = keeper_client_open(k, client_end, &setup_message, &w, &run_dirfd, r, held,
+				     &error);
 
 	closep(&run_dirfd);
 	return ret;
@@ -92,7 +93,7 @@ static struct keeper_client *welcomed(struct records *r)
 	return k;
 }
 
-/* --- SETUP ---------------------------------------------------------------------------------------- */
+/* --- SETUP ------------------------------------------------------------------------------------ */
 
 START_TEST(a_refusal_has_its_exit_code_and_says_what_to_do)
 {
@@ -133,9 +134,10 @@ START_TEST(a_welcome_brings_records_and_held_descriptors)
 	struct km_welcome w;
 	int held[HOLD_MAX], run_dirfd = -1;
 
-	answer(&(struct km_welcome){ .stage = SETUP_OK, .nheld = 1, .held_keys = { "web" } }, fds, 3);
-	ck_assert_int_eq(keeper_client_open(&k, client_end, &setup_message, &w, &run_dirfd, &r, held,
-					    &error), 0);
+	answer(&(struct km_welcome){ .stage = SETUP_OK, .nheld = 1, .held_keys = { "web" } },
+	       fds, 3);
+	ck_assert_int_eq(keeper_client_open(&k, client_end, &setup_message, &w, &run_dirfd, &r,
+					    held, &error), 0);
 	ck_assert_str_eq(w.held_keys[0], "web");
 	ck_assert_int_ge(fcntl(held[0], F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(faccessat(run_dirfd, RECORDS_FILE, F_OK, 0), 0);
@@ -172,7 +174,7 @@ START_TEST(a_dead_keeper_is_an_error_not_a_signal)
 }
 END_TEST
 
-/* --- facts ---------------------------------------------------------------------------------------- */
+/* --- facts ------------------------------------------------------------------------------------ */
 
 struct heard {
 	int started, exited, gone, signo, lost;
@@ -252,7 +254,7 @@ START_TEST(facts_arrive_and_the_end_is_told_once)
 }
 END_TEST
 
-/* --- wishes --------------------------------------------------------------------------------------- */
+/* --- wishes ----------------------------------------------------------------------------------- */
 
 START_TEST(a_keeper_that_does_not_read_blocks_nobody)
 {
@@ -384,7 +386,7 @@ START_TEST(leaving_flushes_what_waits)
 }
 END_TEST
 
-/* --- features ------------------------------------------------------------------------------------- */
+/* --- features --------------------------------------------------------------------------------- */
 
 START_TEST(every_feature_has_a_name_and_can_be_refused)
 {

@@ -2,8 +2,8 @@
  *
  * The program that the keeper starts as supervisor is the test binary itself in the role "relay":
  * it does the SETUP conversation and from then on carries packets between the keeper and the test.
- * It can be killed like a supervisor; the next relay picks the thread up. Deadlines are generous and
- * never the oracle. */
+ * It can be killed like a supervisor; the next relay picks the thread up. Deadlines are generous
+ * and never the oracle. */
 #ifndef KEEPER_FIXTURE_H
 #define KEEPER_FIXTURE_H
 
@@ -50,7 +50,7 @@ struct rig {
 	uint64_t last_id;
 };
 
-/* --- the relay ---------------------------------------------------------------------------------- */
+/* --- the relay -------------------------------------------------------------------------------- */
 
 static inline void relay_pass(int from, int to)
 {
@@ -79,6 +79,12 @@ static inline void relay_pass(int from, int to)
 		}
 	if (h->type == KM_LEAVE)
 		_exit(0);
+	if (h->type == KM_FORWARD) {
+		struct km_forward taken = *(const struct km_forward *)(const void *)buf;
+
+		taken.h.type = KM_TAKEN;
+		send(from, &taken, sizeof(taken), MSG_NOSIGNAL);
+	}
 	if (h->type == KM_WELCOME &&
 	    ((const struct km_welcome *)(const void *)buf)->stage != SETUP_OK)
 		_exit(75);
@@ -114,7 +120,7 @@ static inline int rig_role(int argc, char **argv)
 	return -1;
 }
 
-/* --- the test's side ---------------------------------------------------------------------------- */
+/* --- the test's side -------------------------------------------------------------------------- */
 
 static inline bool readable(int fd, int64_t until_ns)
 {
@@ -229,7 +235,7 @@ static inline void rig_fini(struct rig *r)
 	nftw(r->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* --- plans -------------------------------------------------------------------------------------- */
+/* --- plans ------------------------------------------------------------------------------------ */
 
 struct wish {		/* what a test varies */
 	const char *path;	/* NULL: argv[0] */
@@ -354,7 +360,7 @@ static inline struct km_started rig_fail(struct rig *r, uint32_t slot, const str
 	return m;
 }
 
-/* --- looking ------------------------------------------------------------------------------------ */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 static inline char *slurp(const char *path)
 {

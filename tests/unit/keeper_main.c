@@ -44,7 +44,7 @@ static void bereave(int signo)
 
 static const struct wish sleeper = { .argv = { "/bin/sleep", "1000" }, .flags = PLAN_TREE };
 
-/* --- death of the supervisor ---------------------------------------------------------------------- */
+/* --- death of the supervisor ------------------------------------------------------------------ */
 
 START_TEST(children_do_not_notice_a_new_supervisor)
 {
@@ -128,7 +128,7 @@ START_TEST(a_supervisor_that_talks_nonsense_is_replaced)
 }
 END_TEST
 
-/* --- signals --------------------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 START_TEST(signals_are_passed_on)
 {
@@ -160,7 +160,7 @@ START_TEST(a_signal_without_supervisor_waits_for_the_next)
 }
 END_TEST
 
-/* --- alone ----------------------------------------------------------------------------------------- */
+/* --- alone ------------------------------------------------------------------------------------ */
 
 static struct km_welcome second_keeper(const char *run_dir, int *exit_code)
 {
@@ -285,7 +285,7 @@ START_TEST(a_pid_file_that_became_somebody_elses_stays)
 }
 END_TEST
 
-/* --- the end --------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 START_TEST(leaving_gives_the_exit_code_and_cleans_up)
 {
@@ -294,7 +294,8 @@ START_TEST(leaving_gives_the_exit_code_and_cleans_up)
 
 	rig_start(&rig);
 	rig_spawn(&rig, 0, &(struct wish){ .argv = { "/bin/sleep", "1000" }, .flags = PLAN_TREE,
-					   .stdio = { 0, PLAN_STDIO_CAPTURE, PLAN_STDIO_CAPTURE } });
+					   .stdio = { 0, PLAN_STDIO_CAPTURE,
+						      PLAN_STDIO_CAPTURE } });
 	pid = rig_started(&rig);
 	snprintf(group, sizeof(group), "procd-%d", (int)rig.keeper);
 	ck_assert_int_eq(rig.welcome.have_cgroup,
@@ -386,7 +387,7 @@ START_TEST(a_child_may_wish_to_die_with_the_keeper)
 }
 END_TEST
 
-/* --- quiet ----------------------------------------------------------------------------------------- */
+/* --- quiet ------------------------------------------------------------------------------------ */
 
 static long wakeups(pid_t pid)
 {
@@ -417,7 +418,7 @@ START_TEST(an_idle_keeper_sleeps)
 }
 END_TEST
 
-/* --- held descriptors ------------------------------------------------------------------------------ */
+/* --- held descriptors ------------------------------------------------------------------------- */
 
 static void hold(const char *key, int fd)
 {

@@ -45,7 +45,7 @@ static void ck_has(const char *text, const char *line)
 	ck_assert_msg(strstr(text, line) != NULL, "no <%s> in:\n%s", line, text);
 }
 
-/* --- exits ------------------------------------------------------------------------------------- */
+/* --- exits ------------------------------------------------------------------------------------ */
 
 START_TEST(exit_code_and_signal_come_back)
 {
@@ -73,7 +73,8 @@ START_TEST(a_core_dump_is_told_as_one)
 
 	start_on("");
 	status = rig_run(&rig, 0, &(struct wish){
-		.argv = { "/bin/sh", "-c", "ulimit -c unlimited; kill -ABRT $$" }, .cwd = rig.base });
+		.argv = { "/bin/sh", "-c", "ulimit -c unlimited; kill -ABRT $$" },
+		.cwd = rig.base });
 	ck_assert(WIFSIGNALED(status));
 	ck_assert_int_eq(WTERMSIG(status), SIGABRT);
 }
@@ -97,7 +98,7 @@ START_TEST(the_record_tells_what_the_messages_told)
 	ck_assert_str_eq(r->name, "web");
 	ck_assert_int_ge(r->exited_mono_ns, r->started_mono_ns);
 	ck_assert_uint_gt(r->max_rss_kib, 0);
-	ck_assert_uint_gt(r->start_ticks, 0);
+	ck_assert(r->start_ticks > 0 || r->pidfd_ino > 0);
 	rig_release(&rig, 7);
 	rig_run(&rig, 7, &(struct wish){ .argv = { "/bin/true" } });
 }
@@ -129,7 +130,7 @@ START_TEST(a_busy_slot_is_not_started_twice)
 }
 END_TEST
 
-/* --- failures ------------------------------------------------------------------------------------ */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static void ck_fails(const struct wish *w, enum spawn_stage stage, int errnum)
 {
@@ -251,7 +252,7 @@ START_TEST(path_search_goes_on_like_execvp)
 }
 END_TEST
 
-/* --- what a child gets --------------------------------------------------------------------------- */
+/* --- what a child gets ------------------------------------------------------------------------ */
 
 static void inherit_nothing_good(void)
 {
@@ -345,15 +346,15 @@ START_TEST(output_files_are_appended_to)
 
 	start_on("");
 	free(shown((struct wish){ .argv = { "/bin/echo", "one" } }));
-	ck_assert_int_eq(rig_run(&rig, 0, &(struct wish){ .argv = { "/bin/sh", "-c", "echo two >&2" },
-							  .out = out_path }), 0);
+	ck_assert_int_eq(rig_run(&rig, 0, &(struct wish){
+		.argv = { "/bin/sh", "-c", "echo two >&2" }, .out = out_path }), 0);
 	text = slurp(out_path);
 	ck_assert_str_eq(text, "one\ntwo\n");
 	free(text);
 }
 END_TEST
 
-/* --- ids ----------------------------------------------------------------------------------------- */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 static void become_nobody(struct plan *p)
 {
@@ -397,7 +398,7 @@ START_TEST(without_the_right_to_change_ids_nothing_starts)
 }
 END_TEST
 
-/* --- capture ------------------------------------------------------------------------------------- */
+/* --- capture ---------------------------------------------------------------------------------- */
 
 static int fifo_of(uint32_t slot, const char *stream)
 {
@@ -411,7 +412,7 @@ START_TEST(captured_bytes_wait_for_a_reader)
 {
 	const struct wish w = { .argv = { "/bin/sh", "-c", "echo out; echo err >&2; echo again "
 					  ">/dev/stdout" },
-				.stdio = { PLAN_STDIO_NULL, PLAN_STDIO_CAPTURE, PLAN_STDIO_CAPTURE },
+				.stdio = { 0, PLAN_STDIO_CAPTURE, PLAN_STDIO_CAPTURE },
 				.flags = geteuid() == 0 ? PLAN_SET_IDS : 0,
 				.adjust = geteuid() == 0 ? become_nobody : NULL };
 	char buf[64] = "";
@@ -447,7 +448,7 @@ START_TEST(a_run_directory_without_room_for_fifos_fails_the_start)
 }
 END_TEST
 
-/* --- load ---------------------------------------------------------------------------------------- */
+/* --- load ------------------------------------------------------------------------------------- */
 
 START_TEST(nothing_is_lost_when_the_supervisor_does_not_listen)
 {
