@@ -1,70 +1,230 @@
-/* Adoption. We are not the parent of these processes, so their end is seen through a pidfd only: it
- * hangs up when their real parent (init) has reaped them, and from then on a new enough kernel tells
- * the status. A number alone proves nothing: pids are reused, so the start time must agree, and the
- * identity of the pidfd where there is one. What is not proven is left alone. */
-#include <signal.h>
+/* Adoption. We are not the parent of these processes, so their end is seen through a pidfd: it is
+ * readable when they have ended and hangs up when their real parent (init) has reaped them, and only
+ * from then on a new enough kernel tells the status. An init that does not reap is waited for a
+ * moment, then the status counts as unknown. Without pidfds they are looked at once a second.
+ *
+ * A number alone proves nothing: pids are reused. The identity of the pidfd is proof; else the start
+ * time; and for a child whose keeper was killed before it could note either, that it is not younger
+ * than its record and carries the subsystem's name. What is not proven is left alone. */
+#include <errno.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "keeper/adopt.h"
+#include "keeper/features.h"
 #include "keeper/inner.h"
 
-/* A pidfd of the very process that R is about, or -1. */
-static int proven(const struct record *r)
-{
-	int fd;
+#define LAZY_PARENT_NS (3 * NS_PER_SEC)
+#define LOOK_EVERY_NS NS_PER_SEC
+#define AGE_SLACK_NS (2 * NS_PER_SEC)
 
-	if (r->pid <= 1 || r->start_ticks == 0)
-		return -1;
-	fd = pidfd_open_process(r->pid);
-	if (fd < 0)
-		return -1;
-	/* looked at after the pidfd was opened: while we hold it, the number cannot move on */
-	if (process_start_time(r->pid) == r->start_ticks &&
-	    (r->pidfd_ino == 0 || pidfd_inode(fd) == r->pidfd_ino))
-		return fd;
-	close(fd);
-	return -1;
+/* --- proof -------------------------------------------------------------------------------------- */
+
+/* Did the process that started TICKS after boot start clearly later than R was written? Then it got
+ * the number after our child. (Ticks count suspended time, the record's clock does not: only an old
+ * process can seem younger to neither.) */
+static bool younger(const struct record *r, uint64_t ticks)
+{
+	int64_t hz = sysconf(_SC_CLK_TCK);
+	struct timespec boot;
+	int64_t age_ns;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	age_ns = (int64_t)boot.tv_sec * NS_PER_SEC + boot.tv_nsec -
+		 (int64_t)ticks * (NS_PER_SEC / hz);
+	return age_ns + AGE_SLACK_NS < clock_mono_ns() - r->started_mono_ns;
 }
 
-static void lost(struct keeper *k, uint32_t slot)
+/* PIDFD (-1: none) was opened before: while we look, the number belongs to the process behind it. */
+static bool identical(const struct keeper *k, const struct record *r, int pidfd)
+{
+	uint64_t ticks;
+
+	if (r->pidfd_ino != 0 && pidfd >= 0 && k->signaller.have_inode)
+		return pidfd_inode(pidfd) == r->pidfd_ino;
+	ticks = process_start_time(r->pid);
+	if (ticks == 0)
+		return false;
+	if (r->start_ticks != 0)
+		return ticks == r->start_ticks;
+	return !younger(r, ticks) && proc_has_marker(r->pid, r->name);
+}
+
+/* Is the very process that R is about still there? Then *PIDFD gets a descriptor (-1 without). */
+static bool proven(const struct keeper *k, const struct record *r, int *pidfd)
+{
+	*pidfd = -1;
+	if (r->pid <= 1)
+		return false;
+	if (k->signaller.have_pidfd) {
+		*pidfd = pidfd_open_process(r->pid);
+		if (*pidfd == -ESRCH)
+			return false;
+	}
+	if (identical(k, r, *pidfd))
+		return true;
+	closep(pidfd);
+	return false;
+}
+
+/* --- taking over -------------------------------------------------------------------------------- */
+
+static void look_by(struct keeper *k, int64_t at_ns)
+{
+	k->adoption.look_at_ns = MIN(k->adoption.look_at_ns, at_ns);
+}
+
+static bool group_is_there(const struct keeper *k, uint32_t slot)
+{
+	int fd = k->tree.cgroup.usable ? cgroup_open(LOW_CGROUP, slot) : -1;
+
+	closep(&fd);
+	slot_get(&k->slots, slot)->cgroup_worn = fd >= 0;	/* who knows */
+	return fd >= 0;
+}
+
+/* The leader is gone, or nobody knows; is there more of its tree? Only a group can prove that. */
+static void adopt_rest(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
+	struct slot *own = slot_get(&k->slots, slot);
+	bool left;
 
-	r->wait_status = WAIT_STATUS_UNKNOWN;
-	r->exited_mono_ns = clock_mono_ns();
-	atomic_store_explicit(&r->state, RECORD_GONE, memory_order_release);
+	own->has_cgroup = r->flags & PLAN_TREE && group_is_there(k, slot);
+	left = own->has_cgroup && tree_members(k, slot) > 0;
+	own->tree_left = left;
+	atomic_store_explicit(&r->state, left ? RECORD_EXITED : RECORD_GONE, memory_order_release);
+	if (left)
+		tree_watch(k, slot);
+}
+
+static void adopt_leader(struct keeper *k, uint32_t slot, int pidfd)
+{
+	struct record *r = record_get(&k->records, slot);
+	struct slot *own = slot_get(&k->slots, slot);
+
+	own->adopted = true;
+	own->has_cgroup = r->flags & PLAN_TREE && group_is_there(k, slot) &&
+			  cgroup_has(&k->tree.cgroup, slot, r->pid);
+	if (r->start_ticks == 0)
+		r->start_ticks = process_start_time(r->pid);
+	slots_add_pid(&k->slots, &k->records, slot);
+	/* once: a dead one whose parent sleeps would stay readable */
+	if (pidfd >= 0 &&
+	    keeper_watch(k, pidfd, EPOLLIN | EPOLLONESHOT, event_key(EVENT_CHILD, slot)) == 0) {
+		own->pidfd = pidfd;
+		return;
+	}
+	closep(&pidfd);
+	look_by(k, clock_mono_ns());
 }
 
 static void adopt_one(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
-	struct slot *own = slot_get(&k->slots, slot);
 	uint32_t state = atomic_load_explicit(&r->state, memory_order_relaxed);
-	int fd;
+	int pidfd;
 
-	if (state == RECORD_EXITED)	/* its leader was reaped; the rest cannot be proven ours */
-		atomic_store_explicit(&r->state, RECORD_GONE, memory_order_release);
-	if (state != RECORD_RUNNING)
+	r->slot = slot;
+	r->name[sizeof(r->name) - 1] = '\0';
+	if (state != RECORD_RUNNING && state != RECORD_EXITED)
 		return;
-	fd = proven(r);
-	if (fd < 0) {
-		lost(k, slot);
+	for (int stream = 1; stream <= 2; stream++)
+		fifo_hold_existing(k->rundir.fd, slot, slot_get(&k->slots, slot), stream);
+	if (state == RECORD_RUNNING && proven(k, r, &pidfd)) {
+		adopt_leader(k, slot, pidfd);
 		return;
 	}
-	own->pidfd = fd;
-	own->adopted = true;
-	slots_add_pid(&k->slots, &k->records, slot);
-	for (int stream = 1; stream <= 2; stream++)
-		fifo_hold_existing(k->rundir.fd, slot, own, stream);
-	/* no event asked for: a hang-up always comes, and it comes after the reaping */
-	if (keeper_watch(k, fd, 0, event_key(EVENT_CHILD, slot)) < 0)
-		reap_sweep_soon(k);
+	if (state == RECORD_RUNNING) {
+		r->wait_status = WAIT_STATUS_UNKNOWN;
+		r->exited_mono_ns = clock_mono_ns();
+	}
+	adopt_rest(k, slot);
 }
 
 void adopt_all(struct keeper *k)
 {
+	k->adoption.tells_status = k->signaller.have_pidfd &&
+				   kernel_feature_usable(FEATURE_PIDFD_INFO_EXIT);
 	for (uint32_t slot = 0; slot < k->records.header->nslots; slot++)
 		adopt_one(k, slot);
+}
+
+/* --- their end ---------------------------------------------------------------------------------- */
+
+static void adopted_ended(struct keeper *k, uint32_t slot, int status)
+{
+	struct record *r = record_get(&k->records, slot);
+	struct slot *own = slot_get(&k->slots, slot);
+
+	r->wait_status = status;
+	if (r->exited_mono_ns == 0)
+		r->exited_mono_ns = clock_mono_ns();
+	own->tree_left = own->has_cgroup ? tree_members(k, slot) : 0;
+	reap_finish(k, slot);
+}
+
+/* True when it was told; otherwise it is dead, but nobody has reaped it. */
+static bool tell_status(struct keeper *k, uint32_t slot)
+{
+	int status, ret = pidfd_exit_status(slot_get(&k->slots, slot)->pidfd, &status);
+
+	if (ret != 0 && k->adoption.tells_status)
+		return false;
+	adopted_ended(k, slot, ret == 0 ? status : WAIT_STATUS_UNKNOWN);
+	return true;
+}
+
+void adopt_news(struct keeper *k, uint32_t slot)
+{
+	struct record *r = record_get(&k->records, slot);
+	struct slot *own = slot_get(&k->slots, slot);
+
+	if (tell_status(k, slot))
+		return;
+	if (r->exited_mono_ns != 0) {	/* reaped, and still no word: there will be none */
+		adopted_ended(k, slot, WAIT_STATUS_UNKNOWN);
+		return;
+	}
+	r->exited_mono_ns = clock_mono_ns();
+	keeper_watch_hangup(k, own->pidfd, event_key(EVENT_CHILD, slot));
+	look_by(k, r->exited_mono_ns + LAZY_PARENT_NS);
+}
+
+/* When SLOT wants to be looked at again. */
+static int64_t adopt_look(struct keeper *k, uint32_t slot, int64_t now_ns)
+{
+	struct record *r = record_get(&k->records, slot);
+	struct slot *own = slot_get(&k->slots, slot);
+
+	if (own->pidfd > 0 && r->exited_mono_ns == 0)
+		return INT64_MAX;
+	if (own->pidfd > 0 && now_ns < r->exited_mono_ns + LAZY_PARENT_NS)
+		return r->exited_mono_ns + LAZY_PARENT_NS;
+	if (own->pidfd <= 0 && r->start_ticks != 0 && process_start_time(r->pid) == r->start_ticks)
+		return now_ns + LOOK_EVERY_NS;
+	adopted_ended(k, slot, WAIT_STATUS_UNKNOWN);
+	return INT64_MAX;
+}
+
+int64_t adopt_turn(struct keeper *k, int64_t now_ns)
+{
+	int64_t next = INT64_MAX;
+
+	if (now_ns < k->adoption.look_at_ns)
+		return k->adoption.look_at_ns;
+	for (uint32_t slot = 0; slot < k->records.header->nslots; slot++) {
+		uint32_t state = atomic_load_explicit(&record_get(&k->records, slot)->state,
+						      memory_order_relaxed);
+
+		if (state == RECORD_RUNNING && slot_get(&k->slots, slot)->adopted) {
+			int64_t at = adopt_look(k, slot, now_ns);
+
+			next = MIN(next, at);
+		}
+	}
+	k->adoption.look_at_ns = next;
+	return next;
 }

@@ -137,6 +137,23 @@ bool cgroup_try(const char *dir, bool *has_kill)
 
 /* --- making and removing ----------------------------------------------------------------------- */
 
+/* The group OLD, when it is there and fit for use. */
+static int cgroup_open_old(struct cgroup *c, int parent_fd, const char *old)
+{
+	int fd;
+
+	if (strncmp(old, "procd-", 6) != 0 || strchr(old, '/') != NULL ||
+	    strlen(old) >= sizeof(c->name) || !cgroup_may_move(parent_fd))
+		return -1;
+	fd = openat(parent_fd, old, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && cgroup_has_files(fd, &c->has_kill)) {
+		memcpy(c->name, old, strlen(old) + 1);
+		return fd;
+	}
+	closep(&fd);
+	return -1;
+}
+
 /* Make the keeper's group, always a new one: in another pid namespace somebody may have our pid. */
 static int cgroup_make_own(struct cgroup *c, int parent_fd)
 {
@@ -160,7 +177,7 @@ static int cgroup_make_own(struct cgroup *c, int parent_fd)
 	return fd;
 }
 
-void cgroup_init(struct cgroup *c, int low)
+void cgroup_init(struct cgroup *c, int low, const char *old)
 {
 	char path[PATH_MAX];
 	int parent_fd, fd;
@@ -171,7 +188,9 @@ void cgroup_init(struct cgroup *c, int low)
 	parent_fd = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent_fd < 0)
 		return;
-	fd = cgroup_make_own(c, parent_fd);
+	fd = cgroup_open_old(c, parent_fd, old);
+	if (fd < 0)
+		fd = cgroup_make_own(c, parent_fd);
 	close(parent_fd);
 	if (fd < 0)
 		return;
@@ -204,25 +223,6 @@ static void cgroup_remove_below(int dirfd, int depth)
 	}
 }
 
-void cgroup_remove_stale(const struct cgroup *c, const char *name)
-{
-	int parent_fd, fd;
-
-	if (!c->usable || strncmp(name, "procd-", 6) != 0 || strchr(name, '/') != NULL ||
-	    strcmp(name, c->name) == 0)
-		return;
-	parent_fd = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (parent_fd < 0)
-		return;
-	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0) {
-		cgroup_remove_below(fd, 0);
-		close(fd);
-		unlinkat(parent_fd, name, AT_REMOVEDIR);
-	}
-	close(parent_fd);
-}
-
 void cgroup_fini(struct cgroup *c, int low)
 {
 	int parent_fd;
@@ -246,6 +246,21 @@ int cgroup_make(int low, unsigned slot)
 
 	snprintf(name, sizeof(name), "%u", slot);
 	return mkdirat(low, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int cgroup_remake(int low, unsigned slot)
+{
+	char name[16];
+	int fd;
+
+	snprintf(name, sizeof(name), "%u", slot);
+	fd = openat(low, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		cgroup_remove_below(fd, 0);
+	closep(&fd);
+	if (unlinkat(low, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -errno;
+	return cgroup_make(low, slot);
 }
 
 int cgroup_open(int low, unsigned slot)
@@ -275,11 +290,11 @@ bool cgroup_populated(int low, unsigned slot)
 	ssize_t n;
 
 	if (fd < 0)
-		return false;	/* no group, no member */
+		return fd != -ENOENT;	/* no group, no member */
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[MAX(n, 0)] = '\0';
-	return strstr(text, "populated 1") != NULL;
+	return n >= 0 && strstr(text, "populated 1") != NULL;
 }
 
 int cgroup_write(int low, unsigned slot, const char *file, const char *text)

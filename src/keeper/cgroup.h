@@ -22,19 +22,21 @@ bool cgroup_find_own(char dir[PATH_MAX], char path[PATH_MAX]);
 /* Can a group be made and used below DIR? Makes one and removes it. *HAS_KILL as above. */
 bool cgroup_try(const char *dir, bool *has_kill);
 
-/* Make this keeper's group and open it as descriptor LOW (the keeper's fixed number for it).
- * Leaves usable = false where that is not possible. */
-void cgroup_init(struct cgroup *c, int low);
+/* Make this keeper's group (or take over OLD, "" for none: the group of a dead keeper of the same
+ * run directory, with all its members) and open it as descriptor LOW (the keeper's fixed number for
+ * it). Leaves usable = false where that is not possible. */
+void cgroup_init(struct cgroup *c, int low, const char *old);
 /* Remove what is empty: every slot's group, groups made by their members, the keeper's own. */
 void cgroup_fini(struct cgroup *c, int low);
 
-/* Remove what is empty of the group NAME that a dead keeper of the same run directory left. */
-void cgroup_remove_stale(const struct cgroup *c, const char *name);
-
 /* All relative to the descriptor of the keeper's group. */
 int cgroup_make(int low, unsigned slot);		/* 0 or -errno; being there is fine */
+/* Replace it by a new one; -EBUSY while it has members. Since 6.14 a kernel ends whatever is cloned
+ * into a group from outside once cgroup.kill was written there. */
+int cgroup_remake(int low, unsigned slot);
 int cgroup_open(int low, unsigned slot);		/* O_PATH for CLONE_INTO_CGROUP, or -errno */
-bool cgroup_populated(int low, unsigned slot);		/* any live member, also in groups below */
+/* Any live member, also in groups below? True when that cannot be found out now. */
+bool cgroup_populated(int low, unsigned slot);
 int cgroup_write(int low, unsigned slot, const char *file, const char *text);	/* 0 or -errno */
 /* Direct members into PIDS; their number (may exceed MAX), or -errno. */
 int cgroup_members(int low, unsigned slot, pid_t *pids, int max);

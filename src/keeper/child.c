@@ -25,12 +25,7 @@
 	__attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined, noinline))
 #endif
 
-#define KERNEL_NSIG 64
 #define EXEC_BUSY_TRIES 5
-
-struct kernel_sigaction {	/* all zero: SIG_DFL on every architecture */
-	unsigned long words[4];
-};
 
 /* A step: 0, or the errno of what failed. */
 #define TRY(call)                                                                                 \
@@ -316,15 +311,11 @@ IN_CHILD static int child_death_signal(const struct child_job *job)
 	return syscall(SYS_getppid) == job->original->keeper_pid ? 0 : ESRCH;
 }
 
-/* Ignored signals and the mask survive exec; handlers do not, but must not run before it. */
+/* The mask survives exec. The keeper ignores no signal and has no handler that could run here. */
 IN_CHILD static int child_signals(void)
 {
-	struct kernel_sigaction default_action = { { 0 } };
 	uint64_t none = 0;
 
-	for (int i = 1; i <= KERNEL_NSIG; i++)
-		if (i != SIGKILL && i != SIGSTOP)
-			TRY(syscall(SYS_rt_sigaction, i, &default_action, NULL, sizeof(none)));
 	TRY(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none)));
 	return 0;
 }
@@ -351,6 +342,10 @@ IN_CHILD static int child_exec(const struct child_job *job)
 	bool denied = false;
 	int failed = ENOENT;
 
+	/* From here on it lives even if the keeper is killed before it sees us run: so the record
+	 * says so first. */
+	job->record->pid = (int32_t)syscall(SYS_getpid);
+	atomic_store_explicit(&job->record->state, RECORD_RUNNING, memory_order_release);
 	for (char *const *path = job->exec_paths; *path != NULL; path++) {
 		failed = child_exec_one(job, *path);
 		if (failed == EACCES)
@@ -428,10 +423,13 @@ IN_CHILD static int child_exec_supervisor(const struct supervisor_job *job)
 			syscall(SYS_fcntl, fd, F_SETFD, 0);
 	/* a session of its own: Ctrl-C is for the keeper, which passes it on once */
 	TRY(syscall(SYS_setsid));
+	/* never two supervisors: it has nothing to do without its keeper */
+	TRY(syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+	if (syscall(SYS_getppid) != job->original->keeper_pid)
+		return ESRCH;
 	if (job->oom_score_adjust != INT32_MIN)
 		child_write_oom(job->oom_score_adjust);
-	if (child_signals() != 0)
-		return errno;
+	TRY(child_signals() != 0 ? -1 : 0);
 	syscall(SYS_execveat, LOW_EXE, "", job->argv, job->envp, AT_EMPTY_PATH);
 	/* no such call, or the descriptor is no executable: by name then */
 	syscall(SYS_execve, "/proc/self/exe", job->argv, job->envp);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "keeper/plan.h"
+#include "keeper/record.h"
 
 /* Descriptors of the keeper that a child needs sit below LOW_END; the child drops everything from
  * there on in one call, so a start costs the same with ten children and with ten thousand. Below
@@ -19,6 +20,7 @@ enum low_fd {
 	LOW_CGROUP,	/* directory of this keeper's cgroup */
 	LOW_SUPERVISOR,	/* the supervisor's end of the socket pair, while one is started */
 	LOW_EXE,	/* procd's own executable */
+	LOW_LOCK,	/* the instance lock: a child that is just being made holds it, too */
 	LOW_END,
 };
 
@@ -46,6 +48,7 @@ struct child_job {
 	char *const *argv;
 	char *const *envp;
 	const char *cgroup_procs;	/* relative to LOW_CGROUP; NULL: nothing to do */
+	struct record *record;		/* says RUNNING from right before exec on */
 	const char *fifo[2];		/* relative to LOW_RUN_DIR, where the plan says CAPTURE */
 	bool unshare_fds;		/* the table of descriptors is the parent's until unshared */
 

@@ -30,6 +30,7 @@ struct keeper_client {
 	struct ev_loop *loop;
 	struct loop_io io;
 	struct list queue;
+	size_t packet_max;
 	const struct keeper_facts *facts;
 	void *ctx;
 };
@@ -121,7 +122,7 @@ int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, cons
 		.spawn_id = spawn_id,
 	};
 
-	if (plan_size > PLAN_MAX)
+	if (plan_size > PLAN_MAX || m.h.size > k->packet_max)
 		return -E2BIG;
 	client_send(k, &m, sizeof(m), plan, plan_size, -1);
 	return 0;
@@ -184,6 +185,13 @@ union fact {
 	struct km_forward forward;
 };
 
+static void taken(struct keeper_client *k, int signo)
+{
+	struct km_forward m = { .h = { KM_TAKEN, sizeof(m) }, .signo = signo };
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
 static void deliver(struct keeper_client *k, const union fact *m)
 {
 	switch (m->h.type) {
@@ -198,6 +206,7 @@ static void deliver(struct keeper_client *k, const union fact *m)
 		break;
 	case KM_FORWARD:
 		k->facts->signal(k->ctx, m->forward.signo);
+		taken(k, m->forward.signo);
 		break;
 	default:
 		log_warn("unknown message %u from the keeper", m->h.type);
@@ -314,6 +323,18 @@ static int welcome_receive(int fd, struct km_welcome *w, int fds[2 + HOLD_MAX])
 	return n;
 }
 
+/* Where procd may not enlarge its socket's buffer, a plan may not fit. */
+static size_t packet_max(int fd)
+{
+	const size_t overhead = 64;	/* the kernel takes its own part of the buffer */
+	int size = 0;
+	socklen_t len = sizeof(size);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0 || size <= (int)overhead)
+		return SIZE_MAX;
+	return (size_t)size - overhead;
+}
+
 int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup *setup,
 		       struct km_welcome *welcome, int *run_dirfd, struct records *records,
 		       int held_fds[HOLD_MAX], struct error *e)
@@ -345,6 +366,7 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 	}
 	k = x_calloc(1, sizeof(*k));
 	k->fd = fd;
+	k->packet_max = packet_max(fd);
 	list_init(&k->queue);
 	*out = k;
 	return 0;

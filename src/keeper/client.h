@@ -32,7 +32,8 @@ void keeper_client_start(struct keeper_client *k, struct ev_loop *loop,
 			 const struct keeper_facts *facts, void *ctx);
 void keeper_client_free(struct keeper_client *k);
 
-/* PLAN as made by plan_finish(); copied. -E2BIG is the only error. */
+/* PLAN as made by plan_finish(); copied. -E2BIG (too big for a plan or for the socket) is the only
+ * error. */
 int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, const void *plan,
 		 size_t plan_size);
 void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, int signo,

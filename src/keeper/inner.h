@@ -3,6 +3,7 @@
 #define KEEPER_INNER_H
 
 #include "base/clock.h"
+#include "keeper/adopt.h"
 #include "keeper/hold.h"
 #include "keeper/keeper.h"
 #include "keeper/link.h"
@@ -29,12 +30,15 @@ struct supervision {
 	int pidfd;			/* -1: none */
 	bool welcomed_once;
 	uint32_t deaths;
-	int64_t death_times_ns[DEATHS_KEPT];	/* ring by DEATHS */
+	uint32_t crashes;		/* deaths of its own doing */
+	int64_t crash_times_ns[DEATHS_KEPT];	/* ring by CRASHES */
+	bool rejected;			/* we killed it, because it spoke nonsense */
 	char **argv;			/* as executed; "{FD}" and "{RUN_DIR}" filled in */
 	int64_t began_ns;
 	int64_t restart_at_ns;
 	bool safe_mode;
 	int leave_code;
+	int64_t kill_at_ns;		/* it ought to have acted by then; INT64_MAX */
 };
 
 /* The keeper ends everything itself: no supervisor is there to do it. */
@@ -59,10 +63,12 @@ struct keeper {
 	struct hold hold;
 	struct tree_watch tree;
 	struct reaper reaper;
+	struct adoption adoption;
 	struct link link;
 	struct supervision supervisor;
 	struct ending ending;
-	uint64_t signals;		/* received, not forwarded yet; bit N - 1 */
+	uint64_t signals;		/* received, not taken yet; bit N - 1 */
+	uint64_t signals_told;		/* those of them that this supervisor was told */
 	bool done;
 	int exit_code;
 };
@@ -74,6 +80,8 @@ static inline uint64_t event_key(enum event_kind kind, uint32_t slot)
 	return (uint64_t)kind << 32 | slot;
 }
 int keeper_watch(struct keeper *k, int fd, uint32_t events, uint64_t key);	/* 0 or -errno */
+/* From now on only the hang-up of FD: what is readable cannot be dealt with yet. */
+void keeper_watch_hangup(struct keeper *k, int fd, uint64_t key);
 
 /* The supervisor sent SETUP: make the run directory ours and say how it went. */
 void keeper_setup(struct keeper *k, const struct km_setup *setup, struct km_welcome *welcome);

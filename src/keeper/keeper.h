@@ -13,7 +13,7 @@ struct keeper_options {
 	const char *title;		/* "procd: keeper" until SETUP names the instance */
 };
 
-/* Call as the first act of main() for the role: blocks every signal. */
+/* Call as the first act of main() for the role: blocks every signal, and each is at its default. */
 void keeper_block_signals(void);
 
 /* Start the supervisor, serve until it leaves, return the process's exit code. If the supervisor

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "keeper/inner.h"
+#include "keeper/supervise.h"
 
 #define PACKET_MAX (sizeof(struct km_slot) + PLAN_MAX)
 #define SOCKET_BUFFER (1 << 20)
@@ -54,6 +55,7 @@ int link_open(struct keeper *k)
 	}
 	k->link.fd = fds[0];
 	k->link.want_write = false;
+	k->signals_told = 0;
 	return 0;
 }
 
@@ -160,13 +162,15 @@ static bool tell_slot(struct keeper *k, uint32_t slot)
 
 static bool tell_signals(struct keeper *k)
 {
-	while (k->signals != 0) {
-		int signo = __builtin_ctzll(k->signals) + 1;
+	uint64_t untold;
+
+	while ((untold = k->signals & ~k->signals_told) != 0) {
+		int signo = __builtin_ctzll(untold) + 1;
 		struct km_forward m = { .h = { KM_FORWARD, sizeof(m) }, .signo = signo };
 
 		if (!link_send(k, &m, sizeof(m)))
 			return false;
-		k->signals &= ~(UINT64_C(1) << (signo - 1));
+		k->signals_told |= UINT64_C(1) << (signo - 1);
 	}
 	return true;
 }
@@ -195,8 +199,8 @@ void link_tell(struct keeper *k)
 
 /* --- WELCOME -------------------------------------------------------------------------------- */
 
-/* Blocking is fine here: the socket is empty and the message small. */
-static void send_welcome(struct keeper *k, const struct km_welcome *w)
+/* The socket is empty and the message small: a failure is a reason to give up on this one. */
+static bool send_welcome(struct keeper *k, const struct km_welcome *w)
 {
 	union {
 		struct cmsghdr align;
@@ -208,6 +212,7 @@ static void send_welcome(struct keeper *k, const struct km_welcome *w)
 	int fds[2 + HOLD_MAX];
 	size_t nfds = 0;
 	int records_fd = -1;
+	ssize_t n;
 
 	if (w->stage == SETUP_OK) {
 		records_fd = openat(k->rundir.fd, RECORDS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -222,9 +227,11 @@ static void send_welcome(struct keeper *k, const struct km_welcome *w)
 						  .cmsg_type = SCM_RIGHTS };
 		memcpy(CMSG_DATA(&control.align), fds, nfds * sizeof(int));
 	}
-	while (sendmsg(k->link.fd, &msg, MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
+	do
+		n = sendmsg(k->link.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
 	closep(&records_fd);
+	return n >= 0;
 }
 
 static bool take_setup(struct keeper *k, const void *msg, size_t size)
@@ -243,7 +250,8 @@ static bool take_setup(struct keeper *k, const void *msg, size_t size)
 	w.have_cgroup = k->tree.cgroup.usable;
 	w.nheld = k->hold.n;
 	memcpy(w.held_keys, k->hold.keys, sizeof(w.held_keys));
-	send_welcome(k, &w);
+	if (!send_welcome(k, &w))
+		return false;
 	if (w.stage == SETUP_OK) {
 		slots_forget_told_by_records(&k->slots);
 		k->supervisor.state = SUPERVISOR_SERVING;
@@ -346,6 +354,20 @@ static bool take_hold(struct keeper *k, const void *msg, size_t size, int *fd)
 	return true;
 }
 
+static bool take_taken(struct keeper *k, const void *msg, size_t size)
+{
+	const struct km_forward *m = msg;
+	uint64_t bit;
+
+	if (size != sizeof(*m) || m->signo < 1 || m->signo > 64)
+		return false;
+	bit = UINT64_C(1) << (m->signo - 1);
+	if (k->signals_told & bit)	/* else it came once more, and that is not told yet */
+		k->signals &= ~bit;
+	k->signals_told &= ~bit;
+	return true;
+}
+
 static bool take_leave(struct keeper *k, const void *msg, size_t size)
 {
 	const struct km_leave *m = msg;
@@ -354,6 +376,7 @@ static bool take_leave(struct keeper *k, const void *msg, size_t size)
 		return false;
 	k->supervisor.state = SUPERVISOR_LEAVING;
 	k->supervisor.leave_code = m->exit_code;
+	supervise_left(k);
 	return true;
 }
 
@@ -372,6 +395,7 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_SIGNAL: return take_signal(k, msg, size);
 	case KM_RELEASE: return take_release(k, msg, size);
 	case KM_HOLD: return take_hold(k, msg, size, fd);
+	case KM_TAKEN: return take_taken(k, msg, size);
 	case KM_LEAVE: return take_leave(k, msg, size);
 	default: return false;
 	}
@@ -418,8 +442,10 @@ bool link_receive(struct keeper *k, int max)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
 			return true;
-		if (n <= 0)
-			return false;
+		if (n <= 0) {
+			supervise_hung_up(k);
+			return true;
+		}
 		fd = received_fd(&msg);
 		if (!link_dispatch(k, k->link.buf, (size_t)n, &fd))
 			return false;

@@ -17,7 +17,7 @@ int link_init(struct link *l);			/* 0 or -errno */
 /* Make a socket pair; the supervisor's end becomes LOW_SUPERVISOR. 0 or -errno. */
 int link_open(struct keeper *k);
 void link_close(struct keeper *k);
-/* Take at most MAX packets. False when the other end is closed or spoke nonsense. */
+/* Take at most MAX packets. False when the other end spoke nonsense. */
 bool link_receive(struct keeper *k, int max);
 /* Tell what is untold: signals, then facts of the slots. */
 void link_tell(struct keeper *k);

@@ -17,19 +17,30 @@
 #include "keeper/adopt.h"
 #include "keeper/features.h"
 #include "keeper/inner.h"
+#include "keeper/linereader.h"
 #include "keeper/supervise.h"
 
 #define EVENTS_PER_TURN 64
 #define PACKETS_PER_TURN 16	/* each may be a start, about half a millisecond */
-#define SIGNALS_PER_TURN 64
-#define SAFE_MODE_GRACE_NS (10 * NS_PER_SEC)
+#define SIGNALS_PER_TURN 16
 
+#define KERNEL_NSIG 64
+
+struct kernel_sigaction {	/* all zero: SIG_DFL on every architecture */
+	unsigned long words[4];
+};
+
+/* Past libc, which spares the two signals that it uses itself. An inherited "ignore SIGCHLD" would
+ * lose every status; and because the keeper's dispositions are the default ones, a child's are. */
 void keeper_block_signals(void)
 {
+	const struct kernel_sigaction by_default = { { 0 } };
 	uint64_t all = UINT64_MAX;
 
-	/* not sigprocmask(): libc spares two signals for itself, and one of those would end us */
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
+	for (int i = 1; i <= KERNEL_NSIG; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			syscall(SYS_rt_sigaction, i, &by_default, NULL, sizeof(all));
 }
 
 int keeper_watch(struct keeper *k, int fd, uint32_t events, uint64_t key)
@@ -37,6 +48,13 @@ int keeper_watch(struct keeper *k, int fd, uint32_t events, uint64_t key)
 	struct epoll_event ev = { .events = events, .data.u64 = key };
 
 	return epoll_ctl(k->epfd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+void keeper_watch_hangup(struct keeper *k, int fd, uint64_t key)
+{
+	struct epoll_event ev = { .data.u64 = key };
+
+	epoll_ctl(k->epfd, EPOLL_CTL_MOD, fd, &ev);
 }
 
 /* --- beginning ---------------------------------------------------------------------------------- */
@@ -55,6 +73,25 @@ static int stdio_ensure(void)
 	return 0;
 }
 
+/* Without close_range: what /proc lists from LOW_RUN_DIR on, the list itself kept out of the way. */
+static void close_listed(void)
+{
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct direntry_reader r;
+	const char *name;
+
+	if (dir < 0)
+		return;
+	direntry_init(&r, dir);
+	while ((name = direntry_next(&r, DIRENTRY_ALL)) != NULL) {
+		int fd = (int)strtol(name, NULL, 10);
+
+		if (fd >= LOW_RUN_DIR && fd != dir)
+			close(fd);
+	}
+	close(dir);
+}
+
 /* What procd was started with is kept for the supervisor, and for no child. */
 static void inherited_note(struct spawner *s)
 {
@@ -67,9 +104,7 @@ static void inherited_note(struct spawner *s)
 		fd_set_cloexec(fd, true);
 	}
 	if (!s->have_close_range || close_range(LOW_RUN_DIR, ~0U, 0) < 0)
-		for (int fd = LOW_RUN_DIR; fd < (int)s->original.limits[RLIMIT_NOFILE].rlim_cur &&
-		     fd < 65536; fd++)
-			close(fd);
+		close_listed();
 }
 
 static int low_claim(void)
@@ -90,10 +125,9 @@ static int low_claim(void)
 
 static int events_open(struct keeper *k)
 {
-	struct sigaction child = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
+	const struct sigaction child = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	sigset_t all;
 
-	/* whoever started us may have ignored it: the kernel would reap in our place */
 	sigaction(SIGCHLD, &child, NULL);
 	sigfillset(&all);
 	k->epfd = epoll_create1(EPOLL_CLOEXEC);
@@ -112,6 +146,9 @@ static int keeper_open(struct keeper *k)
 	k->supervisor.pidfd = -1;
 	k->signaller.have_pidfd = kernel_feature_usable(FEATURE_PIDFD_OPEN);
 	k->signaller.have_send = kernel_feature_usable(FEATURE_PIDFD_SEND_SIGNAL);
+	k->signaller.have_inode = k->signaller.have_pidfd &&
+				  kernel_feature_usable(FEATURE_PIDFD_INODE);
+	k->adoption.look_at_ns = INT64_MAX;
 	k->tree.cgroup.refuse_kill = kernel_feature_refused(FEATURE_CGROUP_KILL);
 	ret = spawner_init(&k->spawner);
 	if (ret == 0) {
@@ -135,15 +172,15 @@ static int keeper_open(struct keeper *k)
 
 /* --- SETUP -------------------------------------------------------------------------------------- */
 
-/* Leave the name of our group to whoever comes after us, and clear away what a dead keeper left:
- * we hold the lock, so it is dead. Groups that still have members stay. */
-static void group_note(struct keeper *k)
+/* The group of a keeper that was killed is taken over with what lives in it. */
+static void trees_open(struct keeper *k)
 {
-	char *name = k->records.header->cgroup;
+	struct records_header *h = k->records.header;
 
-	name[sizeof(k->records.header->cgroup) - 1] = '\0';
-	cgroup_remove_stale(&k->tree.cgroup, name);
-	snprintf(name, sizeof(k->records.header->cgroup), "%s",
+	h->cgroup[sizeof(h->cgroup) - 1] = '\0';
+	if (kernel_feature_usable(FEATURE_CGROUP2))
+		cgroup_init(&k->tree.cgroup, LOW_CGROUP, h->cgroup);
+	snprintf(h->cgroup, sizeof(h->cgroup), "%s",
 		 k->tree.cgroup.usable ? k->tree.cgroup.name : "");
 }
 
@@ -172,9 +209,7 @@ static enum setup_stage instance_open(struct keeper *k, const struct km_setup *s
 		rundir_close(&k->rundir);
 		return stage;
 	}
-	if (kernel_feature_usable(FEATURE_CGROUP2))
-		cgroup_init(&k->tree.cgroup, LOW_CGROUP);
-	group_note(k);
+	trees_open(k);
 	k->records.header->keeper_pid = getpid();
 	k->records.header->keeper_start_ticks = process_start_time(getpid());
 	k->records.header->keeper_started_mono_ns = k->started_ns;
@@ -197,27 +232,16 @@ void keeper_setup(struct keeper *k, const struct km_setup *setup, struct km_welc
 
 /* --- serving ------------------------------------------------------------------------------------ */
 
-static void take_signal(struct keeper *k, int signo)
-{
-	bool ends = signo == SIGTERM || signo == SIGINT || signo == SIGQUIT;
-
-	if (ends && k->supervisor.safe_mode && k->supervisor.state == SUPERVISOR_NONE)
-		supervise_end_all(k, EXIT_FAILED, signo == SIGQUIT ? 0 : SAFE_MODE_GRACE_NS);
-	else
-		k->signals |= UINT64_C(1) << (signo - 1);
-}
-
 static void take_signals(struct keeper *k)
 {
-	struct signalfd_siginfo si;
+	struct signalfd_siginfo si[SIGNALS_PER_TURN];
+	ssize_t size = read(k->sigfd, si, sizeof(si));
 
-	for (int i = 0; i < SIGNALS_PER_TURN; i++) {
-		if (read(k->sigfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
-			return;
-		if (si.ssi_signo == SIGCHLD)
-			reap_note(k, (pid_t)si.ssi_pid);
-		else if (si.ssi_signo >= 1 && si.ssi_signo <= 64)
-			take_signal(k, (int)si.ssi_signo);
+	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*si); i++) {
+		if (si[i].ssi_signo == SIGCHLD)
+			reap_note(k, (pid_t)si[i].ssi_pid);
+		else if (si[i].ssi_signo >= 1 && si[i].ssi_signo <= KERNEL_NSIG)
+			supervise_signal(k, (int)si[i].ssi_signo);
 	}
 }
 
@@ -245,8 +269,10 @@ static int timeout_ms(struct keeper *k)
 {
 	int64_t now_ns = clock_mono_ns();
 	int64_t next = reap_turn(k, now_ns);
-	int64_t at = tree_turn(k, now_ns);
+	int64_t at = adopt_turn(k, now_ns);
 
+	next = MIN(next, at);
+	at = tree_turn(k, now_ns);
 	next = MIN(next, at);
 	at = supervise_turn(k, now_ns);
 	next = MIN(next, at);
@@ -273,11 +299,16 @@ static void keeper_serve(struct keeper *k)
 	}
 }
 
-/* An ordered end leaves nothing behind that the next start could mistake for a crash. */
+/* An ordered end leaves nothing behind that the next start could mistake for a crash; unless
+ * something could not be killed: then it must not be started a second time. */
 static void keeper_close(struct keeper *k)
 {
 	if (k->rundir.fd < 0)
 		return;
+	if (supervise_anything_left(k)) {
+		rundir_close(&k->rundir);
+		return;
+	}
 	fifo_remove_all(k->rundir.fd);
 	unlinkat(k->rundir.fd, RECORDS_FILE, 0);
 	cgroup_fini(&k->tree.cgroup, LOW_CGROUP);

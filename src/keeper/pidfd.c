@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "keeper/pidfd.h"
@@ -35,13 +34,9 @@ int pidfd_signal(int pidfd, int signo)
 
 uint64_t pidfd_inode(int pidfd)
 {
-	struct statfs fs;
 	struct stat st;
 
-	/* older kernels answer with the one inode that all anonymous files share */
-	if (fstatfs(pidfd, &fs) < 0 || fs.f_type != PIDFS_MAGIC || fstat(pidfd, &st) < 0)
-		return 0;
-	return st.st_ino;
+	return fstat(pidfd, &st) < 0 ? 0 : st.st_ino;
 }
 
 int pidfd_exit_status(int pidfd, int *status)

@@ -11,7 +11,8 @@
 
 int pidfd_open_process(pid_t pid);		/* close-on-exec; -errno */
 int pidfd_signal(int pidfd, int signo);		/* 0 or -errno */
-/* The same for every descriptor of one process and never again in a boot; 0: kernel without it. */
+/* The same for every descriptor of one process and never again in a boot. Only where the kernel has
+ * FEATURE_PIDFD_INODE: older ones answer with one inode for all. 0 on failure. */
 uint64_t pidfd_inode(int pidfd);
 /* Wait status of a process that was reaped by whomever. -ENODATA: not (yet) known. */
 int pidfd_exit_status(int pidfd, int *status);
@@ -20,6 +21,7 @@ int pidfd_exit_status(int pidfd, int *status);
 struct signaller {
 	bool have_pidfd;	/* pidfds are used at all */
 	bool have_send;		/* pidfd_send_signal works */
+	bool have_inode;	/* pidfd_inode() tells processes apart */
 };
 
 /* The only place that sends a signal. To the process behind PIDFD where there is one, else to PID,

@@ -25,12 +25,14 @@ enum keeper_msg_type {
 	KM_RELEASE,	/* struct km_slot: the exit was noted, the record may be reused */
 	KM_HOLD,	/* struct km_hold + 1 descriptor: keep it for the next supervisor */
 	KM_LEAVE,	/* struct km_leave: ordered end; the supervisor exits next */
+	KM_TAKEN,	/* struct km_forward, back: the signal was noted, nobody else need be told */
 	/* keeper to supervisor */
 	KM_WELCOME = 64,	/* struct km_welcome + descriptors */
 	KM_STARTED,	/* struct km_started: exec succeeded, or {stage, errnum} */
 	KM_EXITED,	/* struct km_exited: main process reaped */
 	KM_GONE,	/* struct km_slot: the tree of an exited one is empty now */
-	KM_FORWARD,	/* struct km_forward: a signal that the keeper received */
+	KM_FORWARD,	/* struct km_forward: a signal that the keeper received; told again to the
+			   next supervisor unless KM_TAKEN comes back */
 };
 
 struct km_header {

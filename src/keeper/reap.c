@@ -52,8 +52,7 @@ static void record_exit(struct record *r, const siginfo_t *si, const struct rusa
 	r->max_rss_kib = (uint64_t)ru->ru_maxrss;
 }
 
-/* The end is in the record already; close the slot's books and tell. */
-static void finish(struct keeper *k, uint32_t slot)
+void reap_finish(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
 	struct slot *own = slot_get(&k->slots, slot);
@@ -61,6 +60,7 @@ static void finish(struct keeper *k, uint32_t slot)
 	if (own->pidfd > 0)
 		close(own->pidfd);
 	own->pidfd = 0;
+	own->adopted = false;
 	slots_remove_pid(&k->slots, &k->records, slot);
 	atomic_store_explicit(&r->state, own->tree_left != 0 ? RECORD_EXITED : RECORD_GONE,
 			      memory_order_release);
@@ -69,45 +69,44 @@ static void finish(struct keeper *k, uint32_t slot)
 		tree_watch(k, slot);
 }
 
-/* Its real parent has reaped it; the kernel may still know how it ended. */
-static void reap_adopted(struct keeper *k, uint32_t slot)
-{
-	struct record *r = record_get(&k->records, slot);
-	struct slot *own = slot_get(&k->slots, slot);
-	int status;
-
-	r->wait_status = pidfd_exit_status(own->pidfd, &status) == 0 ? status
-								      : WAIT_STATUS_UNKNOWN;
-	r->exited_mono_ns = clock_mono_ns();
-	own->tree_left = 0;
-	finish(k, slot);
-}
-
 void reap_slot(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
 	struct slot *own = slot_get(&k->slots, slot);
 	struct rusage ru = { 0 };
 	siginfo_t si = { 0 };
+	bool by_session = r->flags & PLAN_TREE && !own->has_cgroup;
 	int ret;
 
 	if (atomic_load_explicit(&r->state, memory_order_relaxed) != RECORD_RUNNING)
 		return;
 	if (own->adopted) {
-		reap_adopted(k, slot);
+		adopt_news(k, slot);
 		return;
 	}
 	/* Waited for by number also where there is a pidfd: it is our unreaped child, so nobody else
 	 * can have that number, and P_PIDFD is younger than pidfds. */
-	ret = wait_for(P_PID, (id_t)r->pid, &si, WNOWAIT, &ru);
-	if (ret == 0)
+	ret = wait_for(P_PID, (id_t)r->pid, &si, by_session ? WNOWAIT : 0, &ru);
+	if (ret == 0) {
+		/* dead, but held by a debugger; SIGCHLD comes when that lets go */
+		if (own->pidfd > 0)
+			keeper_watch_hangup(k, own->pidfd, event_key(EVENT_CHILD, slot));
 		return;
+	}
 	/* while the dead leader still has its number, nothing new can pass for its session */
 	own->tree_left = r->flags & PLAN_TREE ? tree_members(k, slot) : 0;
-	if (ret > 0)
+	if (ret > 0 && by_session)
 		ret = wait_for(P_PID, (id_t)r->pid, &si, 0, &ru);
 	record_exit(r, ret > 0 ? &si : NULL, &ru);
-	finish(k, slot);
+	reap_finish(k, slot);
+}
+
+/* The slot whose leader is our child PID; -1: none. An adopted one's number may be anybody's by now. */
+static int64_t child_slot(const struct keeper *k, pid_t pid)
+{
+	int64_t slot = slots_find_pid(&k->slots, &k->records, pid);
+
+	return slot >= 0 && !slot_get(&k->slots, (uint32_t)slot)->adopted ? slot : -1;
 }
 
 /* --- orphans ------------------------------------------------------------------------------- */
@@ -121,8 +120,7 @@ void reap_sweep_soon(struct keeper *k)
 void reap_note(struct keeper *k, pid_t pid)
 {
 	siginfo_t si = { 0 };
-	bool ours = pid == k->supervisor.pid ||
-		    slots_find_pid(&k->slots, &k->records, pid) >= 0;
+	bool ours = pid == k->supervisor.pid || child_slot(k, pid) >= 0;
 
 	if (!ours && pid > 1)
 		wait_for(P_PID, (id_t)pid, &si, 0, NULL);
@@ -141,7 +139,7 @@ static bool sweep_one(struct keeper *k)
 
 	if (wait_for(P_ALL, 0, &si, WNOWAIT, NULL) <= 0)
 		return false;
-	slot = slots_find_pid(&k->slots, &k->records, si.si_pid);
+	slot = child_slot(k, si.si_pid);
 	if (si.si_pid == k->supervisor.pid)
 		supervise_exited(k);
 	else if (slot >= 0)

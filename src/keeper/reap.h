@@ -15,6 +15,8 @@ struct reaper {
 void reap_init(struct keeper *k);
 /* The leader of SLOT is ready to be reaped, or may be. */
 void reap_slot(struct keeper *k, uint32_t slot);
+/* The end of SLOT's leader is in its record: close the books and tell. */
+void reap_finish(struct keeper *k, uint32_t slot);
 /* SIGCHLD arrived and named PID: reap it if it is an orphan, and look for others soon. */
 void reap_note(struct keeper *k, pid_t pid);
 void reap_sweep_soon(struct keeper *k);

@@ -173,8 +173,9 @@ static enum setup_stage rundir_lock(struct rundir *d, int *errnum, pid_t *holder
 			return held ? SETUP_LOCKED : SETUP_LOCK;
 		}
 		if (lock_current(d->fd, fd)) {
-			*errnum = -pid_write(fd);
-			d->lock_fd = fd;
+			d->lock_fd = dup3(fd, LOW_LOCK, O_CLOEXEC);
+			*errnum = d->lock_fd < 0 ? errno : -pid_write(fd);
+			close(fd);
 			return *errnum == 0 ? SETUP_OK : SETUP_LOCK;
 		}
 		close(fd);
@@ -235,7 +236,7 @@ void rundir_close(struct rundir *d)
 		unlinkat(d->fd, LOCK_FILE, 0);
 		if (d->created)
 			rmdir(d->path);
-		close(d->lock_fd);
+		dup3(LOW_NULL, LOW_LOCK, O_CLOEXEC);	/* lets go; the number stays taken */
 	}
 	d->lock_fd = -1;
 	d->fd = -1;

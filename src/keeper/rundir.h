@@ -11,7 +11,7 @@
 
 struct rundir {
 	int fd;			/* LOW_RUN_DIR once open, else -1 */
-	int lock_fd;
+	int lock_fd;		/* LOW_LOCK once held, else -1 */
 	int pid_fd;		/* -1: no pid file */
 	bool created;		/* by us: remove it when it is empty at the end */
 	char path[PATH_MAX];

@@ -31,7 +31,8 @@ struct slot {
 	bool in_untold, watched;
 	bool kill_tree;		/* SIGKILL was wished: repeat until the tree is empty */
 	bool has_cgroup;	/* its directory was made */
-	bool adopted;		/* not our child: its end is seen through the pidfd only */
+	bool cgroup_worn;	/* cgroup.kill was used on it: make it anew before the next start */
+	bool adopted;		/* the live leader is not our child (keeper/adopt.h) */
 	/* FACT_START_FAILED: such a start leaves no record behind. */
 	uint32_t failed_stage;
 	int32_t failed_errno;

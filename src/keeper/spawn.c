@@ -134,46 +134,52 @@ static enum spawn_stage prepare(struct keeper *k, uint32_t slot, const struct pl
 		if (*errnum != 0)
 			return STAGE_OUTPUT;
 	}
-	if (!(plan->flags & PLAN_TREE) || !k->tree.cgroup.usable || own->has_cgroup)
+	if (!(plan->flags & PLAN_TREE) || !k->tree.cgroup.usable)
+		return STAGE_NONE;
+	if (own->has_cgroup && own->cgroup_worn && cgroup_remake(LOW_CGROUP, slot) == 0)
+		own->cgroup_worn = false;
+	if (own->has_cgroup)
 		return STAGE_NONE;
 	*errnum = -cgroup_make(LOW_CGROUP, slot);
 	own->has_cgroup = *errnum == 0;
 	return *errnum == 0 ? STAGE_NONE : STAGE_CGROUP;
 }
 
-/* Clone with everything blocked that can be. Pid or -errno. */
+/* Pid or -errno. */
 static pid_t run_child(struct keeper *k, int (*fn)(void *), void *arg, int *pidfd, int cgroup_fd)
 {
 	const struct spawner *s = &k->spawner;
-	uint64_t all = UINT64_MAX, old;
-	pid_t pid;
 
 	*pidfd = -1;
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(all));
-	pid = clone_child(&s->stack, fn, arg, s->have_close_range,
-			  k->signaller.have_pidfd ? pidfd : NULL, cgroup_fd);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
-	return pid;
+	return clone_child(&s->stack, fn, arg, s->have_close_range,
+			   k->signaller.have_pidfd ? pidfd : NULL, cgroup_fd);
 }
 
-static void record_fill(struct keeper *k, uint32_t slot, uint64_t spawn_id,
-			const struct plan *plan, pid_t pid, int pidfd)
+/* Everything but what only exists once the child does. It stays FREE until the child execs. */
+static void record_prepare(struct record *r, uint32_t slot, uint64_t spawn_id,
+			   const struct plan *plan)
 {
-	struct record *r = record_get(&k->records, slot);
-
 	r->slot = slot;
 	r->spawn_id = spawn_id;
-	r->pid = pid;
 	r->flags = plan->flags;
-	r->start_ticks = process_start_time(pid);
-	r->pidfd_ino = pidfd >= 0 ? pidfd_inode(pidfd) : 0;
+	r->start_ticks = r->pidfd_ino = 0;
 	r->started_mono_ns = clock_mono_ns();
 	r->exited_mono_ns = 0;
 	r->wait_status = 0;
 	r->killed = 0;
 	r->user_us = r->system_us = r->max_rss_kib = 0;
 	snprintf(r->name, sizeof(r->name), "%s", plan_str(plan, plan->name));
-	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
+}
+
+/* What proves its identity later. Reading /proc is what costs, so only where nothing better is. */
+static void record_identify(const struct keeper *k, struct record *r, pid_t pid, int pidfd)
+{
+	r->pid = pid;
+	if (pidfd >= 0 && k->signaller.have_inode)
+		r->pidfd_ino = pidfd_inode(pidfd);
+	if (r->pidfd_ino == 0)
+		r->start_ticks = process_start_time(pid);
+	r->started_mono_ns = clock_mono_ns();
 }
 
 static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, int *pidfd)
@@ -183,7 +189,7 @@ static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, i
 	int group = -1;
 	pid_t pid;
 
-	if (grouped && k->spawner.into_cgroup) {
+	if (grouped && k->spawner.into_cgroup && !slot_get(&k->slots, slot)->cgroup_worn) {
 		group = cgroup_open(LOW_CGROUP, slot);
 		if (group == -ENOENT && cgroup_make(LOW_CGROUP, slot) == 0)
 			group = cgroup_open(LOW_CGROUP, slot);	/* somebody had removed it */
@@ -215,6 +221,7 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 		.original = &k->spawner.original,
 		.fifo = { fifo[0], fifo[1] },
 		.unshare_fds = k->spawner.have_close_range,
+		.record = record_get(&k->records, slot),
 	};
 	char **at = k->spawner.vectors;
 	int errnum = 0, pidfd;
@@ -230,19 +237,28 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 	at = vector_fill(at, plan, plan->exec_paths, &job.exec_paths);
 	at = vector_fill(at, plan, plan->argv, &job.argv);
 	vector_fill(at, plan, plan->envp, &job.envp);
+	record_prepare(job.record, slot, spawn_id, plan);
 	pid = clone_job(k, slot, &job, &pidfd);
 	if (pid < 0) {
 		spawn_refuse(k, slot, spawn_id, STAGE_SPAWN, -pid);
 		return;
 	}
+	/* killed by somebody before it could exec: not its own doing */
+	if (job.stage == STAGE_NONE &&
+	    atomic_load_explicit(&job.record->state, memory_order_relaxed) != RECORD_RUNNING) {
+		job.stage = STAGE_SPAWN;
+		job.errnum = ECANCELED;
+	}
 	if (job.stage != STAGE_NONE) {
+		atomic_store_explicit(&job.record->state, RECORD_FREE, memory_order_release);
 		reap_failed(pid, pidfd);
 		spawn_refuse(k, slot, spawn_id, job.stage, job.errnum);
 		return;
 	}
 	own->kill_tree = false;
 	own->adopted = false;
-	record_fill(k, slot, spawn_id, plan, pid, pidfd);
+	own->tree_left = 0;
+	record_identify(k, job.record, pid, pidfd);
 	slots_add_pid(&k->slots, &k->records, slot);
 	slots_tell(&k->slots, slot, FACT_STARTED);
 	if (pidfd < 0)

@@ -21,6 +21,12 @@
 #define SHORT_LIFE_NS NS_PER_SEC
 #define GIVE_UP_NS (5 * NS_PER_SEC)
 #define RECEIVE_ALL INT32_MAX
+#define LEAVE_GRACE_NS (5 * NS_PER_SEC)
+#define SETUP_GRACE_NS (5 * NS_PER_SEC)
+#define DYING_GRACE_NS NS_PER_SEC
+#define SAFE_MODE_GRACE_NS (10 * NS_PER_SEC)
+#define SIGNAL_BIT(signo) (UINT64_C(1) << ((signo) - 1))
+#define ENDING_SIGNALS (SIGNAL_BIT(SIGTERM) | SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT))
 
 /* options->supervisor_argv with its two placeholders filled in; the strings live as long as we. */
 static int argv_prepare(struct keeper *k)
@@ -74,6 +80,8 @@ int supervise_start(struct keeper *k)
 	s->pid = pid;
 	s->state = SUPERVISOR_SETUP;
 	s->began_ns = clock_mono_ns();
+	s->kill_at_ns = INT64_MAX;
+	s->rejected = false;
 	if (s->pidfd >= 0)
 		keeper_watch(k, s->pidfd, EPOLLIN, event_key(EVENT_SUPERVISOR, 0));
 	return 0;
@@ -85,8 +93,35 @@ void supervise_reject(struct keeper *k)
 
 	link_close(k);
 	/* a leaving one closes its socket first; it is given the time to end by itself */
-	if (s->pid > 0 && s->state != SUPERVISOR_LEAVING)
-		signal_process(&k->signaller, s->pid, s->pidfd, SIGKILL);
+	if (s->pid <= 0 || s->state == SUPERVISOR_LEAVING)
+		return;
+	s->rejected = true;
+	signal_process(&k->signaller, s->pid, s->pidfd, SIGKILL);
+}
+
+void supervise_hung_up(struct keeper *k)
+{
+	int64_t by_ns = clock_mono_ns() + DYING_GRACE_NS;
+
+	link_close(k);
+	k->supervisor.kill_at_ns = MIN(k->supervisor.kill_at_ns, by_ns);
+}
+
+void supervise_left(struct keeper *k)
+{
+	k->supervisor.kill_at_ns = clock_mono_ns() + LEAVE_GRACE_NS;
+}
+
+void supervise_signal(struct keeper *k, int signo)
+{
+	struct supervision *s = &k->supervisor;
+	int64_t by_ns = clock_mono_ns() + SETUP_GRACE_NS;
+
+	k->signals |= SIGNAL_BIT(signo);
+	k->signals_told &= ~SIGNAL_BIT(signo);
+	/* one that hangs before it can be told must not hold up the end */
+	if (s->state == SUPERVISOR_SETUP && SIGNAL_BIT(signo) & ENDING_SIGNALS)
+		s->kill_at_ns = MIN(s->kill_at_ns, by_ns);
 }
 
 static int crashes_lately(const struct supervision *s, int64_t now_ns)
@@ -94,14 +129,14 @@ static int crashes_lately(const struct supervision *s, int64_t now_ns)
 	int n = 0;
 
 	for (uint32_t i = 0; i < DEATHS_KEPT; i++)
-		if (s->death_times_ns[i] != 0 && now_ns - s->death_times_ns[i] < CRASH_WINDOW_NS)
+		if (s->crash_times_ns[i] != 0 && now_ns - s->crash_times_ns[i] < CRASH_WINDOW_NS)
 			n++;
 	return n;
 }
 
 static void restart_plan(struct supervision *s, int status, int64_t now_ns)
 {
-	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !s->rejected;
 	int crashes;
 
 	s->state = SUPERVISOR_NONE;
@@ -111,7 +146,7 @@ static void restart_plan(struct supervision *s, int status, int64_t now_ns)
 			? now_ns + CRASH_FIRST_DELAY_NS : now_ns;
 		return;
 	}
-	s->death_times_ns[s->deaths % DEATHS_KEPT] = now_ns;
+	s->crash_times_ns[s->crashes++ % DEATHS_KEPT] = now_ns;
 	crashes = crashes_lately(s, now_ns);
 	s->safe_mode = crashes >= DEATHS_KEPT;
 	if (s->safe_mode)
@@ -134,8 +169,14 @@ void supervise_exited(struct keeper *k)
 	int64_t now_ns = clock_mono_ns();
 	int status = 0;
 
-	if (s->pid <= 0 || waitpid(s->pid, &status, WNOHANG | __WALL) == 0)
+	if (s->pid <= 0)
 		return;
+	if (waitpid(s->pid, &status, WNOHANG | __WALL) == 0) {
+		/* held by a debugger; SIGCHLD comes when that lets go */
+		if (s->pidfd >= 0)
+			keeper_watch_hangup(k, s->pidfd, event_key(EVENT_SUPERVISOR, 0));
+		return;
+	}
 	link_receive(k, RECEIVE_ALL);	/* its last words: LEAVE */
 	link_close(k);
 	if (s->pidfd >= 0)
@@ -152,12 +193,34 @@ void supervise_exited(struct keeper *k)
 	}
 }
 
+/* One that ought to have acted by now: ended, so that the next one or the end can come. */
+static int64_t impatient_turn(struct keeper *k, int64_t now_ns)
+{
+	struct supervision *s = &k->supervisor;
+
+	if (s->state == SUPERVISOR_SERVING && k->link.fd >= 0)
+		s->kill_at_ns = INT64_MAX;
+	if (now_ns < s->kill_at_ns)
+		return s->kill_at_ns;
+	s->kill_at_ns = INT64_MAX;
+	s->rejected = true;
+	signal_process(&k->signaller, s->pid, s->pidfd, SIGKILL);
+	return INT64_MAX;
+}
+
 int64_t supervise_turn(struct keeper *k, int64_t now_ns)
 {
 	struct supervision *s = &k->supervisor;
 
-	if (s->state != SUPERVISOR_NONE || k->ending.on)
+	if (k->ending.on)
 		return INT64_MAX;
+	if (s->state != SUPERVISOR_NONE)
+		return impatient_turn(k, now_ns);
+	if (s->safe_mode && k->signals & ENDING_SIGNALS) {
+		supervise_end_all(k, EXIT_FAILED,
+				  k->signals & SIGNAL_BIT(SIGQUIT) ? 0 : SAFE_MODE_GRACE_NS);
+		return INT64_MAX;
+	}
 	if (now_ns >= s->restart_at_ns && supervise_start(k) < 0)
 		s->restart_at_ns = now_ns + NS_PER_SEC;
 	return s->state == SUPERVISOR_NONE ? s->restart_at_ns : INT64_MAX;
@@ -187,6 +250,11 @@ static uint32_t signal_all(struct keeper *k, int signo)
 			tree_signal_leader(k, slot, signo, true);
 	}
 	return n;
+}
+
+bool supervise_anything_left(struct keeper *k)
+{
+	return signal_all(k, 0) > 0;
 }
 
 void supervise_end_all(struct keeper *k, int code, int64_t grace_ns)

@@ -30,13 +30,28 @@ static bool leader_unreaped(const struct keeper *k, uint32_t slot)
 				    memory_order_relaxed) == RECORD_RUNNING;
 }
 
-/* Walk up from P. True when the leader of SLOT is met; otherwise *TOP is the ancestor whose parent
+/* The leader's number where it can only be the leader's: until we reap it, or, for an adopted one,
+ * as long as its pidfd still answers after the look at /proc. 0: there is none. */
+static pid_t leader_now(const struct keeper *k, uint32_t slot)
+{
+	const struct record *r = record_get(&k->records, slot);
+	const struct slot *own = slot_get(&k->slots, slot);
+
+	if (!leader_unreaped(k, slot))
+		return 0;
+	if (!own->adopted)
+		return r->pid;
+	if (own->pidfd > 0 && k->signaller.have_send)
+		return pidfd_signal(own->pidfd, 0) == 0 ? r->pid : 0;
+	return r->start_ticks != 0 && process_start_time(r->pid) == r->start_ticks ? r->pid : 0;
+}
+
+/* Walk up from P. True when LEADER is met; otherwise *TOP is the ancestor whose parent
  * is the keeper, NULL when the line ends elsewhere. */
-static bool descends(const struct keeper *k, uint32_t slot, const struct proc *p,
+static bool descends(const struct keeper *k, pid_t leader, const struct proc *p,
 		     const struct proc **top)
 {
 	pid_t keeper = k->spawner.original.keeper_pid;
-	pid_t leader = leader_unreaped(k, slot) ? record_get(&k->records, slot)->pid : 0;
 
 	*top = NULL;
 	for (int i = 0; p != NULL && i < GENERATIONS_MAX; i++) {
@@ -51,14 +66,14 @@ static bool descends(const struct keeper *k, uint32_t slot, const struct proc *p
 	return false;
 }
 
-static bool is_member(const struct keeper *k, uint32_t slot, const struct proc *p)
+static bool is_member(const struct keeper *k, uint32_t slot, pid_t leader, const struct proc *p)
 {
 	const struct record *r = record_get(&k->records, slot);
 	const struct proc *top;
 
 	if (p->dead || p->pid == k->supervisor.pid)
 		return false;
-	if (descends(k, slot, p, &top))
+	if (descends(k, leader, p, &top))
 		return true;
 	/* an orphan that came to us, or something below one; never what another slot leads */
 	if (top == NULL || top->pid == k->supervisor.pid ||
@@ -67,25 +82,29 @@ static bool is_member(const struct keeper *k, uint32_t slot, const struct proc *
 	return p->sid == r->pid || top->sid == r->pid || proc_has_marker(top->pid, r->name);
 }
 
-/* A look that began at or after NOT_BEFORE. */
-static void look(struct keeper *k, int64_t not_before_ns)
+/* A look that began at or after NOT_BEFORE. 0 or -errno. */
+static int look(struct keeper *k, int64_t not_before_ns)
 {
-	if (k->tree.procs.looked_at_ns < not_before_ns || k->tree.procs.looked_at_ns == 0)
-		proctable_look(&k->tree.procs);
+	if (k->tree.procs.looked_at_ns >= not_before_ns && k->tree.procs.looked_at_ns != 0)
+		return 0;
+	return proctable_look(&k->tree.procs);
 }
 
 static uint32_t session_members(struct keeper *k, uint32_t slot)
 {
-	pid_t leader = record_get(&k->records, slot)->pid;
+	pid_t pid = record_get(&k->records, slot)->pid, leader;
 	uint32_t n = 0;
-
 	/* events of this turn had happened before it began: one look serves them all */
-	look(k, k->turn_ns);
+	int ret = look(k, k->turn_ns);
+
+	if (ret < 0 && ret != -ENOENT)
+		return 1;	/* no descriptor or memory to look with: not known to be empty */
+	leader = leader_now(k, slot);
 	for (uint32_t i = 0; i < k->tree.procs.n; i++) {
 		const struct proc *p = &k->tree.procs.procs[i];
 
-		if (p->pid != leader)
-			n += is_member(k, slot, p);
+		if (p->pid != pid)
+			n += is_member(k, slot, leader, p);
 	}
 	return n;
 }
@@ -124,13 +143,14 @@ static void signal_member(struct keeper *k, uint32_t slot, pid_t pid, uint64_t s
 static void session_signal(struct keeper *k, uint32_t slot, int signo, bool then_cont,
 			   int64_t fresh_ns)
 {
-	pid_t leader = record_get(&k->records, slot)->pid;
+	pid_t pid = record_get(&k->records, slot)->pid, leader;
 
 	look(k, fresh_ns);
+	leader = leader_now(k, slot);
 	for (uint32_t i = 0; i < k->tree.procs.n; i++) {
 		const struct proc *p = &k->tree.procs.procs[i];
 
-		if (p->pid != leader && is_member(k, slot, p))
+		if (p->pid != pid && is_member(k, slot, leader, p))
 			signal_member(k, slot, p->pid, p->start_ticks, signo, then_cont);
 	}
 }
@@ -171,8 +191,10 @@ static void cgroup_signal(struct keeper *k, uint32_t slot, int signo, bool then_
 			cgroup_write(LOW_CGROUP, slot, "cgroup.freeze", "0");
 		return;
 	}
-	if (k->tree.cgroup.has_kill && cgroup_write(LOW_CGROUP, slot, "cgroup.kill", "1") == 0)
+	if (k->tree.cgroup.has_kill && cgroup_write(LOW_CGROUP, slot, "cgroup.kill", "1") == 0) {
+		slot_get(&k->slots, slot)->cgroup_worn = true;
 		return;
+	}
 	/* hold still whoever forks faster than we look */
 	cgroup_write(LOW_CGROUP, slot, "cgroup.freeze", "1");
 	cgroup_signal_each(k, slot, signo, false);
@@ -184,7 +206,8 @@ void tree_signal_leader(struct keeper *k, uint32_t slot, int signo, bool then_co
 	pid_t pid = record_get(&k->records, slot)->pid;
 	int pidfd = slot_get(&k->slots, slot)->pidfd;
 
-	if (!leader_unreaped(k, slot))
+	/* without a pidfd only our own child's number is safe to use as it is */
+	if (!leader_unreaped(k, slot) || (pidfd <= 0 && leader_now(k, slot) == 0))
 		return;
 	signal_process(&k->signaller, pid, pidfd, signo);
 	if (then_cont)
