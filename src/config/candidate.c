@@ -99,7 +99,7 @@ struct setting *scope_add(struct scope *s)
 	return &s->settings[s->n++];
 }
 
-/* --- sections ---------------------------------------------------------------------------------------- */
+/* --- sections ------------------------------------------------------------------------------- */
 
 void candidate_top(struct candidate *c, struct target *out)
 {
@@ -152,8 +152,9 @@ static void target_subsystem(struct candidate *c, const char *name, size_t len,
 	else if (len == 0)
 		diag_error(c->diag, &place, "a subsystem needs a name: [subsystem.NAME]");
 	else
-		diag_error(c->diag, &place, "'%.*s' is not a name for a subsystem: 1 to 64 letters, "
-			   "digits, '_', '-' and '.' are", (int)MIN(len, (size_t)80), name);
+		diag_error(c->diag, &place, "'%.*s' is not a name for a subsystem: 1 to 64 "
+			   "letters, digits, '_', '-' and '.' are",
+			   (int)MIN(len, (size_t)80), name);
 }
 
 static void unknown_section(struct candidate *c, const char *name, size_t head, size_t len,
@@ -209,7 +210,8 @@ static void resolve_section(struct candidate *c, const char *name, size_t len,
 		if (strcmp(known[i], "defaults") == 0)
 			*out = (struct target){ .section = "subsystem", .scope = &c->defaults };
 		if (strcmp(known[i], "daemon") == 0)
-			*out = (struct target){ .section = "", .scope = &c->top, .top_alias = true };
+			*out = (struct target){ .section = "", .scope = &c->top,
+						.top_alias = true };
 		return;
 	}
 	unknown_section(c, name, head, len, at);
@@ -237,9 +239,9 @@ static bool check_header(struct candidate *c, const struct target *t,
 	id = x_asprintf("%d %s %d", at->file, t->section, t->scope == &c->defaults);
 	line = (uintptr_t)map_find(&c->headers, id);
 	if (line != 0)
-		diag_error(c->diag, &place, "the table [%s] is there twice; the first is in line %d",
-			   t->scope == &c->defaults ? "defaults" : t->top_alias ? "daemon" :
-			   t->section, (int)line);
+		diag_error(c->diag, &place, "the table [%s] is there twice; the first is in "
+			   "line %d", t->scope == &c->defaults ? "defaults" :
+			   t->top_alias ? "daemon" : t->section, (int)line);
 	else
 		map_put(&c->headers, id, (void *)(uintptr_t)at->line);
 	return line == 0;
@@ -256,7 +258,7 @@ void candidate_section(struct candidate *c, const char *name, size_t len,
 		*out = (struct target){ 0 };
 }
 
-/* --- keys ------------------------------------------------------------------------------------------------ */
+/* --- keys ----------------------------------------------------------------------------------- */
 
 static void unknown_key(struct candidate *c, const struct target *t, const char *key,
 			const struct place *place)
@@ -270,10 +272,11 @@ static void unknown_key(struct candidate *c, const struct target *t, const char 
 		diag_error(c->diag, place, "'%s' is a top-level key; move it up, above the first "
 			   "[table]", key);
 	else if (is_near)
-		diag_error(c->diag, place, "unknown key '%.80s'; did you mean '%s'?", key, near.buf);
+		diag_error(c->diag, place, "unknown key '%.80s'; did you mean '%s'?", key,
+			   near.buf);
 	else if (other != NULL)
-		diag_error(c->diag, place, "unknown key '%s' here; it belongs to [%s%s]", key, other,
-			   strcmp(other, "subsystem") == 0 ? ".NAME" : "");
+		diag_error(c->diag, place, "unknown key '%s' here; it belongs to [%s%s]", key,
+			   other, strcmp(other, "subsystem") == 0 ? ".NAME" : "");
 	else if (*table == '\0')
 		diag_error(c->diag, place, "unknown key '%.80s' at the top level", key);
 	else
@@ -288,7 +291,8 @@ static bool find_key(struct candidate *c, const struct target *t, const char *ke
 	auto_free(freep) char *word = NULL;
 	int ret = schema_find(&c->index, t->section, key, len, out);
 
-	if (ret == 0 && t->scope == &c->defaults && strcmp(schema_row(out->key)->name, "command") == 0)
+	if (ret == 0 && t->scope == &c->defaults &&
+	    strcmp(schema_row(out->key)->name, "command") == 0)
 		diag_error(c->diag, &place, "'command' has no default; it belongs to each "
 			   "[subsystem.NAME]");
 	else if (ret == 0)
@@ -462,7 +466,7 @@ void candidate_put_key(struct candidate *c, struct scope *scope, const char *nam
 	put_key(c, scope, *k, name, strlen(name), value, at);
 }
 
-/* --- paths -------------------------------------------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------------------------- */
 
 void candidate_put_path(struct candidate *c, const char *path, size_t len, struct value *value,
 			const struct source_point *at)

@@ -68,8 +68,8 @@ struct target {
 	bool top_alias;		/* [daemon] */
 };
 void candidate_top(struct candidate *c, struct target *out);
-/* "[NAME]": reports what is wrong with it. A second header of one name in a file is an error. NAME is
- * NULL when the header was reported already. */
+/* "[NAME]": reports what is wrong with it. A second header of one name in a file is an error. NAME
+ * is NULL when the header was reported already. */
 void candidate_section(struct candidate *c, const char *name, size_t len,
 		       const struct source_point *at, struct target *out);
 /* KEY = VALUE in T. Takes what VALUE holds. A dotted key reaches into a section. */

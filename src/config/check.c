@@ -30,7 +30,7 @@ static struct place place_of(const struct candidate *c, const struct setting *s)
 
 #define GIVEN(c, field) given(c, offsetof(struct config, field))
 
-/* --- [shutdown] ------------------------------------------------------------------------------------ */
+/* --- [shutdown] ----------------------------------------------------------------------------- */
 
 static void check_order(const struct candidate *c, const struct setting *later,
 			const struct setting *earlier, int64_t later_ms, int64_t earlier_ms,
@@ -62,7 +62,7 @@ static void check_shutdown(const struct candidate *c, struct config *config)
 		    config->shutdown.force_timeout_ms, "kill_timeout", "force_timeout");
 }
 
-/* --- the rest of the top ------------------------------------------------------------------------- */
+/* --- the rest of the top -------------------------------------------------------------------- */
 
 /* The directory that PATH is to be made in, when it does not exist; NULL: all is well. */
 static char *missing_parent(const char *path)
@@ -163,7 +163,7 @@ void check_top(const struct candidate *c, struct config *config)
 	warn_parent(c, GIVEN(c, events.output), "events.output", config->events.output_path);
 }
 
-/* --- subsystems ------------------------------------------------------------------------------------ */
+/* --- subsystems ----------------------------------------------------------------------------- */
 
 static bool is_program(const char *path)
 {
@@ -276,6 +276,7 @@ void check_subsystems(const struct candidate *c, const struct config *config)
 	if (config->nsubsystems == 0) {
 		struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };
 
-		diag_warn(c->diag, &place, "there are no subsystems; add a [subsystem.NAME] section");
+		diag_warn(c->diag, &place, "there are no subsystems; add a [subsystem.NAME] "
+			  "section");
 	}
 }

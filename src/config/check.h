@@ -4,7 +4,7 @@
 
 #include "config/candidate.h"
 
-/* Fills deadlines of [shutdown] that follow from the given ones; reports what contradicts itself. */
+/* Fills deadlines of [shutdown] that follow from the given ones; reports contradictions. */
 void check_top(const struct candidate *c, struct config *config);
 /* Warnings about commands that cannot be found (yet), directories that are missing (yet). */
 void check_subsystems(const struct candidate *c, const struct config *config);

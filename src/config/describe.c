@@ -1,5 +1,5 @@
-/* What the option table says to people and to other tools: JSON Schema, a sample file with every key,
- * and the key list of the manual. All loops over the rows. */
+/* What the option table says to people and to other tools: JSON Schema, a sample file with every
+ * key, and the key list of the manual. All loops over the rows. */
 #include "base/alloc.h"
 #include "config/config.h"
 #include "config/type.h"
@@ -35,7 +35,7 @@ static bool is_fixed_choice(const struct option *o)
 	return o->choices != NULL;
 }
 
-/* --- JSON Schema ------------------------------------------------------------------------------- */
+/* --- JSON Schema ---------------------------------------------------------------------------- */
 
 static json_t *type_schema(const struct option *o)
 {
@@ -153,7 +153,7 @@ json_t *config_schema_json(void)
 	return root;
 }
 
-/* --- sample ------------------------------------------------------------------------------------- */
+/* --- sample --------------------------------------------------------------------------------- */
 
 static void default_words(const struct option *o, struct strbuf *out)
 {
@@ -187,14 +187,14 @@ void config_sample_toml(struct strbuf *out)
 {
 	const char *section = "";
 
-	strbuf_addstr(out, "# daemon.toml: every key of procd with its default. A key that is commented "
-		      "out has\n# that default anyway; uncomment what is to be different.\n\n");
+	strbuf_addstr(out, "# daemon.toml: every key of procd with its default. A key that is "
+		      "commented out has\n# that default anyway; uncomment what is to be different.\n\n");
 	for (size_t i = 0; i < schema_n; i++) {
 		if (strcmp(schema[i].section, section) != 0) {
 			section = schema[i].section;
 			if (i == schema_top_n)
-				strbuf_addstr(out, "# A subsystem. The same keys (but command) in [defaults] "
-					      "count for all.\n");
+				strbuf_addstr(out, "# A subsystem. The same keys (but command) in "
+					      "[defaults] count for all.\n");
 			strbuf_addf(out, "%s[%s]\n\n", i == schema_top_n ? "#" : "",
 				    section_title(section));
 		}
@@ -202,7 +202,7 @@ void config_sample_toml(struct strbuf *out)
 	}
 }
 
-/* --- manual --------------------------------------------------------------------------------------- */
+/* --- manual --------------------------------------------------------------------------------- */
 
 /* Text that mdoc shows as it is. */
 static void mdoc_text(const char *s, struct strbuf *out)

@@ -4,7 +4,7 @@
 #include "config/config.h"
 #include "config/type.h"
 
-/* --- TOML ------------------------------------------------------------------------------------------ */
+/* --- TOML ----------------------------------------------------------------------------------- */
 
 static bool is_shown(const struct option *o, int key, const void *obj)
 {
@@ -20,8 +20,8 @@ static void pair_toml(const char *name, const struct option *o, int key, const v
 }
 
 /* Signals without a row of their own, where one was given: "SIGALRM = ...". */
-static void other_signals(const struct config *c, void (*each)(void *ctx, const char *name, int key),
-			  void *ctx)
+static void other_signals(const struct config *c,
+			  void (*each)(void *ctx, const char *name, int key), void *ctx)
 {
 	for (uint32_t i = 0; i < c->norigins; i++) {
 		auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
@@ -75,7 +75,7 @@ void config_dump_toml(const struct config *c, struct strbuf *out)
 	}
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------ */
+/* --- JSON ----------------------------------------------------------------------------------- */
 
 static const struct origin *origin_find(const struct origin *origins, uint32_t n, int key)
 {
@@ -151,8 +151,8 @@ json_t *config_dump_json(const struct config *c)
 
 		for (size_t i = schema_top_n; i < schema_n; i++)
 			json_object_set_new(table, schema[i].name,
-					    leaf(c, origin_find(sub->origins, sub->norigins, (int)i),
-						 &schema[i], (int)i, sub));
+					    leaf(c, origin_find(sub->origins, sub->norigins,
+								(int)i), &schema[i], (int)i, sub));
 		json_object_set_new(subsystems, sub->name, table);
 	}
 	json_object_set_new(root, "subsystem", subsystems);

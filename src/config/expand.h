@@ -9,7 +9,7 @@
 struct vars {
 	char *const *environment;
 	const char *subsystem;		/* %n; NULL: there is none here */
-	bool quiet;			/* [defaults]: %n and %i stand for something not yet known */
+	bool quiet;		/* [defaults]: %n and %i stand for something not yet known */
 };
 
 /* Append TEXT with its variables replaced. -EINVAL: *WHY says what is wrong. */

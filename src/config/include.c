@@ -100,7 +100,8 @@ size_t include_patterns(struct candidate *c, struct setting *s, const char *dir,
 	list = x_calloc(MAX(into.include.n, (size_t)1), sizeof(*list));
 	for (size_t i = 0; i < into.include.n; i++) {
 		const char *pattern = into.include.items[i], *fault = fault_of(pattern);
-		const struct value *v = s->value.kind == VALUE_ARRAY ? &s->value.items[i] : &s->value;
+		const struct value *v = s->value.kind == VALUE_ARRAY ? &s->value.items[i] :
+								       &s->value;
 		struct place place = setting_place(c, s, v->line, v->column);
 
 		if (fault != NULL) {

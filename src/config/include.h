@@ -4,8 +4,8 @@
 
 #include "config/candidate.h"
 
-/* Each file has its own include setting. Take that of FILE, just read, out of C, so that it does not
- * meet the ones of the files it names; false: FILE has none. */
+/* Each file has its own include setting. Take that of FILE, just read, out of C, so that it does
+ * not meet the ones of the files it names; false: FILE has none. */
 bool include_take(struct candidate *c, int file, struct setting *out);
 /* Afterwards: the main file's goes back as the configuration's, others are dropped. */
 void include_done(struct candidate *c, int file, struct setting *s);

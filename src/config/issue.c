@@ -119,7 +119,7 @@ void diag_sort(struct config_diag *d)
 	free(r);
 }
 
-/* --- for people and programs ----------------------------------------------------------------- */
+/* --- for people and programs ---------------------------------------------------------------- */
 
 /* Names and values from files are shown, never obeyed by a terminal. */
 static void issue_print(const struct config_issue *i, struct strbuf *out)

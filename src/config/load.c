@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-/* --- where the file is ---------------------------------------------------------------------------- */
+/* --- where the file is ---------------------------------------------------------------------- */
 
 static char *user_config(void)
 {
@@ -25,7 +25,9 @@ static char *user_config(void)
 		return NULL;
 	if (xdg != NULL && *xdg == '/')
 		return x_asprintf("%s/procd/daemon.toml", xdg);
-	return home != NULL && *home == '/' ? x_asprintf("%s/.config/procd/daemon.toml", home) : NULL;
+	if (home != NULL && *home == '/')
+		return x_asprintf("%s/.config/procd/daemon.toml", home);
+	return NULL;
 }
 
 char *config_locate(const char *path)
@@ -42,7 +44,7 @@ char *config_locate(const char *path)
 	return NULL;
 }
 
-/* --- settings into objects ------------------------------------------------------------------------ */
+/* --- settings into objects ------------------------------------------------------------------ */
 
 /* Let the key's type read S into OBJ; what it complains about becomes an error at its place. */
 static void apply(struct candidate *c, struct setting *s, const struct vars *vars, void *obj)
@@ -114,7 +116,7 @@ static struct origin *origins_of(const struct scope *s, const struct scope *defa
 	return origins;
 }
 
-/* --- subsystems ------------------------------------------------------------------------------------ */
+/* --- subsystems ----------------------------------------------------------------------------- */
 
 struct assembly {
 	struct candidate *c;
@@ -205,7 +207,7 @@ static void assemble_all(struct assembly *a)
 	subsystem_options_unref(a->template);
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------------ */
 
 static void assemble_top(struct candidate *c, struct config *config)
 {
@@ -237,8 +239,8 @@ static int gather_files(struct candidate *c, const struct config_source *source,
 	}
 	path = config_locate(source->path);
 	if (path == NULL) {
-		diag_error(c->diag, &nowhere, "no configuration file: there is no ./daemon.toml%s and no "
-			   PROCD_SYSCONFDIR "/procd/daemon.toml; name one with -c FILE",
+		diag_error(c->diag, &nowhere, "no configuration file: there is no ./daemon.toml%s "
+			   "and no " PROCD_SYSCONFDIR "/procd/daemon.toml; name one with -c FILE",
 			   geteuid() == 0 ? "" : ", no ~/.config/procd/daemon.toml");
 		return EXIT_NO_CONFIG;
 	}

@@ -19,7 +19,7 @@ ENUMTEXT(signal_action, "signal action", [SIGNAL_SHUTDOWN] = "shutdown",
 ENUMTEXT(origin_kind, "origin", [ORIGIN_DEFAULT] = "default", [ORIGIN_FILE] = "file",
 	 [ORIGIN_ENV] = "env", [ORIGIN_CLI] = "cli");
 
-/* --- defaults --------------------------------------------------------------------------------- */
+/* --- defaults ------------------------------------------------------------------------------- */
 
 void default_apply(const struct option *o, const char *text, void *obj)
 {
@@ -78,7 +78,7 @@ struct subsystem_options *subsystem_options_new(const struct subsystem_options *
 	return o;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------- */
 
 struct subsystem_options *subsystem_options_ref(struct subsystem_options *o)
 {

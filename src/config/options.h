@@ -65,7 +65,7 @@ struct subsystem_options {
 	bool set_ids;			/* any of the three was given; then the next are resolved */
 	uid_t uid;
 	gid_t gid;
-	char *home, *login_shell;	/* of USER, resolved; NULL: user not given or without entry */
+	char *home, *login_shell;	/* of USER; NULL: not given, or without an entry */
 	char *user_name;		/* its name, also when USER is a number */
 	gid_t *gids;			/* supplementary, resolved */
 	size_t ngids;
@@ -77,7 +77,7 @@ struct subsystem_options {
 	char *log_file;			/* absolute; NULL: procd's own log */
 	uint64_t log_max_file_size;
 	int64_t log_max_files;
-	const struct limit_option *limits;	/* RLIM_NLIMITS, never NULL; shared while none is set */
+	const struct limit_option *limits;	/* RLIM_NLIMITS; shared while none is set */
 	int64_t nice;			/* INT64_MIN: not given */
 	int64_t oom_score_adjust;	/* INT64_MIN: not given */
 	struct origin *origins;		/* of the keys that were given, by rising key */

@@ -51,7 +51,7 @@ static bool rest_is_empty(struct reader *r)
 	return false;
 }
 
-/* --- [section] --------------------------------------------------------------------------------- */
+/* --- [section] ------------------------------------------------------------------------------ */
 
 /* A header that cannot be understood: the pairs below it belong nowhere. */
 static bool broken_section(struct reader *r, int column, const char *message)
@@ -87,7 +87,7 @@ static bool read_section(struct reader *r)
 	return true;
 }
 
-/* --- key = value ------------------------------------------------------------------------------- */
+/* --- key = value ---------------------------------------------------------------------------- */
 
 static bool read_key(struct reader *r)
 {
@@ -145,7 +145,7 @@ static bool read_value(struct reader *r)
 	return rest_is_empty(r);
 }
 
-/* --- what inih sees ---------------------------------------------------------------------------- */
+/* --- what inih sees ------------------------------------------------------------------------- */
 
 /* One logical line into the canonical text for inih; NULL at the end. */
 static char *next_line(char *line, int size, void *arg)

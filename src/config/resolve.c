@@ -1,5 +1,6 @@
-/* Users, groups and paths. Each account is looked up once per load, and what was found goes into the
- * bundle: a supervisor that replaces a dead one must not depend on a name service that is down. */
+/* Users, groups and paths. Each account is looked up once per load, and what was found goes into
+ * the bundle: a supervisor that replaces a dead one must not depend on a name service that is
+ * down. */
 #include "config/resolve.h"
 
 #include <config.h>
@@ -34,7 +35,7 @@ static void account_free(struct account *a)
 	free(a);
 }
 
-/* --- facts in the bundle -------------------------------------------------------------------------- */
+/* --- facts in the bundle -------------------------------------------------------------------- */
 
 /* "found id gid has_entry ngids gids...\nname\nhome\nshell\n" */
 static void account_write(const struct account *a, const char *key, struct strbuf *bundle)
@@ -85,7 +86,7 @@ static struct account *account_read(const char *text, size_t n)
 	return a;
 }
 
-/* --- looking up -------------------------------------------------------------------------------- */
+/* --- looking up ----------------------------------------------------------------------------- */
 
 static bool parse_id(const char *text, unsigned long *id)
 {
@@ -188,7 +189,7 @@ void resolve_fini(struct resolve *r)
 	free(r->base);
 }
 
-/* --- errors with their place -------------------------------------------------------------------- */
+/* --- errors with their place ---------------------------------------------------------------- */
 
 /* Where the key at OFFSET stands: in SCOPE, in [defaults], or (not given) at SCOPE's header. */
 static struct place place_of(const struct resolve *r, const struct scope *scope, bool top,
@@ -214,7 +215,7 @@ static struct place place_of(const struct resolve *r, const struct scope *scope,
 #define PLACE_SUB(r, scope, field) \
 	place_of(r, scope, false, offsetof(struct subsystem_options, field))
 
-/* --- paths ---------------------------------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------------------------- */
 
 static void paths_resolve(const struct resolve *r, size_t from, size_t to, void *obj)
 {
@@ -290,7 +291,7 @@ void resolve_top(struct resolve *r, struct config *config)
 		      &config->control.read_gid);
 }
 
-/* --- ids ------------------------------------------------------------------------------------------- */
+/* --- ids ------------------------------------------------------------------------------------ */
 
 static void add_gid(struct subsystem_options *o, gid_t gid)
 {

@@ -8,7 +8,7 @@
 struct resolve {
 	const struct candidate *c;
 	char *base;			/* what relative paths are resolved against */
-	struct map accounts;		/* "user:NAME", "group:NAME": struct account, looked up once */
+	struct map accounts;		/* "user:NAME", "group:NAME": struct account */
 	struct strbuf *bundle;		/* receives what was looked up; may be NULL */
 };
 

@@ -59,7 +59,7 @@ size_t scan_bare(struct cursor *c)
 	return (size_t)(last - start);
 }
 
-/* --- strings and brackets ----------------------------------------------------------------------- */
+/* --- strings and brackets ------------------------------------------------------------------- */
 
 /* After the opening """: behind the closing one, if there is any. */
 static void skip_multiline_string(struct cursor *c, char quote)

@@ -56,7 +56,8 @@ const struct option schema[] = {
 	{ TOP("logging", "file", logging.file, log_file, LIVE), .def_words = "standard error",
 	  .help = "File for procd's own log." },
 	{ TOP("logging", "max_file_size", logging.max_file_size, size, LIVE), .def = "\"100M\"",
-	  .min = 1, .max = 1024 * 1024 * MEBIBYTE, .help = "Size at which the log file is rotated." },
+	  .min = 1, .max = 1024 * 1024 * MEBIBYTE,
+	  .help = "Size at which the log file is rotated." },
 	{ TOP("logging", "max_files", logging.max_files, int, LIVE), .def = "5", .max = 1000,
 	  .help = "Rotated files that are kept; 0 truncates instead of rotating." },
 
@@ -66,7 +67,8 @@ const struct option schema[] = {
 	{ TOP("shutdown", "force_timeout", shutdown.force_timeout_ms, duration, LIVE),
 	  .def = "\"10s\"", .def_words = "10s, or 1.5 x timeout when that is more", .min = 1,
 	  .max = 14 * DAY, .alias = { "force", UNIT_MS },
-	  .help = "When force_signal is sent to all that is left, from the start of the shutdown." },
+	  .help = "When force_signal is sent to all that is left, from the start of the "
+		  "shutdown." },
 	{ TOP("shutdown", "kill_timeout", shutdown.kill_timeout_ms, duration, LIVE),
 	  .def = "\"15s\"", .def_words = "15s, or 2 x timeout when that is more", .min = 1,
 	  .max = 14 * DAY, .alias = { "kill", UNIT_MS },
@@ -103,7 +105,8 @@ const struct option schema[] = {
 	{ TOP("events", "queue", events.queue, int, PROCD), .def = "1024", .min = 1,
 	  .max = 1 << 20, .help = "Events that a slow subscriber may lag behind." },
 
-	{ TOP("control", "socket", control.socket, path, PROCD), .def_words = "RUN_DIR/control.sock",
+	{ TOP("control", "socket", control.socket, path, PROCD),
+	  .def_words = "RUN_DIR/control.sock",
 	  .help = "Unix socket that procd's verbs talk to." },
 	{ TOP("control", "mode", control.mode, octal, PROCD), .def = "\"0600\"", .max = 0777,
 	  .help = "Permission bits of the socket." },
@@ -113,7 +116,8 @@ const struct option schema[] = {
 	  .help = "Group whose members may use the reading verbs." },
 
 	{ TOP("reload", "debounce", reload.debounce_ms, duration, LIVE), .def = "\"100ms\"",
-	  .max = 60 * SECOND, .help = "Quiet time after a change of a watched file before it is read." },
+	  .max = 60 * SECOND,
+	  .help = "Time from the first change of a watched file until all are read." },
 
 	/* --- [subsystem.NAME] and [defaults] --- */
 	{ SUB("shell", shell, bool, RESTART), .def = "false",

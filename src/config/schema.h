@@ -34,12 +34,12 @@ extern const struct option schema[];
 extern const size_t schema_n;		/* all rows */
 extern const size_t schema_top_n;	/* the first rows are not of [subsystem] */
 
-/* A key as written. Keys above schema_n are signals without a row of their own: schema_n + signo. */
+/* A key as written. Above schema_n: schema_n + signo, a signal without a row of its own. */
 struct schema_key {
 	int key;
 	enum unit unit;
 };
-const struct option *schema_row(int key);	/* any key; the common row for signals without one */
+const struct option *schema_row(int key);	/* of any key; signals may share one */
 /* "subsystem.NAME.KEY" style path without the name: "logging.level", "work_dir". */
 void schema_path(int key, const char *subsystem, struct strbuf *out);
 /* Is it a section's name ("" is not)? */

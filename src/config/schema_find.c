@@ -85,7 +85,7 @@ void schema_path(int key, const char *subsystem, struct strbuf *out)
 	strbuf_addstr(out, key >= (int)schema_n ? signame(key - (int)schema_n) : o->name);
 }
 
-/* --- sections --------------------------------------------------------------------------------------- */
+/* --- sections ------------------------------------------------------------------------------- */
 
 /* Accepted at the start of a header; the last three are other spellings. */
 static const char *const sections[] = {
@@ -107,7 +107,7 @@ bool schema_has_section(const char *section, size_t len)
 	return false;
 }
 
-/* --- keys --------------------------------------------------------------------------------------------- */
+/* --- keys ----------------------------------------------------------------------------------- */
 
 /* [signals] takes any signal's name. */
 static int find_signal(const char *key, struct schema_key *out)
@@ -176,7 +176,7 @@ int schema_find_env(const struct schema_index *x, const char *name, struct schem
 	return schema_find(x, "", lower, n, out);
 }
 
-/* --- suggestions ---------------------------------------------------------------------------------------- */
+/* --- suggestions ---------------------------------------------------------------------------- */
 
 bool schema_nearest(const char *section, const char *key, struct strbuf *out)
 {

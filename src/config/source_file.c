@@ -19,7 +19,7 @@
 #define INCLUDE_DEPTH_MAX 16
 #define FILES_MAX 4096
 
-/* --- one file's text ---------------------------------------------------------------------------- */
+/* --- one file's text ------------------------------------------------------------------------ */
 
 struct toml_source {
 	struct candidate *c;
@@ -77,7 +77,7 @@ void source_toml(struct candidate *c, int file, const char *text, size_t n)
 	reader_run(text, n, &ops, &s);
 }
 
-/* --- includes ------------------------------------------------------------------------------------ */
+/* --- includes ------------------------------------------------------------------------------- */
 
 struct ancestor {	/* a file that is being read */
 	const struct ancestor *parent;
@@ -157,7 +157,7 @@ static void follow_includes(struct files *f, int file, const char *path, const c
 	include_done(f->c, file, &own);
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------------------------- */
 
 static int read_error(struct files *f, int err, const char *shown, const struct place *from)
 {
@@ -196,7 +196,9 @@ static int read_file(struct files *f, const char *path, const char *shown, bool 
 		     const struct place *from, const struct ancestor *parent)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	struct ancestor self = { .parent = parent, .depth = parent != NULL ? parent->depth + 1 : 0 };
+	struct ancestor self = {
+		.parent = parent, .depth = parent != NULL ? parent->depth + 1 : 0,
+	};
 	const char *fault;
 	struct stat st;
 	int ret;
@@ -266,7 +268,7 @@ int files_from_bundle(struct candidate *c, const char *bundle, size_t len)
 	return offset == len ? 0 : -EINVAL;
 }
 
-/* --- paths ---------------------------------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------------------------- */
 
 char *start_directory(void)
 {

@@ -63,7 +63,8 @@ static void put_set(struct candidate *c, const char *set)
 {
 	const char *eq = strchr(set, '=');
 	size_t len = eq != NULL ? (size_t)(eq - set) : strlen(set);
-	struct source_point at = label_point(c, ORIGIN_CLI, x_asprintf("--set %.*s", (int)len, set));
+	struct source_point at = label_point(c, ORIGIN_CLI,
+					     x_asprintf("--set %.*s", (int)len, set));
 	struct place place = candidate_place(c, &at);
 	struct value value = VALUE_INIT;
 

@@ -14,21 +14,22 @@ struct parse {
 	int key;			/* >= schema_n: a signal without a row of its own */
 	enum unit unit;
 	const struct vars *vars;	/* NULL: text of the table itself, nothing is expanded */
-	bool untyped;			/* from the environment or command line, where all is text */
+	bool untyped;		/* from the environment or command line, where all is text */
 	/* the complaint */
 	struct strbuf why;
 	int line, column;		/* of the faulty part */
 };
 
 enum shape {	/* what it looks like in JSON Schema */
-	SHAPE_STRING, SHAPE_BOOL, SHAPE_INT, SHAPE_NUMBER, SHAPE_DURATION, SHAPE_SIZE, SHAPE_STRINGS,
-	SHAPE_INTS, SHAPE_COMMAND, SHAPE_ENVIRONMENT, SHAPE_LIMIT,
+	SHAPE_STRING, SHAPE_BOOL, SHAPE_INT, SHAPE_NUMBER, SHAPE_DURATION, SHAPE_SIZE,
+	SHAPE_STRINGS, SHAPE_INTS, SHAPE_COMMAND, SHAPE_ENVIRONMENT, SHAPE_LIMIT,
 };
 
 struct option_type {
 	const char *name;
 	enum shape shape;
-	void (*unset)(const struct option *o, void *obj);	/* no default; NULL: zero is right */
+	/* There is no default. NULL: zero is right. */
+	void (*unset)(const struct option *o, void *obj);
 	/* Replaces the field. -EINVAL: p->why tells, the field is untouched. */
 	int (*parse)(struct parse *p, const struct value *v, void *obj);
 	bool (*is_set)(const struct option *o, int key, const void *obj);	/* NULL: always */
@@ -43,7 +44,8 @@ struct option_type {
 };
 
 /* type_number.c */
-extern const struct option_type type_bool, type_int, type_float, type_duration, type_size, type_octal;
+extern const struct option_type type_bool, type_int, type_float, type_duration, type_size,
+	type_octal;
 /* type_text.c */
 extern const struct option_type type_string, type_name, type_account, type_path, type_log_file,
 	type_enum, type_word, type_signal, type_ready;
@@ -52,7 +54,7 @@ extern const struct option_type type_strings, type_ints, type_command, type_envi
 /* type_special.c */
 extern const struct option_type type_stdio, type_limit, type_signal_action, type_events_output;
 
-/* --- for the implementations ------------------------------------------------------------------- */
+/* --- for the implementations ---------------------------------------------------------------- */
 
 #define FIELD(T, o, obj) ((T *)(void *)((char *)(obj) + (o)->offset))
 #define CFIELD(T, o, obj)                                                                         \

@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "base/text.h"
 
-/* --- lists of strings: shared verbs ------------------------------------------------------------------ */
+/* --- lists of strings: shared verbs --------------------------------------------------------- */
 
 static void replace(struct strlist *field, struct strlist *list)
 {
@@ -102,7 +102,7 @@ const struct option_type type_strings = {
 	.name = "array of strings", .shape = SHAPE_STRINGS, .parse = strings_parse, STRINGS_VERBS,
 };
 
-/* --- command ------------------------------------------------------------------------------------------ */
+/* --- command -------------------------------------------------------------------------------- */
 
 static int command_script(struct parse *p, const struct value *v, struct strlist *out)
 {
@@ -189,7 +189,7 @@ const struct option_type type_command = {
 	.json = command_json, .copy = strings_copy, .clear = strings_clear,
 };
 
-/* --- environment -------------------------------------------------------------------------------------- */
+/* --- environment ---------------------------------------------------------------------------- */
 
 static int add_table(struct parse *p, const struct value *v, struct strlist *out)
 {
@@ -259,7 +259,7 @@ const struct option_type type_environment = {
 	.copy = strings_copy, .clear = strings_clear,
 };
 
-/* --- exit codes ----------------------------------------------------------------------------------------- */
+/* --- exit codes ----------------------------------------------------------------------------- */
 
 static int ints_parse(struct parse *p, const struct value *v, void *obj)
 {

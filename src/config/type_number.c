@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/units.h"
 
-/* --- boolean ----------------------------------------------------------------------------------- */
+/* --- boolean -------------------------------------------------------------------------------- */
 
 /* Outside files, where nothing is typed, people write 1 and True as well. */
 static int bool_word(const struct value *v, bool untyped)
@@ -64,7 +64,7 @@ const struct option_type type_bool = {
 	.format = bool_format, .json = bool_json,
 };
 
-/* --- 64-bit fields: shared verbs ----------------------------------------------------------------- */
+/* --- 64-bit fields: shared verbs ------------------------------------------------------------ */
 
 static bool int_equal(const struct option *o, const void *a, const void *b)
 {
@@ -77,7 +77,7 @@ static json_t *int_json(const struct option *o, int key, const void *obj)
 	return json_integer(*CFIELD(int64_t, o, obj));
 }
 
-/* --- integer ------------------------------------------------------------------------------------- */
+/* --- integer -------------------------------------------------------------------------------- */
 
 static int int_parse(struct parse *p, const struct value *v, void *obj)
 {
@@ -118,7 +118,7 @@ const struct option_type type_int = {
 	.is_set = int_is_set, .equal = int_equal, .format = int_format, .json = int_json,
 };
 
-/* --- floating-point ------------------------------------------------------------------------------ */
+/* --- floating-point ------------------------------------------------------------------------- */
 
 static int float_parse(struct parse *p, const struct value *v, void *obj)
 {
@@ -172,7 +172,7 @@ const struct option_type type_float = {
 	.format = float_format, .json = float_json,
 };
 
-/* --- duration ------------------------------------------------------------------------------------ */
+/* --- duration ------------------------------------------------------------------------------- */
 
 static int duration_range(struct parse *p, const struct value *v)
 {
@@ -248,7 +248,7 @@ const struct option_type type_duration = {
 	.format = duration_option_format, .json = int_json,
 };
 
-/* --- size ---------------------------------------------------------------------------------------- */
+/* --- size ----------------------------------------------------------------------------------- */
 
 static int size_range(struct parse *p, const struct value *v)
 {
@@ -294,7 +294,7 @@ const struct option_type type_size = {
 	.format = size_option_format, .json = int_json,
 };
 
-/* --- permission bits ------------------------------------------------------------------------------ */
+/* --- permission bits ------------------------------------------------------------------------ */
 
 static int octal_parse(struct parse *p, const struct value *v, void *obj)
 {

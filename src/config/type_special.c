@@ -24,7 +24,7 @@ static int check_path(struct parse *p, const struct value *v, const char *path)
 	return 0;
 }
 
-/* --- stdin, stdout, stderr ------------------------------------------------------------------------- */
+/* --- stdin, stdout, stderr ------------------------------------------------------------------ */
 
 static int stdio_parse(struct parse *p, const struct value *v, void *obj)
 {
@@ -104,7 +104,7 @@ const struct option_type type_stdio = {
 	.path = stdio_path,
 };
 
-/* --- limits ------------------------------------------------------------------------------------------ */
+/* --- limits --------------------------------------------------------------------------------- */
 
 const struct limit_option limits_unset[RLIM_NLIMITS];
 
@@ -251,7 +251,7 @@ const struct option_type type_limit = {
 	.copy = limit_copy, .clear = limit_clear,
 };
 
-/* --- [signals] ---------------------------------------------------------------------------------------- */
+/* --- [signals] ------------------------------------------------------------------------------ */
 
 /* The row without a number of its own stands for all signals that have no row. */
 static bool has_row(int signo)
@@ -286,7 +286,7 @@ static int action_parse(struct parse *p, const struct value *v, void *obj)
 		return -EINVAL;
 	if (strncmp(text, "forward:", 8) == 0) {
 		if (text[8] == '\0')
-			return parse_fail(p, v, "the subsystem's name behind 'forward:' is missing");
+			return parse_fail(p, v, "the name behind 'forward:' is missing");
 		action_store(obj, signal_of(p->o, p->key), SIGNAL_FORWARD, text + 8);
 		return 0;
 	}
@@ -371,7 +371,7 @@ const struct option_type type_signal_action = {
 	.json = action_json, .copy = action_copy, .clear = action_clear,
 };
 
-/* --- events.output --------------------------------------------------------------------------------------- */
+/* --- events.output -------------------------------------------------------------------------- */
 
 static int events_fd(struct parse *p, const struct value *v, const char *digits, int *out)
 {

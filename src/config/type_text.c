@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/signame.h"
 
-/* --- strings: shared verbs ------------------------------------------------------------------------ */
+/* --- strings: shared verbs ------------------------------------------------------------------ */
 
 static void replace(char **field, char *text)
 {
@@ -66,7 +66,7 @@ static void string_clear(const struct option *o, void *obj)
 
 const struct option_type type_string = { .name = "string", STRING_VERBS, .parse = string_parse };
 
-/* --- strings that name something -------------------------------------------------------------------- */
+/* --- strings that name something ------------------------------------------------------------ */
 
 /* Takes TEXT and gives it back, or NULL. */
 static char *not_empty(struct parse *p, const struct value *v, char *text)
@@ -143,7 +143,7 @@ static int log_file_parse(struct parse *p, const struct value *v, void *obj)
 const struct option_type type_log_file = { .name = "path", STRING_VERBS, .parse = log_file_parse,
 					   .path = string_path };
 
-/* --- choices ---------------------------------------------------------------------------------------- */
+/* --- choices -------------------------------------------------------------------------------- */
 
 static int enum_parse(struct parse *p, const struct value *v, void *obj)
 {
@@ -227,7 +227,7 @@ const struct option_type type_ready = {
 	.format = ready_format, .json = ready_json,
 };
 
-/* --- signal names ------------------------------------------------------------------------------------ */
+/* --- signal names --------------------------------------------------------------------------- */
 
 static int signal_parse(struct parse *p, const struct value *v, void *obj)
 {

@@ -73,7 +73,7 @@ static void skip_space(struct parser *ps)
 	}
 }
 
-/* --- strings --------------------------------------------------------------------------------- */
+/* --- strings -------------------------------------------------------------------------------- */
 
 static int hex_digits(struct parser *ps, int n, uint32_t *out)
 {
@@ -154,7 +154,8 @@ static int parse_escape(struct parser *ps, struct strbuf *sb)
 	at = c > 0 ? strchr(from, c) : NULL;
 	if (at == NULL || (c == '/' && ps->syntax != VALUE_JSON))
 		return fail_at(ps, line, column,
-			       "unknown escape in a string; write \\\\ for a backslash, or use '...'");
+			       "unknown escape in a string; write \\\\ for a backslash, or "
+			       "use '...'");
 	strbuf_addch(sb, to[at - from]);
 	advance(ps);
 	return 0;
@@ -190,7 +191,7 @@ static int parse_string(struct parser *ps, struct value *out)
 	return 0;
 }
 
-/* --- bare text ------------------------------------------------------------------------------- */
+/* --- bare text ------------------------------------------------------------------------------ */
 
 static int set_bare(struct parser *ps, const char *s, size_t n, int line, int column,
 		    struct value *out)
@@ -220,7 +221,7 @@ static int parse_bare_item(struct parser *ps, struct value *out)
 	return set_bare(ps, start, (size_t)(ps->p - start), line, column, out);
 }
 
-/* --- arrays and tables ------------------------------------------------------------------------ */
+/* --- arrays and tables ---------------------------------------------------------------------- */
 
 static int parse_value(struct parser *ps, struct value *out);
 
@@ -383,7 +384,7 @@ static int parse_value(struct parser *ps, struct value *out)
 	}
 }
 
-/* --- the outside ------------------------------------------------------------------------------ */
+/* --- the outside ---------------------------------------------------------------------------- */
 
 static int parse_whole(struct parser *ps, struct value *out)
 {

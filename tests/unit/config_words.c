@@ -53,7 +53,8 @@ END_TEST
 START_TEST(what_is_written_as_text_may_look_like_a_number)
 {
 	load_fine("[control]\nmode = 0660\n[shutdown]\nforce_signal = 15\n[subsystem.a]\n"
-		  "command = [\"sleep\", 1000]\nuser = 12345\nsupplementary_groups = [77]\numask = 027\n"
+		  "command = [\"sleep\", 1000]\nuser = 12345\nsupplementary_groups = [77]\n"
+		  "umask = 027\n"
 		  "limit_nofile = 64\nenvironment = { PORT = 8080, ON = true }\n[subsystem.b]\n"
 		  "command = false\n");
 	ck_assert_int_eq(config->control.mode, 0660);
@@ -190,7 +191,8 @@ int main(void)
 	const TTest *tests[] = {
 		numbers_and_booleans_are_no_strings_in_a_file,
 		what_is_written_as_text_may_look_like_a_number, outside_files_everything_is_text,
-		names_that_are_not_known_keys_are_left_alone, every_spelling_reaches_the_environment,
+		names_that_are_not_known_keys_are_left_alone,
+		every_spelling_reaches_the_environment,
 		the_last_word_on_the_command_line_wins, a_whole_subsystem_may_be_given_at_once,
 		mistyped_keys_get_the_nearest_name_in_the_same_spelling,
 		what_may_come_right_is_a_warning_at_its_place, messages_are_harmless_on_a_terminal,
