@@ -273,7 +273,7 @@ void check_subsystems(const struct candidate *c, const struct config *config)
 	for (size_t i = 0; i < config->nsubsystems && !c->saved; i++)
 		check_subsystem(c, config, c->subsystems[i], config->subsystems[i], &known);
 	map_fini(&known);
-	if (config->nsubsystems == 0) {
+	if (config->nsubsystems == 0 && c->diag->nerrors == 0) {
 		struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };
 
 		diag_warn(c->diag, &place, "there are no subsystems; add a [subsystem.NAME] "

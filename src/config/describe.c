@@ -188,7 +188,8 @@ void config_sample_toml(struct strbuf *out)
 	const char *section = "";
 
 	strbuf_addstr(out, "# daemon.toml: every key of procd with its default. A key that is "
-		      "commented out has\n# that default anyway; uncomment what is to be different.\n\n");
+		      "commented out has\n# that default anyway; uncomment what is to be "
+		      "different.\n\n");
 	for (size_t i = 0; i < schema_n; i++) {
 		if (strcmp(schema[i].section, section) != 0) {
 			section = schema[i].section;

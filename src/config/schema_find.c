@@ -129,18 +129,21 @@ static int find_signal(const char *key, struct schema_key *out)
 int schema_find(const struct schema_index *x, const char *section, const char *key, size_t len,
 		struct schema_key *out)
 {
+	size_t n = strlen(section);
 	char path[128];
 	const void *found;
-	int n;
 
-	if (len > 64)
+	if (len > 64 || n + 1 + len >= sizeof(path))
 		return -ENOENT;
-	n = snprintf(path, sizeof(path), "%s.%.*s", section, (int)len, key);
-	found = map_find_n(x->keys, path, (size_t)n);
+	memcpy(path, section, n);
+	path[n++] = '.';
+	memcpy(path + n, key, len);
+	path[n + len] = '\0';
+	found = map_find_n(x->keys, path, n + len);
 	if (found != NULL && is_common(&schema[unpack(found).key]))
 		found = NULL;
 	if (found == NULL)
-		return strcmp(section, "signals") == 0 ? find_signal(path + 8, out) : -ENOENT;
+		return strcmp(section, "signals") == 0 ? find_signal(path + n, out) : -ENOENT;
 	*out = unpack(found);
 	return 0;
 }

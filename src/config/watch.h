@@ -39,7 +39,8 @@ bool watch_is_polling(const struct watch *w);	/* inotify alone is not enough */
 /* --- the parts (watch_arm.c, watch_print.c) ------------------------------------------------- */
 
 /* Arm INOTIFY_FD for everything in SET. 0; or a negative errno and in *TROUBLE (caller frees)
- * where: something could not be watched or never reports changes (-EOPNOTSUPP: network file system). */
+ * where: something could not be watched or never reports changes (-EOPNOTSUPP: a network file
+ * system). */
 int watch_arm(int inotify_fd, const struct watch_set *set, char **trouble);
 
 /* What can be seen of the files without reading them. */

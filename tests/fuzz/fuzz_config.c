@@ -1,7 +1,7 @@
 /* Whole configurations from arbitrary bytes, without a disk: a bundle holds the text. Whatever
  * comes in, a load either complains at a place that exists, or gives a configuration that says of
- * itself something that loads again as the same. The first byte chooses what the rest is: t TOML, j JSON,
- * s lines for --set, b a bundle. */
+ * itself something that loads again as the same. The first byte chooses what the rest is: t TOML,
+ * j JSON, s lines for --set, b a bundle. */
 #include "base/alloc.h"
 #include "config/config.h"
 #include "config/source.h"
