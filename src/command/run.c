@@ -14,7 +14,7 @@
 int run_keeper(int argc, char **argv)
 {
 	struct keeper_options options = { .title = "procd: keeper" };
-	struct strlist args = STRLIST_INIT;
+	auto_free(strlist_fini) struct strlist args = STRLIST_INIT;
 
 	keeper_block_signals();
 	strlist_add(&args, argv[0]);
@@ -24,7 +24,7 @@ int run_keeper(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		strlist_add(&args, argv[i]);
 	options.supervisor_argv = args.items;
-	return keeper_run(&options);	/* ARGS stays: the keeper needs it until the end */
+	return keeper_run(&options);
 }
 
 int run_supervisor(int argc, char **argv)
@@ -41,8 +41,7 @@ int run_supervisor(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	run_dir = argv[3];
-	argv[3] = argv[0];
-	rc = cli_parse(&cli, argc - 3, argv + 3);
+	rc = cli_parse(&cli, argc - 3, argv + 3);	/* RUN_DIR stands where argv[0] is skipped */
 	if (rc != CLI_GO_ON)
 		return rc;
 	if (cli.args.n > 0) {

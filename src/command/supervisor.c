@@ -205,6 +205,23 @@ static void rooms_close(struct supervisor *s)
 	if (s->core)
 		core_free(s->core);
 	service_manager_free(s->manager);
+	rcu_barrier();			/* what was retired is freed, nobody reads any more */
+	board_free(s->board);
+	chan_free(s->chan);
+}
+
+/* The last words to the keeper, which waits for this process to end. */
+static int leave(struct supervisor *s, int exit_code)
+{
+	keeper_leave(s->keeper, exit_code);
+	keeper_client_free(s->keeper);
+	records_unmap(&s->records);
+	mailbox_fini(&s->loads);
+	mailbox_fini(&s->drained);
+	ev_loop_destroy(s->loop);
+	close(s->run_dirfd);
+	free(s);
+	return exit_code;
 }
 
 /* Once per loop turn, before it sleeps: decide, then be woken at the next deadline. */
@@ -310,8 +327,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	if (rc != 0) {
 		fail(&error, rc);
 		rooms_close(s);
-		keeper_leave(s->keeper, rc);
-		return rc;
+		return leave(s, rc);
 	}
 	keeper_client_start(s->keeper, s->loop, &supervisor_keeper_facts, s);
 	core_start(s->core);
@@ -319,6 +335,5 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	while (!s->finished)
 		ev_run(s->loop, 0);
 	rooms_close(s);
-	keeper_leave(s->keeper, s->exit_code);
-	return s->exit_code;
+	return leave(s, s->exit_code);
 }
