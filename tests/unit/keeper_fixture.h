@@ -77,6 +77,8 @@ static inline void relay_pass(int from, int to)
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
 			close(fd);
 		}
+	while (h->type == KM_LEAVE && getenv("RIG_LINGER"))
+		pause();
 	if (h->type == KM_LEAVE)
 		_exit(0);
 	if (h->type == KM_FORWARD) {
