@@ -53,6 +53,15 @@ static int config_open(const char *run_dir, const struct run_options *options,
 	return rc;
 }
 
+static void tell_unknown_variables(void)
+{
+	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
+
+	config_unknown_variables(&names);
+	for (size_t i = 0; i < names.n; i++)
+		log_debug("%s is no known key and is ignored", names.items[i]);
+}
+
 static int keeper_open(struct supervisor *s, int keeper_fd, const struct config *config,
 		       int held[HOLD_MAX], struct error *e)
 {
@@ -202,6 +211,8 @@ static void rooms_close(struct supervisor *s)
 	}
 	if (s->output)
 		output_stop(s->output);
+	mailbox_fini(&s->loads);
+	mailbox_fini(&s->drained);
 	if (s->core)
 		core_free(s->core);
 	service_manager_free(s->manager);
@@ -216,11 +227,8 @@ static int leave(struct supervisor *s, int exit_code)
 	keeper_leave(s->keeper, exit_code);
 	keeper_client_free(s->keeper);
 	records_unmap(&s->records);
-	mailbox_fini(&s->loads);
-	mailbox_fini(&s->drained);
 	ev_loop_destroy(s->loop);
 	close(s->run_dirfd);
-	free(s);
 	return exit_code;
 }
 
@@ -294,7 +302,7 @@ static int fail(const struct error *e, int exit_code)
 
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
 {
-	struct supervisor *s = x_calloc(1, sizeof(*s));
+	struct supervisor supervisor = { 0 }, *s = &supervisor;
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
 	auto_free(error_fini) struct error error = ERROR_INIT;
 	struct config *config = NULL;
@@ -314,8 +322,12 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	rc = loop_open(s, config, &error);
 	if (rc == 0)
 		rc = keeper_open(s, keeper_fd, config, held, &error);
-	if (rc != 0)
+	if (rc != 0) {
+		config_free(config);
+		if (s->loop)
+			ev_loop_destroy(s->loop);
 		return fail(&error, rc);
+	}
 	if (!s->welcome.recovering)
 		run_dir_reset(s);
 	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
@@ -329,6 +341,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		rooms_close(s);
 		return leave(s, rc);
 	}
+	tell_unknown_variables();
 	keeper_client_start(s->keeper, s->loop, &supervisor_keeper_facts, s);
 	core_start(s->core);
 	loop_prepare_start(&s->before_sleep, s->loop, on_before_sleep);
