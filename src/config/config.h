@@ -45,6 +45,10 @@ struct config_source {
 int config_load(const struct config_source *source, struct config **out, struct config_diag *diag,
 		struct strbuf *bundle);
 
+/* Names of DAEMON_* variables of this process that are no known keys: likely typos, for a debug
+ * line. */
+void config_unknown_variables(struct strlist *out);
+
 /* The path that config_load() would read, absolute (caller frees); NULL when there is none.
  * Looks only at names, not into files. */
 char *config_locate(const char *path);

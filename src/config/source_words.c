@@ -59,6 +59,23 @@ void source_environment(struct candidate *c, char *const *environment)
 	}
 }
 
+void config_unknown_variables(struct strlist *out)
+{
+	struct schema_index index;
+	struct schema_key key;
+	bool defaults;
+
+	schema_index_init(&index);
+	for (char *const *e = environ; e != NULL && *e != NULL; e++) {
+		auto_free(freep) char *name = x_strndup(*e, strcspn(*e, "="));
+
+		if (strncmp(name, "DAEMON_", 7) == 0 &&
+		    schema_find_env(&index, name + 7, &key, &defaults) < 0)
+			strlist_take(out, take(name));
+	}
+	schema_index_fini(&index);
+}
+
 static void put_set(struct candidate *c, const char *set)
 {
 	const char *eq = strchr(set, '=');

@@ -52,7 +52,9 @@ extern const struct option_type type_string, type_name, type_account, type_path,
 /* type_list.c */
 extern const struct option_type type_strings, type_ints, type_command, type_environment;
 /* type_special.c */
-extern const struct option_type type_stdio, type_limit, type_signal_action, type_events_output;
+extern const struct option_type type_stdio, type_limit, type_events_output;
+/* type_action.c */
+extern const struct option_type type_signal_action;
 
 /* --- for the implementations ---------------------------------------------------------------- */
 

@@ -87,6 +87,8 @@ END_TEST
 
 START_TEST(names_that_are_not_known_keys_are_left_alone)
 {
+	auto_free(strlist_fini) struct strlist unknown = STRLIST_INIT;
+
 	setenv("DAEMON_", "1", 1);
 	setenv("DAEMON_BOGUS", "1", 1);
 	setenv("DAEMON_name", "lower", 1);
@@ -96,6 +98,11 @@ START_TEST(names_that_are_not_known_keys_are_left_alone)
 	load_fine(WEB);
 	ck_assert_str_eq(config->name, "procd");
 	ck_assert_uint_eq(config->nsubsystems, 1);
+	setenv("DAEMON_NAME", "x", 1);
+	config_unknown_variables(&unknown);
+	ck_assert_uint_eq(unknown.n, 6);
+	ck_assert(strlist_has(&unknown, "DAEMON_BOGUS"));
+	ck_assert(!strlist_has(&unknown, "DAEMON_NAME"));
 }
 END_TEST
 
