@@ -1,4 +1,4 @@
-/* procd's own trouble, told to a human. Everything that a user would search for is an event.
+/* procd's own words to a human. Everything that a program would search for is an event.
  *
  * Any thread of the supervisor. Lines go to one sink: at first stderr, later the log thread. The
  * keeper does not log; it reports. */

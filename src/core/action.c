@@ -66,10 +66,19 @@ static void new_spawn(struct subsystem *s)
 	publish_head(c);
 }
 
+void action_output_pid(const struct subsystem *s, int pid)
+{
+	const struct core *c = s->core;
+
+	if (s->attached && c->ops->output_pid != NULL)
+		c->ops->output_pid(c->ops_ctx, s->slot, pid);
+}
+
 static void spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnum)
 {
 	s->proc.stage = stage;
 	s->proc.errnum = errnum;
+	action_output_pid(s, -1);
 	action_spawn_answered(s);
 	subsystem_note(s, FACT_START_FAILED);
 }
@@ -86,6 +95,7 @@ static void send_spawn(struct subsystem *s)
 		s->attached = true;
 		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
 	}
+	action_output_pid(s, 0);
 	r = launch_build(&c->launch, s->options, config_current()->work_dir, &builder, &block,
 			 &size);
 	if (r == 0) {
@@ -249,11 +259,8 @@ static void after_end(struct subsystem *s)
 
 static void await_ready(struct subsystem *s)
 {
-	struct core *c = s->core;
 	int64_t min_ns = s->options->min_uptime_ms * NS_PER_MS;
 
-	if (s->attached && c->ops->output_pid != NULL)
-		c->ops->output_pid(c->ops_ctx, s->slot, s->proc.pid);
 	if (min_ns == 0) {
 		subsystem_note(s, FACT_READY);
 		return;

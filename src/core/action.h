@@ -22,6 +22,9 @@ bool action_may_spawn(struct subsystem *s);
 /* The keeper has answered S's spawn: the next in the queue may go. */
 void action_spawn_answered(struct subsystem *s);
 
+/* Tell the output side whose lines these are (core_ops.output_pid), if S is captured. */
+void action_output_pid(const struct subsystem *s, int pid);
+
 /* Does procd read its output? */
 bool action_captures(const struct subsystem_options *o);
 

@@ -7,6 +7,7 @@
 #include "core/action.h"
 #include "core/apply.h"
 #include "core/live.h"
+#include "core/narrate.h"
 #include "core/publish.h"
 #include "core/reconcile.h"
 
@@ -174,6 +175,7 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 	c->daemon_changed = true;
 	c->ops->daemon_state(c->ops_ctx, DAEMON_RELOADING, false, "reloading");
 	tell_reloaded(c, &diff);
+	narrate_reload(&diff);
 	publish_head(c);
 	remove_missing(c, &diff);
 	update_changed(c, &diff);

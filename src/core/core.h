@@ -31,7 +31,8 @@ struct core_ops {
 	void (*output_attach)(void *ctx, uint32_t slot, struct subsystem_options *options);
 	void (*output_detach)(void *ctx, uint32_t slot);
 	void (*output_drain)(void *ctx, uint32_t slot, uint64_t spawn_id);
-	/* the lines of SLOT come from this process from now on; only for captured ones; may be
+	/* the lines of SLOT come from this process from now on; 0: a start is under way, whose
+	 * lines wait until the next call; -1: it came to nothing. Only for captured ones; may be
 	 * NULL */
 	void (*output_pid)(void *ctx, uint32_t slot, int pid);
 	/* [signals] actions that are not the core's */

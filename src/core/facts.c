@@ -23,6 +23,7 @@ static void note_started(struct subsystem *s, int pid, int64_t at_mono_ns)
 	s->proc.phase = PROC_UP;
 	s->proc.pid = pid;
 	s->proc.started_mono_ns = at_mono_ns;
+	action_output_pid(s, pid);
 	subsystem_note(s, FACT_STARTED);
 }
 
@@ -37,6 +38,7 @@ void core_keeper_started(struct core *c, const struct km_started *m)
 		note_started(s, m->pid, m->at_mono_ns);
 		return;
 	}
+	action_output_pid(s, -1);
 	s->proc.stage = m->stage < STAGE_COUNT ? (enum spawn_stage)m->stage : STAGE_PLAN;
 	s->proc.errnum = m->errnum;
 	subsystem_note(s, is_our_trouble(m->stage) ? FACT_DEFERRED : FACT_START_FAILED);

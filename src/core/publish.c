@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "core/live.h"
+#include "core/narrate.h"
 #include "core/publish.h"
 #include "core/request.h"
 
@@ -187,6 +188,7 @@ void publish_state(struct subsystem *s, enum subsystem_state next, enum reason r
 	publish_update(s);
 	send_event(s);
 	send_ready(s);
+	narrate_state(s);
 	request_progress(s);
 }
 

@@ -10,6 +10,7 @@
 #include "core/facts.h"
 #include "core/ladder.h"
 #include "core/live.h"
+#include "core/narrate.h"
 #include "core/publish.h"
 #include "core/reconcile.h"
 #include "core/recovery.h"
@@ -189,8 +190,8 @@ static void attach(struct subsystem *s)
 		return;
 	s->attached = true;
 	c->ops->output_attach(c->ops_ctx, s->slot, s->options);
-	if (s->proc.pid != 0 && c->ops->output_pid != NULL)
-		c->ops->output_pid(c->ops_ctx, s->slot, s->proc.pid);
+	if (s->proc.pid != 0)
+		action_output_pid(s, s->proc.pid);
 }
 
 static void take_process(struct subsystem *s, const struct record *r)
@@ -348,6 +349,7 @@ void recovery_resume(struct core *c)
 	json_object_set_new(j, "adopted", names_json(&c->adopted));
 	json_object_set_new(j, "lost", names_json(&c->lost));
 	event_send(c->chan, EVENT_SUPERVISOR_RECOVERED, j);
+	narrate_recovery(c->adopted.n, c->lost.n);
 	strlist_fini(&c->adopted);
 	strlist_fini(&c->lost);
 	if (shutdown_active(&c->shutdown))

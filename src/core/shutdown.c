@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "core/ladder.h"
 #include "core/live.h"
+#include "core/narrate.h"
 #include "core/publish.h"
 #include "core/request.h"
 
@@ -138,6 +139,7 @@ static void begin(struct core *c, const char *why)
 	json_object_set_new(j, "why", json_text(why));
 	json_object_set_new(j, "total", json_integer(sd->total));
 	event_send(c->chan, EVENT_SHUTDOWN_STARTED, j);
+	narrate_shutdown(why, sd->total);
 	registry_for_each(s, &c->registry)
 		subsystem_mark(s);
 	arm_next(c);

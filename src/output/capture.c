@@ -1,11 +1,12 @@
 /* A FIFO becomes readable; its bytes go into the ring (made at the first byte), and whole lines go
- * on from there. Three things keep a stream from being read at once:
+ * on from there. Four things keep a stream from being read at once:
  *
  *   paced     many small writes: instead of waking up for each, a shared timer reads every
  *             millisecond, until nothing comes any more
  *   waiting   the ring is full of lines that a slow, but living target has not taken yet: the child
  *             feels it as a slow pipe. A target that fails, or takes nothing for a second, loses
  *             this privilege: the oldest lines are dropped, counted, and told later
+ *   held      its process is just being started, and lines must tell their pid
  *   no ring   memory or descriptors are out: tried again with the pending ones
  */
 #include "output/capture.h"
@@ -164,6 +165,12 @@ static enum read_end read_stream(struct captures *c, struct stream *s, unsigned 
 	return READ_MORE;
 }
 
+static void start_reading(struct stream *s)
+{
+	if (!s->slot->held)
+		loop_io_set(&s->readable, s->fd, EV_READ);
+}
+
 static void stop_reading(struct stream *s)
 {
 	loop_io_set(&s->readable, s->fd, 0);
@@ -208,7 +215,7 @@ static void on_pace(struct loop_timer *timer)
 		if (end == READ_STOP)
 			stop_reading(s);
 		else
-			loop_io_set(&s->readable, s->fd, EV_READ);
+			start_reading(s);
 	}
 	if (!list_empty(&c->paced))
 		loop_timer_set(&c->pace, PACE_NS);
@@ -267,9 +274,9 @@ static void open_stream(struct captures *c, struct stream *s)
 	}
 	if (s->ring == NULL && open_ring(c, s, false)) {
 		ring_recover(s->ring, s->fd);
-		(void)forward_stream(c, s);
+		forward_later(c, s);	/* the pid of these lines comes with the next order */
 	}
-	loop_io_set(&s->readable, s->fd, EV_READ);
+	start_reading(s);
 }
 
 static void drain_stream(struct captures *c, struct stream *s)
@@ -364,12 +371,31 @@ void capture_attach(struct captures *c, uint32_t number, struct subsystem_option
 	subsystem_options_unref(old);
 }
 
+static void hold_stream(struct stream *s)
+{
+	loop_io_set(&s->readable, s->fd, 0);
+	list_remove(&s->paced);
+}
+
+static void release_stream(struct stream *s)
+{
+	if (s->fd >= 0 && !s->waiting)
+		start_reading(s);
+}
+
 void capture_set_pid(struct captures *c, uint32_t number, int pid)
 {
 	struct slot *slot = find_slot(c, number);
+	void (*change)(struct stream *) = pid == 0 ? hold_stream : release_stream;
 
-	if (slot != NULL)
+	if (slot == NULL)
+		return;
+	if (pid > 0)
 		slot->pid = pid;
+	slot->held = pid == 0;
+	change(&slot->out);
+	if (slot->err != NULL)
+		change(slot->err);
 }
 
 static void free_slot(struct rcu_head *head)
@@ -423,7 +449,7 @@ static void retry_stream(struct captures *c, struct stream *s)
 	if (end == READ_STOP)
 		return;
 	s->waiting = false;
-	loop_io_set(&s->readable, s->fd, EV_READ);
+	start_reading(s);
 }
 
 bool captures_retry(struct captures *c)

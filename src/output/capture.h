@@ -37,6 +37,7 @@ struct slot {
 	struct stream *err;		/* stderr = "log" only */
 	uint32_t number;
 	int pid;
+	bool held;			/* not read: whose lines these are is not known yet */
 };
 
 /* Formatted lines, and up to where in the ring each one came from. */

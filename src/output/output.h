@@ -40,7 +40,8 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 /* Capture SLOT by OPTIONS (a reference is taken); again = change of live keys. The FIFO is opened
  * here, non-blocking, when the keeper made it or before: opening creates it, too. */
 void output_attach(struct output *o, uint32_t slot, struct subsystem_options *options);
-/* The pid that lines of SLOT belong to from now on (text and JSON lines show it). */
+/* The pid that lines of SLOT belong to from now on (text and JSON lines show it). 0: a process is
+ * being started; what it writes stays in the FIFO until its pid is told. -1: none was started. */
 void output_set_pid(struct output *o, uint32_t slot, int pid);
 void output_detach(struct output *o, uint32_t slot);
 /* Read what SLOT's FIFOs hold now (bounded), then post a struct output_drained. Answers within

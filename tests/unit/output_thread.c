@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -223,6 +224,32 @@ START_TEST(without_log_file_lines_go_to_the_own_log_with_name_and_pid)
 	ck_assert_ptr_nonnull(strstr(text, " out   db[4242] hello\n"));
 	ck_assert_ptr_nonnull(strstr(text, " err   db[4242] trouble\n"));
 	ck_assert_ptr_nonnull(strstr(text, "Z warn  own words\n"));
+}
+END_TEST
+
+START_TEST(lines_of_a_process_that_is_being_started_wait_for_its_pid)
+{
+	struct output *o = start();
+	int fd = open_child_end("fifo/1.out"), waiting = 0;
+
+	attach(o, 1, options("db", NULL));
+	output_set_pid(o, 1, 41);
+	output_set_pid(o, 1, 0);
+	say(fd, "first words\n");
+	drain(o, 0);	/* the thread has seen what was told so far */
+	ck_assert_int_eq(ioctl(fd, FIONREAD, &waiting), 0);
+	ck_assert_int_eq(waiting, 12);
+	output_set_pid(o, 1, 42);
+	drain(o, 1);
+	output_set_pid(o, 1, 0);
+	output_set_pid(o, 1, -1);	/* none came; the one before may have left others */
+	say(fd, "late words\n");
+	drain(o, 1);
+	output_stop(o);
+	auto_free(freep) char *text = content("own.log");
+
+	ck_assert_ptr_nonnull(strstr(text, " db[42] first words\n"));
+	ck_assert_ptr_nonnull(strstr(text, " db[42] late words\n"));
 }
 END_TEST
 
@@ -673,6 +700,7 @@ int main(void)
 		an_open_last_line_is_ended_by_the_drain,
 		a_line_over_the_limit_is_cut_with_a_mark,
 		without_log_file_lines_go_to_the_own_log_with_name_and_pid,
+		lines_of_a_process_that_is_being_started_wait_for_its_pid,
 		a_million_lines_arrive_once_and_in_order,
 		what_was_written_while_nobody_read_is_not_lost,
 		the_tail_shows_the_last_lines_and_goes_on_from_there,

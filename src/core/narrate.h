@@ -1,0 +1,13 @@
+/* What happens, in words, for a human who watches procd's own log. Programs read the events. */
+#ifndef CORE_NARRATE_H
+#define CORE_NARRATE_H
+
+#include "config/config.h"
+#include "core/subsystem.h"
+
+void narrate_state(const struct subsystem *s);
+void narrate_reload(const struct config_diff *diff);
+void narrate_recovery(size_t adopted, size_t lost);
+void narrate_shutdown(const char *why, unsigned total);
+
+#endif
