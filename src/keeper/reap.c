@@ -101,7 +101,7 @@ void reap_slot(struct keeper *k, uint32_t slot)
 	reap_finish(k, slot);
 }
 
-/* The slot whose leader is our child PID; -1: none. An adopted one's number may be anybody's by now. */
+/* The slot whose leader is our child PID; -1: none. The number of an adopted one may be anybody's. */
 static int64_t child_slot(const struct keeper *k, pid_t pid)
 {
 	int64_t slot = slots_find_pid(&k->slots, &k->records, pid);
