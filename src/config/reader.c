@@ -21,6 +21,7 @@ struct reader {
 	struct cursor at;
 	struct bad_lines bad;		/* already reported for their bytes */
 	unsigned nsections, nerrors;
+	size_t looked_ahead;		/* bytes, at most, in search of ends that were not there */
 	/* the pair that the line given to inih stands for */
 	bool pending;
 	const char *key;
@@ -29,8 +30,9 @@ struct reader {
 	struct value_span value;
 };
 
-/* Past this many errors reading ends: nobody reads more, and each may cost a look ahead. */
+/* Past this many errors reading ends: nobody reads more. Nor may looks ahead take seconds. */
 #define ERRORS_MAX 500
+#define LOOK_AHEAD_MAX ((size_t)128 << 20)
 
 static void report(struct reader *r, int line, int column, const char *message)
 {
@@ -135,6 +137,7 @@ static bool read_value(struct reader *r)
 	message = scan_structured(&r->at);
 	if (message != NULL) {
 		report(r, r->at.line, cursor_column(&r->at), message);
+		r->looked_ahead += (size_t)(r->at.end - r->at.p);
 		if (*r->value.s == '[' || *r->value.s == '{')
 			scan_resync_brackets(&r->at);
 		else
@@ -153,7 +156,8 @@ static char *next_line(char *line, int size, void *arg)
 	struct reader *r = arg;
 
 	BUG_ON(r->pending);	/* inih did not call the handler: a build that we do not know */
-	for (; r->at.p < r->at.end && r->nerrors < ERRORS_MAX; cursor_next_line(&r->at)) {
+	for (; r->at.p < r->at.end && r->nerrors < ERRORS_MAX &&
+	       r->looked_ahead < LOOK_AHEAD_MAX; cursor_next_line(&r->at)) {
 		cursor_skip_blanks(&r->at);
 		if (cursor_at_line_end(&r->at) || *r->at.p == '#' || *r->at.p == ';')
 			continue;

@@ -105,6 +105,21 @@ START_TEST(an_unclosed_bracket_does_not_hide_what_follows)
 }
 END_TEST
 
+START_TEST(unclosed_tables_do_not_take_for_ever)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	for (int i = 0; i < 1000; i++)
+		strbuf_addstr(&text, "a = {\n");
+	for (int i = 0; i < 1 << 20; i++)
+		strbuf_addstr(&text, "xxxxxxxx");
+	write_bytes("t.toml", text.buf, text.len);
+	ck_assert_int_eq(load_file("t.toml", NULL), EXIT_CONFIG);
+	ck_assert_uint_ge(diag.nerrors, 10);
+	ck_assert_int_eq(diag.issues[0].line, 1);
+}
+END_TEST
+
 START_TEST(comments_stand_where_they_may)
 {
 	load_fine("# one\n; two\n  ; three\nname = \"a # b ; c\" # four\n"
@@ -264,7 +279,8 @@ int main(void)
 	const TTest *tests[] = {
 		every_mistake_has_its_line_and_column, a_nul_byte_is_an_error,
 		all_mistakes_are_told_at_once_and_in_order,
-		an_unclosed_bracket_does_not_hide_what_follows, comments_stand_where_they_may,
+		an_unclosed_bracket_does_not_hide_what_follows,
+		unclosed_tables_do_not_take_for_ever, comments_stand_where_they_may,
 		bom_crlf_and_a_missing_newline_are_fine, lines_of_any_length_stay_whole,
 		a_value_of_a_mebibyte_stays_whole, names_that_differ_late_are_two,
 		a_name_of_65_is_too_long, semicolons_and_colons_in_values_are_kept,
