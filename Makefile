@@ -45,7 +45,7 @@ lib-of = $(BUILD)/lib$(1).a
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
-	fuzz fuzz-programs corpus coverage lint headers bench
+	fuzz fuzz-programs corpus coverage lint headers bench sample
 
 all: $(BUILD)/procd
 
@@ -186,6 +186,14 @@ lint: $(MAN_BUILT) $(UNITS_BUILT)
 	shellcheck bootstrap .ci/run $(addprefix tests/,run-fuzz report-coverage make-dist check-units)
 	tests/check-units $(UNITS_BUILT)
 
+# What the option table says about itself: the sample is kept in the tree (a test compares them),
+# the JSON Schema is made for the installation.
+SCHEMA := daemon.toml.schema.json
+$(BUILD)/$(SCHEMA): $(BUILD)/procd
+	$(BUILD)/procd schema > $@
+sample: $(BUILD)/procd
+	$(BUILD)/procd sample > etc/daemon.toml
+
 # --- install -------------------------------------------------------------------------------------
 
 INSTALL ?= install
@@ -194,16 +202,18 @@ INSTALL_UNITS = $(if $(systemdsystemunitdir),$(UNITS))
 # name.8 -> man8/name.8
 man-path = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(1)
 
-install: $(BUILD)/procd $(MAN_BUILT) $(UNITS_BUILT)
+install: $(BUILD)/procd $(BUILD)/$(SCHEMA) $(MAN_BUILT) $(UNITS_BUILT)
 	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/procd
 	$(INSTALL) -D -m 755 $(BUILD)/procd $(DESTDIR)$(bindir)/procd
+	$(INSTALL) -D -m 644 $(BUILD)/$(SCHEMA) $(DESTDIR)$(datadir)/procd/$(SCHEMA)
 	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(BUILD)/man/$(m) $(DESTDIR)$(call man-path,$(m)) &&) :
 	$(foreach e,$(EXAMPLES),$(INSTALL) -D -m 644 etc/$(e) $(DESTDIR)$(docdir)/examples/$(e) &&) :
 	$(foreach u,$(INSTALL_UNITS),$(INSTALL) -D -m 644 $(BUILD)/systemd/$(u) \
 		$(DESTDIR)$(systemdsystemunitdir)/$(u) &&) :
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/procd $(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
+	rm -f $(DESTDIR)$(bindir)/procd $(DESTDIR)$(datadir)/procd/$(SCHEMA) \
+		$(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
 		$(foreach e,$(EXAMPLES),$(DESTDIR)$(docdir)/examples/$(e)) \
 		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(u))
 

@@ -261,6 +261,16 @@ def test_numbers_are_range_checked(w):
         contains(r.err, "c.toml:3:", "place of %r" % bad)
 
 
+def test_the_sample_in_the_tree_is_what_the_table_says(w):
+    tree = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "etc", "daemon.toml")
+    check(w.run("sample").expect(0).out == read_text(tree), "etc/daemon.toml is old; `make sample` writes it")
+    w.run("check", "-c", tree).expect(0)
+    # Each key is there, and with its default in force nothing changes.
+    active = "".join(line[1:] if line.startswith("#") and not line.startswith("# ") else line
+                     for line in read_text(tree).splitlines(True) if '= ""' not in line)
+    w.run("check", "-c", write_text(w.path("all.toml"), active.replace("[subsystem.NAME]", ONE))).expect(0)
+
+
 def test_no_subsystems_is_a_warning(w):
     r = run_check(w, 'name = "empty"\n', "--json").expect(0).json()
     check(r["warnings"], "no warning")
