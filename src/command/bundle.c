@@ -27,6 +27,11 @@ bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation)
 	return true;
 }
 
+void bundle_remove(int run_dirfd)
+{
+	unlinkat(run_dirfd, BUNDLE_FILE, 0);
+}
+
 void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation)
 {
 	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;

@@ -46,7 +46,7 @@ static int config_open(const char *run_dir, const struct run_options *options,
 		source.bundle_len = saved.len;
 	}
 	rc = config_load(&source, config, &diag, bundle);
-	config_diag_print(&diag, true, &text);
+	config_diag_print(&diag, !options->no_file, &text);
 	if (text.len > 0)
 		(void)fd_write_all(STDERR_FILENO, text.buf, text.len);
 	config_diag_fini(&diag);
@@ -109,6 +109,14 @@ static void run_dir_reset(const struct supervisor *s)
 			unlinkat(dirfd(rings), e->d_name, 0);
 	if (rings)
 		closedir(rings);
+}
+
+/* An ad-hoc instance has a name that does not come again: nobody would ever read what it left. */
+static void run_dir_forget(const struct supervisor *s)
+{
+	run_dir_reset(s);
+	bundle_remove(s->run_dirfd);
+	unlinkat(s->run_dirfd, "ring", AT_REMOVEDIR);
 }
 
 static int channel_open(struct supervisor *s, const struct config *config, struct error *e)
@@ -348,5 +356,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	while (!s->finished)
 		ev_run(s->loop, 0);
 	rooms_close(s);
+	if (options->main_name)
+		run_dir_forget(s);
 	return leave(s, s->exit_code);
 }

@@ -1,5 +1,6 @@
 /* One line for each change that an operator would want to find in a log afterwards; nothing for the
- * steps between. An end that nobody ordered is a warning, a surrender is an error. */
+ * steps between. An end that nobody ordered is a warning; what needs a human, because no restart
+ * will mend it, is an error. */
 #include "core/narrate.h"
 
 #include "base/alloc.h"
@@ -22,6 +23,12 @@ static void add_end(const struct subsystem *s, struct strbuf *out)
 		strbuf_addstr(out, "; restart in ");
 		duration_format(s->next_restart_ms, out);
 	}
+}
+
+/* A command may well end with any code; that it cannot even begin is a mistake. */
+static bool needs_human(const struct subsystem *s)
+{
+	return s->gave_up || (s->end.stage != STAGE_NONE && s->next_restart_ms < 0);
 }
 
 /* By itself, or because it was told to? */
@@ -50,7 +57,7 @@ void narrate_state(const struct subsystem *s)
 		break;
 	case STATE_FAILED:
 		add_end(s, &text);
-		log_at(s->gave_up ? LOG_ERROR : LOG_WARN, s->name, "%s", text.buf);
+		log_at(needs_human(s) ? LOG_ERROR : LOG_WARN, s->name, "%s", text.buf);
 		break;
 	case STATE_STOPPED:
 		tell_stopped(s);

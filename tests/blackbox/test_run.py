@@ -224,10 +224,23 @@ def test_run_reports_a_signal_as_128_plus_n(w):
 
 
 def test_run_of_a_missing_command_is_127_and_a_locked_one_126(w):
-    w.run("run", "--", w.path("nothing-here"), env=run_dirs(w)).expect(127)
+    r = w.run("run", "--", w.path("nothing-here"), env=run_dirs(w)).expect(127)
+    equal(r.err.count("\n"), 1, "lines on stderr: " + r.err)
+    contains(r.err, 'cannot execute "%s": No such file' % w.path("nothing-here"), "stderr")
     w.run("run", "--", "no-such-command-anywhere", env=run_dirs(w)).expect(127)
     write_text(w.path("plain"), "x", mode=0o644)
     w.run("run", "--", w.path("plain"), env=run_dirs(w)).expect(126)
+
+
+def test_run_leaves_nothing_behind(w):
+    dirs = {"XDG_RUNTIME_DIR": w.dir, "HOME": w.dir}
+    before = set(os.listdir("/run/procd")) if os.path.isdir("/run/procd") else set()
+    w.run("run", "--", "echo", "hello", env=dirs).expect(0)
+    w.run("run", "--", "sh", "-c", "kill -9 $$", env=dirs).expect(137)
+    check(not os.path.isdir(w.path("procd")) or not os.listdir(w.path("procd")), "run directories are left")
+    after = set(os.listdir("/run/procd")) if os.path.isdir("/run/procd") else set()
+    left = [d for d in after - before if d.startswith("run-") and not os.path.exists("/run/procd/%s/lock" % d)]
+    check(not left, "left in /run/procd: %r" % left)
 
 
 def test_run_passes_the_streams_through_untouched(w):
