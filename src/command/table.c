@@ -103,6 +103,8 @@ void table_format(const struct table *t, bool colour, struct strbuf *out)
 			add_blanks(out, pad);
 		tint_add(out, colour, cell->tint, t->text.buf + cell->at, cell->len);
 		if (last) {
+			while (out->len > 0 && out->buf[out->len - 1] == ' ')
+				out->buf[--out->len] = '\0';
 			strbuf_addch(out, '\n');
 			continue;
 		}

@@ -50,7 +50,7 @@ static void send_event(struct subsystem *s)
 		.next_restart_ms = s->next_restart_ms,
 		.gave_up = s->gave_up && s->state == STATE_FAILED,
 		.killed = end && s->end.killed,
-		.core_dumped = end && s->end.signal != 0 ? s->end.core_dumped : -1,
+		.core_dumped = end && s->end.core_dumped ? 1 : -1,
 		.error_stage = failed_start ? enumtext_name(&spawn_stage_text, (int)s->end.stage)
 					    : NULL,
 		.error_errno = s->end.errnum,
