@@ -342,6 +342,9 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
 	if (!s->welcome.recovering)
 		bundle_write(s->run_dirfd, &bundle, config->generation);
+	if (s->welcome.records_set_aside)
+		log_warn("the records of an earlier procd in %s were unusable; they were set aside "
+			 "as records.bad, and what it left running is not known", config->run_dir);
 	priority_apply(config);
 	rc = rooms_open(s, held, memory_fd, options, &error);
 	if (rc != 0) {
