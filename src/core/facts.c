@@ -1,9 +1,12 @@
 /* What the keeper and the output side say. Each fact is checked against the process that the slot
  * holds now (a repeated or late one changes nothing), noted, and left for settle. */
+#include "base/clock.h"
 #include "core/action.h"
 #include "core/facts.h"
 #include "core/live.h"
 #include "keeper/record.h"
+
+#define DRAIN_MAX_NS (100 * NS_PER_MS)
 
 static struct subsystem *subsystem_of(struct core *c, uint32_t slot, uint64_t spawn_id)
 {
@@ -46,6 +49,7 @@ void core_keeper_started(struct core *c, const struct km_started *m)
 
 void facts_ended(struct subsystem *s)
 {
+	subsystem_wait_cancel(s);
 	s->proc.phase = PROC_ENDED;
 	subsystem_note(s, FACT_DIED);
 }
@@ -59,10 +63,13 @@ void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool
 	s->proc.status_known = wait_status != WAIT_STATUS_UNKNOWN;
 	s->proc.ended_mono_ns = at_mono_ns;
 	s->proc.tree_empty = tree_empty;
-	if (s->attached)
-		c->ops->output_drain(c->ops_ctx, s->slot, s->proc.spawn_id);
-	else
+	if (!s->attached) {
 		facts_ended(s);
+		return;
+	}
+	c->ops->output_drain(c->ops_ctx, s->slot, s->proc.spawn_id);
+	/* The last lines come first, but a stuck disk delays no restart. */
+	subsystem_wait(s, FACT_DIED, clock_mono_ns() + DRAIN_MAX_NS);
 }
 
 void core_keeper_exited(struct core *c, const struct km_exited *m)

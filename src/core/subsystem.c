@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/signame.h"
+#include "core/facts.h"
 #include "core/live.h"
 
 static void wait_fired(struct timer *t)
@@ -15,6 +16,11 @@ static void wait_fired(struct timer *t)
 		return;
 	}
 	/* The end came first: its time stamp decides whether the start counts as good. */
+	if (s->wait_fact == FACT_DIED) {
+		if (s->proc.phase == PROC_DRAINING)
+			facts_ended(s);
+		return;
+	}
 	if (s->wait_fact == FACT_READY && s->proc.phase > PROC_UP)
 		return;
 	subsystem_note(s, s->wait_fact);

@@ -475,6 +475,25 @@ START_TEST(gone_before_the_output_is_read_is_not_forgotten)
 }
 END_TEST
 
+START_TEST(an_end_whose_output_cannot_be_read_is_told_all_the_same)
+{
+	fx_add("web")->stdio[1].kind = STDIO_LOG;
+	fx.manual_drain = true;
+	fx_start_web();
+	fx_exit("web", 1);
+	fx_advance_ms(99);
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_advance_ms(1);
+	ck_assert_str_eq(fx_state("web"), "restarting");
+	fx_skip_events();
+	core_drained(fx.core, 0, fx_child("web")->spawn_id);	/* late */
+	fx_settle();
+	fx_expect_quiet();
+	fx_advance_ms(100);
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+}
+END_TEST
+
 START_TEST(repeated_and_foreign_facts_change_nothing)
 {
 	struct km_exited exited = { .slot = 0, .pid = 1, .wait_status = SIGKILL };
@@ -844,6 +863,7 @@ FX_MAIN("core: lifecycle",
 	a_stop_waits_for_the_rest_of_a_crashed_tree,
 	a_start_waits_for_the_rest_of_a_failed_tree,
 	gone_before_the_output_is_read_is_not_forgotten,
+	an_end_whose_output_cannot_be_read_is_told_all_the_same,
 	repeated_and_foreign_facts_change_nothing,
 	a_manual_restart_counts_nowhere_and_resets_the_backoff,
 	a_restart_ordered_while_a_restart_is_pending_comes_at_once,
