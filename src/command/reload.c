@@ -111,6 +111,9 @@ void supervisor_on_load(void *ctx, struct mail *mail)
 	struct control_order *order = r->why == LOAD_REQUEST ? r->cookie : NULL;
 	struct error error = ERROR_INIT;
 
+	/* Whoever sent a SIGHUP waits for the end of a reload, even if nothing comes of it. */
+	if (r->why == LOAD_SIGNAL)
+		core_tell_reload(s->core);
 	if (r->why == LOAD_PLAN) {
 		load_plan(r);
 	} else if (r->exit_code != 0) {

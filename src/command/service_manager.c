@@ -139,7 +139,7 @@ void service_manager_state(struct service_manager *m, enum daemon_state state, b
 {
 	auto_free(strbuf_fini) struct strbuf s = STRBUF_INIT;
 
-	if (m->fd < 0)
+	if (m->fd < 0 || (state == DAEMON_RELOADING && m->state == DAEMON_RELOADING))
 		return;
 	if (state == DAEMON_RELOADING && m->state != DAEMON_RELOADING) {
 		strbuf_addf(&s, "RELOADING=1\nMONOTONIC_USEC=%lld\n",

@@ -152,6 +152,15 @@ static int refuse(struct config *new, int error)
 	return error;
 }
 
+void core_tell_reload(struct core *c)
+{
+	if (shutdown_active(&c->shutdown))
+		return;
+	c->ops->daemon_state(c->ops_ctx, DAEMON_RELOADING, false, "reloading");
+	c->status_told_ns = 0;
+	c->status_changed = true;
+}
+
 int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **summary)
 {
 	struct config_diff diff;
@@ -173,7 +182,7 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 	}
 	config_publish(new, 1);
 	c->daemon_changed = true;
-	c->ops->daemon_state(c->ops_ctx, DAEMON_RELOADING, false, "reloading");
+	core_tell_reload(c);
 	tell_reloaded(c, &diff);
 	narrate_reload(&diff);
 	publish_head(c);
@@ -181,8 +190,6 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 	update_changed(c, &diff);
 	apply_added(c, REASON_RELOAD);
 	config_diff_fini(&diff);
-	c->status_told_ns = 0;
-	c->status_changed = true;
 	return 0;
 }
 

@@ -86,6 +86,8 @@ void core_signal(struct core *c, int signo);	/* the keeper received it; [signals
  * freed, nothing done. -ENOENT: NEW has no subsystems and !ALLOW_EMPTY; NEW freed. -ESHUTDOWN: a
  * shutdown is under way; NEW freed. */
 int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **summary);
+/* The service manager hears that a reload began, and with the next settle that it is over. */
+void core_tell_reload(struct core *c);
 /* A load failed: sends config_rejected with every error. */
 void core_reject(struct core *c, const struct config_diag *diag);
 

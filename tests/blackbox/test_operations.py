@@ -128,6 +128,12 @@ def test_sd_notify_ready_reloading_stopping_status(w):
     message = m.until("RELOADING=1")
     check(any(x.startswith("MONOTONIC_USEC=") for x in message), message)
     m.until("READY=1")
+    # Also when there was nothing to do, or the file is bad: the manager waits for it.
+    for text in (w.sub("a", "--print", "x"), "nonsense = 1\n"):
+        p.write(text)
+        os.kill(p.pid, signal.SIGHUP)
+        m.until("RELOADING=1")
+        m.until("READY=1")
     os.kill(p.pid, signal.SIGTERM)
     m.until("STOPPING=1")
     equal(p.wait_end(), 0, "exit code")
