@@ -19,7 +19,7 @@ START_TEST(columns_are_as_wide_as_their_widest_cell)
 	table_add(&t, TINT_NONE, "7");
 	table_add(&t, TINT_NONE, "");
 	table_format(&t, false, &out);
-	ck_assert_str_eq(out.buf, "NAME      N  LAST\na       100  x\nlonger    7  \n");
+	ck_assert_str_eq(out.buf, "NAME      N  LAST\na       100  x\nlonger    7\n");
 	table_fini(&t);
 }
 END_TEST
