@@ -51,7 +51,7 @@ START_TEST(colour_surrounds_the_text_and_not_the_padding)
 	table_add(&t, TINT_NONE, "1");
 	table_add(&t, TINT_NONE, "");
 	table_format(&t, true, &out);
-	ck_assert_ptr_nonnull(strstr(out.buf, "\033[31mx\033[0m     1  \n"));
+	ck_assert_ptr_nonnull(strstr(out.buf, "\033[31mx\033[0m     1\n"));
 	table_fini(&t);
 }
 END_TEST
