@@ -35,15 +35,15 @@ def test_term_at_once_after_the_start_is_an_ordered_end(w):
 
 
 def test_quit_kills_at_once_and_exits_3(w):
-    p = w.procd(w.sub("a", "--ignore-term"))
+    p = w.procd(w.sub("a"))
     p.wait_state("a", "running")
     p.stop(signal.SIGQUIT, want=3, timeout=5)
 
 
 def test_shutdown_kills_what_ignores_term_and_exits_3(w):
     p = w.procd("[shutdown]\ntimeout_ms = 100\nforce_timeout_ms = 200\nkill_timeout_ms = 300\n"
-                + w.sub("stubborn", "--ignore-term") + w.sub("polite"))
-    p.wait_state("stubborn", "running")
+                + w.sub("stubborn", "--ignore-term", "--print", "set") + w.sub("polite"))
+    wait_until(lambda: "set" in p.ctl("logs", "stubborn").out, "it ignores TERM")
     p.wait_state("polite", "running")
     p.stop(want=3)
     e = p.find_events(type="state_changed", name="stubborn", state="stopped")[-1]
@@ -54,8 +54,9 @@ def test_shutdown_kills_what_ignores_term_and_exits_3(w):
 
 def test_second_term_starts_the_force_phase_and_a_third_the_kill_phase(w):
     p = w.procd("[shutdown]\ntimeout = 60\nforce_timeout = 120\nkill_timeout = 180\n"
-                + w.sub("a", "--ignore-term"))
+                + w.sub("a", "--ignore-term", "--print", "set"))
     p.wait_state("a", "running")
+    wait_until(lambda: "set" in p.ctl("logs", "a").out, "it ignores TERM")
     os.kill(p.pid, signal.SIGTERM)
     p.wait_state("a", "stopping")
     os.kill(p.pid, signal.SIGTERM)
@@ -63,6 +64,19 @@ def test_second_term_starts_the_force_phase_and_a_third_the_kill_phase(w):
     os.kill(p.pid, signal.SIGTERM)
     equal(p.wait_end(5), 3, "exit code")
     p.nothing_left()
+
+
+def test_term_while_it_ends_anyway_disturbs_nothing(w):
+    for _ in range(8):
+        p = w.procd(w.sub("a"))
+        p.wait_state("a", "running")
+        os.kill(p.pid, signal.SIGTERM)
+        p.wait_state("a", "stopping")
+        os.kill(p.pid, signal.SIGTERM)
+        equal(p.wait_end(), 0, "exit code")
+        equal(p.find_events(type="supervisor_recovered"), [], "the supervisor died on its way out")
+        os.unlink(p.events_path)
+        w.instances.remove(p)
 
 
 def test_force_phase_sends_the_force_signal(w):
