@@ -125,7 +125,7 @@ static struct subsystem_options *current_options(const struct map *wanted, const
 static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 		      const struct memory_entry *e, const struct record *r)
 {
-	const char *name = e ? e->name : r->name;
+	const char *name = e != NULL ? e->name : r != NULL ? r->name : "";
 	struct subsystem_options *o = current_options(wanted, name);
 	struct subsystem_options *own = NULL;
 	struct subsystem *s;
@@ -217,7 +217,7 @@ static void resume_timers(struct subsystem *s)
 	    !(s->facts & 1u << FACT_STARTED))
 		subsystem_wait(s, FACT_READY, s->proc.started_mono_ns +
 			       s->options->min_uptime_ms * NS_PER_MS);
-	if (s->state == STATE_RUNNING && s->attempt > 0)
+	if (s->state == STATE_RUNNING && s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
 			       s->options->restart_reset_after_ms * NS_PER_MS);
 	if (s->state == STATE_RESTARTING) {

@@ -438,7 +438,8 @@ bool link_receive(struct keeper *k, int max)
 		ssize_t n = recvmsg(k->link.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		auto_free(closep) int fd = -1;
 
-		if (n < 0 && errno == EINTR)
+		/* a reset says that something of ours was not read; what was sent to us still waits */
+		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
 			return true;
