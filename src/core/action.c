@@ -265,14 +265,16 @@ static void await_ready(struct subsystem *s)
 		subsystem_note(s, FACT_READY);
 		return;
 	}
-	subsystem_wait(s, FACT_READY, s->proc.started_mono_ns + min_ns);
+	/* One that has ended meanwhile waits for its drain. */
+	if (s->proc.phase == PROC_UP)
+		subsystem_wait(s, FACT_READY, s->proc.started_mono_ns + min_ns);
 	publish_update(s);
 }
 
 static void enter_run(struct subsystem *s)
 {
 	s->adopting = false;
-	if (s->attempt > 0)
+	if (s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
 			       s->options->restart_reset_after_ms * NS_PER_MS);
 }

@@ -489,8 +489,16 @@ START_TEST(an_end_whose_output_cannot_be_read_is_told_all_the_same)
 	core_drained(fx.core, 0, fx_child("web")->spawn_id);	/* late */
 	fx_settle();
 	fx_expect_quiet();
+	fx.manual_exec = true;
 	fx_advance_ms(100);
 	ck_assert_int_eq(fx_child("web")->spawns, 2);
+	/* Started and ended in one turn: the wait for a stable run does not replace that one. */
+	fx_exec_ok_slot(0);
+	fx_end_slot(0, W_EXITCODE(1, 0), 0);
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_advance_ms(100);
+	ck_assert_str_eq(fx_state("web"), "restarting");
 }
 END_TEST
 
