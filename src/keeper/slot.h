@@ -30,6 +30,7 @@ struct slot {
 	uint8_t untold;		/* enum slot_fact */
 	bool in_untold, watched;
 	bool kill_tree;		/* SIGKILL was wished: repeat until the tree is empty */
+	bool seen_empty;	/* one look over /proc found the killed tree empty */
 	bool has_cgroup;	/* its directory was made */
 	bool cgroup_worn;	/* cgroup.kill was used on it: make it anew before the next start */
 	bool adopted;		/* the live leader is not our child (keeper/adopt.h) */

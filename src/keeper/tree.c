@@ -257,12 +257,18 @@ static bool watch_one(struct keeper *k, uint32_t slot)
 	uint32_t state = atomic_load_explicit(&r->state, memory_order_relaxed);
 
 	if (state == RECORD_EXITED && tree_members(k, slot) == 0) {
+		/* one look over /proc can miss who forks meanwhile: two must agree */
+		if (own->kill_tree && !own->has_cgroup && !own->seen_empty) {
+			own->seen_empty = true;
+			return false;
+		}
 		atomic_store_explicit(&r->state, RECORD_GONE, memory_order_release);
 		slots_tell(&k->slots, slot, FACT_GONE);
 		return true;
 	}
 	if (state == RECORD_FREE || state == RECORD_GONE)
 		return true;
+	own->seen_empty = false;
 	if (own->kill_tree)
 		tree_send(k, slot, SIGKILL, false, k->turn_ns);
 	return state == RECORD_RUNNING && !own->kill_tree;
