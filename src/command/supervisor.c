@@ -161,6 +161,8 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 			return EXIT_CANNOT_CREATE;
 		keeper_hold(s->keeper, HOLD_CONTROL, setup.listen_fd);
 	}
+	/* whoever is answered must find every subsystem on the board; none is started before the loop */
+	core_start(s->core);
 	s->control = control_start(&setup, e);
 	return s->control ? 0 : EXIT_OS;
 }
@@ -354,7 +356,6 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	}
 	tell_unknown_variables();
 	keeper_client_start(s->keeper, s->loop, &supervisor_keeper_facts, s);
-	core_start(s->core);
 	loop_prepare_start(&s->before_sleep, s->loop, on_before_sleep);
 	while (!s->finished)
 		ev_run(s->loop, 0);

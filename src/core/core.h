@@ -71,7 +71,8 @@ uint64_t core_saved_generation(int memory_fd);
 struct core *core_new(const struct core_setup *setup);
 /* Orders that were not answered go back to their owners without DONE. */
 void core_free(struct core *c);
-/* Begin: autostart goals. Call once, after the control socket answers. */
+/* Begin: puts every subsystem on the board, with its goal; core_settle() then starts them. Call once,
+ * before anybody is answered. */
 void core_start(struct core *c);
 
 /* --- facts ----------------------------------------------------------------------------------- */
