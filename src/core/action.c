@@ -10,6 +10,7 @@
 #include "core/action.h"
 #include "core/ladder.h"
 #include "core/live.h"
+#include "core/narrate.h"
 #include "core/publish.h"
 #include "core/request.h"
 
@@ -20,31 +21,26 @@ bool action_captures(const struct subsystem_options *o)
 
 /* --- making a process ------------------------------------------------------------------------- */
 
-bool action_may_spawn(struct subsystem *s)
+/* Short of something that comes back: whoever takes the step, the program is not to blame. */
+static bool is_shortage(int errnum)
 {
-	struct core *c = s->core;
-
-	if (c->inflight < CORE_INFLIGHT_MAX) {
-		list_remove(&s->queue_link);
-		return true;
-	}
-	if (list_empty(&s->queue_link))
-		list_append(&c->queue, &s->queue_link);
-	return false;
+	return errnum == EMFILE || errnum == ENFILE || errnum == EAGAIN || errnum == ENOMEM;
 }
 
-void action_spawn_answered(struct subsystem *s)
+bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, int errnum)
 {
-	struct core *c = s->core;
-	struct list *next;
-
-	if (!s->proc.inflight)
-		return;
-	s->proc.inflight = false;
-	c->inflight--;
-	next = list_pop(&c->queue);
-	if (next != NULL)
-		subsystem_mark(list_entry(next, struct subsystem, queue_link));
+	switch (stage) {
+	case STAGE_SPAWN:
+	case STAGE_OUTPUT:
+	case STAGE_CGROUP:
+		return true;	/* steps in places of procd's own */
+	case STAGE_STDOUT:
+		return is_shortage(errnum) || s->options->stdio[1].kind == STDIO_LOG;
+	case STAGE_STDERR:
+		return is_shortage(errnum) || s->options->stdio[2].kind == STDIO_LOG;
+	default:
+		return is_shortage(errnum);
+	}
 }
 
 static void new_spawn(struct subsystem *s)
@@ -57,10 +53,9 @@ static void new_spawn(struct subsystem *s)
 	s->proc = (struct process){
 		.phase = PROC_ASKED,
 		.spawn_id = c->next_spawn_id++,
-		.inflight = true,
 		.status_known = true,
 	};
-	c->inflight++;
+	turn_begun(s);
 	s->next_restart_ms = -1;
 	s->next_restart_mono_ns = 0;
 	publish_head(c);
@@ -79,8 +74,9 @@ static void spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnu
 	s->proc.stage = stage;
 	s->proc.errnum = errnum;
 	action_output_pid(s, -1);
-	action_spawn_answered(s);
-	subsystem_note(s, FACT_START_FAILED);
+	turn_answered(s);
+	subsystem_note(s, action_is_our_trouble(s, stage, errnum) ? FACT_DEFERRED
+								    : FACT_START_FAILED);
 }
 
 static void send_spawn(struct subsystem *s)
@@ -118,6 +114,8 @@ static void defer(struct subsystem *s)
 	json_object_set_new(j, "errno", json_text(errno_name(s->proc.errnum)));
 	json_object_set_new(j, "retry_ms", json_integer(delay_ms));
 	event_send(c->chan, EVENT_SPAWN_DEFERRED, j);
+	if (s->spawn_tries == 1)
+		narrate_deferred(s);
 	publish_update(s);
 }
 

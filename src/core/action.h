@@ -17,10 +17,8 @@ bool action_was_ready(const struct subsystem *s);
 void action_before(struct subsystem *s, enum action action);
 void action_after(struct subsystem *s, enum action action);
 
-/* May a process be made for S now? If not, it is queued for its turn. */
-bool action_may_spawn(struct subsystem *s);
-/* The keeper has answered S's spawn: the next in the queue may go. */
-void action_spawn_answered(struct subsystem *s);
+/* Is a start that failed so procd's trouble, or the machine's, and not the subsystem's? */
+bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, int errnum);
 
 /* Tell the output side whose lines these are (core_ops.output_pid), if S is captured. */
 void action_output_pid(const struct subsystem *s, int pid);

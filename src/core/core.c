@@ -81,11 +81,11 @@ struct core *core_new(const struct core_setup *setup)
 	c->status_timer.fire = status_due;
 	list_init(&c->dirty);
 	list_init(&c->busy);
-	list_init(&c->queue);
 	list_init(&c->requests);
 	launch_init(&c->launch, setup->environment);
 	jitter_seed(&c->jitter, setup->random_seed);
 	shutdown_init(c);
+	turns_init(c);
 	memory_open(&c->memory, setup->memory_fd);
 	c->recovered = recovery_needed(c);
 	if (c->recovered) {

@@ -15,12 +15,6 @@ static struct subsystem *subsystem_of(struct core *c, uint32_t slot, uint64_t sp
 	return s != NULL && s->proc.spawn_id == spawn_id && subsystem_has_process(s) ? s : NULL;
 }
 
-/* A process could not be made because procd or the machine is short of something. */
-static bool is_our_trouble(uint32_t stage)
-{
-	return stage == STAGE_SPAWN || stage == STAGE_OUTPUT;
-}
-
 static void note_started(struct subsystem *s, int pid, int64_t at_mono_ns)
 {
 	s->proc.phase = PROC_UP;
@@ -36,7 +30,7 @@ void core_keeper_started(struct core *c, const struct km_started *m)
 
 	if (s == NULL || s->proc.phase != PROC_ASKED)
 		return;
-	action_spawn_answered(s);
+	turn_answered(s);
 	if (m->stage == STAGE_NONE) {
 		note_started(s, m->pid, m->at_mono_ns);
 		return;
@@ -44,7 +38,8 @@ void core_keeper_started(struct core *c, const struct km_started *m)
 	action_output_pid(s, -1);
 	s->proc.stage = m->stage < STAGE_COUNT ? (enum spawn_stage)m->stage : STAGE_PLAN;
 	s->proc.errnum = m->errnum;
-	subsystem_note(s, is_our_trouble(m->stage) ? FACT_DEFERRED : FACT_START_FAILED);
+	subsystem_note(s, action_is_our_trouble(s, s->proc.stage, m->errnum) ? FACT_DEFERRED
+									     : FACT_START_FAILED);
 }
 
 void facts_ended(struct subsystem *s)
@@ -78,7 +73,7 @@ void core_keeper_exited(struct core *c, const struct km_exited *m)
 
 	if (s == NULL || (s->proc.phase != PROC_ASKED && s->proc.phase != PROC_UP))
 		return;
-	action_spawn_answered(s);
+	turn_answered(s);
 	if (s->proc.phase == PROC_ASKED)
 		note_started(s, m->pid, m->at_mono_ns);
 	facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0);

@@ -10,10 +10,8 @@
 #include "core/registry.h"
 #include "core/shutdown.h"
 #include "core/subsystem.h"
+#include "core/turn.h"
 
-/* Spawns that may wait for the keeper's answer. Bounds the plans queued towards it and lets stop
- * signals through while thousands are being started. */
-#define CORE_INFLIGHT_MAX 64
 /* A start that takes longer no longer holds up the instance's readiness. */
 #define CORE_BOOT_NS (30 * NS_PER_SEC)
 #define CORE_STATUS_PERIOD_NS NS_PER_SEC
@@ -36,8 +34,8 @@ struct core {
 
 	struct list dirty;		/* subsystems that settle has to look at */
 	struct list busy;		/* those that are not down */
-	struct list queue;		/* those whose start waits for its turn */
-	uint32_t nbusy, inflight;
+	uint32_t nbusy;
+	struct turns turns;
 	struct list requests;		/* unanswered, in order of arrival */
 
 	uint64_t next_id, next_spawn_id;

@@ -72,6 +72,19 @@ void narrate_state(const struct subsystem *s)
 	}
 }
 
+void narrate_deferred(const struct subsystem *s)
+{
+	auto_free(freep) char *text = subsystem_end_text(s);
+
+	log_at(LOG_WARN, s->name, "%s", text);
+}
+
+void narrate_budget(unsigned per_second)
+{
+	log_warn("too many quick restarts: they are held to %u per second over all subsystems",
+		 per_second);
+}
+
 void narrate_reload(const struct config_diff *diff)
 {
 	log_info("configuration reloaded: %zu added, %zu removed, %zu restarted, %zu updated",

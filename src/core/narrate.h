@@ -6,6 +6,10 @@
 #include "core/subsystem.h"
 
 void narrate_state(const struct subsystem *s);
+/* A start that waits because procd or the machine is short of something. */
+void narrate_deferred(const struct subsystem *s);
+/* Crash loops together are too quick; they are held to PER_SECOND starts. */
+void narrate_budget(unsigned per_second);
 void narrate_reload(const struct config_diff *diff);
 void narrate_recovery(size_t adopted, size_t lost);
 void narrate_shutdown(const char *why, unsigned total);

@@ -69,31 +69,44 @@ static void feed(struct subsystem *s, enum fact fact)
 	step(s, fact);
 }
 
+/* The start that S wants and that nothing but its turn stands against; NO_FACT: none. */
+static enum fact wanted_start(const struct subsystem *s)
+{
+	bool startable = s->state == STATE_STOPPED || s->state == STATE_FAILED ||
+			 s->state == STATE_RESTARTING;
+
+	/* Not before what is left of the last process is gone. */
+	if (!s->goal.up || subsystem_has_process(s))
+		return NO_FACT;
+	if (startable && s->kick)
+		return FACT_WANT_UP;
+	if (s->due && s->state == STATE_RESTARTING)
+		return FACT_DUE;
+	if (s->due && s->state == STATE_STARTING)
+		return FACT_RETRY;
+	return NO_FACT;
+}
+
 /* Goal and state disagree, and something can be done about it now: the fact that says so. */
 static enum fact want(struct subsystem *s)
 {
 	bool alive = s->state == STATE_STARTING || s->state == STATE_RUNNING;
-	bool startable = s->state == STATE_STOPPED || s->state == STATE_FAILED ||
-			 s->state == STATE_RESTARTING;
+	enum fact fact = NO_FACT;
 
 	if (alive && (!s->goal.up || s->bounce))
-		return FACT_WANT_DOWN;
+		fact = FACT_WANT_DOWN;
 	if (!alive)
 		s->bounce = false;
-	/* Below, a process would be made or its absence be told: not before the rest is gone. */
-	if (subsystem_has_process(s))
-		return NO_FACT;
-	if (s->state == STATE_RESTARTING && !s->goal.up)
-		return FACT_WANT_DOWN;
-	if (!s->goal.up)
-		return NO_FACT;
-	if (startable && s->kick)
-		return action_may_spawn(s) ? FACT_WANT_UP : NO_FACT;
-	if (s->due && s->state == STATE_RESTARTING)
-		return action_may_spawn(s) ? FACT_DUE : NO_FACT;
-	if (s->due && s->state == STATE_STARTING)
-		return action_may_spawn(s) ? FACT_RETRY : NO_FACT;
-	return NO_FACT;
+	/* No end is told while something of the process is left. */
+	if (s->state == STATE_RESTARTING && !s->goal.up && !subsystem_has_process(s))
+		fact = FACT_WANT_DOWN;
+	if (fact == NO_FACT)
+		fact = wanted_start(s);
+	if (fact == NO_FACT || fact == FACT_WANT_DOWN)
+		turn_forget(s);
+	else if (!turn_take(s, fact))
+		fact = NO_FACT;
+	return fact;
 }
 
 static enum fact next_fact(struct subsystem *s)
@@ -162,7 +175,7 @@ static void disappear(struct subsystem *s)
 	publish_disappear(s);
 	registry_remove(&c->registry, s->slot, s->name);
 	subsystem_wait_cancel(s);
-	list_remove(&s->queue_link);
+	turn_forget(s);
 	list_remove(&s->dirty);
 	subsystem_free(s);
 }
@@ -199,10 +212,12 @@ void reconcile(struct core *c)
 	struct list *item;
 	uint64_t visits = 0;
 
-	while ((item = list_pop(&c->dirty)) != NULL) {
-		BUG_ON(++visits > UINT64_C(1000) + UINT64_C(100) * c->registry.nslots);
-		settle_one(list_entry(item, struct subsystem, dirty));
-	}
+	do {
+		while ((item = list_pop(&c->dirty)) != NULL) {
+			BUG_ON(++visits > UINT64_C(1000) + UINT64_C(100) * c->registry.nslots);
+			settle_one(list_entry(item, struct subsystem, dirty));
+		}
+	} while (turns_next(c));
 }
 
 void reconcile_add(struct subsystem *s, bool quietly)

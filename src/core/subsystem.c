@@ -51,7 +51,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	s->ladder.timer.fire = ladder_fired;
 	list_init(&s->dirty);
 	list_init(&s->busy_link);
-	list_init(&s->queue_link);
+	list_init(&s->turn_link);
 	list_init(&s->waiters);
 	return s;
 }
@@ -109,6 +109,12 @@ char *subsystem_end_text(const struct subsystem *s)
 	const struct ending *e = &s->end;
 	struct error err = ERROR_INIT;
 
+	if (s->proc.phase == PROC_DEFERRED) {
+		error_set(&err, ERROR_SUBSYSTEM_START, s->proc.errnum,
+			  "cannot be started now (stage %s), will be tried again",
+			  enumtext_name(&spawn_stage_text, (int)s->proc.stage));
+		return err.message;
+	}
 	if (!e->known)
 		return NULL;
 	if (e->status_lost)

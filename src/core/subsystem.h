@@ -34,7 +34,7 @@ struct process {
 	bool status_known;		/* false: it ended while nobody could look */
 	bool tree_empty;		/* nothing lives any more, as far as the keeper said */
 	bool unrecorded;		/* the keeper has no record of it: nothing to release */
-	bool inflight;			/* counted in core->inflight */
+	bool inflight;			/* counted in core->turns.inflight */
 };
 
 /* How the last process ended, or why the last start failed. */
@@ -100,7 +100,9 @@ struct subsystem {
 	bool attached;			/* output captures it */
 	bool boot_pending;		/* the instance's first readiness waits for it */
 	bool busy;			/* counted in core->nbusy, in core->busy */
-	struct list dirty, busy_link, queue_link;
+	struct list dirty, busy_link;
+	struct list turn_link;		/* in core->turns.queue or .held */
+	bool turn_held, turn_paid;	/* by the budget; has passed it */
 	struct list waiters;		/* of requests */
 	uint64_t event_seq;		/* of its last state_changed */
 	enum subsystem_state prev;	/* told by that event */
@@ -144,7 +146,8 @@ static inline bool subsystem_is_up(const struct subsystem *s)
 	return s->proc.phase == PROC_UP;
 }
 
-/* One sentence on how it ended, for people and for last_error; NULL: it ended well or never. */
+/* One sentence on how it ended, or why it cannot be started now, for people and for last_error;
+ * NULL: it ended well or never. */
 char *subsystem_end_text(const struct subsystem *s);
 
 #endif

@@ -35,7 +35,8 @@ static void say_restart(json_t *lines, const struct board_record *r, int64_t now
 	if (r->state != STATE_RESTARTING)
 		return;
 	if (left_ms <= 0) {
-		say(lines, "next restart: as soon as nothing of the last process is left");
+		say(lines, "next restart: as soon as nothing of the last process is left and its turn "
+			   "has come");
 		return;
 	}
 	duration_format(left_ms, &in);

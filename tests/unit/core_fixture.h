@@ -20,7 +20,7 @@
 #include "event/event.h"
 #include "unit.h"
 
-#define FX_SLOTS 64
+#define FX_SLOTS 1100
 #define FX_SIGNALS 4096
 
 struct fx_child {
@@ -50,6 +50,7 @@ struct fx {
 	struct km_welcome welcome;
 	int memory_fd;
 	struct fx_child child[FX_SLOTS];
+	uint32_t nslots;		/* that were ever asked for */
 	struct fx_signal signals[FX_SIGNALS];
 	size_t nsignals;
 	int next_pid;
@@ -135,9 +136,9 @@ static inline int fx_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const vo
 	struct fx_child *k = &fx.child[slot];
 
 	(void)ctx;
+	ck_assert_uint_lt(slot, FX_SLOTS);
 	if (fx.spawn_error != 0)
 		return fx.spawn_error;
-	ck_assert_uint_lt(slot, FX_SLOTS);
 	ck_assert_msg(!k->asked && !k->alive && !k->exited, "slot %u is not free", slot);
 	ck_assert_msg(spawn_id > k->spawn_id, "spawn_id used twice");
 	ck_assert(plan_check(plan, size));
@@ -147,6 +148,9 @@ static inline int fx_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const vo
 	k->spawn_id = spawn_id;
 	k->asked = true;
 	k->spawns++;
+	fx.nslots = MAX(fx.nslots, slot + 1);
+	if (slot >= atomic_load(&fx.records.header->nslots))
+		atomic_store(&fx.records.header->nslots, slot + 1);
 	return 0;
 }
 
@@ -298,7 +302,7 @@ static inline void fx_settle(void)
 		bool moved = false;
 
 		core_settle(fx.core);
-		for (uint32_t slot = 0; slot < FX_SLOTS; slot++) {
+		for (uint32_t slot = 0; slot < fx.nslots; slot++) {
 			if (fx.child[slot].asked && !fx.manual_exec) {
 				fx_exec_ok_slot(slot);
 				moved = true;
@@ -577,7 +581,7 @@ static inline void fx_setup(void)
 	fx.board = board_new(FX_SLOTS * 4);
 	fx.records.header = x_calloc(1, sizeof(struct records_header));
 	fx.records.slots = x_calloc(FX_SLOTS, sizeof(struct record));
-	atomic_store(&fx.records.header->nslots, FX_SLOTS);
+	atomic_store(&fx.records.header->nslots, 16);
 	fx_config();
 }
 

@@ -261,50 +261,6 @@ START_TEST(a_failing_exec_tells_stage_and_errno_and_follows_the_policy)
 }
 END_TEST
 
-START_TEST(a_spawn_that_procd_cannot_make_is_deferred_and_no_attempt)
-{
-	static const int64_t delays[] = { 100, 200, 400, 800, 1600, 3200, 5000, 5000 };
-
-	fx_add("web");
-	fx.manual_exec = true;
-	fx_start();
-	for (size_t i = 0; i < ARRAY_LEN(delays); i++) {
-		fx_exec_fail_slot(0, i % 2 ? STAGE_OUTPUT : STAGE_SPAWN, EAGAIN);
-		fx_settle();
-		fx_expect_type("spawn_deferred");
-		ck_assert_int_eq(fx_int("retry_ms"), delays[i]);
-		ck_assert_str_eq(fx_str("errno"), "EAGAIN");
-		ck_assert_str_eq(fx_state("web"), "starting");
-		fx_advance_ms(delays[i] - 1);
-		ck_assert(!fx_child("web")->asked);
-		fx_advance_ms(1);
-		ck_assert(fx_child("web")->asked);
-	}
-	fx_exec_ok_slot(0);
-	fx_settle();
-	ck_assert_str_eq(fx_state("web"), "running");
-	ck_assert_int_eq(fx_board("web")->attempt, 0);
-	ck_assert_int_eq(fx_board("web")->restart_count, 0);
-}
-END_TEST
-
-START_TEST(a_deferred_start_can_be_stopped)
-{
-	fx_add("web");
-	fx.manual_exec = true;
-	fx_start();
-	fx_exec_fail_slot(0, STAGE_SPAWN, EAGAIN);
-	fx_settle();
-	fx_skip_events();
-	ck_assert_str_eq(fx_answer(fx_order(CORE_STOP, "web")), "");
-	fx_expect("web", "stopping", "request");
-	fx_expect("web", "stopped", "request");
-	fx_advance_ms(10000);
-	fx_expect_quiet();
-	ck_assert_str_eq(fx_signals(), "");
-}
-END_TEST
-
 START_TEST(a_plan_that_does_not_fit_is_a_failed_start)
 {
 	fx_add("web")->restart = RESTART_NEVER;
@@ -861,8 +817,7 @@ FX_MAIN("core: lifecycle",
 	a_quiet_subsystem_needs_no_timer, a_oneshot_that_succeeds_is_stopped,
 	a_listed_exit_code_is_success,
 	a_failing_exec_tells_stage_and_errno_and_follows_the_policy,
-	a_spawn_that_procd_cannot_make_is_deferred_and_no_attempt,
-	a_deferred_start_can_be_stopped, a_plan_that_does_not_fit_is_a_failed_start,
+	a_plan_that_does_not_fit_is_a_failed_start,
 	stop_asks_the_tree_and_continues_it, kill_mode_process_asks_only_the_main_process,
 	stop_timeout_kills_the_tree_at_that_time,
 	without_stop_timeout_the_three_deadlines_apply_to_one_stop,
