@@ -34,7 +34,7 @@ below-config := base
 below-keeper := base
 below-event := base
 below-core := config keeper event base
-below-output := config event base
+below-output := config keeper event base
 below-control := core output config keeper event base
 below-command := control output core config keeper event base
 
@@ -93,7 +93,7 @@ $(BUILD)/tests/tools/%: tests/tools/%.c config.mk
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $< -pthread
 $(BUILD)/tests/bench/%: tests/bench/%.c config.mk \
-		$(foreach r,output config event base,$(call lib-of,$(r)))
+		$(foreach r,output config keeper event base,$(call lib-of,$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< \
 		$(filter %.a,$^) $(ALL_LIBS)

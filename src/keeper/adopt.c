@@ -132,7 +132,7 @@ static void adopt_one(struct keeper *k, uint32_t slot)
 	if (state != RECORD_RUNNING && state != RECORD_EXITED)
 		return;
 	for (int stream = 1; stream <= 2; stream++)
-		fifo_hold_existing(k->rundir.fd, slot, slot_get(&k->slots, slot), stream);
+		fifo_hold_existing(slot, slot_get(&k->slots, slot), stream);
 	if (state == RECORD_RUNNING && proven(k, r, &pidfd)) {
 		adopt_leader(k, slot, pidfd);
 		return;

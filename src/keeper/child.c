@@ -230,7 +230,7 @@ IN_CHILD static int child_stdio(const struct child_job *job, int to)
 		return child_open_file(plan_str(p, p->stdio_path[to]), to);
 	case PLAN_STDIO_CAPTURE:
 		/* a description of its own: what one instance sets on it dies with it */
-		return child_put(syscall(SYS_openat, LOW_RUN_DIR, job->fifo[to - 1],
+		return child_put(syscall(SYS_openat, LOW_FIFO, job->fifo[to - 1],
 					 O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0), to);
 	case PLAN_STDIO_STDOUT:
 		return child_put(1, to);

@@ -20,6 +20,7 @@ enum low_fd {
 	LOW_CGROUP,	/* directory of this keeper's cgroup */
 	LOW_SUPERVISOR,	/* the supervisor's end of the socket pair, while one is started */
 	LOW_EXE,	/* procd's own executable */
+	LOW_FIFO,	/* directory of the capture FIFOs */
 	LOW_LOCK,	/* the instance lock: a child that is just being made holds it, too */
 	LOW_END,
 };
@@ -49,7 +50,7 @@ struct child_job {
 	char *const *envp;
 	const char *cgroup_procs;	/* relative to LOW_CGROUP; NULL: nothing to do */
 	struct record *record;		/* says RUNNING from right before exec on */
-	const char *fifo[2];		/* relative to LOW_RUN_DIR, where the plan says CAPTURE */
+	const char *fifo[2];		/* relative to LOW_FIFO, where the plan says CAPTURE */
 	bool unshare_fds;		/* the table of descriptors is the parent's until unshared */
 
 	volatile uint32_t stage;	/* enum spawn_stage; STAGE_NONE when exec worked */

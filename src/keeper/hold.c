@@ -1,12 +1,16 @@
-/* Held descriptors and capture FIFOs. The FIFO belongs to the user that the child runs as, because
- * programs open /dev/stdout anew; its directory is the keeper's alone. */
+/* Held descriptors and FIFO ends. A FIFO belongs to the user that the child runs as, because programs
+ * open /dev/stdout anew. */
+#include "keeper/hold.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "keeper/hold.h"
-#include "keeper/linereader.h"
+#include "base/fd.h"
+#include "keeper/child.h"
+#include "keeper/fifo.h"
 
 static uint32_t hold_find(const struct hold *h, const char *key)
 {
@@ -42,90 +46,63 @@ void hold_put(struct hold *h, const char key[HOLD_KEY_CAP], int fd)
 	h->fds[i] = fd;
 }
 
-void fifo_name(char name[FIFO_NAME_CAP], uint32_t slot, int stream)
+int fifo_dir_take(int run_dirfd)
 {
-	snprintf(name, FIFO_NAME_CAP, FIFO_DIR "/%u.%s", slot, stream == 1 ? "out" : "err");
+	int fd = fifo_dir_open(run_dirfd);
+	int ret = fd < 0 ? fd : dup3(fd, LOW_FIFO, O_CLOEXEC) < 0 ? -errno : 0;
+
+	closep(&fd);
+	return ret;
 }
 
-static int fifo_open(int run_dirfd, const char *name)
+static int hold_as(struct slot *own, int stream, int fd)
 {
 	struct stat st;
-	int fd;
 
-	if (mkfifoat(run_dirfd, name, 0600) < 0) {
-		if (errno == ENOENT && mkdirat(run_dirfd, FIFO_DIR, 0700) == 0)
-			return fifo_open(run_dirfd, name);
-		if (errno != EEXIST)
-			return -errno;
+	if (fstat(fd, &st) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
 	}
-	fd = openat(run_dirfd, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
-		return fd;
-	close(fd);
-	return -EEXIST;
+	own->fifo[stream - 1] = fd;
+	own->fifo_uid[stream - 1] = st.st_uid;
+	return 0;
 }
 
 int fifo_hold(int run_dirfd, uint32_t slot, struct slot *own, int stream, uid_t uid)
 {
-	int *held = &own->fifo[stream - 1];
+	uint32_t *owner = &own->fifo_uid[stream - 1];
 	char name[FIFO_NAME_CAP];
-	struct stat st;
 
-	if (*held == 0) {
-		int fd;
+	if (own->fifo[stream - 1] == 0) {
+		int fd, ret;
 
-		fifo_name(name, slot, stream);
-		fd = fifo_open(run_dirfd, name);
-		if (fd < 0)
-			return fd;
-		if (fstat(fd, &st) < 0) {
-			close(fd);
-			return -errno;
-		}
-		*held = fd;
-		own->fifo_uid[stream - 1] = st.st_uid;
+		fifo_name(name, slot, stream == 2);
+		fd = fifo_open(LOW_FIFO, name);
+		if (fd == -ENOENT && fifo_dir_take(run_dirfd) == 0)
+			fd = fifo_open(LOW_FIFO, name);	/* somebody removed the directory */
+		ret = fd < 0 ? fd : hold_as(own, stream, fd);
+		if (ret < 0)
+			return ret;
 	}
-	if (own->fifo_uid[stream - 1] == uid)
+	if (*owner == uid)
 		return 0;
 	/* without the right to give it away there is none to become that user either; the child's
 	 * own steps will say so */
-	if (fchown(*held, uid, (gid_t)-1) < 0)
+	if (fchown(own->fifo[stream - 1], uid, (gid_t)-1) < 0)
 		return errno == EPERM ? 0 : -errno;
-	own->fifo_uid[stream - 1] = uid;
+	*owner = uid;
 	return 0;
 }
 
-void fifo_hold_existing(int run_dirfd, uint32_t slot, struct slot *own, int stream)
+void fifo_hold_existing(uint32_t slot, struct slot *own, int stream)
 {
 	char name[FIFO_NAME_CAP];
-	struct stat st;
 	int fd;
 
-	fifo_name(name, slot, stream);
-	fd = openat(run_dirfd, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
-		close(fd);
-		return;
-	}
-	own->fifo[stream - 1] = fd;
-	own->fifo_uid[stream - 1] = st.st_uid;
-}
-
-void fifo_remove_all(int run_dirfd)
-{
-	int fd = openat(run_dirfd, FIFO_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct direntry_reader r;
-	const char *name;
-
-	if (fd < 0)
-		return;
-	direntry_init(&r, fd);
-	while ((name = direntry_next(&r, DIRENTRY_ALL)) != NULL)
-		unlinkat(fd, name, 0);
-	close(fd);
-	unlinkat(run_dirfd, FIFO_DIR, AT_REMOVEDIR);
+	fifo_name(name, slot, stream == 2);
+	fd = fifo_open_existing(LOW_FIFO, name);
+	if (fd >= 0)
+		hold_as(own, stream, fd);
 }

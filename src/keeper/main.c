@@ -16,6 +16,7 @@
 #include "base/title.h"
 #include "keeper/adopt.h"
 #include "keeper/features.h"
+#include "keeper/fifo.h"
 #include "keeper/inner.h"
 #include "keeper/linereader.h"
 #include "keeper/supervise.h"
@@ -197,6 +198,11 @@ static enum setup_stage instance_open(struct keeper *k, const struct km_setup *s
 	welcome->holder_pid = holder;
 	if (stage == SETUP_OK && setup->pid_file[0] != '\0')
 		stage = rundir_pid_file(&k->rundir, setup->pid_file, &errnum);
+	if (stage == SETUP_OK) {
+		errnum = -fifo_dir_take(LOW_RUN_DIR);
+		if (errnum != 0)
+			stage = SETUP_RUN_DIR;
+	}
 	if (stage == SETUP_OK) {
 		errnum = -records_create(&k->records, LOW_RUN_DIR, MAX(setup->slots, 16u),
 					 &set_aside);

@@ -38,7 +38,7 @@ enum plan_stdio {
 	PLAN_STDIO_NULL,	/* /dev/null */
 	PLAN_STDIO_INHERIT,	/* the keeper's own descriptor 0, 1 or 2 */
 	PLAN_STDIO_FILE,	/* a path; stdin read-only, others append, O_NOFOLLOW */
-	PLAN_STDIO_CAPTURE,	/* the slot's FIFO "fifo/SLOT.out" or "fifo/SLOT.err" */
+	PLAN_STDIO_CAPTURE,	/* the slot's FIFO (keeper/fifo.h) */
 	PLAN_STDIO_STDOUT,	/* stderr only: what stdout is */
 };
 

@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "keeper/features.h"
+#include "keeper/fifo.h"
 #include "keeper/inner.h"
 
 /* The process that everything hangs on goes last when memory ends; the supervisor before it. */
@@ -232,8 +233,8 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 		spawn_refuse(k, slot, spawn_id, stage, errnum);
 		return;
 	}
-	fifo_name(fifo[0], slot, 1);
-	fifo_name(fifo[1], slot, 2);
+	fifo_name(fifo[0], slot, false);
+	fifo_name(fifo[1], slot, true);
 	at = vector_fill(at, plan, plan->exec_paths, &job.exec_paths);
 	at = vector_fill(at, plan, plan->argv, &job.argv);
 	vector_fill(at, plan, plan->envp, &job.envp);

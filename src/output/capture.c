@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "keeper/fifo.h"
 #include "output/forward.h"
 #include "output/lines.h"
 
@@ -231,23 +232,12 @@ static struct slot *find_slot(const struct captures *c, uint32_t number)
 }
 
 /* An own reading description that also writes: the FIFO never ends, whoever else closes it. */
-static int open_fifo(struct captures *c, const struct stream *s)
+static int open_fifo(const struct captures *c, const struct stream *s)
 {
-	char file[24];
-	struct stat st;
+	char name[FIFO_NAME_CAP];
 
-	stream_file(s, file);
-	if (mkfifoat(c->fifo_dirfd, file, 0600) < 0 && errno != EEXIST)
-		return -errno;
-	int fd = openat(c->fifo_dirfd, file, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	return fd;
+	fifo_name(name, s->slot->number, s->is_stderr);
+	return fifo_open(c->fifo_dirfd, name);
 }
 
 static void init_stream(struct captures *c, struct stream *s, struct slot *slot, bool is_stderr)
@@ -485,7 +475,7 @@ int captures_init(struct captures *c, int run_dirfd, struct ev_loop *loop, struc
 	list_init(&c->paced);
 	list_init(&c->pending);
 	loop_timer_init(&c->pace, loop, on_pace);
-	c->fifo_dirfd = open_dir(run_dirfd, "fifo");
+	c->fifo_dirfd = fifo_dir_open(run_dirfd);
 	if (c->fifo_dirfd < 0)
 		return c->fifo_dirfd;
 	c->ring_dirfd = open_dir(run_dirfd, "ring");

@@ -351,6 +351,11 @@ class World:
             if not [p for p in left if alive(p)]:
                 break
             time.sleep(0.01)
+        for place, _, _ in os.walk(self.dir):
+            # a run directory on a disk has its FIFOs in memory; a killed procd leaves them
+            fifos = os.path.join(place, "fifo")
+            if os.path.islink(fifos):
+                shutil.rmtree(os.path.realpath(fifos), ignore_errors=True)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """What an administrator leans on: pid file, lock, run directory, service manager (interface 1)."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -51,6 +52,49 @@ def test_run_directory_modes(w):
             check(mode(path) & 0o002 == 0 or stat.S_ISSOCK(os.stat(path).st_mode), "%s is world-writable" % path)
     p.stop()
     check(not os.path.exists(p.socket), "the socket is still there")
+
+
+def on_disk(path):
+    """Whether the file system of PATH is another one than that of /dev/shm, which is in memory."""
+    return os.stat(path).st_dev != os.stat("/dev/shm").st_dev
+
+
+def fifo_memory(run_dir):
+    """Where the FIFOs of a run directory on a disk belong."""
+    st = os.stat(run_dir)
+    return "/dev/shm/procd-%x-%x" % (st.st_dev, st.st_ino)
+
+
+def test_fifos_of_a_run_directory_on_a_disk_live_in_memory(w):
+    p = w.procd(w.sub("a"))
+    p.wait_state("a", "running")
+    fifos = os.path.join(p.run_dir, "fifo")
+    if on_disk(w.dir):
+        equal(os.readlink(fifos), fifo_memory(p.run_dir), "link")
+    equal(mode(fifos), 0o700, "mode of the directory")
+    place = os.path.realpath(fifos)
+    check("0.out" in os.listdir(place), "no FIFO")
+    p.stop()
+    check(not os.path.exists(place) and not os.path.lexists(fifos), "the FIFOs are still there")
+
+
+def test_a_stranger_in_the_fifos_place_is_left_alone(w):
+    need_root()
+    if not on_disk(w.dir):
+        return
+    os.mkdir(w.path("run"), 0o755)
+    place = fifo_memory(w.path("run"))
+    os.mkdir(place, 0o777)
+    try:
+        os.chown(place, 12345, 12345)
+        write_text(place + "/0.out", "theirs")
+        p = w.procd(w.sub("a"))
+        p.wait_state("a", "running")
+        check(not os.path.islink(os.path.join(p.run_dir, "fifo")), "the stranger's directory is used")
+        p.stop()
+        equal(read_text(place + "/0.out"), "theirs", "the stranger's file")
+    finally:
+        shutil.rmtree(place)
 
 
 def test_default_run_directory_of_a_user(w):

@@ -20,6 +20,7 @@
 #include "control/control.h"
 #include "control/rpc.h"
 #include "event/event.h"
+#include "keeper/fifo.h"
 #include "unit.h"
 
 static struct {
@@ -170,6 +171,7 @@ static void tear_down(void)
 	chan_free(t.chan);
 	rcu_unregister_thread();
 	board_free(t.board);
+	fifo_remove_all(t.run_dirfd);
 	close(t.run_dirfd);
 	nftw(t.dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

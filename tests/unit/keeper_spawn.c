@@ -435,15 +435,15 @@ START_TEST(captured_bytes_wait_for_a_reader)
 }
 END_TEST
 
-START_TEST(a_run_directory_without_room_for_fifos_fails_the_start)
+START_TEST(a_file_in_place_of_a_fifo_fails_the_start)
 {
 	char path[160];
 
 	start_on("");
-	snprintf(path, sizeof(path), "%s/fifo", rig.run_dir);
+	snprintf(path, sizeof(path), "%s/fifo/0.out", rig.run_dir);
 	ck_assert_int_eq(close(open(path, O_WRONLY | O_CREAT, 0600)), 0);
 	ck_fails(&(struct wish){ .argv = { "/bin/true" }, .stdio = { 0, PLAN_STDIO_CAPTURE } },
-		 STAGE_OUTPUT, ENOTDIR);
+		 STAGE_OUTPUT, EEXIST);
 	unlink(path);
 }
 END_TEST
@@ -504,7 +504,7 @@ int main(int argc, char **argv)
 		{ ids_are_dropped_for_good, 1 },
 		{ without_the_right_to_change_ids_nothing_starts, 1 },
 		{ captured_bytes_wait_for_a_reader, 1 },
-		{ a_run_directory_without_room_for_fifos_fails_the_start, 1 },
+		{ a_file_in_place_of_a_fifo_fails_the_start, 1 },
 		{ nothing_is_lost_when_the_supervisor_does_not_listen,
 		  ARRAY_LEN(kernels) },
 	};

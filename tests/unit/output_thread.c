@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "config/store.h"
 #include "event/event.h"
+#include "keeper/fifo.h"
 #include "output/tail.h"
 #include "output/thread.h"
 
@@ -69,7 +70,10 @@ static void setup(void)
 static void teardown(void)
 {
 	auto_free(freep) char *command = x_asprintf("exec rm -r %s", dir);
-	pid_t pid = fork();
+	pid_t pid;
+
+	fifo_remove_all(run_dirfd);
+	pid = fork();
 
 	if (pid == 0) {
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
