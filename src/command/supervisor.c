@@ -162,7 +162,9 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 		keeper_hold(s->keeper, HOLD_CONTROL, setup.listen_fd);
 	}
 	/* whoever is answered must find every subsystem on the board; none is started before the loop */
+	chan_cork(s->chan);
 	core_start(s->core);
+	chan_uncork(s->chan);
 	s->control = control_start(&setup, e);
 	return s->control ? 0 : EXIT_OS;
 }
@@ -248,7 +250,9 @@ static void on_before_sleep(struct loop_prepare *p)
 	struct supervisor *s = container_of(p, struct supervisor, before_sleep);
 	int64_t next;
 
+	chan_cork(s->chan);	/* one wake-up of each reader per turn, not one per event */
 	core_settle(s->core);
+	chan_uncork(s->chan);
 	next = core_next_deadline(s->core);
 	if (next == INT64_MAX)
 		loop_timer_set(&s->deadline, -1);

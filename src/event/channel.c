@@ -299,6 +299,25 @@ void chan_unsubscribe(struct chan *c, void (*wake)(void *ctx), void *ctx)
 	pthread_mutex_unlock(&c->wakers_lock);
 }
 
+/* Whoever sends says so before looking at the cork, whoever takes the cork out does that before
+ * looking whether something was sent (both sequentially consistent): one of them wakes. */
+static void announce(struct chan *c)
+{
+	if (atomic_exchange(&c->unannounced, false))
+		wake_all(c);
+}
+
+void chan_cork(struct chan *c)
+{
+	atomic_store(&c->corked, true);
+}
+
+void chan_uncork(struct chan *c)
+{
+	atomic_store(&c->corked, false);
+	announce(c);
+}
+
 /* --- the contract --------------------------------------------------------------------------- */
 
 uint64_t chan_send(struct chan *c, const char *body, size_t len)
@@ -309,7 +328,9 @@ uint64_t chan_send(struct chan *c, const char *body, size_t len)
 	if (atomic_load_explicit(&c->closed, memory_order_acquire))
 		return 0;
 	seq = c->mode == CHAN_MUTEX ? mutex_send(c, body, len) : lockfree_send(c, body, len);
-	wake_all(c);
+	atomic_store(&c->unannounced, true);
+	if (!atomic_load(&c->corked))
+		announce(c);
 	return seq;
 }
 

@@ -52,4 +52,9 @@ uint64_t chan_oldest_seq(const struct chan *c);	/* oldest still readable; last +
 void chan_subscribe(struct chan *c, void (*wake)(void *ctx), void *ctx);
 void chan_unsubscribe(struct chan *c, void (*wake)(void *ctx), void *ctx);
 
+/* Between the two, events are readable at once but nobody is woken for them; chan_uncork() wakes
+ * once for all that were sent meanwhile. For one thread that sends many in a row; does not nest. */
+void chan_cork(struct chan *c);
+void chan_uncork(struct chan *c);
+
 #endif

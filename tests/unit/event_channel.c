@@ -570,6 +570,29 @@ START_TEST(many_senders_and_readers_count_every_overwrite_in_a_ring_of_few_bytes
 }
 END_TEST
 
+START_TEST(a_cork_holds_back_the_wake_ups_and_not_the_events)
+{
+	bool lost;
+	struct chan *c = open_chan(-1, 1, 16, &lost);
+	int wakes = 0;
+
+	chan_subscribe(c, count_wake, &wakes);
+	chan_cork(c);
+	send_number(c, 1);
+	send_number(c, 2);
+	ck_assert_uint_eq(chan_last_seq(c), 2);
+	ck_assert_int_eq(wakes, 0);
+	chan_uncork(c);
+	ck_assert_int_eq(wakes, 1);
+	chan_cork(c);
+	chan_uncork(c);
+	ck_assert_int_eq(wakes, 1);
+	send_number(c, 3);
+	ck_assert_int_eq(wakes, 2);
+	chan_free(c);
+}
+END_TEST
+
 static void atomic_wake(void *ctx)
 {
 	atomic_fetch_add((_Atomic int *)ctx, 1);
@@ -618,6 +641,7 @@ int main(void)
 		many_senders_and_readers_lose_and_double_nothing_in_a_large_ring,
 		many_senders_and_readers_count_every_loss_in_a_small_ring,
 		many_senders_and_readers_count_every_overwrite_in_a_ring_of_few_bytes,
+		a_cork_holds_back_the_wake_ups_and_not_the_events,
 		a_waker_is_never_called_after_it_was_unsubscribed,
 	};
 	int failed = unit_run_in("event: lock-free channel", be_lock_free, NULL, tests,
