@@ -137,6 +137,8 @@ void loop_async_start(struct loop_async *a, struct ev_loop *loop, void (*cb)(str
 	a->loop = loop;
 	a->cb = cb;
 	ev_async_init(&a->w, on_async);
+	/* What another thread ordered before something became readable is done before it is read. */
+	ev_set_priority(&a->w, EV_MAXPRI);
 	ev_async_start(loop, &a->w);
 }
 

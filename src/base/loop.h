@@ -46,7 +46,8 @@ struct loop_async {
 	void (*cb)(struct loop_async *a);
 };
 void loop_async_start(struct loop_async *a, struct ev_loop *loop, void (*cb)(struct loop_async *));
-void loop_async_send(struct loop_async *a);	/* any thread; coalesces */
+/* Any thread; coalesces. CB comes before the descriptors that became ready after the call. */
+void loop_async_send(struct loop_async *a);
 void loop_async_stop(struct loop_async *a);
 
 #endif
