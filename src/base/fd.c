@@ -130,8 +130,7 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mod
 	if (fd < 0)
 		return fd;
 	r = fd_write_all(fd, data, n);
-	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
-		       renameat(dirfd, name, dirfd, path) < 0))
+	if (r == 0 && (fchmod(fd, mode) < 0 || renameat(dirfd, name, dirfd, path) < 0))
 		r = -errno;
 	if (r < 0)
 		unlinkat(dirfd, name, 0);

@@ -23,8 +23,9 @@ int fd_read_all(int fd, size_t max, struct strbuf *out);
 /* Whole regular file. Opens O_NONBLOCK and refuses anything but a regular file (-EISDIR for
  * directories, else -EINVAL); re-reads once when size or mtime changed meanwhile. */
 int file_read(const char *path, size_t max, struct strbuf *out);
-/* Write a temporary file beside PATH (relative to DIRFD), fsync it, rename it over PATH. MODE is
- * exact, whatever the umask. */
+/* Write a temporary file beside PATH (relative to DIRFD), rename it over PATH: readers see the old
+ * content or the new one, whoever is killed. Not synced: what has to survive a power loss needs
+ * more. MODE is exact, whatever the umask. */
 int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode);
 
 /* Open for appending a log, pid or similar file that procd itself owns: O_APPEND|O_CREAT|
