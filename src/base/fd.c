@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #define READ_STEP 65536
+#define OPEN_TRIES 16
 
 int fd_write_all(int fd, const void *buf, size_t n)
 {
@@ -137,8 +138,19 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mod
 	return r;
 }
 
-/* Whose file is it, and is it one? ENXIO and ENODEV come from FIFOs, sockets and devices. */
-static int check_owned(int fd)
+/* Does the kernel let nobody give names to files that are not his? */
+static bool hard_links_protected(void)
+{
+	auto_free(closep) int fd = open("/proc/sys/fs/protected_hardlinks", O_RDONLY | O_CLOEXEC);
+	char value = '0';
+
+	return fd >= 0 && read_again(fd, &value, 1) == 1 && value == '1';
+}
+
+/* Whose file is it, and is it one? A stranger who can also take names out of the directory may have
+ * given a file of ours a second name there, let us open it, and taken the name away before it is
+ * counted. No look at the name tells: while it is being removed it is found and counted no more. */
+static int check_owned(const struct path_parent *dir, int fd, bool created)
 {
 	struct stat st;
 
@@ -148,31 +160,75 @@ static int check_owned(int fd)
 		return -EINVAL;
 	if (st.st_nlink != 1 || (st.st_uid != 0 && st.st_uid != geteuid()))
 		return -EPERM;
-	return 0;
+	return created || !dir->others_may_replace || hard_links_protected() ? 0 : -EPERM;
 }
 
-/* O_TRUNC is done last, by hand: a foreign file must not lose its content to the open. */
-int file_open_owned(int dirfd, const char *path, int flags, mode_t mode)
+/* What exists is opened, what does not is made by us: never both in one call, because in a public
+ * directory the kernel may then refuse a foreign file in other words than ours. */
+static int open_or_create(const struct path_parent *dir, int flags, mode_t mode, bool *created)
 {
-	int opening = (flags & ~O_TRUNC) | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
-		      O_NONBLOCK | O_NOCTTY;
+	*created = false;
+	for (int tries = 0; tries < OPEN_TRIES; tries++) {
+		int fd = openat(dir->fd, dir->name, flags);
+
+		if (fd >= 0 || errno != ENOENT)
+			return fd >= 0 ? fd : -errno;
+		fd = openat(dir->fd, dir->name, flags | O_CREAT | O_EXCL, mode);
+		*created = fd >= 0;
+		if (fd >= 0 || errno != EEXIST)
+			return fd >= 0 ? fd : -errno;
+	}
+	return -EEXIST;
+}
+
+/* O_TRUNC is done last, by hand: a foreign file must not lose its content to the open. ENXIO and
+ * ENODEV come from FIFOs, sockets and devices. */
+int file_open_in(const struct path_parent *dir, int flags, mode_t mode)
+{
+	int opening = (flags & ~O_TRUNC) | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
+		      O_NOCTTY;
+	bool created;
 	int fd, r;
 
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		opening |= O_WRONLY;
-	fd = openat(dirfd, path, opening, mode);
-	if (fd < 0) {
-		bool not_regular = errno == ENXIO || errno == ENODEV || errno == EISDIR;
-
-		return not_regular ? -EINVAL : -errno;
-	}
-	r = check_owned(fd);
+	fd = open_or_create(dir, opening, mode, &created);
+	if (fd < 0)
+		return fd == -ENXIO || fd == -ENODEV || fd == -EISDIR ? -EINVAL : fd;
+	r = check_owned(dir, fd, created);
 	if (r == 0 && (flags & O_TRUNC) != 0 && ftruncate(fd, 0) < 0)
 		r = -errno;
 	if (r == 0)
 		return fd;
 	close(fd);
 	return r;
+}
+
+int file_open_owned(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct path_parent dir;
+	int ret = path_parent_open(dirfd, path, 0, &dir);
+
+	if (ret < 0)
+		return ret;
+	ret = file_open_in(&dir, flags, mode);
+	close(dir.fd);
+	return ret;
+}
+
+const char *file_refusal(int err)
+{
+	switch (err) {
+	case -ELOOP:
+		return "refused: a symbolic link that another user can have put there";
+	case -EPERM:
+		return "refused: another user can have put it there (it or its directory belongs "
+		       "to somebody else, or it has several names)";
+	case -EINVAL:
+		return "refused: not a regular file";
+	default:
+		return strerror(-err);
+	}
 }
 
 static int change_flag(int fd, int get, int set, int flag, bool on)

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/strbuf.h"
 
 static inline void closep(const int *fd)	/* auto_free(closep) int fd = -1; */
@@ -31,9 +32,15 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mod
 /* Open for appending a log, pid or similar file that procd itself owns: O_APPEND|O_CREAT|
  * O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK|O_NOCTTY; an existing file must be regular with one link and
  * owned by procd or root. -ELOOP for a symlink, -EPERM for a foreign or multiply linked file,
- * -EINVAL for anything that is not a regular file. FLAGS adds O_RDWR, O_TRUNC and the like; the
- * access is O_WRONLY otherwise. Returns the descriptor. [keeper] */
+ * -EINVAL for anything that is not a regular file; the way to it is walked as path_parent_open()
+ * says. Where strangers may replace files an existing one is taken only if the kernel keeps them from
+ * giving names to ours (fs.protected_hardlinks). FLAGS adds O_RDWR, O_TRUNC and the like; the access is O_WRONLY otherwise. Returns the
+ * descriptor. [keeper] */
 int file_open_owned(int dirfd, const char *path, int flags, mode_t mode);
+/* The same in a directory that was walked to. [keeper] */
+int file_open_in(const struct path_parent *dir, int flags, mode_t mode);
+/* Why one of the two returned ERR, for a person. */
+const char *file_refusal(int err);
 
 int fd_set_nonblock(int fd, bool on);	/* [keeper] */
 int fd_set_cloexec(int fd, bool on);	/* [keeper] */

@@ -53,11 +53,30 @@ static mode_t effective_mode(const struct config *config)
 	return 0666;	/* one file has one group */
 }
 
-/* At TEMPORARY, owned and permitted as configured, listening. */
-static int make_socket(const char *temporary, const struct config *config, struct error *e)
+/* Where the socket is to be. Refused when another user could put his own in its place: clients would
+ * tell him what they mean for procd. */
+static int enter_place(const char *path, struct path_parent *dir, struct error *e)
+{
+	int rc = path_parent_open(AT_FDCWD, path, 0, dir);
+
+	if (rc == 0 && dir->others_may_replace) {
+		close(dir->fd);
+		rc = -EPERM;
+	}
+	if (rc < 0)
+		error_set(e, rc == -EPERM || rc == -ELOOP ? ERROR_IO_PERMISSION : ERROR_IO, 0,
+			  "control socket %s: %s", path, rc == -EPERM ?
+			  "refused: its directory can be changed by another user" : file_refusal(rc));
+	return rc;
+}
+
+/* Bound to NAME in DIR, owned and permitted as configured, listening. */
+static int make_socket(const struct path_parent *dir, const char *name, const struct config *config,
+		       struct error *e)
 {
 	gid_t gid = config->control.gid != GROUP_NONE ? config->control.gid :
 		config->control.read_gid;
+	auto_free(freep) char *temporary = x_asprintf("%s.new", config->control.socket);
 	auto_free(closep) int dirfd = -1;
 	struct sockaddr_un addr;
 	int fd, rc = socket_address(temporary, &addr, &dirfd);
@@ -71,35 +90,50 @@ static int make_socket(const char *temporary, const struct config *config, struc
 		error_set(e, ERROR_IO, errno, "control socket");
 		return -e->errnum;
 	}
-	/* The mode of the unbound socket becomes the file's: closed from its first moment. */
+	/* The mode of the unbound socket becomes the file's: closed from its first moment. Nobody but
+	 * us changes names in this directory, so what is there now is what was bound. */
 	if (fchmod(fd, 0600) == 0 &&
 	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-	    (gid == GROUP_NONE || lchown(temporary, (uid_t)-1, gid) == 0) &&
-	    chmod(temporary, effective_mode(config)) == 0 && listen(fd, BACKLOG) == 0)
+	    (gid == GROUP_NONE ||
+	     fchownat(dir->fd, name, (uid_t)-1, gid, AT_SYMLINK_NOFOLLOW) == 0) &&
+	    fchmodat(dir->fd, name, effective_mode(config), 0) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
-	error_set(e, errno == EPERM || errno == EACCES ? ERROR_IO_PERMISSION : ERROR_IO, errno,
-		  "control socket %s", config->control.socket);
+	rc = -errno;
+	if (rc == -EADDRINUSE)
+		error_set(e, ERROR_IO_PERMISSION, 0, "control socket %s: %s is in the way and "
+			  "belongs to another user", config->control.socket, temporary);
+	else
+		error_set(e, rc == -EPERM || rc == -EACCES ? ERROR_IO_PERMISSION : ERROR_IO, -rc,
+			  "control socket %s", config->control.socket);
 	close(fd);
-	return -e->errnum;
+	return rc;
 }
 
 int control_listen(const struct config *config, struct error *e)
 {
 	const char *path = config->control.socket;
-	auto_free(freep) char *temporary = x_asprintf("%s.new", path);
-	int fd, rc = check_place(path, e);
+	auto_free(freep) char *temporary = NULL;
+	auto_free(closep) int dirfd = -1;
+	struct path_parent dir;
+	int fd, rc = enter_place(path, &dir, e);
 
 	if (rc < 0)
 		return rc;
-	unlink(temporary);
-	fd = make_socket(temporary, config, e);
-	if (fd >= 0 && rename(temporary, path) == 0)
+	dirfd = dir.fd;
+	rc = check_place(path, e);
+	if (rc < 0)
+		return rc;
+	temporary = x_asprintf("%s.new", dir.name);
+	unlinkat(dirfd, temporary, 0);
+	fd = make_socket(&dir, temporary, config, e);
+	if (fd >= 0 && renameat(dirfd, temporary, dirfd, dir.name) == 0)
 		return fd;
+	rc = fd;
 	if (fd >= 0) {
+		rc = -errno;
 		error_set(e, ERROR_IO, errno, "control socket %s", path);
 		close(fd);
 	}
-	rc = -e->errnum;
-	unlink(temporary);
+	unlinkat(dirfd, temporary, 0);
 	return rc;
 }

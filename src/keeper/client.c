@@ -256,7 +256,8 @@ static int explain(const struct km_welcome *w, const struct km_setup *setup, str
 			  "link) of your own that nobody else can write to", setup->run_dir);
 		return EXIT_PERMISSION;
 	case SETUP_PID_FILE:
-		error_set(e, ERROR_IO, w->errnum, "cannot write pid file %s", setup->pid_file);
+		error_set(e, ERROR_IO, 0, "cannot write pid file %s: %s", setup->pid_file,
+			  file_refusal(-w->errnum));
 		return EXIT_CANNOT_CREATE;
 	case SETUP_RUN_DIR:
 	case SETUP_LOCK:

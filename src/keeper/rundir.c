@@ -1,10 +1,8 @@
 /* Making sure that the run directory is ours alone.
  *
- * The path is walked component by component, each opened and looked at before it is trusted: nobody
- * but root and ourselves may own a part of it, nobody else may be able to rename parts of it, and a
- * symbolic link is followed only where strangers cannot have put it. The instance lock is an open
- * file description lock on a file that is never truncated before it is held: a pid in a file proves
- * nothing, a held lock does. */
+ * The way to it is walked with distrust (base/path.h), and the directory itself must be our own and
+ * nobody else's to write to. The instance lock is an open file description lock on a file that is
+ * never truncated before it is held: a pid in a file proves nothing, a held lock does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,94 +18,41 @@
 #define LOCK_FILE "lock"
 #define LOCK_TRIES 16
 #define HOLDER_TRIES 20
-#define OVERFLOW_UID 65534	/* root, seen from inside a user namespace */
 
-/* --- the walk ------------------------------------------------------------------------------- */
+/* --- the place -------------------------------------------------------------------------------- */
 
-static bool owner_trusted(const struct stat *st)
+static bool ours_alone(int fd)
 {
-	return st->st_uid == geteuid() || st->st_uid == 0 || st->st_uid == OVERFLOW_UID;
-}
-
-/* May strangers put names into this directory? */
-static bool open_to_strangers(const struct stat *st)
-{
-	return st->st_mode & S_IWOTH;
-}
-
-/* A directory on the way: whoever owns it was chosen by the administrator, unless it stands where
- * strangers may put directories; then it has to be our own. */
-static bool parent_safe(const struct stat *st, bool in_public)
-{
-	return !in_public || owner_trusted(st);
-}
-
-static bool last_safe(const struct stat *st)
-{
-	return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
-}
-
-/* One step down: make NAME in DIRFD if it is missing, open it. -errno; -ELOOP: planted link. */
-static int step(int dirfd, const char *name, mode_t mode, bool follow, bool *created)
-{
-	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
 	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* Returns the open directory or -errno; *UNSAFE when the reason is distrust. */
+static int place_open(const char *path, bool *created, bool *unsafe)
+{
+	auto_free(closep) int parent_fd = -1;
+	mode_t mode = geteuid() == 0 ? 0755 : 0700;
+	struct path_parent parent;
 	int fd;
 
-	*created = false;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
-	    !owner_trusted(&st))
-		return -ELOOP;
-	fd = openat(dirfd, name, flags);
-	if (fd < 0 && errno == ENOENT) {
-		if (mkdirat(dirfd, name, mode) == 0)
-			*created = true;
-		else if (errno != EEXIST)
-			return -errno;
-		fd = openat(dirfd, name, flags);
-	}
-	if (fd >= 0)
-		return fd;
-	if (errno == ENOTDIR && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISLNK(st.st_mode))
-		return -ELOOP;
-	return -errno;
-}
-
-/* Walk PATH. Returns the open directory or -errno; *UNSAFE when the reason is distrust. */
-static int walk(const char *path, bool *created, bool *unsafe)
-{
-	char copy[PATH_MAX], *name, *next, *rest = NULL;
-	mode_t last_mode = geteuid() == 0 ? 0755 : 0700;
-	bool in_public = false;
-	struct stat st;
-	int fd, below;
-
 	*unsafe = false;
-	if (path[0] != '/' || strlen(path) >= sizeof(copy))
+	if (path[0] != '/')
 		return -EINVAL;
-	memcpy(copy, path, strlen(path) + 1);
-	name = strtok_r(copy, "/", &rest);
-	if (name == NULL)
-		return -EINVAL;
-	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (; fd >= 0 && name != NULL; name = next) {
-		next = strtok_r(NULL, "/", &rest);
-		if (fstat(fd, &st) < 0 || !parent_safe(&st, in_public)) {
-			close(fd);
-			*unsafe = true;
-			return -EPERM;
-		}
-		in_public = open_to_strangers(&st);
-		below = step(fd, name, next != NULL ? 0755 : last_mode, !in_public, created);
-		close(fd);
-		fd = below;
-	}
-	if (fd == -ELOOP)
-		*unsafe = true;
-	if (fd < 0)
+	fd = path_parent_open(AT_FDCWD, path, PATH_MAKE | PATH_FOLLOW_LAST, &parent);
+	if (fd < 0) {
+		*unsafe = fd == -ELOOP || fd == -EPERM;
 		return fd;
-	if (fstat(fd, &st) == 0 && last_safe(&st))
+	}
+	parent_fd = parent.fd;
+	*created = mkdirat(parent_fd, parent.name, mode) == 0;
+	if (!*created && errno != EEXIST)
+		return -errno;
+	fd = openat(parent_fd, parent.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ours_alone(fd))
 		return fd;
 	close(fd);
 	*unsafe = true;
@@ -187,7 +132,7 @@ static enum setup_stage rundir_lock(struct rundir *d, int *errnum, pid_t *holder
 enum setup_stage rundir_open(struct rundir *d, const char *path, int *errnum, pid_t *holder)
 {
 	bool unsafe;
-	int fd = walk(path, &d->created, &unsafe);
+	int fd = place_open(path, &d->created, &unsafe);
 
 	*holder = 0;
 	if (fd < 0 || dup3(fd, LOW_RUN_DIR, O_CLOEXEC) < 0) {
@@ -203,9 +148,19 @@ enum setup_stage rundir_open(struct rundir *d, const char *path, int *errnum, pi
 
 enum setup_stage rundir_pid_file(struct rundir *d, const char *path, int *errnum)
 {
+	struct path_parent dir;
+	int ret;
+
 	if (path[0] == '\0')
 		return SETUP_OK;
-	d->pid_fd = file_open_owned(AT_FDCWD, path, O_RDWR, 0644);
+	ret = path_parent_open(AT_FDCWD, path, 0, &dir);
+	if (ret < 0) {
+		*errnum = -ret;
+		return SETUP_PID_FILE;
+	}
+	/* scripts act on the number in it: nobody else may be able to put another file there */
+	d->pid_fd = dir.others_may_replace ? -EPERM : file_open_in(&dir, O_RDWR, 0644);
+	close(dir.fd);
 	*errnum = d->pid_fd < 0 ? -d->pid_fd : -pid_write(d->pid_fd);
 	if (*errnum != 0)
 		return SETUP_PID_FILE;

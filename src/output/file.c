@@ -22,7 +22,7 @@
 
 void file_init(struct file *f, const char *path)
 {
-	*f = (struct file){ .path = x_strdup(path), .fd = -1 };
+	*f = (struct file){ .path = x_strdup(path), .fd = -1, .dir.fd = -1 };
 }
 
 static void close_it(struct file *f)
@@ -35,6 +35,7 @@ static void close_it(struct file *f)
 void file_fini(struct file *f)
 {
 	close_it(f);
+	closep(&f->dir.fd);
 	free(f->path);
 	f->path = NULL;
 }
@@ -47,18 +48,23 @@ void file_reopen(struct file *f)
 /* Replaces the open file only when the new one could be opened. */
 static int open_it(struct file *f)
 {
-	int fd = file_open_owned(AT_FDCWD, f->path, O_WRONLY, LOG_FILE_MODE);
+	struct path_parent dir;
 	struct stat st;
+	int fd = path_parent_open(AT_FDCWD, f->path, 0, &dir);
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0) {
-		int err = -errno;
+	fd = file_open_in(&dir, O_WRONLY, LOG_FILE_MODE);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int err = fd < 0 ? fd : -errno;
 
-		close(fd);
+		closep(&fd);
+		close(dir.fd);
 		return err;
 	}
 	close_it(f);
+	closep(&f->dir.fd);
+	f->dir = dir;
 	f->fd = fd;
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
@@ -90,16 +96,18 @@ static int follow_name(struct file *f)
 	return err < 0 && now.st_nlink > 0 ? 0 : err;
 }
 
+/* In the directory that the file was opened in, wherever its path leads by now. */
 static int rename_chain(const struct file *f)
 {
-	auto_free(freep) char *from = NULL, *to = NULL;
+	char from[NAME_MAX + 24], to[NAME_MAX + 24];
 
 	for (int64_t i = f->max_files - 1; i >= 0; i--) {
-		free(from);
-		free(to);
-		from = i > 0 ? x_asprintf("%s.%lld", f->path, (long long)i) : x_strdup(f->path);
-		to = x_asprintf("%s.%lld", f->path, (long long)i + 1);
-		if (rename(from, to) < 0 && (errno != ENOENT || i == 0))
+		if (i > 0)
+			snprintf(from, sizeof from, "%s.%lld", f->dir.name, (long long)i);
+		else
+			snprintf(from, sizeof from, "%s", f->dir.name);
+		snprintf(to, sizeof to, "%s.%lld", f->dir.name, (long long)i + 1);
+		if (renameat(f->dir.fd, from, f->dir.fd, to) < 0 && (errno != ENOENT || i == 0))
 			return -errno;
 	}
 	return 0;

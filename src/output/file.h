@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/path.h"
 #include "base/util.h"
 
 struct file {
 	char *path;		/* owned */
 	int fd;			/* -1: not open */
+	struct path_parent dir;	/* where it was opened */
 	dev_t dev;
 	ino_t ino;
 	uint64_t size;

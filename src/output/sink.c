@@ -82,8 +82,8 @@ static uint64_t first_cursor(struct sink *s)
 	if (s->state->sink_active == 0)
 		return chan_oldest_seq(s->chan) - 1;
 	if (s->target->number < 0) {
-		auto_free(closep) int fd = open(s->target->file.path,
-						O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		auto_free(closep) int fd = file_open_owned(AT_FDCWD, s->target->file.path,
+							   O_RDWR, 0640);
 		uint64_t written = fd >= 0 ? last_seq_in(fd) : 0;
 
 		if (written <= last)

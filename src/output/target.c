@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "output/lines.h"
 
@@ -159,7 +160,7 @@ static ssize_t failed(struct target *t, int err)
 		/* Over the mailbox like every message; a broken own log says it on stderr. */
 		if (t->err == 0)
 			log_warn("cannot write %s: %s; trying again", target_name(t),
-				 strerror(-err));
+				 t->number < 0 ? file_refusal(err) : strerror(-err));
 	}
 	t->pause_ns = t->err == 0 ? PAUSE_FIRST_NS : MIN(2 * t->pause_ns, PAUSE_MAX_NS);
 	t->err = err;

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/thread.h"
 #include "config/store.h"
 
@@ -195,7 +196,7 @@ static void describe_trouble(struct output *o)
 		if (t->err != 0)
 			strbuf_addf(&o->degraded, "%scannot write %s: %s",
 				    o->degraded.len > 0 ? "\n" : "", target_name(t),
-				    strerror(-t->err));
+				    t->number < 0 ? file_refusal(t->err) : strerror(-t->err));
 	}
 	if (o->captures.in_memory > 0)
 		strbuf_addf(&o->degraded, "%sno room in the run directory: captured output of %llu "
