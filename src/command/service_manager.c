@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "command/privileges.h"
 
 struct service_manager {
 	int fd;
@@ -71,8 +72,11 @@ static int message_send(struct service_manager *m, const struct strbuf *text, bo
 
 static void message(struct service_manager *m, const struct strbuf *text)
 {
+	bool allowed = privileges_speak_for_keeper(true);
 	int rc = message_send(m, text, true);
 
+	if (allowed)
+		privileges_speak_for_keeper(false);
 	if (rc == -EPERM || rc == -ESRCH)
 		rc = message_send(m, text, false);
 	if (rc < 0)
