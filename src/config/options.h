@@ -24,6 +24,10 @@ extern const struct enumtext subsystem_type_text;
 enum kill_mode { KILL_MODE_GROUP, KILL_MODE_PROCESS };
 extern const struct enumtext kill_mode_text;
 
+/* What becomes of it when the keeper dies. (The supervisor's death concerns no child.) */
+enum keeper_death { KEEPER_DEATH_KEEP, KEEPER_DEATH_STOP };
+extern const struct enumtext keeper_death_text;
+
 enum stdio_kind {	/* one enum for the three; the schema limits the choices of each */
 	STDIO_NULL, STDIO_INHERIT, STDIO_LOG, STDIO_STDOUT, STDIO_FILE
 };
@@ -60,6 +64,7 @@ struct subsystem_options {
 	int stop_signal;
 	int64_t stop_timeout_ms;	/* TIMEOUT_UNSET: the deadlines of [shutdown] apply */
 	enum kill_mode kill_mode;
+	enum keeper_death on_supervisor_death;
 	char *user, *group;		/* as written; NULL: not given */
 	struct strlist supplementary_groups;
 	bool set_ids;			/* any of the three was given; then the next are resolved */

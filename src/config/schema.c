@@ -161,6 +161,10 @@ const struct option schema[] = {
 	  .help = "Time a stopping subsystem gets before its whole tree is sent SIGKILL." },
 	{ SUB("kill_mode", kill_mode, enum, LIVE), .def = "\"group\"", .choices = &kill_mode_text,
 	  .help = "Who is signalled: the whole tree (group), or the main process only." },
+	{ SUB("on_supervisor_death", on_supervisor_death, enum, RESTART), .def = "\"keep\"",
+	  .choices = &keeper_death_text,
+	  .help = "When all of procd was killed: keep it for the next procd to take over, or stop "
+		  "it (the next one ends what is left of it)." },
 	{ SUB("user", user, account, RESTART), .def_words = "procd's",
 	  .help = "User to run as, by name or number; brings its groups." },
 	{ SUB("group", group, account, RESTART), .def_words = "the user's",

@@ -196,6 +196,8 @@ static void fill_scalars(struct plan *p, const struct subsystem_options *o)
 {
 	if (o->kill_mode == KILL_MODE_GROUP)
 		p->flags |= PLAN_TREE;
+	if (o->on_supervisor_death == KEEPER_DEATH_STOP)
+		p->flags |= PLAN_DIE_WITH_KEEPER;
 	fill_ids(p, o);
 	if (o->umask >= 0) {
 		p->flags |= PLAN_SET_UMASK;

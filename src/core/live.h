@@ -52,6 +52,7 @@ struct core {
 	bool status_changed;
 	enum daemon_state status_state;	/* told last */
 	struct strlist adopted, lost;	/* until core_start() has told */
+	json_t *left_alone;		/* likewise: [{"name","pid"}] */
 };
 
 #endif

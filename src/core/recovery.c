@@ -1,7 +1,10 @@
 /* Memory says what was wanted and told, the records say what is. For each slot both are compared: a
  * process that memory knows goes on silently; one that it does not know is adopted; an end that
  * was not told yet is told now, with its true status. Whatever was begun (a start, a stop, a delay)
- * is taken up with its old deadline. */
+ * is taken up with its old deadline.
+ *
+ * After the death of the keeper, too, what lives appears anew, as adopted. What was to die with it
+ * is not adopted but ended, and started again if it is wanted. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,6 +17,8 @@
 #include "core/publish.h"
 #include "core/reconcile.h"
 #include "core/recovery.h"
+
+#define LEFT_ALONE_TOLD 200	/* in one event, which has a bounded size; all are in the log */
 
 /* The record of SLOT unless it is free. */
 static const struct record *record_of(const struct core *c, uint32_t slot,
@@ -34,6 +39,12 @@ static uint32_t record_slots(const struct core *c)
 	return c->records == NULL ? 0
 				  : atomic_load_explicit(&c->records->header->nslots,
 							 memory_order_acquire);
+}
+
+/* Meant to die with its keeper, and that is dead. */
+static bool condemned(const struct record *r)
+{
+	return r->flags & PLAN_DIE_WITH_KEEPER && r->fate & RECORD_TAKEN_OVER;
 }
 
 bool recovery_needed(const struct core *c)
@@ -122,8 +133,21 @@ static struct subsystem_options *current_options(const struct map *wanted, const
 	return map_find(wanted, name);
 }
 
+/* The process lives, its keeper may not: before anything is told, let the state be one from which
+ * the matrix goes on as the contract says. */
+static void settle_death(const struct core *c, struct subsystem *s, const struct record *r)
+{
+	bool alive = s->state == STATE_STARTING || s->state == STATE_RUNNING;
+
+	if (condemned(r) && !alive && s->state != STATE_STOPPING)
+		s->state = STATE_RUNNING;	/* what memory does not know can only be ended */
+	else if (!condemned(r) && !c->welcome.recovering && alive)
+		s->state = STATE_STOPPED;	/* of the procd that is no more; adopted by this one */
+}
+
 static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
-		      const struct memory_entry *e, const struct record *r)
+		      const struct memory_entry *e, const struct record *r,
+		      enum record_state state)
 {
 	const char *name = e != NULL ? e->name : r != NULL ? r->name : "";
 	struct subsystem_options *o = current_options(wanted, name);
@@ -143,6 +167,8 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 		fill_from_entry(s, e);
 	else
 		s->config_up = o->autostart;
+	if (r != NULL && (state == RECORD_RUNNING || (e == NULL && condemned(r))))
+		settle_death(c, s, r);
 	s->removed = own != NULL;
 	subsystem_options_unref(own);
 	c->next_id = MAX(c->next_id, s->id + 1);
@@ -162,7 +188,7 @@ void recovery_load(struct core *c)
 		log_warn("%u damaged entries of the saved run-time state were dropped",
 			 c->memory.dropped);
 	for (uint32_t slot = 0; slot < nslots; slot++) {
-		enum record_state state;
+		enum record_state state = RECORD_FREE;
 		struct memory_entry e;
 		const struct record *r = record_of(c, slot, &state);
 		bool known = memory_load(&c->memory, slot, &e) && entry_sane(&e);
@@ -173,7 +199,7 @@ void recovery_load(struct core *c)
 			known = known && strcmp(e.name, r->name) == 0;
 		}
 		if (known || r != NULL)
-			add_known(c, &wanted, slot, known ? &e : NULL, r);
+			add_known(c, &wanted, slot, known ? &e : NULL, r, state);
 		if (registry_at(&c->registry, slot) == NULL)
 			memory_clear(&c->memory, slot);
 	}
@@ -248,6 +274,16 @@ static void resume_rest(struct subsystem *s, const struct record *r, enum record
 		resume_stop(s);
 }
 
+/* End it, and let it begin anew where it is wanted: that it died was no failure. */
+static void execute(struct subsystem *s)
+{
+	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
+		return;
+	s->kick = s->goal.up;
+	s->order_reason = REASON_START;
+	publish_state(s, STATE_STOPPING, REASON_ADOPTED);
+}
+
 static void resume_ended(struct subsystem *s, const struct record *r, enum record_state state)
 {
 	bool told = s->proc.spawn_id == r->spawn_id && s->id != 0 &&
@@ -258,6 +294,10 @@ static void resume_ended(struct subsystem *s, const struct record *r, enum recor
 		resume_rest(s, r, state);
 		return;
 	}
+	if (condemned(r))
+		execute(s);
+	else if (r->wait_status == WAIT_STATUS_UNKNOWN)
+		strlist_add(&s->core->lost, s->name);
 	take_process(s, r);
 	attach(s);
 	if (s->state == STATE_STOPPING && state == RECORD_EXITED)
@@ -267,6 +307,10 @@ static void resume_ended(struct subsystem *s, const struct record *r, enum recor
 
 static void resume_alive(struct subsystem *s, const struct record *r)
 {
+	if (condemned(r))
+		execute(s);
+	else
+		strlist_add(&s->core->adopted, s->name);
 	take_process(s, r);
 	attach(s);
 	if (s->state == STATE_STOPPING)
@@ -301,6 +345,20 @@ static void resume_absent(struct core *c, struct subsystem *s)
 		s->due = true;		/* asked for, never made */
 }
 
+static void tell_left_alone(struct core *c, const struct subsystem *s, const struct record *r)
+{
+	json_t *j = json_object();
+
+	log_at(LOG_WARN, s->name, "pid %d is somebody else now, or cannot be proven to be ours: it is "
+	       "left alone", r->pid);
+	json_object_set_new(j, "name", json_text(s->name));
+	json_object_set_new(j, "pid", json_integer(r->pid));
+	if (json_array_size(c->left_alone) < LEFT_ALONE_TOLD)
+		json_array_append_new(c->left_alone, j);
+	else
+		json_decref(j);
+}
+
 static void resume_one(struct core *c, struct subsystem *s)
 {
 	enum record_state state;
@@ -312,8 +370,8 @@ static void resume_one(struct core *c, struct subsystem *s)
 		resume_alive(s, r);
 	else
 		resume_ended(s, r, state);
-	if (r != NULL && subsystem_has_process(s) && s->proc.phase != PROC_REST)
-		strlist_add(&c->adopted, s->name);
+	if (r != NULL && r->fate & RECORD_LEFT_ALONE)
+		tell_left_alone(c, s, r);
 	if (s->boot_pending)
 		c->boot_pending++;
 	resume_timers(s);
@@ -338,6 +396,7 @@ void recovery_resume(struct core *c)
 	json_t *j = json_object();
 	uint64_t last_seq = chan_last_seq(c->chan);
 
+	c->left_alone = json_array();
 	registry_for_each(s, &c->registry)
 		if (s->event_seq > last_seq)
 			publish_missing_event(s);
@@ -348,6 +407,8 @@ void recovery_resume(struct core *c)
 	}
 	json_object_set_new(j, "adopted", names_json(&c->adopted));
 	json_object_set_new(j, "lost", names_json(&c->lost));
+	json_object_set_new(j, "left_alone", c->left_alone);
+	c->left_alone = NULL;
 	event_send(c->chan, EVENT_SUPERVISOR_RECOVERED, j);
 	narrate_recovery(c->adopted.n, c->lost.n);
 	strlist_fini(&c->adopted);

@@ -5,7 +5,11 @@
  *
  * A number alone proves nothing: pids are reused. The identity of the pidfd is proof; else the start
  * time; and for a child whose keeper was killed before it could note either, that it is not younger
- * than its record and carries the subsystem's name. What is not proven is left alone. */
+ * than its record and carries the subsystem's name; for a record that was damaged, that it leads a
+ * session of that number and carries the name. What is not proven is left alone, and said.
+ *
+ * A child that was to die with its keeper (on_supervisor_death = "stop") is taken over like any
+ * other: the supervisor sees in the record what it is, and ends it. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -38,10 +42,13 @@ static bool younger(const struct record *r, uint64_t ticks)
 }
 
 /* PIDFD (-1: none) was opened before: while we look, the number belongs to the process behind it. */
-static bool identical(const struct keeper *k, const struct record *r, int pidfd)
+static bool identical(const struct keeper *k, const struct record *r, bool damaged, int pidfd)
 {
 	uint64_t ticks;
 
+	if (damaged)
+		return getsid(r->pid) == r->pid && r->name[0] != '\0' &&
+		       proc_has_marker(r->pid, r->name);
 	if (r->pidfd_ino != 0 && pidfd >= 0 && k->signaller.have_inode)
 		return pidfd_inode(pidfd) == r->pidfd_ino;
 	ticks = process_start_time(r->pid);
@@ -52,8 +59,9 @@ static bool identical(const struct keeper *k, const struct record *r, int pidfd)
 	return !younger(r, ticks) && proc_has_marker(r->pid, r->name);
 }
 
-/* Is the very process that R is about still there? Then *PIDFD gets a descriptor (-1 without). */
-static bool proven(const struct keeper *k, const struct record *r, int *pidfd)
+/* Is the very process that R is about still there? Then *PIDFD gets a descriptor (-1 without). When
+ * somebody else has its number, or it cannot be told who, the record says so. */
+static bool proven(const struct keeper *k, struct record *r, bool damaged, int *pidfd)
 {
 	*pidfd = -1;
 	if (r->pid <= 1)
@@ -63,8 +71,10 @@ static bool proven(const struct keeper *k, const struct record *r, int *pidfd)
 		if (*pidfd == -ESRCH)
 			return false;
 	}
-	if (identical(k, r, *pidfd))
+	if (identical(k, r, damaged, *pidfd))
 		return true;
+	if (*pidfd >= 0 || process_start_time(r->pid) != 0)
+		r->fate |= RECORD_LEFT_ALONE;
 	closep(pidfd);
 	return false;
 }
@@ -85,19 +95,22 @@ static bool group_is_there(const struct keeper *k, uint32_t slot)
 	return fd >= 0;
 }
 
-/* The leader is gone, or nobody knows; is there more of its tree? Only a group can prove that. */
+/* The leader is gone, or nobody knows; is there more of its tree? */
 static void adopt_rest(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
 	struct slot *own = slot_get(&k->slots, slot);
 	bool left;
 
+	/* first of all: its number is nobody's that we know */
+	atomic_store_explicit(&r->state, RECORD_EXITED, memory_order_release);
 	own->has_cgroup = r->flags & PLAN_TREE && group_is_there(k, slot);
-	left = own->has_cgroup && tree_members(k, slot) > 0;
+	left = r->flags & PLAN_TREE && tree_members(k, slot) > 0;
 	own->tree_left = left;
-	atomic_store_explicit(&r->state, left ? RECORD_EXITED : RECORD_GONE, memory_order_release);
 	if (left)
 		tree_watch(k, slot);
+	else
+		atomic_store_explicit(&r->state, RECORD_GONE, memory_order_release);
 }
 
 static void adopt_leader(struct keeper *k, uint32_t slot, int pidfd)
@@ -110,6 +123,8 @@ static void adopt_leader(struct keeper *k, uint32_t slot, int pidfd)
 			  cgroup_has(&k->tree.cgroup, slot, r->pid);
 	if (r->start_ticks == 0)
 		r->start_ticks = process_start_time(r->pid);
+	record_seal(r);
+	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
 	slots_add_pid(&k->slots, &k->records, slot);
 	/* once: a dead one whose parent sleeps would stay readable */
 	if (pidfd >= 0 &&
@@ -121,26 +136,50 @@ static void adopt_leader(struct keeper *k, uint32_t slot, int pidfd)
 	look_by(k, clock_mono_ns());
 }
 
+/* It ended while no keeper was there, or nobody can say what became of it. */
+static void note_unknown_end(struct record *r)
+{
+	r->wait_status = WAIT_STATUS_UNKNOWN;
+	r->exited_mono_ns = clock_mono_ns();
+	record_seal(r);
+	record_seal_end(r);
+}
+
+/* Of a damaged record only what can be seen from outside is of use. */
+static void repair(struct keeper *k, struct record *r, uint32_t slot)
+{
+	k->records.header->damaged++;
+	r->slot = slot;
+	r->flags = PLAN_TREE;
+	r->name[sizeof(r->name) - 1] = '\0';
+	r->pidfd_ino = r->start_ticks = 0;
+	r->started_mono_ns = MIN(r->started_mono_ns, clock_mono_ns());
+	r->exited_mono_ns = 0;
+	atomic_store_explicit(&r->end_seal, 0, memory_order_relaxed);
+}
+
 static void adopt_one(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
-	uint32_t state = atomic_load_explicit(&r->state, memory_order_relaxed);
+	enum record_verdict verdict = record_judge(r, slot);
 	int pidfd;
 
-	r->slot = slot;
-	r->name[sizeof(r->name) - 1] = '\0';
-	if (state != RECORD_RUNNING && state != RECORD_EXITED)
+	if (verdict == RECORD_DAMAGED)
+		repair(k, r, slot);
+	if (verdict == RECORD_EMPTY || r->name[0] == '\0') {
+		r->slot = slot;
+		record_clear(r);
 		return;
+	}
+	r->fate = RECORD_TAKEN_OVER;
 	for (int stream = 1; stream <= 2; stream++)
 		fifo_hold_existing(slot, slot_get(&k->slots, slot), stream);
-	if (state == RECORD_RUNNING && proven(k, r, &pidfd)) {
+	if (verdict != RECORD_ENDED && proven(k, r, verdict == RECORD_DAMAGED, &pidfd)) {
 		adopt_leader(k, slot, pidfd);
 		return;
 	}
-	if (state == RECORD_RUNNING) {
-		r->wait_status = WAIT_STATUS_UNKNOWN;
-		r->exited_mono_ns = clock_mono_ns();
-	}
+	if (verdict != RECORD_ENDED)
+		note_unknown_end(r);
 	adopt_rest(k, slot);
 }
 
@@ -162,7 +201,8 @@ static void adopted_ended(struct keeper *k, uint32_t slot, int status)
 	r->wait_status = status;
 	if (r->exited_mono_ns == 0)
 		r->exited_mono_ns = clock_mono_ns();
-	own->tree_left = own->has_cgroup ? tree_members(k, slot) : 0;
+	record_seal_end(r);
+	own->tree_left = r->flags & PLAN_TREE ? tree_members(k, slot) : 0;
 	reap_finish(k, slot);
 }
 

@@ -339,7 +339,7 @@ static bool take_release(struct keeper *k, const void *msg, size_t size)
 	if (r == NULL || atomic_load_explicit(&r->state, memory_order_relaxed) != RECORD_GONE)
 		return true;
 	slot_get(&k->slots, m->slot)->untold &= FACT_START_FAILED;
-	atomic_store_explicit(&r->state, RECORD_FREE, memory_order_release);
+	record_clear(r);
 	return true;
 }
 

@@ -177,12 +177,12 @@ static int keeper_open(struct keeper *k)
 static void trees_open(struct keeper *k)
 {
 	struct records_header *h = k->records.header;
+	char old[sizeof(h->cgroup)];
 
-	h->cgroup[sizeof(h->cgroup) - 1] = '\0';
+	records_group_get(h, old);
 	if (kernel_feature_usable(FEATURE_CGROUP2))
-		cgroup_init(&k->tree.cgroup, LOW_CGROUP, h->cgroup);
-	snprintf(h->cgroup, sizeof(h->cgroup), "%s",
-		 k->tree.cgroup.usable ? k->tree.cgroup.name : "");
+		cgroup_init(&k->tree.cgroup, LOW_CGROUP, old);
+	records_group_set(h, k->tree.cgroup.usable ? k->tree.cgroup.name : "");
 }
 
 /* Everything below the lock: what the first SETUP makes. */

@@ -50,6 +50,7 @@ static void record_exit(struct record *r, const siginfo_t *si, const struct rusa
 	r->user_us = microseconds(&ru->ru_utime);
 	r->system_us = microseconds(&ru->ru_stime);
 	r->max_rss_kib = (uint64_t)ru->ru_maxrss;
+	record_seal_end(r);
 }
 
 void reap_finish(struct keeper *k, uint32_t slot)

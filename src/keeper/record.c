@@ -20,6 +20,128 @@ ENUMTEXT(record_state, "record state",
 	 [RECORD_FREE] = "free", [RECORD_RUNNING] = "running", [RECORD_EXITED] = "exited",
 	 [RECORD_GONE] = "gone");
 
+/* --- checksums ---------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t h, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h ^ h >> 32;
+}
+
+#define MIX(h, field) mix(h, &(field), sizeof(field))
+#define MIX_START UINT64_C(0xcbf29ce484222325)
+
+/* WITH_PROOF false: as it is sealed before the child exists, with a pid of 0 and no proof. */
+static uint64_t seal_of(const struct record *r, bool with_proof)
+{
+	uint64_t h = MIX(MIX_START, r->slot);
+	const uint64_t nothing = 0;
+
+	h = MIX(h, r->spawn_id);
+	h = MIX(h, r->flags);
+	h = mix(h, r->name, sizeof(r->name));
+	h = mix(h, with_proof ? (const void *)&r->pid : &nothing, sizeof(r->pid));
+	h = mix(h, with_proof ? (const void *)&r->start_ticks : &nothing, sizeof(nothing));
+	h = mix(h, with_proof ? (const void *)&r->pidfd_ino : &nothing, sizeof(nothing));
+	h = mix(h, with_proof ? (const void *)&r->started_mono_ns : &nothing, sizeof(nothing));
+	return h != 0 ? h : 1;
+}
+
+static uint64_t end_seal_of(const struct record *r)
+{
+	uint64_t h = MIX(MIX_START + 1, r->spawn_id);
+
+	h = MIX(h, r->pid);
+	h = MIX(h, r->wait_status);
+	h = MIX(h, r->exited_mono_ns);
+	return h != 0 ? h : 1;
+}
+
+void record_seal(struct record *r)
+{
+	atomic_store_explicit(&r->seal, seal_of(r, true), memory_order_release);
+}
+
+void record_seal_end(struct record *r)
+{
+	atomic_store_explicit(&r->end_seal, end_seal_of(r), memory_order_release);
+}
+
+void record_seal_prepared(struct record *r)
+{
+	r->pid = 0;
+	atomic_store_explicit(&r->end_seal, 0, memory_order_relaxed);
+	atomic_store_explicit(&r->seal, seal_of(r, false), memory_order_release);
+}
+
+void record_clear(struct record *r)
+{
+	atomic_store_explicit(&r->seal, 0, memory_order_relaxed);
+	atomic_store_explicit(&r->end_seal, 0, memory_order_relaxed);
+	atomic_store_explicit(&r->state, RECORD_FREE, memory_order_release);
+}
+
+/* A record without seals was cleared, or never used. FREE comes last: GONE is one on the way. */
+static enum record_verdict judge_unsealed(uint32_t state)
+{
+	return state == RECORD_FREE || state == RECORD_GONE ? RECORD_EMPTY : RECORD_DAMAGED;
+}
+
+enum record_verdict record_judge(const struct record *r, uint32_t slot)
+{
+	uint32_t state = atomic_load_explicit(&r->state, memory_order_acquire);
+	uint64_t seal = atomic_load_explicit(&r->seal, memory_order_relaxed);
+	uint64_t end_seal = atomic_load_explicit(&r->end_seal, memory_order_relaxed);
+	bool ended = end_seal != 0 && end_seal == end_seal_of(r);
+
+	if (seal == 0 && end_seal == 0)
+		return judge_unsealed(state);
+	if (r->slot != slot)
+		return RECORD_DAMAGED;
+	/* The seal from before the clone: its keeper died before it could note the proof, or never
+	 * came to make it. To say RUNNING is the child's last step before exec. */
+	if (seal == seal_of(r, false))
+		return end_seal != 0 ? RECORD_DAMAGED
+		       : state == RECORD_RUNNING && r->pid > 0 ? RECORD_ALIVE
+		       : state == RECORD_FREE && r->pid == 0   ? RECORD_EMPTY
+								: RECORD_DAMAGED;
+	if (seal != seal_of(r, true))
+		return RECORD_DAMAGED;
+	if (state == RECORD_RUNNING)
+		return ended ? RECORD_ENDED : end_seal == 0 ? RECORD_ALIVE : RECORD_DAMAGED;
+	return (state == RECORD_EXITED || state == RECORD_GONE) && ended ? RECORD_ENDED
+									  : RECORD_DAMAGED;
+}
+
+static uint64_t header_checksum(const struct records_header *h)
+{
+	uint64_t sum = MIX(MIX_START, h->magic);
+
+	return mix(MIX(MIX(sum, h->version), h->record_size), h->boot_id, sizeof(h->boot_id));
+}
+
+void records_group_get(const struct records_header *h, char out[32])
+{
+	bool fine = h->cgroup_seal == mix(MIX_START, h->cgroup, sizeof(h->cgroup)) &&
+		    memchr(h->cgroup, '\0', sizeof(h->cgroup)) != NULL;
+
+	memset(out, 0, 32);
+	if (fine)
+		snprintf(out, 32, "%s", h->cgroup);
+}
+
+void records_group_set(struct records_header *h, const char *name)
+{
+	memset(h->cgroup, 0, sizeof(h->cgroup));
+	snprintf(h->cgroup, sizeof(h->cgroup), "%s", name);
+	h->cgroup_seal = mix(MIX_START, h->cgroup, sizeof(h->cgroup));
+}
+
+/* --- the file ----------------------------------------------------------------------------------- */
+
 static size_t records_bytes(uint32_t nslots)
 {
 	return sizeof(struct records_header) + (size_t)nslots * sizeof(struct record);
@@ -39,19 +161,19 @@ static int records_view(struct records *r, int fd, bool writable)
 	return 0;
 }
 
-/* Is the open file one that this version wrote in this boot? Reads no further than the header. */
+/* Is the open file one that this version wrote in this boot? Reads no further than the header. A
+ * file that was cut behind it is: each record that is left is as good as ever. */
 static bool records_familiar(int fd, const char *boot_id)
 {
 	struct stat st;
 	struct records_header h;
 
 	if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(h) ||
-	    pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
+	    st.st_size > (off_t)RECORDS_SPAN || pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
 		return false;
 	return h.magic == RECORDS_MAGIC && h.version == RECORDS_VERSION &&
-	       h.record_size == sizeof(struct record) && h.nslots <= RECORDS_MAX_SLOTS &&
-	       st.st_size >= (off_t)records_bytes(h.nslots) && boot_id[0] != '\0' &&
-	       memcmp(h.boot_id, boot_id, 37) == 0;
+	       h.record_size == sizeof(struct record) && h.checksum == header_checksum(&h) &&
+	       boot_id[0] != '\0' && memcmp(h.boot_id, boot_id, 37) == 0;
 }
 
 /* Open what is there; -ENOENT when nothing familiar is (and then nothing is in the way). */
@@ -79,11 +201,31 @@ static void records_stamp(struct records_header *h, const char *boot_id)
 	h->version = RECORDS_VERSION;
 	h->record_size = sizeof(struct record);
 	memcpy(h->boot_id, boot_id, 37);
+	h->checksum = header_checksum(h);
+	h->damaged = h->cut = 0;
+}
+
+/* The file is made in whole pages, and before NSLOTS says so: any other size was not our doing. So
+ * the size is what counts; room that was made and never announced is all FREE. */
+static uint32_t records_found(struct records *r)
+{
+	const off_t page = (off_t)(RECORDS_PER_PAGE * sizeof(struct record));
+	uint32_t said = atomic_load_explicit(&r->header->nslots, memory_order_relaxed);
+	struct stat st;
+	off_t body;
+
+	if (fstat(r->fd, &st) < 0)
+		return 0;
+	body = st.st_size - (off_t)sizeof(struct records_header);
+	r->header->cut = body % page != 0 || body < (off_t)(said * sizeof(struct record));
+	atomic_store_explicit(&r->header->nslots, 0, memory_order_relaxed);
+	return (uint32_t)((body + page - 1) / page * RECORDS_PER_PAGE);
 }
 
 int records_create(struct records *r, int run_dirfd, uint32_t nslots, bool *set_aside)
 {
 	char boot_id[37];
+	uint32_t found;
 	int fd, ret;
 
 	*set_aside = false;
@@ -109,7 +251,8 @@ int records_create(struct records *r, int run_dirfd, uint32_t nslots, bool *set_
 		return ret;
 	}
 	records_stamp(r->header, boot_id);
-	ret = records_grow(r, MAX(nslots, RECORDS_PER_PAGE));
+	found = records_found(r);
+	ret = records_grow(r, MAX(MAX(nslots, found), RECORDS_PER_PAGE));
 	if (ret < 0)
 		records_unmap(r);
 	return ret;
@@ -131,7 +274,8 @@ int records_grow(struct records *r, uint32_t nslots)
 	if (ret != 0)
 		return -ret;
 	for (uint32_t i = have; i < want; i++)
-		r->slots[i].slot = i;
+		if (r->slots[i].seal == 0)	/* else it is somebody's already */
+			r->slots[i].slot = i;
 	atomic_store_explicit(&r->header->nslots, want, memory_order_release);
 	return 0;
 }

@@ -7,7 +7,11 @@
  *   FREE --SPAWN--> RUNNING --exit reaped--> EXITED --tree empty--> GONE --RELEASE--> FREE
  *
  * EXITED is skipped when the tree is already empty. All fields but STATE are written before STATE
- * is stored with release order, so a reader that sees a state sees what belongs to it. */
+ * is stored with release order, so a reader that sees a state sees what belongs to it.
+ *
+ * Two checksums per record, because it is written in two goes and the keeper may be killed between
+ * any two stores: SEAL covers who it is, END_SEAL how it ended. A keeper that finds the file of a
+ * dead one believes no state that the seals contradict. */
 #ifndef KEEPER_RECORD_H
 #define KEEPER_RECORD_H
 
@@ -19,17 +23,23 @@
 
 #define RECORDS_FILE "records"
 #define RECORDS_MAGIC 0x3144524f43455250ull	/* "PRECORD1" */
-#define RECORDS_VERSION 1
+#define RECORDS_VERSION 2
 #define RECORDS_MAX_SLOTS (128u * 1024)
 
 enum record_state { RECORD_FREE, RECORD_RUNNING, RECORD_EXITED, RECORD_GONE, RECORD_NSTATES };
 extern const struct enumtext record_state_text;
 
+/* What a keeper found out about the record of one that was killed. */
+enum record_fate {
+	RECORD_TAKEN_OVER = 1 << 0,	/* its keeper was killed; always set then */
+	RECORD_LEFT_ALONE = 1 << 1,	/* somebody has its pid who is not proven to be it */
+};
+
 struct record {
 	_Atomic uint32_t state;		/* enum record_state */
 	uint32_t slot;
 	uint64_t spawn_id;		/* chosen by the supervisor, unique for ever */
-	int32_t pid;
+	int32_t pid;			/* 0 until the child says it, just before RUNNING */
 	uint32_t flags;			/* enum plan_flags of its plan */
 	uint64_t start_ticks;		/* /proc/PID/stat field 22; 0 unknown */
 	uint64_t pidfd_ino;		/* pidfs inode; 0 where the kernel has none */
@@ -41,7 +51,9 @@ struct record {
 	uint64_t user_us, system_us;	/* rusage of the main process */
 	uint64_t max_rss_kib;
 	char name[NAME_CAP];
-	char pad[256 - 4 * 4 - 8 * 8 - 4 * 2 - NAME_CAP];
+	_Atomic uint64_t end_seal, seal;	/* SEAL last: a cut record has none */
+	uint32_t fate;			/* enum record_fate; in no seal: found out, not kept */
+	char pad[256 - 4 * 5 - 8 * 8 - 4 * 2 - NAME_CAP - 8 * 2];
 };
 _Static_assert(sizeof(struct record) == 256, "record layout is a file format");
 
@@ -51,11 +63,16 @@ struct records_header {
 	uint32_t record_size;
 	char boot_id[40];
 	int32_t keeper_pid;
-	_Atomic uint32_t nslots;	/* slots that the file has room for; only grows */
+	_Atomic uint32_t nslots;	/* slots that the file has room for; only grows. The file's
+					   size says it, too, and is what a successor believes */
 	uint64_t keeper_start_ticks;
 	int64_t keeper_started_mono_ns;
 	char cgroup[32];		/* name of the keeper's group; "" without cgroup */
-	char pad[4096 - 8 - 4 * 2 - 40 - 4 * 2 - 8 * 2 - 32];
+	uint64_t checksum;		/* of magic, version, record_size and boot_id */
+	uint64_t cgroup_seal;		/* of cgroup */
+	uint32_t damaged;		/* records that this keeper found with a wrong checksum */
+	uint32_t cut;			/* the file that it found ended within a record */
+	char pad[4096 - 8 - 4 * 2 - 40 - 4 * 2 - 8 * 2 - 32 - 8 * 2 - 4 * 2];
 };
 _Static_assert(sizeof(struct records_header) == 4096, "records begin on a page");
 
@@ -76,6 +93,30 @@ int records_grow(struct records *r, uint32_t nslots);
 /* Supervisor: map FD read-only. Takes ownership of FD. 0 or -errno. */
 int records_map(struct records *r, int fd);
 void records_unmap(struct records *r);
+
+/* --- checksums; the writer's side, and what they say to a successor ------------------------------- */
+
+/* All that is known before the child exists is written: slot, spawn id, flags, name. */
+void record_seal_prepared(struct record *r);
+/* ... and pid, proof of identity and time of the start. */
+void record_seal(struct record *r);
+/* How it ended is written; before the state says EXITED or GONE. */
+void record_seal_end(struct record *r);
+/* The slot is free again. */
+void record_clear(struct record *r);
+
+enum record_verdict {
+	RECORD_EMPTY,		/* nobody */
+	RECORD_ALIVE,		/* as far as its keeper knew, it ran */
+	RECORD_ENDED,		/* ... it had ended; how is in the record */
+	RECORD_DAMAGED,		/* state and seals contradict each other: nothing is believed */
+};
+/* What a dead keeper left in R, the record of SLOT. */
+enum record_verdict record_judge(const struct record *r, uint32_t slot);
+
+/* The name of the keeper's group, "" when it was damaged. */
+void records_group_get(const struct records_header *h, char out[32]);
+void records_group_set(struct records_header *h, const char *name);
 
 static inline struct record *record_get(const struct records *r, uint32_t slot)
 {

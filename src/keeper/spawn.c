@@ -169,7 +169,10 @@ static void record_prepare(struct record *r, uint32_t slot, uint64_t spawn_id,
 	r->wait_status = 0;
 	r->killed = 0;
 	r->user_us = r->system_us = r->max_rss_kib = 0;
+	r->fate = 0;
+	memset(r->name, 0, sizeof(r->name));
 	snprintf(r->name, sizeof(r->name), "%s", plan_str(plan, plan->name));
+	record_seal_prepared(r);
 }
 
 /* What proves its identity later. Reading /proc is what costs, so only where nothing better is. */
@@ -181,6 +184,7 @@ static void record_identify(const struct keeper *k, struct record *r, pid_t pid,
 	if (r->pidfd_ino == 0)
 		r->start_ticks = process_start_time(pid);
 	r->started_mono_ns = clock_mono_ns();
+	record_seal(r);
 }
 
 static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, int *pidfd)
@@ -251,7 +255,7 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 		job.errnum = ECANCELED;
 	}
 	if (job.stage != STAGE_NONE) {
-		atomic_store_explicit(&job.record->state, RECORD_FREE, memory_order_release);
+		record_clear(job.record);
 		reap_failed(pid, pidfd);
 		spawn_refuse(k, slot, spawn_id, job.stage, job.errnum);
 		return;

@@ -66,6 +66,14 @@ static bool descends(const struct keeper *k, pid_t leader, const struct proc *p,
 	return false;
 }
 
+/* An orphan of a tree whose keeper was killed is a child of init now. While it lives nobody else can
+ * lead a session of that number, and who led one after the last of ours would not carry the name. */
+static bool left_behind(const struct record *r, const struct proc *p)
+{
+	return r->fate & RECORD_TAKEN_OVER && p->sid == r->pid && p->pid != r->pid &&
+	       proc_has_marker(p->pid, r->name);
+}
+
 static bool is_member(const struct keeper *k, uint32_t slot, pid_t leader, const struct proc *p)
 {
 	const struct record *r = record_get(&k->records, slot);
@@ -74,6 +82,8 @@ static bool is_member(const struct keeper *k, uint32_t slot, pid_t leader, const
 	if (p->dead || p->pid == k->supervisor.pid)
 		return false;
 	if (descends(k, leader, p, &top))
+		return true;
+	if (left_behind(r, p))
 		return true;
 	/* an orphan that came to us, or something below one; never what another slot leads */
 	if (top == NULL || top->pid == k->supervisor.pid ||

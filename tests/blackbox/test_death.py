@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 from harness import *
@@ -248,6 +249,135 @@ def test_F02_both_roles_killed_next_start_adopts(w):
     equal(len(read_text(w.path("starts")).split()), 1, "starts")
     q.stop()
     check(not any(alive(x) for x in before.values()), "an adopted one survives the stop")
+
+
+def kill_both(p):
+    """SIGKILL to the keeper, whose supervisor follows it."""
+    supervisor = p.supervisor_pid()
+    os.kill(p.pid, signal.SIGKILL)
+    p.wait_end()
+    wait_gone(supervisor, 3)
+
+
+def test_an_adopted_child_appears_as_adopted(w):
+    p = w.procd(w.sub("a", "--trap-exit", "USR1=42", "--print", "set", restart="never"))
+    pid = p.wait_state("a", "running")["pid"]
+    wait_until(lambda: "set" in p.ctl("logs", "a").out, "the handler")
+    kill_both(p)
+    q = w.procd(w.sub("a", "--trap-exit", "USR1=42", "--print", "set", restart="never"))
+    q.wait_event(type="supervisor_recovered")
+    e = q.wait_state("a", "running", reason="adopted")
+    equal(e["pid"], pid, "pid")
+    equal([(s["state"], s["reason"]) for s in q.find_events(type="state_changed", name="a")][-2:],
+          [("starting", "adopted"), ("running", "adopted")], "states")
+    mark = q.mark()
+    os.kill(pid, signal.SIGUSR1)
+    e = q.wait_state("a", "failed", after=mark)
+    # Older kernels do not know; then nothing is invented.
+    check((e["exit_code"], e["signal"]) in ((42, None), (None, None)), "status: %r" % e)
+    q.stop()
+
+
+def test_what_is_to_die_with_procd_is_dead_and_begins_anew(w):
+    config = (w.sub("k", "--lock", w.path("lock-k"), "--starts", w.path("starts-k"), on_supervisor_death="keep")
+              + w.sub("s", "--lock", w.path("lock-s"), "--starts", w.path("starts-s"), on_supervisor_death="stop",
+                      restart="never"))
+    p = w.procd(config)
+    pids_ = {n: p.wait_state(n, "running")["pid"] for n in ("k", "s")}
+    # The supervisor's death concerns neither.
+    p.kill_supervisor()
+    equal({n: p.pid_of(n) for n in pids_}, pids_, "pids after the supervisor's death")
+    kill_both(p)
+    wait_gone(pids_["s"], 3)
+    check(alive(pids_["k"]), "the kept one is dead")
+    q = w.procd(config)
+    e = q.wait_event(type="supervisor_recovered")
+    wait_until(lambda: {s["state"] for s in q.status()["subsystems"]} == {"running"}, "all run")
+    equal((q.find_events(type="supervisor_recovered")[-1]["adopted"], e["lost"]), (["k"], []), "event")
+    equal(q.pid_of("k"), pids_["k"], "pid of the kept one")
+    check(q.pid_of("s") != pids_["s"], "pid of the stopped one")
+    equal([e for e in q.find_events(type="state_changed", name="s") if e["state"] == "failed"], [], "failures")
+    equal(len(read_text(w.path("starts-s")).split()), 2, "starts of s")
+    equal(len(read_text(w.path("starts-k")).split()), 1, "starts of k")
+    equal(read_text(w.path("lock-s")) + read_text(w.path("lock-k")), "", "two of one")
+    q.stop()
+
+
+def test_what_outlives_the_death_signal_is_ended_by_the_next(w):
+    """The leader ignores the signal, its child is in the tree: both end before a new one starts."""
+    config = w.sub("s", "--ignore-term", "--print", "set", on_supervisor_death="stop", stop_timeout_ms=300)
+    p = w.procd(config)
+    pid = p.wait_state("s", "running")["pid"]
+    wait_until(lambda: "set" in p.ctl("logs", "s").out, "it ignores TERM")
+    kill_both(p)
+    check(alive(pid), "it was to ignore the signal")
+    q = w.procd(config)
+    q.wait_state("s", "stopping", reason="adopted")
+    e = q.wait_state("s", "stopped")
+    equal((e["pid"], e["signal"]), (pid, "SIGKILL"), "how it ended")
+    new = q.wait_event(lambda x: x["seq"] > e["seq"], type="state_changed", name="s", state="running")["pid"]
+    check(new != pid and not alive(pid), "the old one lives")
+    # A supervisor that is killed now does not end the new one.
+    q.kill_supervisor()
+    equal(q.pid_of("s"), new, "pid")
+    q.stop(want=3)
+
+
+def test_a_rest_that_lost_leader_and_procd_is_ended_before_a_new_start(w):
+    for features in (None, "cgroup2"):
+        path = w.path("member-%s" % features)
+        config = w.sub("s", "--grandchild", path, "--starts", w.path("starts"), on_supervisor_death="stop",
+                       restart="never")
+        env = {"PROCD_TEST_NO_FEATURE": features}
+        p = w.procd(config, env=env, label="rest-%s" % features)
+        p.wait_state("s", "running")
+        member = wait_pid_file(path)
+        kill_both(p)
+        check(alive(member), "the member died by itself")
+        os.unlink(path)
+        q = w.procd(config, env=env, label="rest-%s" % features)
+        wait_gone(member, 5)
+        q.wait_event(lambda e: e["reason"] == "start", type="state_changed", name="s", state="running",
+                     after=len(p.events))
+        q.stop()
+
+
+def test_a_reused_pid_is_never_signalled_and_is_named(w):
+    """The record of a killed procd names a number that belongs to a stranger by now."""
+    config = w.sub("a", restart="always", restart_delay_ms=10)
+    p = w.procd(config)
+    pid = p.wait_state("a", "running")["pid"]
+    kill_both(p)
+    os.kill(pid, signal.SIGKILL)
+    wait_gone(pid)
+    stranger = with_pid(pid)
+    try:
+        q = w.procd(config)
+        e = q.wait_event(type="supervisor_recovered")
+        equal((e["adopted"], e["lost"], e["left_alone"]), ([], ["a"], [{"name": "a", "pid": pid}]), "event")
+        e = q.wait_event(lambda x: x["seq"] > e["seq"], type="state_changed", name="a", state="running")
+        check(e["pid"] != pid, "pid")
+        q.stop()
+        equal(stranger.poll(), None, "the stranger's end")
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def with_pid(wanted):
+    """A process that has the number WANTED, as if the kernel had come round to it."""
+    need_root()
+    for _ in range(20):
+        try:
+            write_text("/proc/sys/kernel/ns_last_pid", str(wanted - 1))
+        except OSError:
+            raise Skip("ns_last_pid cannot be written")
+        other = subprocess.Popen(["sleep", "1000"])
+        if other.pid == wanted:
+            return other
+        other.kill()
+        other.wait()
+    raise Skip("others were faster to take the number")
 
 
 def test_F04_five_deaths_lead_to_a_safe_mode_that_goes_on(w):

@@ -37,7 +37,8 @@ static const char *other_value(const struct option *o)
 	if (o->type == &type_enum)
 		return o->choices == &log_level_text ? "\"trace\"" :
 		       strcmp(o->name, "type") == 0 ? "\"oneshot\"" :
-		       strcmp(o->name, "kill_mode") == 0 ? "\"process\"" : "\"always\"";
+		       strcmp(o->name, "kill_mode") == 0 ? "\"process\"" :
+		       strcmp(o->name, "on_supervisor_death") == 0 ? "\"stop\"" : "\"always\"";
 	if (o->type == &type_signal)
 		return "\"SIGINT\"";
 	if (o->type == &type_signal_action)

@@ -210,6 +210,15 @@ START_TEST(without_user_nothing_is_changed)
 }
 END_TEST
 
+START_TEST(what_is_to_die_with_procd_says_so_in_its_plan)
+{
+	o->on_supervisor_death = KEEPER_DEATH_STOP;
+	build(NULL);
+	ck_assert_uint_eq(p->flags, PLAN_TREE | PLAN_DIE_WITH_KEEPER);
+	ck_assert_uint_eq(p->stop_signal, SIGTERM);
+}
+END_TEST
+
 START_TEST(scalars_reach_the_plan)
 {
 	o->kill_mode = KILL_MODE_PROCESS;
@@ -273,7 +282,7 @@ int main(void)
 		ordinary_variables_are_inherited_and_procds_own_removed,
 		given_variables_replace_inherited_ones,
 		a_cleared_environment_holds_what_was_given, a_user_brings_its_home_name_and_shell,
-		without_user_nothing_is_changed, scalars_reach_the_plan, streams_reach_the_plan,
+		without_user_nothing_is_changed, what_is_to_die_with_procd_says_so_in_its_plan, scalars_reach_the_plan, streams_reach_the_plan,
 		too_long_an_argument_list_is_refused, no_environment_at_all_is_fine,
 	};
 

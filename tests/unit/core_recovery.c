@@ -445,6 +445,130 @@ START_TEST(a_child_that_vanished_with_its_record_is_lost_and_restarted)
 }
 END_TEST
 
+/* The keeper was killed, too: the next one took the records over. */
+static void come_back_anew(uint32_t fate)
+{
+	for (uint32_t slot = 0; slot < FX_SLOTS; slot++)
+		if (atomic_load(&fx.records.slots[slot].state) != RECORD_FREE)
+			fx.records.slots[slot].fate = RECORD_TAKEN_OVER | fate;
+	fx.board = board_new(FX_SLOTS * 4);
+	fx.welcome.recovering = 0;
+	fx_new_core(9);
+}
+
+static void start_mortal(void)
+{
+	fx_add("web")->on_supervisor_death = KEEPER_DEATH_STOP;
+	fx_start_web();
+	fx.records.slots[0].flags |= PLAN_DIE_WITH_KEEPER;
+}
+
+START_TEST(a_child_of_a_dead_keeper_appears_as_adopted)
+{
+	start_web();
+	die();
+	come_back_anew(0);
+	fx_expect_type("supervisor_recovered");
+	ck_assert_uint_eq(json_array_size(json_object_get(fx.event, "adopted")), 1);
+	fx_expect("web", "starting", "adopted");
+	fx_expect("web", "running", "adopted");
+	ck_assert_int_eq(fx_int("pid"), 101);
+	ck_assert_int_eq(fx_child("web")->spawns, 1);
+	ck_assert_str_eq(fx_signals(), "");
+}
+END_TEST
+
+static void end_mortal(bool supervisor_dies)
+{
+	start_mortal();
+	die();
+	come_back_anew(0);
+	fx_expect("web", "stopping", "adopted");
+	if (supervisor_dies) {	/* in the middle of it */
+		die();
+		come_back();
+	}
+	ck_assert_str_eq(fx_state("web"), "stopping");
+	fx_end_slot(0, SIGTERM, 0);
+	fx_settle();
+	fx_expect("web", "stopped", "adopted");
+	fx_expect("web", "starting", "start");
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+	ck_assert_uint_eq(fx_board("web")->restart_count, 0);
+}
+
+START_TEST(a_child_that_was_to_die_with_its_keeper_is_ended_and_begins_anew)
+{
+	end_mortal(false);
+}
+END_TEST
+
+START_TEST(that_is_finished_by_the_next_supervisor_if_need_be)
+{
+	end_mortal(true);
+}
+END_TEST
+
+START_TEST(such_a_child_that_died_is_no_failure)
+{
+	start_mortal();
+	die();
+	fx_end_slot(0, WAIT_STATUS_UNKNOWN, 0);
+	come_back_anew(0);
+	fx_expect("web", "stopping", "adopted");
+	fx_expect_type("supervisor_recovered");
+	ck_assert_uint_eq(json_array_size(json_object_get(fx.event, "lost")), 0);
+	fx_expect("web", "stopped", "adopted");
+	fx_expect("web", "starting", "start");
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+}
+END_TEST
+
+START_TEST(the_death_of_the_supervisor_alone_ends_nobody)
+{
+	start_mortal();
+	die();
+	come_back();
+	fx_expect_type("supervisor_recovered");
+	fx_expect_quiet();
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_str_eq(fx_signals(), "");
+}
+END_TEST
+
+START_TEST(without_memory_such_a_child_is_ended_all_the_same)
+{
+	start_mortal();
+	die();
+	ck_assert_int_eq(ftruncate(fx.memory_fd, 0), 0);
+	come_back_anew(0);
+	fx_expect("web", "stopping", "adopted");
+	fx_end_slot(0, SIGTERM, 0);
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+}
+END_TEST
+
+START_TEST(a_number_that_is_somebody_elses_is_named)
+{
+	json_t *left;
+
+	start_web();
+	die();
+	fx_end_slot(0, WAIT_STATUS_UNKNOWN, 0);
+	come_back_anew(RECORD_LEFT_ALONE);
+	fx_expect_type("supervisor_recovered");
+	left = json_array_get(json_object_get(fx.event, "left_alone"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(left, "name")), "web");
+	ck_assert_int_eq(json_integer_value(json_object_get(left, "pid")), 101);
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(fx.event, "lost"), 0)),
+			 "web");
+	fx_expect("web", "failed", "exit");
+	ck_assert_str_eq(fx_signals(), "");
+}
+END_TEST
+
 START_TEST(a_shutdown_under_way_goes_on)
 {
 	start_web();
@@ -557,6 +681,13 @@ int main(void)
 		a_new_subsystem_of_the_configuration_is_started,
 		without_memory_the_records_still_tell_what_runs,
 		a_child_that_vanished_with_its_record_is_lost_and_restarted,
+		a_child_of_a_dead_keeper_appears_as_adopted,
+		a_child_that_was_to_die_with_its_keeper_is_ended_and_begins_anew,
+		that_is_finished_by_the_next_supervisor_if_need_be,
+		such_a_child_that_died_is_no_failure,
+		the_death_of_the_supervisor_alone_ends_nobody,
+		without_memory_such_a_child_is_ended_all_the_same,
+		a_number_that_is_somebody_elses_is_named,
 		a_shutdown_under_way_goes_on,
 		a_shutdown_whose_last_child_ended_meanwhile_finishes,
 		a_fresh_start_remembers_nothing, hundreds_of_deaths_lose_and_double_nothing,

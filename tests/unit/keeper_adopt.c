@@ -255,6 +255,7 @@ START_TEST(a_reused_number_is_never_signalled)
 		r->pidfd_ino = 0;
 		r->start_ticks = process_start_time(other) + 1;
 	}
+	record_seal(r);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	rig_start(&rig);
@@ -284,6 +285,8 @@ START_TEST(a_child_in_the_making_is_known_by_its_marker)
 		snprintf(r->name, sizeof(r->name), "other");
 	if (_i == 2)	/* the number was given away an hour after the record was written */
 		r->started_mono_ns -= 3600 * NS_PER_SEC;
+	record_seal_prepared(r);
+	r->pid = pid;
 	rig_start(&rig);
 	if (_i == 0) {
 		ck_assert_uint_eq(rig_state(&rig, 0), RECORD_RUNNING);
@@ -291,6 +294,45 @@ START_TEST(a_child_in_the_making_is_known_by_its_marker)
 	} else {
 		ck_assert_uint_ne(rig_state(&rig, 0), RECORD_RUNNING);
 		ck_assert_int_eq(record_get(&rig.records, 0)->wait_status, WAIT_STATUS_UNKNOWN);
+		ck_assert(record_get(&rig.records, 0)->fate & RECORD_LEFT_ALONE);
+		ck_assert(alive(pid));
+	}
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+/* What proves it is gone with the record: then what anybody can see has to do. */
+START_TEST(a_child_with_a_damaged_record_is_known_by_session_and_name)
+{
+	pid_t pid;
+	struct record *r;
+
+	rig_start(&rig);
+	rig_spawn(&rig, 0, &sleeper);
+	pid = rig_started(&rig);
+	kill_keeper();
+	r = forge();
+	switch (_i) {
+	case 0: r->pidfd_ino ^= 1 << 7; break;
+	case 1: r->spawn_id ^= UINT64_C(1) << 40; break;
+	case 2: r->seal ^= 1; break;
+	case 3: atomic_store(&r->state, RECORD_FREE); break;
+	case 4: atomic_store(&r->state, RECORD_GONE); break;
+	case 5: r->end_seal ^= 1 << 3; break;
+	case 6: r->flags |= PLAN_DIE_WITH_KEEPER; break;
+	case 7: r->slot ^= 1; break;
+	default: snprintf(r->name, sizeof(r->name), "other");
+	}
+	rig_start(&rig);
+	ck_assert_uint_eq(rig.records.header->damaged, 1);
+	if (_i < 8) {
+		ck_assert_uint_eq(rig_state(&rig, 0), RECORD_RUNNING);
+		ck_assert_int_eq(record_get(&rig.records, 0)->pid, pid);
+		ck_assert_uint_eq(record_get(&rig.records, 0)->flags, PLAN_TREE);
+	} else {
+		ck_assert_uint_ne(rig_state(&rig, 0), RECORD_RUNNING);
+		ck_assert(record_get(&rig.records, 0)->fate & RECORD_LEFT_ALONE);
 		ck_assert(alive(pid));
 	}
 	kill(pid, SIGKILL);
@@ -340,6 +382,7 @@ int main(int argc, char **argv)
 		{ a_start_after_a_kill_lives, 1 },
 		{ a_reused_number_is_never_signalled, 2 },
 		{ a_child_in_the_making_is_known_by_its_marker, 3 },
+		{ a_child_with_a_damaged_record_is_known_by_session_and_name, 9 },
 		{ a_dead_child_held_by_a_debugger_costs_nothing, 1 },
 		{ a_supervisor_that_hangs_after_leaving_is_ended, 1 },
 	};
