@@ -4,8 +4,19 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/nofile.h"
 #include "command/supervisor.h"
+#include "config/descriptors.h"
 #include "config/store.h"
+
+void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config)
+{
+	uint64_t need = config_descriptors(config);
+
+	if (nofile_claim(s->welcome.keeper_pid, need) < need)
+		log_warn("the keeper needs %llu open files and may not have so many: some starts "
+			 "will have to wait", (unsigned long long)need);
+}
 
 void supervisor_reload(struct supervisor *s)
 {
@@ -80,7 +91,10 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 			  struct error *e)
 {
 	json_t *summary = NULL;
-	int rc = core_apply(s->core, take(r->config), allow_empty, &summary);
+	int rc;
+
+	supervisor_claim_descriptors(s, r->config);
+	rc = core_apply(s->core, take(r->config), allow_empty, &summary);
 
 	if (rc == -ENOENT) {
 		struct config_issue issue = { .file = config_current()->file };

@@ -54,6 +54,8 @@ void supervisor_on_drained(void *ctx, struct mail *mail);
 
 void supervisor_on_order(void *ctx, struct mail *mail);
 void supervisor_on_load(void *ctx, struct mail *mail);
+/* See that the keeper, too, may open what CONFIG needs. Loading did it for this process. */
+void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config);
 /* Begin a reload that no client waits for (SIGHUP). */
 void supervisor_reload(struct supervisor *s);
 

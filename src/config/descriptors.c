@@ -1,0 +1,38 @@
+/* What does not fit is refused with numbers when it is read, not found out by the thousandth start. */
+#include "config/descriptors.h"
+
+#include "base/nofile.h"
+#include "config/check.h"
+
+uint64_t config_descriptors(const struct config *config)
+{
+	uint64_t keeper = DESCRIPTORS_OWN, supervisor = DESCRIPTORS_OWN;
+
+	for (size_t i = 0; i < config->nsubsystems; i++) {
+		const struct subsystem_options *o = config->subsystems[i];
+		uint64_t streams = (o->stdio[1].kind == STDIO_LOG) +
+				   (uint64_t)(o->stdio[2].kind == STDIO_LOG);
+
+		keeper += 1 + streams;
+		supervisor += streams + (o->log_file != NULL);
+	}
+	return MAX(keeper, supervisor);
+}
+
+void check_descriptors(const struct candidate *c, const struct config *config)
+{
+	struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };
+	uint64_t need = config_descriptors(config);
+	uint64_t have = nofile_claim(0, need + DESCRIPTORS_CONNECTIONS);
+
+	if (have < need && !c->saved)
+		diag_error(c->diag, &place, "procd needs %llu open files for %zu subsystems, but "
+			   "its hard limit is %llu; raise it (ulimit -Hn, or LimitNOFILE= of the "
+			   "systemd unit)", (unsigned long long)need, config->nsubsystems,
+			   (unsigned long long)have);
+	else if (have < need + DESCRIPTORS_CONNECTIONS)
+		diag_warn(c->diag, &place, "procd needs %llu open files for %zu subsystems and "
+			  "%d for control connections, but its hard limit is %llu",
+			  (unsigned long long)need, config->nsubsystems, DESCRIPTORS_CONNECTIONS,
+			  (unsigned long long)have);
+}
