@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/rcu.h"
 #include "base/title.h"
+#include "command/privileges.h"
 #include "config/store.h"
 
 #define HOLD_CONTROL "control"
@@ -323,8 +324,9 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	auto_free(closep) int memory_fd = -1;
 	uint64_t generation = 1;
 	int held[HOLD_MAX];
-	int rc;
+	int privileges, rc;
 
+	privileges = privileges_reduce();
 	process_prepare();
 	json_setup();
 	title_set("procd-super", "procd: supervisor");
@@ -352,6 +354,9 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	if (s->welcome.records_set_aside)
 		log_warn("the records of an earlier procd in %s were unusable; they were set aside "
 			 "as records.bad, and what it left running is not known", config->run_dir);
+	if (privileges < 0)
+		log_warn("cannot give up capabilities that are not used: %s; going on with all",
+			 strerror(-privileges));
 	priority_apply(config);
 	rc = rooms_open(s, held, memory_fd, options, &error);
 	if (rc != 0) {
