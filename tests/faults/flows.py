@@ -1,0 +1,419 @@
+"""The core flows, and what must hold when one call in them has failed.
+
+A scene is one procd with three subsystems whose children leave witnesses: each appends its pid to a
+file at its start, and holds a lock that a second instance of the same subsystem would find taken.
+
+  stable   nothing happens to it: it must keep its pid through every flow but shutdown
+  mortal   the one that is crashed, stopped and started; it runs as another user where that is possible
+  writer   prints numbered lines when it is told to; its log file is rotated
+
+A flow is a row of FLOWS: `prepare` brings the scene up to where the flow begins, `act` attaches the
+tracer, goes through the flow and says what it found. A fault may have consequences (a verb that
+fails, a supervisor that is replaced, a start that is tried again); each of them is noted, and then
+procd must have said why. Whatever happened, the last act is the same for all: without the fault
+everything runs as it should, the flow can be repeated, and procd ends in order.
+"""
+
+import glob
+import json
+import os
+import pwd
+import signal
+
+from errnos import MEANING
+from harness import Failure, Procd, alive, check, equal, read_text, stat_fields, wait_until, write_text
+
+NAMES = ("stable", "mortal", "writer")
+EXIT_CODES = (71, 73, 77)  # a start that fails: OS error, cannot create, permission
+PATIENCE = 6.0
+SHUTDOWN_S = 1.3 + 5.0  # the last deadline of the configuration, and the grace after SIGKILL
+FIRST, SECOND = 60, 15  # lines that the writer prints
+
+
+class Scene:
+    def __init__(self, world, trace):
+        self.world, self.trace, self.p = world, trace, None
+        self.said, self.consequences, self.launches = [], [], 0
+        self.lines_wanted = 0
+        self.names = list(NAMES)
+        self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        os.chmod(world.dir, 0o755)
+        for name in NAMES + ("extra", "gone"):
+            for kind in ("lock", "starts"):
+                write_text(world.path("%s.%s" % (name, kind)), "", 0o666)
+
+    # --- configuration ---
+
+    def sub(self, name, *args, **keys):
+        w = self.world
+        keys.setdefault("restart_delay_ms", 20)
+        return w.sub(name, "--lock", w.path(name + ".lock"), "--starts", w.path(name + ".starts"), *args, **keys)
+
+    def config(self, changed=False, gone=False):
+        """CHANGED: what the flow `reload` goes to; GONE: with the subsystem that it removes."""
+        w = self.world
+        identity = {"user": "nobody"} if self.user else {}
+        text = "[shutdown]\ntimeout_ms = 700\nforce_timeout_ms = 1000\nkill_timeout_ms = 1300\n"
+        text += '[logging]\nfile = "%s"\nlevel = "debug"\n' % w.path("own.log")
+        text += self.sub("stable")
+        text += self.sub("mortal", "--print", "up", restart="always", nice=3, umask="027", limit_core=0,
+                         working_dir="/", environment={"CHANGED": str(changed)}, **identity)
+        text += self.sub("writer", "--line-size", 100, "--wait-for", w.path("go"), "--spew", FIRST,
+                         "--wait-for", w.path("go-on"), "--spew", SECOND, log_file=w.path("writer.log"),
+                         log_max_file_size=4000 if changed else 1500, log_max_files=60)
+        if gone:
+            text += self.sub("gone")
+        if changed:
+            text += self.sub("extra")
+        return text
+
+    # --- procd ---
+
+    def launch(self, traced, gone=False):
+        """Start procd. False: it ended by itself, as one may that cannot do its work."""
+        self.launches += 1
+        before = self.everyone()
+        launcher = self.trace.launcher() if traced and self.trace else ()
+        config = self.config(gone=gone) if self.p is None else None
+        self.p = Procd(self.world, config, wait=False, launcher=launcher)
+        self.world.instances.append(self.p)
+        self.p.start()
+        if launcher and self.trace.role == "supervisor":
+            self.trace.catch(self.p)
+        wait_until(lambda: self.p.process.poll() is not None or self.p.rpc_alive(), "procd answers, or ends", PATIENCE)
+        code = self.p.process.poll()
+        if code is None:
+            return True
+        self.note("the start ended with %d" % code)
+        check(code in EXIT_CODES or code == 127 and "shared librar" in self.text(), "exit code %d" % code)
+        equal(self.everyone(), before, "children after a start that failed")
+        return False
+
+    def children_pass(self, started):
+        """Each child is counted anew, so the fault would come again at every try: once is enough."""
+        if self.trace.role == "child":
+            wait_until(lambda: self.trace.hits() or started() or self.p.process.poll() is not None,
+                       "a child has reached its fault, or its exec", PATIENCE)
+            self.trace.detach(self.p)
+
+    def note(self, text):
+        self.consequences.append(text)
+
+    def ctl(self, *args):
+        """A verb; a failure is a consequence, and the caller gets to know."""
+        result = self.p.ctl(*args, "--timeout", "6s")
+        if result.rc != 0:
+            self.said.append(str(result))
+            self.note("`procd %s` ended with %d" % (args[0], result.rc))
+        return result.rc == 0
+
+    def text(self):
+        """All that procd said."""
+        files = [self.p.log_path, self.p.events_path] + glob.glob(self.world.path("own.log*"))
+        return "\n".join([read_text(f) for f in files] + self.said)
+
+    # --- witnesses ---
+
+    def starts(self, name):
+        return [int(line) for line in read_text(self.world.path(name + ".starts")).split()]
+
+    def living(self, name):
+        return [pid for pid in self.starts(name) if alive(pid)]
+
+    def everyone(self):
+        return {name: self.living(name) for name in NAMES + ("extra", "gone")}
+
+    def pid(self, name):
+        living = self.living(name)
+        equal(len(living), 1, "instances of " + name)
+        return living[0]
+
+    def nobody_doubled(self):
+        for name in NAMES + ("extra", "gone"):
+            check("DOUBLE" not in read_text(self.world.path(name + ".lock")), name + " ran twice at a time")
+
+    def runs(self, *names):
+        """Each of NAMES runs: procd says so, and its witness agrees."""
+        last = {}
+
+        def probe():
+            try:
+                status = self.p.rpc("status.get", {}, timeout=2)
+            except (OSError, ValueError):
+                return False
+            last["status"] = {x["name"]: (x["state"], x["pid"]) for x in status["subsystems"]}
+            return all(last["status"].get(n) == ("running", (self.living(n) + [0])[0]) for n in names)
+
+        wait_until(probe, lambda: "%s run: %s, witnesses %s" % (names, last.get("status"), self.everyone()), PATIENCE)
+        self.nobody_doubled()
+        for name in names:
+            equal(len(self.living(name)), 1, "instances of " + name)
+        if self.user and "mortal" in names:
+            self.least_rights(self.pid("mortal"))
+
+    def least_rights(self, pid):
+        """Never a run with more rights than it was given."""
+        status = read_text("/proc/%d/status" % pid)
+        if not status:
+            return
+        fields = {line.split(":")[0]: line.split(":")[1].split() for line in status.splitlines() if ":" in line}
+        equal((set(fields["Uid"]), set(fields["Gid"])), ({str(self.user.pw_uid)}, {str(self.user.pw_gid)}),
+              "ids of mortal")
+        equal(stat_fields(pid)[16], "3", "nice value of mortal")
+
+    def lines(self):
+        """(lines that the writer's log has, lines that it says it lost)."""
+        files = glob.glob(self.world.path("writer.log.*"))
+        files.sort(key=lambda f: -int(f.rsplit(".", 1)[1]))
+        text = "".join(read_text(f) for f in files + [self.world.path("writer.log")])
+        got, lost = [], 0
+        for line in text.splitlines():
+            if line.endswith(" lines lost"):
+                lost += int(line.split()[-3])
+            else:
+                got.append(int(line[:10]))
+        return got, lost
+
+    def prints(self, go, count):
+        """The writer prints COUNT lines, all of which arrive or are said to be lost."""
+        self.lines_wanted += count
+        write_text(self.world.path(go), "")
+        wait_until(lambda: sum((len(self.lines()[0]), self.lines()[1])) >= self.lines_wanted,
+                   lambda: "%d lines of writer are there or counted, but: %s" % (self.lines_wanted, self.lines()),
+                   PATIENCE)
+        got, lost = self.lines()
+        if lost:
+            self.note("%d lines lost" % lost)
+        equal(len(got) + lost, self.lines_wanted, "lines that are there, and lines lost")
+        numbers = list(range(1, FIRST + 1)) + list(range(1, SECOND + 1))
+        at = 0
+        for number in got:
+            check(number in numbers[at:], "line %d is out of order or doubled: %s" % (number, got))
+            at = numbers.index(number, at) + 1
+
+    # --- the last act ---
+
+    def explained(self):
+        """No consequence without a word on why; EINTR is never a reason for anything."""
+        inject = getattr(self.trace, "what", None)
+        if not self.consequences or not self.trace.hits():
+            check(not self.consequences, "consequences without a fault: %s" % self.consequences)
+            return
+        check(inject.errno != "EINTR", "EINTR had consequences: %s" % self.consequences)
+        text = self.text()
+        check(inject.errno in text or MEANING[inject.errno] in text,
+              "%s, and nothing says %r" % (self.consequences, MEANING[inject.errno]))
+
+    def finish(self, flow):
+        """The fault is gone."""
+        self.trace.detach(self.p)
+        if self.p.process.poll() is not None:
+            check(self.launch(False), "procd does not start again")
+        self.runs(*self.names)
+        if any(e.get("error") for e in self.p.read_events()):
+            self.note("a start failed")
+        self.explained()
+        flow.again(self)
+        self.runs(*self.names)
+        self.p.stop(want=0)
+        self.nobody_doubled()
+        self.numbered()
+
+    def numbered(self):
+        """Events have each their own number, in order, as long as a keeper lives."""
+        seqs = [e["seq"] for e in map(json.loads, read_text(self.p.events_path).splitlines()) if "seq" in e]
+        if self.launches == 1:
+            equal(len(seqs), len(set(seqs)), "numbers of events that came twice: %s" % seqs)
+            equal(seqs, sorted(seqs), "order of the events' numbers")
+
+
+# --- the flows -------------------------------------------------------------------------------------
+
+def running(s):
+    check(s.launch(False), "procd does not start")
+    s.runs(*s.names)
+    s.before = {name: s.pid(name) for name in s.names}
+    s.supervisor = s.p.supervisor_pid()
+
+
+def untouched(s, *names):
+    for name in names:
+        equal(s.living(name), [s.before[name]], "pid of " + name)
+
+
+def same_supervisor(s):
+    """Notes it when the supervisor did not live through the flow, and waits for the next."""
+    check(s.p.process.poll() is None, lambda: "the keeper has ended with %s" % s.p.process.returncode)
+    wait_until(s.p.rpc_alive, "a supervisor answers", PATIENCE)
+    if s.p.supervisor_pid() != s.supervisor:
+        s.note("the supervisor was replaced")
+        s.supervisor = s.p.supervisor_pid()
+
+
+def start(s):
+    if s.launch(True):
+        s.children_pass(lambda: all(s.living(name) for name in NAMES))
+        s.runs(*s.names)
+
+
+def crash(s):
+    s.trace.attach(s.p)
+    crash_mortal(s)
+
+
+def crash_mortal(s):
+    mark = len(s.starts("mortal"))
+    os.kill(s.pid("mortal"), signal.SIGKILL)
+    s.children_pass(lambda: len(s.starts("mortal")) > mark)
+    wait_until(lambda: len(s.starts("mortal")) > mark, "mortal is started again", PATIENCE)
+    s.runs(*s.names)
+    same_supervisor(s)
+    untouched(s, "stable", "writer")
+
+
+def stop(s):
+    s.trace.attach(s.p)
+    stop_and_start(s)
+
+
+def stop_and_start(s):
+    if s.ctl("stop", "mortal"):
+        equal(s.living("mortal"), [], "mortal after a stop")
+    same_supervisor(s)
+    if not s.ctl("start", "mortal"):
+        same_supervisor(s)
+        s.trace.detach(s.p)
+        check(s.ctl("start", "mortal"), "start without the fault")
+    s.runs(*s.names)
+    untouched(s, "stable", "writer")
+
+
+def before_reload(s):
+    s.names = list(NAMES) + ["gone"]
+    check(s.launch(False, gone=True), "procd does not start")
+    s.runs(*s.names)
+    s.before = {name: s.pid(name) for name in s.names}
+    s.supervisor = s.p.supervisor_pid()
+
+
+def reload(s):
+    s.trace.attach(s.p)
+    s.p.write(s.config(changed=True))
+    after = list(NAMES) + ["extra"]
+    if s.ctl("reload-config"):
+        same_supervisor(s)
+        s.names = after
+        s.runs(*after)
+    else:
+        same_supervisor(s)
+        # A supervisor that died after publishing has published; else nothing has changed.
+        names = {x["name"] for x in s.p.status()["subsystems"]}
+        check(names in (set(s.names), set(after)), "half of a reload: %s" % sorted(names))
+        if names == set(after):
+            s.names = after
+        s.runs(*s.names)
+        if names != set(after):
+            untouched(s, *s.names)
+        s.trace.detach(s.p)
+        check(s.ctl("reload-config"), "reload-config without the fault")
+        s.names = after
+        s.runs(*after)
+    wait_until(lambda: not s.living("gone"), "gone is gone", PATIENCE)
+    wait_until(lambda: s.living("mortal") not in ([], [s.before["mortal"]]), "mortal was restarted", PATIENCE)
+    untouched(s, "stable", "writer")
+
+
+def reload_again(s):
+    s.p.write(s.config())
+    check(s.ctl("reload-config"), "reload-config back")
+    s.names = list(NAMES)
+    s.runs(*s.names)
+
+
+def rotate(s):
+    s.trace.attach(s.p)
+    s.prints("go", FIRST)
+    s.ctl("reopen-logs")
+    same_supervisor(s)
+    untouched(s, *s.names)
+
+
+def rotate_again(s):
+    s.prints("go-on", SECOND)
+    check(s.ctl("reopen-logs"), "reopen-logs")
+    check(s.ctl("logs", "writer"), "logs")
+
+
+def recover(s):
+    if s.trace.role == "supervisor":
+        s.trace.expect_supervisor(s.p)
+    else:
+        s.trace.attach(s.p)
+    mark = len(s.starts("mortal"))
+    os.kill(s.supervisor, signal.SIGSTOP)
+    os.kill(s.pid("mortal"), signal.SIGKILL)
+    os.kill(s.supervisor, signal.SIGKILL)
+    if s.trace.role == "supervisor":
+        s.trace.catch(s.p)
+    s.children_pass(s.p.rpc_alive)
+    wait_until(lambda: s.p.rpc_alive() or s.p.process.poll() is not None, "a supervisor answers", PATIENCE)
+    check(s.p.process.poll() is None, lambda: "the keeper has ended with %s" % s.p.process.returncode)
+    wait_until(lambda: len(s.starts("mortal")) > mark, "mortal is started again", PATIENCE)
+    s.runs(*s.names)
+    untouched(s, "stable", "writer")
+
+
+def recover_both(s):
+    os.kill(s.p.pid, signal.SIGKILL)
+    s.p.wait_end()
+    wait_until(lambda: not alive(s.supervisor), "the supervisor ends with its keeper")
+    s.launch(True)
+    untouched(s, *s.names)
+    if s.p.process.poll() is None:
+        s.runs(*s.names)
+        untouched(s, *s.names)
+
+
+def recover_both_again(s):
+    untouched(s, *s.names)
+    check(s.ctl("restart", "mortal"), "restart of an adopted one")
+
+
+def shutdown(s):
+    s.trace.attach(s.p)
+    os.kill(s.p.pid, signal.SIGTERM)
+    code = s.p.wait_end(SHUTDOWN_S + 3)
+    check(code in (0, 1, 3), "exit code %d" % code)
+    if code != 0:
+        s.note("the shutdown ended with %d" % code)
+    s.p.nothing_left()
+    equal([n for n in NAMES if s.living(n)], [], "children after the end")
+
+
+def nothing(_s):
+    pass
+
+
+class Flow:
+    def __init__(self, title, roles, prepare, act, again):
+        self.title, self.roles, self.prepare, self.act, self.again = title, roles, prepare, act, again
+
+    def run(self, scene):
+        self.prepare(scene)
+        self.act(scene)
+        scene.finish(self)
+
+
+BOTH = ("keeper", "supervisor")
+ALL = ("keeper", "child", "supervisor")
+
+FLOWS = {
+    "start": Flow("procd starts, and its subsystems", ALL, nothing, start, nothing),
+    "crash": Flow("a child dies and is started again", ALL, running, crash, crash_mortal),
+    "stop": Flow("stop and start of one", BOTH, running, stop, stop_and_start),
+    "reload": Flow("one added, one removed, one restarted, one updated", BOTH, before_reload, reload, reload_again),
+    "rotate": Flow("log files are rotated and reopened", ("supervisor",), running, rotate, rotate_again),
+    "recover": Flow("the supervisor is killed", ALL, running, recover, crash_mortal),
+    "recover-both": Flow("keeper and supervisor are killed", BOTH, running, recover_both, recover_both_again),
+    "shutdown": Flow("SIGTERM", BOTH, running, shutdown, nothing),
+}

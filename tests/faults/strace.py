@@ -1,0 +1,166 @@
+"""Putting strace between procd and the kernel: to record which calls a role makes, or to make one fail.
+
+A role is one of procd's processes, and each is caught in its own way:
+
+  keeper      strace starts it (-D, so that the keeper keeps the pid that was started), or attaches
+              to it while it sleeps. Never with -f: nobody else is touched, and it has one thread.
+  child       what runs between clone and exec, of subsystems and of the supervisor alike: attached
+              to the keeper with -f, and let go at exec (--detach-on=execve).
+  supervisor  attached with -f, all threads. To have it from its first instruction on, a strace at
+              the keeper adds SIGSTOP to the execveat that makes it; the stopped process is attached
+              to and then continued. strace has no other way of following one child across exec.
+
+The counter of when=N is one per thread. So in the supervisor the Nth call of *each* thread fails,
+and in role child the Nth call of the keeper since the attach fails as well, if there are that many.
+"""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+
+from harness import Failure, alive, children_of, comm, read_text, stat_fields, try_kill, wait_until
+
+LINE = re.compile(r"^(?:(\d+) +)?([a-z_0-9]+)\((.*)$")
+STOP_AT_EXEC = ["-f", "--detach-on=execve", "-e", "trace=execveat", "-e", "inject=execveat:signal=SIGSTOP"]
+
+
+class Inject:
+    """CALL fails with ERRNO at its Nth time (0: each time)."""
+
+    def __init__(self, call, n, errno):
+        self.call, self.n, self.errno = call, n, errno
+
+    def options(self):
+        when = ":when=%d" % self.n if self.n else ""
+        return ["-e", "trace=" + self.call, "-e", "inject=%s:error=%s%s" % (self.call, self.errno, when)]
+
+
+class Record:
+    """Nothing fails; all calls are written down, descriptors with what they stand for."""
+
+    def options(self):
+        return ["-y", "-s", "0", "-e", "trace=all"]
+
+
+class Trace:
+    """What one strace is to do to one role, and afterwards what it saw."""
+
+    def __init__(self, world, role, what):
+        self.world, self.role, self.what = world, role, what
+        self.file = world.path("strace." + role)
+        self.tracer, self.stopper = None, None
+
+    def _options(self):
+        return self.what.options() + ["-e", "signal=none", "-o", self.file]
+
+    def launcher(self):
+        """In front of procd's command line: the role is caught from its first call on."""
+        if self.role == "keeper":
+            return ["strace", "-D", "-I2"] + self._options()
+        if self.role == "child":
+            return ["strace", "-D", "-I2", "-f", "--detach-on=execve"] + self._options()
+        return ["strace", "-D", "-I2", "-o", self.world.path("strace.exec")] + STOP_AT_EXEC
+
+    def _run(self, options, pid):
+        """A strace that has attached when this returns."""
+        tracer = subprocess.Popen(["strace", "-p", str(pid)] + options, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        said, deadline = b"", time.monotonic() + 10
+        while b" attached" not in said:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([tracer.stderr], [], [], left)[0]:
+                raise Failure("strace does not attach: %r" % said)
+            more = os.read(tracer.stderr.fileno(), 4096)
+            if not more:
+                raise Failure("strace has ended: %r" % said)
+            said += more
+        return tracer
+
+    def attach(self, p):
+        """To the role in the running procd P."""
+        if self.role == "keeper":
+            self.tracer = self._run(self._options(), p.pid)
+        elif self.role == "child":
+            self.tracer = self._run(["-f", "--detach-on=execve"] + self._options(), p.pid)
+        else:
+            self.tracer = self._run(["-f"] + self._options(), p.supervisor_pid())
+
+    def expect_supervisor(self, p):
+        """The next supervisor of P shall be caught at its exec; catch() has to follow."""
+        self.stopper = self._run(["-o", self.world.path("strace.exec")] + STOP_AT_EXEC, p.pid)
+
+    def catch(self, p, timeout=10.0):
+        """Attach to the supervisor that stands at its first instruction, and let it run."""
+        def stopped():
+            if p.process.poll() is not None:
+                return -1
+            for pid in children_of(p.pid):
+                fields = stat_fields(pid)
+                # traced still, it would not be ours to attach to
+                if fields and fields[0] == "T" and comm(pid).startswith("procd") and not tracer_of(pid):
+                    return pid
+            return None
+        pid = wait_until(stopped, "the new supervisor stands at its exec", timeout)
+        if pid < 0:
+            return
+        self.tracer = self._run(["-f"] + self._options(), pid)
+        os.kill(pid, signal.SIGCONT)
+        self._end(self.stopper)
+
+    @staticmethod
+    def _end(tracer):
+        if tracer is None:
+            return
+        tracer.terminate()
+        try:
+            tracer.wait(5)
+        except subprocess.TimeoutExpired:
+            tracer.kill()
+            tracer.wait()
+        tracer.stderr.close()
+
+    def detach(self, p):
+        """Calls succeed from now on."""
+        self._end(self.tracer)
+        self._end(self.stopper)
+        self.tracer = self.stopper = None
+        # the one that started procd is no child of ours
+        launched = tracer_of(p.pid) if p.process and p.process.poll() is None else 0
+        if launched:
+            try_kill(launched, signal.SIGTERM)
+            wait_until(lambda: not alive(launched), "strace lets go of the keeper")
+
+    def lines(self):
+        return read_text(self.file).splitlines()
+
+    def hits(self):
+        """The calls that failed on demand."""
+        return [line for line in self.lines() if "(INJECTED)" in line]
+
+    def calls(self):
+        """[(thread, call, signature)], in order. The signature tells apart what is not the same use
+        of a call: its symbolic arguments, its paths, what its descriptor is; numbers left out."""
+        found = []
+        for line in self.lines():
+            match = LINE.match(line)
+            if match:
+                thread, call, rest = match.groups()
+                found.append((thread or "", call, signature(rest, self.world.dir)))
+        return found
+
+
+def tracer_of(pid):
+    for line in read_text("/proc/%d/status" % pid).splitlines():
+        if line.startswith("TracerPid:"):
+            return int(line.split()[1])
+    return 0
+
+
+def signature(arguments, directory):
+    arguments = arguments.rsplit(") = ", 1)[0].replace(directory, "")
+    words = re.findall(r"\b[A-Z][A-Z0-9_]{3,}\b", arguments)[:3]
+    paths = [a or b for a, b in re.findall(r"<([^<>]+)>|\"([^\"]+)\"", arguments)[:2]]
+    return re.sub(r"\d+", "#", " ".join(words + paths))

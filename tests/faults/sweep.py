@@ -1,0 +1,179 @@
+"""The sweep: which calls do the flows make, and what happens when one of them fails?
+
+First each flow is recorded once for each role. Then each call that was seen is made to fail, with
+each errno that is plausible for it, at representative places: the first and the last time, and
+where it is used for something else than before (other paths, other flags). With --all: each time.
+"""
+
+import random
+import sys
+import time
+
+import pool
+from errnos import EXCLUDED, PLAUSIBLE
+from flows import FLOWS, Scene
+from strace import Inject, Record, Trace
+
+MOST_PLACES = 6
+
+
+def record(world, flow, role):
+    trace = Trace(world, role, Record())
+    scene = Scene(world, trace)
+    try:
+        FLOWS[flow].run(scene)
+    finally:
+        if scene.p:
+            trace.detach(scene.p)
+    return {"calls": trace.calls()}
+
+
+def case(world, flow, role, call, n, errno):
+    """One call fails once. Its answer: was it reached, and which consequences had it."""
+    trace = Trace(world, role, Inject(call, n, errno))
+    scene = Scene(world, trace)
+    try:
+        FLOWS[flow].run(scene)
+    finally:
+        if scene.p:
+            trace.detach(scene.p)
+    return {"hits": trace.hits(), "consequences": scene.consequences}
+
+
+def case_name(flow, role, call, n, errno):
+    return "%s/%s/%s/%d/%s" % (flow, role, call, n, errno)
+
+
+def places(calls, everything):
+    """CALLS: [(thread, signature)] of one call. The numbers N at which it is to fail."""
+    per_thread, seen, wanted = {}, set(), []
+    for thread, sig in calls:
+        n = per_thread[thread] = per_thread.get(thread, 0) + 1
+        if sig not in seen:
+            seen.add(sig)
+            wanted.append(n)
+    last = max(per_thread.values())
+    if everything:
+        return list(range(1, last + 1))
+    wanted = sorted(set(wanted))
+    if len(wanted) > MOST_PLACES:
+        step = (len(wanted) - 1) / (MOST_PLACES - 1)
+        wanted = [wanted[round(i * step)] for i in range(MOST_PLACES)]
+    return sorted(set(wanted + [1, last]))
+
+
+class Sweep:
+    def __init__(self, args):
+        self.args = args
+        self.recorded = {}  # (flow, role) -> {call: [(thread, signature)]}
+        self.holes, self.failed, self.unreached = [], [], []
+        self.results = {}  # (flow, role, call) -> {n: count of errnos}
+        self.counts = {"ok": 0, "consequence": 0}
+        self.seen_consequences = {}
+
+    # --- first part ---
+
+    def record_all(self):
+        pairs = [(f, r) for f in FLOWS for r in FLOWS[f].roles if self.args.selects(f, r)]
+
+        def done(name, answer, seconds):
+            if answer["failure"]:
+                self.failed.append(name)
+                print("FAIL %s (%.1f s)\n  %s\n" % (name, seconds, answer["failure"].replace("\n", "\n  ")))
+            calls = self.recorded[tuple(name.split("/")[1:])] = {}
+            for thread, call, sig in answer.get("calls", []):
+                calls.setdefault(call, []).append((thread, sig))
+
+        pool.run(self.args.build, self.args.jobs, [("record/%s/%s" % p, record, p) for p in pairs], done)
+
+    def cases(self):
+        for (flow, role), calls in sorted(self.recorded.items()):
+            for call, uses in sorted(calls.items()):
+                if call in EXCLUDED or (self.args.call and call != self.args.call):
+                    continue
+                if call not in PLAUSIBLE:
+                    self.holes.append("%s/%s/%s" % (flow, role, call))
+                    continue
+                for n in places(uses, self.args.all):
+                    for errno in PLAUSIBLE[call]:
+                        if not self.args.errno or errno == self.args.errno:
+                            yield flow, role, call, n, errno
+
+    # --- second part ---
+
+    def done(self, name, answer, seconds):
+        flow, role, call, n, _ = name.split("/")
+        if answer["failure"]:
+            self.failed.append(name)
+            hits = "".join("\n  hit: " + h for h in answer.get("hits", []))
+            print("FAIL %s (%.1f s)%s\n  %s\n" % (name, seconds, hits, answer["failure"].replace("\n", "\n  ")),
+                  flush=True)
+        elif not answer["hits"]:
+            self.unreached.append(name)
+        else:
+            self.counts["consequence" if answer["consequences"] else "ok"] += 1
+            for text in answer["consequences"]:
+                self.seen_consequences.setdefault(text, []).append(name)
+            if self.args.verbose:
+                print("ok   %s (%.1f s) %s" % (name, seconds, "; ".join(answer["consequences"])), flush=True)
+        if answer["failure"] or answer["hits"]:
+            reached = self.results.setdefault((flow, role, call), {})
+            reached[n] = reached.get(n, 0) + 1
+
+    def run(self):
+        self.record_all()
+        todo = list(self.cases())
+        until = None
+        if self.args.seconds:
+            seed = self.args.seed if self.args.seed is not None else random.randrange(1 << 31)
+            print("a random sample of %d cases for %g s, --seed %d" % (len(todo), self.args.seconds, seed))
+            random.Random(seed).shuffle(todo)
+            until = time.monotonic() + self.args.seconds
+        if self.args.list:
+            print("\n".join(case_name(*c) for c in todo))
+            return 0
+        named = [(case_name(*c), case, c) for c in todo]
+        pool.run(self.args.build, self.args.jobs, named, self.done, self.args.keep, until)
+        # What a recording has seen need not come the same number of times again.
+        again, self.unreached = self.unreached, []
+        if not until:
+            named = [(name, case, parse(name)) for name in again]
+            pool.run(self.args.build, self.args.jobs, named, self.done, self.args.keep, until)
+        self.table(sys.stdout)
+        return 1 if self.failed or self.holes else 0
+
+    # --- what was covered ---
+
+    def table(self, out):
+        for role in ("keeper", "child", "supervisor"):
+            flows = [f for f in FLOWS if (f, role) in self.recorded]
+            if not flows:
+                continue
+            print("\n%s: places made to fail (each with all its errnos) / places it was seen at" % role, file=out)
+            print("  %-20s %s" % ("call", " ".join("%13s" % f for f in flows)), file=out)
+            for call in sorted({c for f in flows for c in self.recorded[f, role]} - set(EXCLUDED)):
+                cells = []
+                for flow in flows:
+                    uses = self.recorded[flow, role].get(call, [])
+                    most = max([sum(1 for t, _ in uses if t == thread) for thread, _ in uses] or [0])
+                    tested = len(self.results.get((flow, role, call), {}))
+                    cells.append("%13s" % ("%d/%d" % (tested, most) if most else "-"))
+                print(("  %-20s %s" % (call, " ".join(cells))).rstrip(), file=out)
+        excluded = sorted({c for calls in self.recorded.values() for c in calls if c in EXCLUDED})
+        print("\nexcluded:", file=out)
+        for call in excluded:
+            print("  %-20s %s" % (call, EXCLUDED[call]), file=out)
+        print("\nconsequences that procd explained:", file=out)
+        for text, names in sorted(self.seen_consequences.items()):
+            print("  %4d x %s (%s%s)" % (len(names), text, " ".join(names[:3]), " ..." if len(names) > 3 else ""), file=out)
+        for title, names in (("not reached", self.unreached), ("holes: calls without a row in errnos.py", self.holes),
+                             ("failed", self.failed)):
+            if names:
+                print("\n%s:\n  %s" % (title, "\n  ".join(names)), file=out)
+
+
+def parse(name):
+    flow, role, call, n, errno = name.split("/")
+    if flow not in FLOWS or role not in FLOWS[flow].roles:
+        raise ValueError("no such case: " + name)
+    return flow, role, call, int(n), errno
