@@ -260,12 +260,13 @@ IN_CHILD static bool child_groups_same(const struct plan *p)
 
 IN_CHILD static int child_groups(const struct plan *p)
 {
-	if (!(p->flags & PLAN_SET_IDS))
+	int failed;
+
+	if (!(p->flags & PLAN_SET_IDS) ||
+	    syscall(SYS_setgroups, (size_t)p->ngroups, p->groups) == 0)
 		return 0;
-	if (syscall(SYS_setgroups, (size_t)p->ngroups, p->groups) < 0 &&
-	    (errno != EPERM || !child_groups_same(p)))
-		return EPERM;
-	return 0;
+	failed = errno;
+	return failed == EPERM && child_groups_same(p) ? 0 : failed;
 }
 
 IN_CHILD static int child_gid(const struct plan *p)

@@ -71,13 +71,24 @@ static int packet_send(int sock, const void *head, size_t head_size, const void 
 	return errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
 }
 
+/* Is a packet to be sent later? Any other failure is the keeper's end, or as good as it: something is
+ * lost, and only a new beginning, from the records, makes that good. The reading side starts it. */
+static bool later(const struct keeper_client *k, int err)
+{
+	if (err == 0 || err == -EAGAIN)
+		return err != 0;
+	log_error("cannot talk to the keeper: %s", strerror(-err));
+	shutdown(k->fd, SHUT_RDWR);
+	return false;
+}
+
 /* Send what waits. True when nothing is left. */
 static bool queue_flush(struct keeper_client *k)
 {
 	while (!list_empty(&k->queue)) {
 		struct packet *p = list_entry(k->queue.next, struct packet, link);
 
-		if (packet_send(k->fd, p->bytes, p->size, NULL, 0, p->fd) == -EAGAIN)
+		if (later(k, packet_send(k->fd, p->bytes, p->size, NULL, 0, p->fd)))
 			return false;
 		list_remove(&p->link);
 		closep(&p->fd);
@@ -98,9 +109,8 @@ static void client_send(struct keeper_client *k, const void *head, size_t head_s
 {
 	struct packet *p;
 
-	/* a failure other than EAGAIN is the keeper's end, which the reading side notices */
 	if (list_empty(&k->queue) &&
-	    packet_send(k->fd, head, head_size, tail, tail_size, fd) != -EAGAIN)
+	    !later(k, packet_send(k->fd, head, head_size, tail, tail_size, fd)))
 		return;
 	p = x_malloc(sizeof(*p) + head_size + tail_size);
 	p->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -223,11 +233,14 @@ static void on_socket(struct loop_io *io, int revents)
 		union fact m;
 		ssize_t n = recv(k->fd, &m, sizeof(m), MSG_DONTWAIT);
 
-		if (n < 0 && errno == EINTR)
+		/* a reset is said once, before what still waits and the end */
+		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
 			break;
 		if (n < (ssize_t)sizeof(m.h)) {
+			if (n < 0)
+				log_error("cannot read what the keeper says: %s", strerror(errno));
 			loop_io_set(&k->io, -1, 0);	/* said once */
 			k->facts->lost(k->ctx);
 			return;
