@@ -12,6 +12,10 @@
 BUILD ?= build
 -include config.mk
 
+# A line per file; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2)))
+
 VERSION := $(shell cat VERSION)
 CC ?= cc
 CFLAGS ?= -O2 -g
@@ -60,17 +64,20 @@ configure: configure.ac VERSION
 
 $(BUILD)/%.o: %.c config.mk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define room-rule
 $(call lib-of,$(1)): $(call obj-of,$(1))
 	@mkdir -p $$(@D)
-	rm -f $$@ && $$(AR) crs $$@ $$^
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $$(AR) crs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room-rule,$(r))))
 
 $(BUILD)/procd: $(foreach r,command control output core event keeper config base,$(call lib-of,$(r)))
-	$(CC) $(ALL_LDFLAGS) -o $@ -Wl,--whole-archive $(call lib-of,command) -Wl,--no-whole-archive \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ -Wl,--whole-archive $(call lib-of,command) -Wl,--no-whole-archive \
 		$(filter-out $(call lib-of,command),$^) $(ALL_LIBS)
 
 # --- tests --------------------------------------------------------------------------------------
@@ -81,7 +88,8 @@ room-of-test = $(firstword $(subst _, ,$(notdir $(1))))
 define unit-rule
 $(1): $(1).o $(call lib-of,$(call room-of-test,$(1))) \
 		$(foreach r,$(below-$(call room-of-test,$(1))),$(call lib-of,$(r)))
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $$(ALL_LIBS)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $$(ALL_LIBS)
 endef
 $(foreach t,$(UNIT),$(eval $(call unit-rule,$(t))))
 
@@ -91,11 +99,13 @@ TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/tools/%: tests/tools/%.c config.mk
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $< -pthread
+	$(call say,CC,$<)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $< -pthread
 $(BUILD)/tests/bench/%: tests/bench/%.c config.mk \
 		$(foreach r,output config keeper event base,$(call lib-of,$(r)))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< \
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< \
 		$(filter %.a,$^) $(ALL_LIBS)
 
 # tests/fuzz/fuzz_ROOM_WHAT.c is a libFuzzer target for ROOM. `make fuzz` builds the rooms with
@@ -107,12 +117,13 @@ define fuzz-rule
 $(1): $(1).o $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o) \
 		$(call lib-of,$(call room-of-fuzz,$(1))) \
 		$(foreach r,$(below-$(call room-of-fuzz,$(1))),$(call lib-of,$(r)))
-	$$(CC) $$(ALL_LDFLAGS) $$(FUZZ_ENGINE) -o $$@ $$^ $$(ALL_LIBS)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$(FUZZ_ENGINE) -o $$@ $$^ $$(ALL_LIBS)
 endef
 $(foreach t,$(FUZZ),$(eval $(call fuzz-rule,$(t))))
 
 unit: $(UNIT)
-	tests/run-unit $(BUILD) $(UNIT)
+	@tests/run-unit $(BUILD) $(UNIT)
 
 blackbox: $(BUILD)/procd $(TOOLS)
 	tests/run-blackbox $(BUILD) $(BLACKBOX_FLAGS)
