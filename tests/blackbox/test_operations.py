@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 
 from harness import *
 
@@ -55,8 +56,9 @@ def test_run_directory_modes(w):
 
 
 def on_disk(path):
-    """Whether the file system of PATH is another one than that of /dev/shm, which is in memory."""
-    return os.stat(path).st_dev != os.stat("/dev/shm").st_dev
+    """Whether the file system of PATH is on a disk, and /dev/shm is in memory."""
+    kinds = subprocess.run(["stat", "-f", "-c", "%T", path, "/dev/shm"], stdout=subprocess.PIPE, text=True).stdout.split()
+    return kinds[0] not in ("tmpfs", "ramfs") and kinds[1:] == ["tmpfs"]
 
 
 def fifo_memory(run_dir):
