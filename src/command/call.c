@@ -139,8 +139,7 @@ static int tell_error(struct call *call, json_t *error)
 	return exit_code;
 }
 
-/* An answer that is not a result in our server's form. */
-static int not_a_result(struct call *call, const char *line, size_t len)
+int call_refused(struct call *call, const char *line, size_t len)
 {
 	auto_free(json_decrefp) json_t *answer = json_loadb(line, len, 0, NULL);
 	json_t *error = json_object_get(answer, "error");
@@ -163,7 +162,7 @@ int call_ask(struct call *call, const char *method, json_t *params, const char *
 	if (rc <= 0)
 		return call_broken(call, rc);
 	*text = client_result_text(line, n, len);
-	return *text ? 0 : not_a_result(call, line, n);
+	return *text ? 0 : call_refused(call, line, n);
 }
 
 int call_once(const struct cli_options *o, const char *method, json_t *params, bool patient,

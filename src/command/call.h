@@ -31,6 +31,9 @@ int call_reopen(struct call *call);
 /* Tell that the talk broke with RC of client_line() (0: the peer ended); the exit code. */
 int call_broken(struct call *call, int rc);
 
+/* Tell the error that LINE, an answer, holds; the exit code. */
+int call_refused(struct call *call, const char *line, size_t len);
+
 /* {"names":[...]} of the verb's arguments; without any: {} */
 json_t *call_names(const struct cli_options *o);
 

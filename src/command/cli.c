@@ -33,6 +33,7 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_LOG_LEVEL] = verb_log_level,
 	[VERB_REOPEN_LOGS] = verb_reopen_logs,
 	[VERB_SHUTDOWN] = verb_shutdown,
+	[VERB_UPGRADE] = verb_upgrade,
 	[VERB_CHECK] = verb_check,
 	[VERB_CONFIG] = verb_config,
 	[VERB_FEATURES] = verb_features,

@@ -20,6 +20,7 @@ void supervisor_claim_descriptors(const struct supervisor *s, const struct confi
 
 void supervisor_reload(struct supervisor *s)
 {
+	s->reload_pending = true;
 	loader_request(s->loader, LOAD_SIGNAL, NULL);
 }
 
@@ -44,6 +45,9 @@ void supervisor_on_order(void *ctx, struct mail *mail)
 	case CONTROL_LOG_LEVEL:
 		log_set_level(order->level);
 		break;
+	case CONTROL_UPGRADE:
+		upgrade_request(s, order);	/* which answers */
+		return;
 	}
 	control_answer(order);
 }
@@ -126,8 +130,10 @@ void supervisor_on_load(void *ctx, struct mail *mail)
 	struct error error = ERROR_INIT;
 
 	/* Whoever sent a SIGHUP waits for the end of a reload, even if nothing comes of it. */
-	if (r->why == LOAD_SIGNAL)
+	if (r->why == LOAD_SIGNAL) {
+		s->reload_pending = false;
 		core_tell_reload(s->core);
+	}
 	if (r->why == LOAD_PLAN) {
 		load_plan(r);
 	} else if (r->exit_code != 0) {

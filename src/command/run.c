@@ -8,30 +8,91 @@
 #include "base/alloc.h"
 #include "command/ad_hoc.h"
 #include "command/cli.h"
-#include "command/supervisor.h"
+#include "command/selfcheck.h"
 #include "keeper/keeper.h"
+
+/* The arguments that both roles are executed with again; ARGS is what the user gave. */
+static void role_arguments(struct keeper_options *options, struct strlist *keeper,
+			   struct strlist *supervisor, const char *argv0, int argc,
+			   char *const *args)
+{
+	strlist_add(keeper, argv0);
+	strlist_add(keeper, KEEPER_ROLE);
+	strlist_add(keeper, "{HANDOVER}");
+	strlist_add(supervisor, argv0);
+	strlist_add(supervisor, SUPERVISOR_ROLE);
+	strlist_add(supervisor, "{FD}");
+	strlist_add(supervisor, "{RUN_DIR}");
+	for (int i = 0; i < argc; i++) {
+		strlist_add(keeper, args[i]);
+		strlist_add(supervisor, args[i]);
+	}
+	options->keeper_argv = keeper->items;
+	options->supervisor_argv = supervisor->items;
+}
 
 int run_keeper(int argc, char **argv)
 {
 	struct keeper_options options = { .title = "procd: keeper" };
-	auto_free(strlist_fini) struct strlist args = STRLIST_INIT;
+	auto_free(strlist_fini) struct strlist keeper = STRLIST_INIT, supervisor = STRLIST_INIT;
 
 	keeper_block_signals();
-	strlist_add(&args, argv[0]);
-	strlist_add(&args, SUPERVISOR_ROLE);
-	strlist_add(&args, "{FD}");
-	strlist_add(&args, "{RUN_DIR}");
-	for (int i = 1; i < argc; i++)
-		strlist_add(&args, argv[i]);
-	options.supervisor_argv = args.items;
+	role_arguments(&options, &keeper, &supervisor, argv[0], argc - 1, argv + 1);
 	return keeper_run(&options);
+}
+
+int run_keeper_again(int argc, char **argv)
+{
+	struct keeper_options options = { .title = "procd: keeper" };
+	auto_free(strlist_fini) struct strlist keeper = STRLIST_INIT, supervisor = STRLIST_INIT;
+
+	keeper_block_signals();
+	if (argc < 3) {
+		fprintf(stderr, "procd: %s is not for the command line\n", KEEPER_ROLE);
+		return EXIT_USAGE;
+	}
+	role_arguments(&options, &keeper, &supervisor, argv[0], argc - 3, argv + 3);
+	return keeper_resume(&options, argv[2]);
+}
+
+/* What the user's arguments say, for a role that they stand behind. */
+struct role {
+	struct cli_options cli;
+	struct strlist sets;
+	struct run_options options;
+};
+#define ROLE_INIT { .cli = CLI_OPTIONS_INIT, .sets = STRLIST_INIT }
+
+static void role_fini(struct role *r)
+{
+	cli_options_fini(&r->cli);
+	strlist_fini(&r->sets);
+}
+
+/* ARGV[0] is passed over. CLI_GO_ON or an exit code. */
+static int role_parse(struct role *r, int argc, char **argv)
+{
+	int rc = cli_parse(&r->cli, argc, argv);
+
+	if (rc != CLI_GO_ON)
+		return rc;
+	if (r->cli.args.n > 0) {
+		r->options.no_file = true;
+		r->options.main_name = AD_HOC_SUBSYSTEM;
+		ad_hoc_sets(&r->cli.args, cli_value(&r->cli, "restart"), &r->sets);
+	}
+	for (size_t i = 0; i < r->cli.sets.n; i++)
+		strlist_add(&r->sets, r->cli.sets.items[i]);
+	r->options.config_path = r->cli.config;
+	r->options.sets = &r->sets;
+	r->options.argc = argc - 1;
+	r->options.argv = argv + 1;
+	return CLI_GO_ON;
 }
 
 int run_supervisor(int argc, char **argv)
 {
-	auto_free(cli_options_fini) struct cli_options cli = CLI_OPTIONS_INIT;
-	auto_free(strlist_fini) struct strlist sets = STRLIST_INIT;
-	struct run_options options = { 0 };
+	auto_free(role_fini) struct role role = ROLE_INIT;
 	int fd = argc > 3 ? atoi(argv[2]) : -1;
 	const char *run_dir;
 	int rc;
@@ -41,17 +102,25 @@ int run_supervisor(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	run_dir = argv[3];
-	rc = cli_parse(&cli, argc - 3, argv + 3);	/* RUN_DIR stands where argv[0] is skipped */
+	rc = role_parse(&role, argc - 3, argv + 3);	/* RUN_DIR stands where argv[0] is skipped */
 	if (rc != CLI_GO_ON)
 		return rc;
-	if (cli.args.n > 0) {
-		options.no_file = true;
-		options.main_name = AD_HOC_SUBSYSTEM;
-		ad_hoc_sets(&cli.args, cli_value(&cli, "restart"), &sets);
+	return supervisor_run(fd, run_dir, &role.options);
+}
+
+int run_check(int argc, char **argv)
+{
+	auto_free(role_fini) struct role role = ROLE_INIT;
+	int rc;
+
+	if (argc < 5) {
+		fprintf(stderr, "procd: %s is not for the command line\n", CHECK_ROLE);
+		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < cli.sets.n; i++)
-		strlist_add(&sets, cli.sets.items[i]);
-	options.config_path = cli.config;
-	options.sets = &sets;
-	return supervisor_run(fd, run_dir, &options);
+	rc = role_parse(&role, argc - 4, argv + 4);
+	if (rc != CLI_GO_ON)
+		return rc;
+	return selfcheck_run(argv[4], (uint32_t)strtoul(argv[2], NULL, 10),
+			     (uint32_t)strtoul(argv[3], NULL, 10),
+			     &role.options);
 }

@@ -27,10 +27,8 @@
 
 extern char **environ;
 
-/* Reads the configuration: the saved text after a crash, the files otherwise. On failure prints the
- * errors and returns the exit code. */
-static int config_open(const char *run_dir, const struct run_options *options,
-		       struct config **config, struct strbuf *bundle, uint64_t *generation)
+int supervisor_config(const char *run_dir, const struct run_options *options, struct config **config,
+		      struct strbuf *bundle, uint64_t *generation)
 {
 	struct config_source source = {
 		.path = options->config_path,
@@ -215,9 +213,13 @@ static void rooms_close(struct supervisor *s)
 {
 	if (s->loader)
 		loader_stop(s->loader);
+	upgrade_cancel(s);
 	if (s->chan)
 		chan_close(s->chan);
-	if (s->control) {
+	if (s->control && s->yielding) {
+		control_hand_over(s->control);	/* the socket stays, clients wait in its backlog */
+		mailbox_fini(&s->orders);
+	} else if (s->control) {
 		control_stop(s->control);
 		mailbox_fini(&s->orders);	/* late orders meet a core that still lives */
 		unlink(config_current()->control.socket);
@@ -226,6 +228,7 @@ static void rooms_close(struct supervisor *s)
 		output_stop(s->output);
 	mailbox_fini(&s->loads);
 	mailbox_fini(&s->drained);
+	mailbox_fini(&s->checked);
 	if (s->core)
 		core_free(s->core);
 	service_manager_free(s->manager);
@@ -237,7 +240,10 @@ static void rooms_close(struct supervisor *s)
 /* The last words to the keeper, which waits for this process to end. */
 static int leave(struct supervisor *s, int exit_code)
 {
-	keeper_leave(s->keeper, exit_code);
+	if (s->yielding)
+		upgrade_yield(s);
+	else
+		keeper_leave(s->keeper, exit_code);
 	keeper_client_free(s->keeper);
 	records_unmap(&s->records);
 	ev_loop_destroy(s->loop);
@@ -277,6 +283,7 @@ static int loop_open(struct supervisor *s, const struct config *config, struct e
 	mailbox_init(&s->orders, s->loop, supervisor_on_order, s);
 	mailbox_init(&s->loads, s->loop, supervisor_on_load, s);
 	mailbox_init(&s->drained, s->loop, supervisor_on_drained, s);
+	mailbox_init(&s->checked, s->loop, upgrade_on_checked, s);
 	loop_timer_init(&s->deadline, s->loop, on_deadline);
 	return 0;
 }
@@ -317,7 +324,8 @@ static int fail(const struct error *e, int exit_code)
 
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
 {
-	struct supervisor supervisor = { 0 }, *s = &supervisor;
+	struct supervisor supervisor = { .run_dir = run_dir, .options = options };
+	struct supervisor *s = &supervisor;
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
 	auto_free(error_fini) struct error error = ERROR_INIT;
 	struct config *config = NULL;
@@ -330,7 +338,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	process_prepare();
 	json_setup();
 	title_set("procd-super", "procd: supervisor");
-	rc = config_open(run_dir, options, &config, &bundle, &generation);
+	rc = supervisor_config(run_dir, options, &config, &bundle, &generation);
 	if (rc != 0)
 		return rc;
 	title_set("procd-super", "procd: supervisor %s", config->name);
@@ -365,12 +373,16 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		return leave(s, rc);
 	}
 	tell_unknown_variables();
+	upgrade_tell(s);
+	keeper_ready(s->keeper);
 	keeper_client_start(s->keeper, s->loop, &supervisor_keeper_facts, s);
 	loop_prepare_start(&s->before_sleep, s->loop, on_before_sleep);
 	while (!s->finished)
 		ev_run(s->loop, 0);
+	if (s->yielding)
+		core_settle(s->core);	/* what was noted is decided, and remembered */
 	rooms_close(s);
-	if (options->main_name)
+	if (options->main_name && !s->yielding)
 		run_dir_forget(s);
 	return leave(s, s->exit_code);
 }

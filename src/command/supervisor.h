@@ -26,10 +26,16 @@ struct supervisor {
 	struct mailbox orders;		/* struct control_order, from the front thread */
 	struct mailbox loads;		/* struct load_result, from the loader thread */
 	struct mailbox drained;		/* struct output_drained, from the log thread */
+	struct mailbox checked;		/* from the thread that checks a new executable */
+	struct upgrade_job *upgrade;	/* one that is being checked, or waits; else NULL */
+	bool reload_pending;		/* somebody sent SIGHUP: nobody would send it again */
+	bool yielding;			/* make room for the new executable */
 	struct loop_prepare before_sleep;
 	struct loop_timer deadline;
 	bool finished;
 	int exit_code;
+	const char *run_dir;
+	const struct run_options *options;
 };
 
 /* What the command line asked for. Strings belong to the caller. */
@@ -38,11 +44,18 @@ struct run_options {
 	const struct strlist *sets;
 	bool no_file;			/* `run -- CMD`: SETS say it all */
 	const char *main_name;		/* its subsystem, whose end is the end; else NULL */
+	int argc;			/* the keeper's own arguments, as the role got them */
+	char *const *argv;
 };
 
 /* The role's main: KEEPER_FD is our end of the socket pair, RUN_DIR the run directory of an
  * earlier supervisor of this keeper or "" for the first one. Returns the exit code. */
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options);
+
+/* Read the configuration as a supervisor on RUN_DIR would: the saved text after a crash (also of an
+ * upgrade), the files otherwise. On failure prints the errors and returns the exit code. */
+int supervisor_config(const char *run_dir, const struct run_options *options, struct config **config,
+		      struct strbuf *bundle, uint64_t *generation);
 
 /* --- wiring.c: what one room says to another --------------------------------------------------- */
 
@@ -58,6 +71,16 @@ void supervisor_on_load(void *ctx, struct mail *mail);
 void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config);
 /* Begin a reload that no client waits for (SIGHUP). */
 void supervisor_reload(struct supervisor *s);
+
+/* --- upgrade.c: another executable instead of this one ------------------------------------------- */
+
+void upgrade_request(struct supervisor *s, struct control_order *order);
+void upgrade_on_checked(void *ctx, struct mail *mail);
+/* Say how the latest one went, to whoever reads the log. */
+void upgrade_tell(const struct supervisor *s);
+/* Tell the keeper; this process exits next. */
+void upgrade_yield(struct supervisor *s);
+void upgrade_cancel(struct supervisor *s);
 
 /* --- bundle.c: the published configuration's text, kept for the next supervisor ----------------- */
 

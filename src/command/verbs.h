@@ -24,6 +24,8 @@ int verb_reload(const struct cli_options *o);
 int verb_log_level(const struct cli_options *o);
 int verb_reopen_logs(const struct cli_options *o);
 int verb_shutdown(const struct cli_options *o);
+/* verbs_upgrade.c */
+int verb_upgrade(const struct cli_options *o);
 /* verbs_config.c */
 int verb_plan(const struct cli_options *o);
 int verb_reload_config(const struct cli_options *o);

@@ -178,3 +178,23 @@ void method_shutdown(struct connection *c, const struct rpc_request *r)
 	order->request.mode = (enum shutdown_mode)mode;
 	order_send(c, r, order);
 }
+
+void method_upgrade(struct connection *c, const struct rpc_request *r)
+{
+	struct control_order *order = order_new(CONTROL_UPGRADE);
+	const char *binary = NULL;
+
+	if (!param_text(c, r, "binary", &binary) || !param_bool(c, r, "keeper", &order->keeper_too) ||
+	    !param_count(c, r, "handover", &order->handover)) {
+		control_order_free(order);
+		return;
+	}
+	if (binary && binary[0] != '/') {
+		reply_error(c, r, RPC_INVALID_PARAMS, ERROR_STATE_VALUE,
+			    "\"%.256s\" is not an absolute path", binary);
+		control_order_free(order);
+		return;
+	}
+	order->binary = x_strdup(binary);
+	order_send(c, r, order);
+}

@@ -21,7 +21,7 @@
 enum control_kind {
 	CONTROL_CORE,		/* give REQUEST to core_request() */
 	CONTROL_PLAN, CONTROL_RELOAD,	/* load the configuration; show / apply the difference */
-	CONTROL_REOPEN_LOGS, CONTROL_LOG_LEVEL,
+	CONTROL_REOPEN_LOGS, CONTROL_LOG_LEVEL, CONTROL_UPGRADE,
 };
 struct control_order {
 	struct mail mail;
@@ -29,6 +29,9 @@ struct control_order {
 	struct core_request request;	/* CONTROL_CORE */
 	bool allow_empty;		/* CONTROL_RELOAD */
 	enum log_level level;		/* CONTROL_LOG_LEVEL */
+	char *binary;			/* CONTROL_UPGRADE: absolute; NULL: the default */
+	bool keeper_too;
+	int64_t handover;		/* not 0: only asks what became of that upgrade */
 	/* result of those that are not CONTROL_CORE (there it is in REQUEST) */
 	struct error error;
 	json_t *result;
@@ -52,6 +55,11 @@ struct control_setup {
 struct control *control_start(const struct control_setup *setup, struct error *e);
 /* Main thread: the order is done; goes back to the front thread, which replies and frees it. */
 void control_answer(struct control_order *order);
+/* Orders under way, whose clients wait. Main thread. */
+unsigned control_orders(const struct control *c);
+/* As control_stop(), for a successor that is waiting: who does not read at once is cut off, and may
+ * come again. */
+void control_hand_over(struct control *c);
 /* Flush what is queued to clients (at most 500 ms), close all, join. Unanswered orders have been
  * answered before. Main thread. */
 void control_stop(struct control *c);

@@ -226,6 +226,7 @@ void control_order_free(struct control_order *order)
 	json_decref(order->request.notes);
 	json_decref(order->result);
 	json_decref(order->id);
+	free(order->binary);
 	free(order);
 }
 

@@ -31,5 +31,6 @@ void method_reload_config(struct connection *c, const struct rpc_request *r);
 void method_log_level(struct connection *c, const struct rpc_request *r);
 void method_reopen_logs(struct connection *c, const struct rpc_request *r);
 void method_shutdown(struct connection *c, const struct rpc_request *r);
+void method_upgrade(struct connection *c, const struct rpc_request *r);
 
 #endif

@@ -15,6 +15,7 @@
 #define ACCEPT_PAUSE_MS 200
 #define ACCEPTS_PER_TURN 8
 #define FLUSH_LIMIT_MS 500
+#define HAND_OVER_LIMIT_MS 30
 /* The last places are kept for those who may do everything. */
 #define CONTROL_CONNECTIONS_OTHERS (CONTROL_CONNECTIONS_MAX - CONTROL_CONNECTIONS_PER_UID)
 
@@ -211,7 +212,7 @@ static void say_good_bye(struct control *s)
 	loop_async_stop(&s->event_wake);
 	loop_async_stop(&s->output_wake);
 	loop_async_stop(&s->stop_wake);
-	loop_timer_set(&s->flush_limit, FLUSH_LIMIT_MS * NS_PER_MS);
+	loop_timer_set(&s->flush_limit, s->flush_limit_ms * NS_PER_MS);
 	while (!list_empty(&s->connections) && s->flush_limit.w.active)
 		ev_run(s->loop, EVRUN_ONCE);
 	list_for_each(pos, &s->connections)
@@ -282,8 +283,14 @@ struct control *control_start(const struct control_setup *setup, struct error *e
 	return s;
 }
 
-void control_stop(struct control *s)
+unsigned control_orders(const struct control *s)
 {
+	return atomic_load_explicit(&s->refs, memory_order_relaxed) - 1;
+}
+
+static void end_within(struct control *s, int64_t flush_limit_ms)
+{
+	s->flush_limit_ms = flush_limit_ms;
 	loop_async_send(&s->stop_wake);
 	pthread_join(s->thread, NULL);
 	s->gone = true;
@@ -292,6 +299,16 @@ void control_stop(struct control *s)
 	if (s->reserve_fd >= 0)
 		close(s->reserve_fd);
 	control_release(s);
+}
+
+void control_stop(struct control *s)
+{
+	end_within(s, FLUSH_LIMIT_MS);
+}
+
+void control_hand_over(struct control *s)
+{
+	end_within(s, HAND_OVER_LIMIT_MS);
 }
 
 void control_answer(struct control_order *order)

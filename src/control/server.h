@@ -26,6 +26,7 @@ struct control {
 	struct loop_timer accept_pause, flush_limit;
 	int reserve_fd;			/* given up to refuse politely when descriptors end */
 	bool stopping;
+	int64_t flush_limit_ms;
 
 	struct list connections;
 	unsigned nconnections, nsubscribers, nfollowers;

@@ -157,6 +157,16 @@ const struct verb verb_table[VERB_COUNT] = {
 			{ 0, "kill", NULL, "SIGKILL everything at once" },
 		},
 	},
+	[VERB_UPGRADE] = {
+		.name = "upgrade", .method = "daemon.upgrade", .access = ACCESS_ADMIN,
+		.params = "binary keeper handover", .arguments = "[BINARY]", .max_args = 1,
+		.serve = method_upgrade,
+		.summary = "go on with another executable, without touching a child",
+		.details = "Without BINARY: the file that the running one was started from. The new one\n"
+			"first checks the running state; when it is not ready within 10 s, or crashes,\n"
+			"the old one comes back. Exit 0: the new one serves; 1: the old one goes on.\n",
+		.options = { { 0, "keeper", NULL, "the keeper, too (it executes BINARY in place)" } },
+	},
 	[VERB_CHECK] = {
 		.name = "check", .arguments = "",
 		.summary = "validate the config file",

@@ -27,6 +27,9 @@
 
 #define EXEC_BUSY_TRIES 5
 
+#define LOW_EXE_TEXT "44"
+_Static_assert(LOW_EXE == 44, "LOW_EXE_TEXT is its number");
+
 /* A step: 0, or the errno of what failed. */
 #define TRY(call)                                                                                 \
 	do {                                                                                      \
@@ -433,6 +436,11 @@ IN_CHILD static int child_exec_supervisor(const struct supervisor_job *job)
 	TRY(child_signals() != 0 ? -1 : 0);
 	syscall(SYS_execveat, LOW_EXE, "", job->argv, job->envp, AT_EMPTY_PATH);
 	/* no such call, or the descriptor is no executable: by name then */
+	if (job->exact && errno != ENOSYS)
+		return errno;
+	syscall(SYS_execve, "/proc/self/fd/" LOW_EXE_TEXT, job->argv, job->envp);
+	if (job->exact)
+		return errno;
 	syscall(SYS_execve, "/proc/self/exe", job->argv, job->envp);
 	syscall(SYS_execve, job->argv[0], job->argv, job->envp);
 	return errno;

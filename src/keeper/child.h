@@ -66,6 +66,7 @@ struct supervisor_job {
 	const struct originals *original;
 	int oom_score_adjust;		/* INT32_MIN: leave it */
 	bool unshare_fds;
+	bool exact;			/* LOW_EXE is on trial: nothing may stand in for it */
 	uint64_t inherited;		/* bit N: descriptor N came with procd and is passed on */
 	volatile int errnum;
 };

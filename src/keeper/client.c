@@ -172,17 +172,39 @@ void keeper_hold(struct keeper_client *k, const char *key, int fd)
 	client_send(k, &m, sizeof(m), NULL, 0, fd);
 }
 
-void keeper_leave(struct keeper_client *k, int exit_code)
+void keeper_ready(struct keeper_client *k)
 {
-	struct km_leave m = { .h = { KM_LEAVE, sizeof(m) }, .exit_code = exit_code };
-	int64_t until = clock_mono_ns() + LEAVE_TIMEOUT_NS;
+	const struct km_header m = { KM_READY, sizeof(m) };
 
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
+static void flush_last(struct keeper_client *k)
+{
+	int64_t until = clock_mono_ns() + LEAVE_TIMEOUT_NS;
+
 	while (!queue_flush(k) && clock_mono_ns() < until) {
 		struct pollfd p = { .fd = k->fd, .events = POLLOUT };
 
 		poll(&p, 1, 50);
 	}
+}
+
+void keeper_leave(struct keeper_client *k, int exit_code)
+{
+	struct km_leave m = { .h = { KM_LEAVE, sizeof(m) }, .exit_code = exit_code };
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+	flush_last(k);
+}
+
+void keeper_yield(struct keeper_client *k, int exe, const char *path, bool keeper_too)
+{
+	struct km_upgrade m = { .h = { KM_UPGRADE, sizeof(m) }, .keeper = keeper_too };
+
+	snprintf(m.exe, sizeof(m.exe), "%s", path);
+	client_send(k, &m, sizeof(m), NULL, 0, exe);
+	flush_last(k);
 }
 
 /* --- receiving ---------------------------------------------------------------------------------- */
@@ -202,6 +224,13 @@ static void taken(struct keeper_client *k, int signo)
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
 }
 
+static void pong(struct keeper_client *k)
+{
+	const struct km_header m = { KM_PONG, sizeof(m) };
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
 static void deliver(struct keeper_client *k, const union fact *m)
 {
 	switch (m->h.type) {
@@ -213,6 +242,9 @@ static void deliver(struct keeper_client *k, const union fact *m)
 		break;
 	case KM_GONE:
 		k->facts->gone(k->ctx, m->slot.slot, m->slot.spawn_id);
+		break;
+	case KM_PING:
+		pong(k);
 		break;
 	case KM_FORWARD:
 		k->facts->signal(k->ctx, m->forward.signo);

@@ -40,7 +40,12 @@ void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, in
 		   enum signal_scope scope, bool then_cont);
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id);
 void keeper_hold(struct keeper_client *k, const char *key, int fd);	/* FD stays the caller's */
+/* This process serves. */
+void keeper_ready(struct keeper_client *k);
 /* Flush everything queued (blocking, at most 2 s), then say LEAVE. The caller exits next. */
 void keeper_leave(struct keeper_client *k, int exit_code);
+/* The same with UPGRADE: the next supervisor is to be started from EXE, found at PATH; with
+ * KEEPER_TOO the keeper executes it, too. EXE stays the caller's. */
+void keeper_yield(struct keeper_client *k, int exe, const char *path, bool keeper_too);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "keeper/adopt.h"
+#include "keeper/heartbeat.h"
 #include "keeper/hold.h"
 #include "keeper/keeper.h"
 #include "keeper/link.h"
@@ -14,12 +15,14 @@
 #include "keeper/slot.h"
 #include "keeper/spawn.h"
 #include "keeper/tree.h"
+#include "keeper/upgrade.h"
 
 enum supervisor_state {
 	SUPERVISOR_NONE,	/* dead; restart_at_ns says when the next comes */
 	SUPERVISOR_SETUP,	/* runs, has no WELCOME yet */
 	SUPERVISOR_SERVING,
 	SUPERVISOR_LEAVING,	/* said LEAVE */
+	SUPERVISOR_YIELDING,	/* said UPGRADE */
 };
 
 #define DEATHS_KEPT 5
@@ -66,7 +69,10 @@ struct keeper {
 	struct adoption adoption;
 	struct link link;
 	struct supervision supervisor;
+	struct heartbeat heartbeat;
+	struct upgrade upgrade;
 	struct ending ending;
+	char name[NAME_CAP];		/* of the instance */
 	uint64_t signals;		/* received, not taken yet; bit N - 1 */
 	uint64_t signals_told;		/* those of them that this supervisor was told */
 	bool done;
@@ -82,6 +88,9 @@ static inline uint64_t event_key(enum event_kind kind, uint32_t slot)
 int keeper_watch(struct keeper *k, int fd, uint32_t events, uint64_t key);	/* 0 or -errno */
 /* From now on only the hang-up of FD: what is readable cannot be dealt with yet. */
 void keeper_watch_hangup(struct keeper *k, int fd, uint64_t key);
+
+/* Every signal arrives through a descriptor; 0 or -errno. */
+int keeper_open_events(struct keeper *k);
 
 /* The supervisor sent SETUP: make the run directory ours and say how it went. */
 void keeper_setup(struct keeper *k, const struct km_setup *setup, struct km_welcome *welcome);

@@ -175,21 +175,46 @@ static bool tell_signals(struct keeper *k)
 	return true;
 }
 
+static bool send_ping(struct keeper *k)
+{
+	const struct km_header m = { KM_PING, sizeof(m) };
+
+	return link_send(k, &m, sizeof(m));
+}
+
+/* All that is untold. False: the socket is full. */
+static bool tell_all(struct keeper *k, bool *told)
+{
+	int64_t slot;
+
+	*told = (k->signals & ~k->signals_told) != 0;
+	if (!tell_signals(k))
+		return false;
+	while ((slot = slots_untold_pop(&k->slots)) >= 0) {
+		*told = true;
+		if (!tell_slot(k, (uint32_t)slot)) {
+			slots_untold_push_front(&k->slots, (uint32_t)slot);
+			return false;
+		}
+	}
+	return true;
+}
+
 void link_tell(struct keeper *k)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = event_key(EVENT_LINK, 0) };
-	int64_t slot;
+	bool told;
 
 	if (k->link.fd < 0 || (k->supervisor.state != SUPERVISOR_SERVING &&
 			       k->supervisor.state != SUPERVISOR_LEAVING))
 		return;
-	if (!tell_signals(k))
+	if (!tell_all(k, &told)) {
+		heartbeat_wait(k);
 		return;
-	while ((slot = slots_untold_pop(&k->slots)) >= 0) {
-		if (!tell_slot(k, (uint32_t)slot)) {
-			slots_untold_push_front(&k->slots, (uint32_t)slot);
-			return;
-		}
+	}
+	if (told && !heartbeat_is_waiting(&k->heartbeat)) {
+		send_ping(k);
+		heartbeat_wait(k);
 	}
 	if (k->link.want_write) {
 		k->link.want_write = false;
@@ -248,6 +273,9 @@ static bool take_setup(struct keeper *k, const void *msg, size_t size)
 	w.deaths = k->supervisor.deaths;
 	w.keeper_started_mono_ns = k->started_ns;
 	w.have_cgroup = k->tree.cgroup.usable;
+	w.handover = k->options->keeper_argv != NULL ? keeper_handover_layout() : 0;
+	w.upgraded = k->upgrade.told;
+	memcpy(w.exe, k->upgrade.path, sizeof(w.exe));
 	w.nheld = k->hold.n;
 	memcpy(w.held_keys, k->hold.keys, sizeof(w.held_keys));
 	if (!send_welcome(k, &w))
@@ -368,11 +396,24 @@ static bool take_taken(struct keeper *k, const void *msg, size_t size)
 	return true;
 }
 
+/* EXE is taken. */
+static bool take_upgrade(struct keeper *k, const void *msg, size_t size, int *exe)
+{
+	const struct km_upgrade *m = msg;
+	int fd = *exe;
+
+	if (size != sizeof(*m) || m->exe[PATH_MAX - 1] != '\0')
+		return false;
+	*exe = -1;
+	return upgrade_order(k, m, fd);
+}
+
 static bool take_leave(struct keeper *k, const void *msg, size_t size)
 {
 	const struct km_leave *m = msg;
 
-	if (size != sizeof(*m))
+	/* one that could not even begin is not obeyed: the one before it could */
+	if (size != sizeof(*m) || k->upgrade.phase == UPGRADE_TRIAL)
 		return false;
 	k->supervisor.state = SUPERVISOR_LEAVING;
 	k->supervisor.leave_code = m->exit_code;
@@ -386,6 +427,7 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 
 	if (size < sizeof(*h) || h->size != size)
 		return false;
+	heartbeat_heard(k);
 	if (h->type == KM_SETUP)
 		return take_setup(k, msg, size);
 	if (k->supervisor.state != SUPERVISOR_SERVING)
@@ -397,6 +439,9 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_HOLD: return take_hold(k, msg, size, fd);
 	case KM_TAKEN: return take_taken(k, msg, size);
 	case KM_LEAVE: return take_leave(k, msg, size);
+	case KM_UPGRADE: return take_upgrade(k, msg, size, fd);
+	case KM_READY: upgrade_ready(k); return true;
+	case KM_PONG: return true;
 	default: return false;
 	}
 }

@@ -17,6 +17,7 @@
 #include "keeper/adopt.h"
 #include "keeper/features.h"
 #include "keeper/fifo.h"
+#include "keeper/handover.h"
 #include "keeper/inner.h"
 #include "keeper/linereader.h"
 #include "keeper/supervise.h"
@@ -124,12 +125,11 @@ static int low_claim(void)
 	return ret;
 }
 
-static int events_open(struct keeper *k)
+/* Stops are told, too: a supervisor that somebody stopped does nothing for anybody. */
+int keeper_open_events(struct keeper *k)
 {
-	const struct sigaction child = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
 	sigset_t all;
 
-	sigaction(SIGCHLD, &child, NULL);
 	sigfillset(&all);
 	k->epfd = epoll_create1(EPOLL_CLOEXEC);
 	k->sigfd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -138,36 +138,68 @@ static int events_open(struct keeper *k)
 	return keeper_watch(k, k->sigfd, EPOLLIN, event_key(EVENT_SIGNAL, 0));
 }
 
-static int keeper_open(struct keeper *k)
+static void keeper_probe(struct keeper *k)
 {
-	int ret;
-
-	k->started_ns = clock_mono_ns();
-	k->rundir.fd = k->rundir.lock_fd = k->rundir.pid_fd = -1;
 	k->supervisor.pidfd = -1;
+	k->supervisor.kill_at_ns = INT64_MAX;
 	k->signaller.have_pidfd = kernel_feature_usable(FEATURE_PIDFD_OPEN);
 	k->signaller.have_send = kernel_feature_usable(FEATURE_PIDFD_SEND_SIGNAL);
 	k->signaller.have_inode = k->signaller.have_pidfd &&
 				  kernel_feature_usable(FEATURE_PIDFD_INODE);
 	k->adoption.look_at_ns = INT64_MAX;
 	k->tree.cgroup.refuse_kill = kernel_feature_refused(FEATURE_CGROUP_KILL);
-	ret = spawner_init(&k->spawner);
-	if (ret == 0) {
-		inherited_note(&k->spawner);
-		ret = low_claim();
-	}
-	if (ret == 0)
-		ret = events_open(k);
+	heartbeat_init(&k->heartbeat);
+	reap_init(k);
+}
+
+static int tables_open(struct keeper *k)
+{
+	int ret = keeper_open_events(k);
+
 	if (ret == 0)
 		ret = link_init(&k->link);
 	if (ret == 0)
 		ret = slots_init(&k->slots);
 	if (ret == 0)
 		ret = tree_init(k);
-	reap_init(k);
+	return ret;
+}
+
+static int keeper_open(struct keeper *k)
+{
+	int ret;
+
+	k->started_ns = clock_mono_ns();
+	k->rundir.fd = k->rundir.lock_fd = k->rundir.pid_fd = -1;
+	keeper_probe(k);
+	upgrade_init(k);
+	ret = spawner_init(&k->spawner);
+	if (ret == 0) {
+		inherited_note(&k->spawner);
+		ret = low_claim();
+	}
+	if (ret == 0)
+		ret = tables_open(k);
 	/* as PID 1 this is so anyway; where it is refused, orphans go to init */
 	if (kernel_feature_usable(FEATURE_SUBREAPER))
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return ret;
+}
+
+/* As keeper_open(), for a process that is all that already. */
+static int keeper_reopen(struct keeper *k, const struct handover *h)
+{
+	int ret;
+
+	keeper_probe(k);
+	ret = spawner_resume(&k->spawner, h);
+	if (ret == 0)
+		ret = tables_open(k);
+	if (ret == 0)
+		ret = records_resume(&k->records, h->records_fd);
+	if (ret == 0)
+		handover_slots(k, h);
+	k->reaper.sweep_at_ns = 0;	/* whose SIGCHLD was taken by the one before us */
 	return ret;
 }
 
@@ -232,8 +264,10 @@ void keeper_setup(struct keeper *k, const struct km_setup *setup, struct km_welc
 	else
 		welcome->stage = strcmp(k->rundir.path, setup->run_dir) == 0 ? SETUP_OK
 									     : SETUP_MOVED;
-	if (welcome->stage == SETUP_OK)
-		title_set("procd-keeper", "%s %s", k->options->title, setup->name);
+	if (welcome->stage == SETUP_OK) {
+		snprintf(k->name, sizeof(k->name), "%s", setup->name);
+		title_set("procd-keeper", "%s %s", k->options->title, k->name);
+	}
 }
 
 /* --- serving ------------------------------------------------------------------------------------ */
@@ -242,13 +276,17 @@ static void take_signals(struct keeper *k)
 {
 	struct signalfd_siginfo si[SIGNALS_PER_TURN];
 	ssize_t size = read(k->sigfd, si, sizeof(si));
+	bool child = false;
 
 	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*si); i++) {
+		child |= si[i].ssi_signo == SIGCHLD;
 		if (si[i].ssi_signo == SIGCHLD)
 			reap_note(k, (pid_t)si[i].ssi_pid);
 		else if (si[i].ssi_signo >= 1 && si[i].ssi_signo <= KERNEL_NSIG)
 			supervise_signal(k, (int)si[i].ssi_signo);
 	}
+	if (child)
+		heartbeat_look(k);
 }
 
 static void take_event(struct keeper *k, const struct epoll_event *ev)
@@ -279,6 +317,10 @@ static int timeout_ms(struct keeper *k)
 
 	next = MIN(next, at);
 	at = tree_turn(k, now_ns);
+	next = MIN(next, at);
+	at = heartbeat_turn(k, now_ns);
+	next = MIN(next, at);
+	at = upgrade_turn(k, now_ns);
 	next = MIN(next, at);
 	at = supervise_turn(k, now_ns);
 	next = MIN(next, at);
@@ -321,21 +363,19 @@ static void keeper_close(struct keeper *k)
 	rundir_close(&k->rundir);
 }
 
-int keeper_run(const struct keeper_options *options)
+static struct keeper *keeper_new(const struct keeper_options *options)
 {
-	struct keeper *k;
-	int ret;
+	struct keeper *k = mmap(NULL, sizeof(*k), PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	keeper_block_signals();
-	ret = stdio_ensure();
-	k = mmap(NULL, sizeof(*k), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (k == MAP_FAILED || ret < 0)
-		return EXIT_OS;
+	if (k == MAP_FAILED)
+		return NULL;
 	k->options = options;
-	title_set("procd-keeper", "%s", options->title);
-	ret = keeper_open(k);
-	if (ret == 0)
-		ret = supervise_start(k);
+	return k;
+}
+
+static int keeper_live(struct keeper *k, int ret)
+{
 	if (ret < 0) {
 		dprintf(STDERR_FILENO, "procd: cannot start: %s\n", strerror(-ret));
 		return EXIT_OS;
@@ -343,4 +383,46 @@ int keeper_run(const struct keeper_options *options)
 	keeper_serve(k);
 	keeper_close(k);
 	return k->exit_code;
+}
+
+int keeper_run(const struct keeper_options *options)
+{
+	struct keeper *k;
+	int ret;
+
+	keeper_block_signals();
+	ret = stdio_ensure();
+	k = keeper_new(options);
+	if (k == NULL || ret < 0)
+		return EXIT_OS;
+	title_set("procd-keeper", "%s", options->title);
+	ret = keeper_open(k);
+	if (ret == 0)
+		ret = supervise_start(k);
+	return keeper_live(k, ret);
+}
+
+int keeper_resume(const struct keeper_options *options, const char *handover)
+{
+	const struct handover *h;
+	struct keeper *k;
+	int returned, ret;
+
+	keeper_block_signals();
+	k = keeper_new(options);
+	returned = k != NULL ? handover_open(k, handover, &h) : -ENOMEM;
+	if (returned < 0) {
+		handover_refuse(options, handover);
+		return keeper_live(k, returned);
+	}
+	title_set("procd-keeper", "%s %s", options->title, k->name);
+	ret = keeper_reopen(k, h);
+	if (ret < 0)
+		handover_refuse(options, handover);
+	handover_fini(h, handover);
+	if (ret == 0 && returned)
+		upgrade_fail(k, UPGRADE_REFUSED, 0);
+	else if (ret == 0)
+		upgrade_resume(k);
+	return keeper_live(k, ret);
 }

@@ -13,7 +13,7 @@
 #include "keeper/plan.h"
 #include "keeper/record.h"
 
-#define KEEPER_PROTO_VERSION 1
+#define KEEPER_PROTO_VERSION 2
 #define HOLD_MAX 64
 #define HOLD_KEY_CAP 32
 
@@ -26,6 +26,9 @@ enum keeper_msg_type {
 	KM_HOLD,	/* struct km_hold + 1 descriptor: keep it for the next supervisor */
 	KM_LEAVE,	/* struct km_leave: ordered end; the supervisor exits next */
 	KM_TAKEN,	/* struct km_forward, back: the signal was noted, nobody else need be told */
+	KM_READY,	/* struct km_header: it serves; until then a new executable is on trial */
+	KM_UPGRADE,	/* struct km_upgrade + the new executable; the supervisor exits next */
+	KM_PONG,	/* struct km_header, the answer to KM_PING */
 	/* keeper to supervisor */
 	KM_WELCOME = 64,	/* struct km_welcome + descriptors */
 	KM_STARTED,	/* struct km_started: exec succeeded, or {stage, errnum} */
@@ -33,6 +36,7 @@ enum keeper_msg_type {
 	KM_GONE,	/* struct km_slot: the tree of an exited one is empty now */
 	KM_FORWARD,	/* struct km_forward: a signal that the keeper received; told again to the
 			   next supervisor unless KM_TAKEN comes back */
+	KM_PING,	/* struct km_header, behind news: who does not answer has come to a halt */
 };
 
 struct km_header {
@@ -55,6 +59,27 @@ enum setup_stage {
 	SETUP_RECORDS, SETUP_PID_FILE, SETUP_MOVED,
 };
 
+/* How the latest KM_UPGRADE ended, and if it failed, in which way. */
+enum upgrade_outcome {
+	UPGRADE_NONE,		/* there was none; ID > 0: this supervisor is on trial */
+	UPGRADE_DONE,		/* this supervisor is the new one, or descends from it */
+	UPGRADE_NO_EXEC,	/* DETAIL: errno */
+	UPGRADE_DIED,		/* before it was ready; DETAIL: wait status */
+	UPGRADE_LATE,		/* it was not ready in time */
+	UPGRADE_DIED_SOON,	/* it was ready, then crashed; DETAIL: wait status */
+	UPGRADE_NO_HANDOVER,	/* --keeper: what the keeper hands over could not be passed; errno */
+	UPGRADE_REFUSED,	/* --keeper: the new keeper could not read it */
+	UPGRADE_OUTCOMES
+};
+
+struct km_upgraded {
+	uint32_t id;		/* counts KM_UPGRADE since the keeper was started */
+	uint32_t outcome;	/* enum upgrade_outcome */
+	int32_t detail;
+	uint32_t keeper;	/* the keeper, too */
+	uint32_t news;		/* no supervisor was told before */
+};
+
 struct km_welcome {
 	struct km_header h;
 	uint32_t stage;		/* enum setup_stage */
@@ -66,6 +91,9 @@ struct km_welcome {
 	uint32_t records_set_aside;
 	uint32_t have_cgroup;	/* cgroup v2 in use for trees */
 	int64_t keeper_started_mono_ns;
+	uint32_t handover;	/* keeper_handover_layout() of this keeper; 0: it cannot */
+	struct km_upgraded upgraded;	/* what became of the latest upgrade */
+	char exe[PATH_MAX];		/* where the executable of this supervisor was found */
 	uint32_t nheld;
 	char held_keys[HOLD_MAX][HOLD_KEY_CAP];
 };
@@ -118,6 +146,13 @@ struct km_forward {
 struct km_hold {
 	struct km_header h;
 	char key[HOLD_KEY_CAP];	/* replaces what was held under it; no descriptor = forget it */
+};
+
+struct km_upgrade {
+	struct km_header h;
+	uint32_t keeper;	/* 1: the keeper executes it in its own place first */
+	uint32_t pad;
+	char exe[PATH_MAX];	/* where it was found; for messages and as the next default */
 };
 
 struct km_leave {

@@ -280,7 +280,8 @@ int records_grow(struct records *r, uint32_t nslots)
 	return 0;
 }
 
-int records_map(struct records *r, int fd)
+/* FD stays the caller's when this fails. */
+static int records_take(struct records *r, int fd, bool writable)
 {
 	struct stat st;
 	int ret;
@@ -290,13 +291,26 @@ int records_map(struct records *r, int fd)
 	else if (st.st_size < (off_t)sizeof(struct records_header))
 		ret = -EBADMSG;
 	else
-		ret = records_view(r, fd, false);
+		ret = records_view(r, fd, writable);
 	if (ret == 0 && (r->header->magic != RECORDS_MAGIC ||
 			 r->header->version != RECORDS_VERSION ||
 			 r->header->record_size != sizeof(struct record))) {
-		records_unmap(r);
-		return -EBADMSG;
+		munmap(r->header, RECORDS_SPAN);
+		*r = (struct records){ .fd = -1 };
+		ret = -EBADMSG;
 	}
+	return ret;
+}
+
+int records_resume(struct records *r, int fd)
+{
+	return records_take(r, fd, true);
+}
+
+int records_map(struct records *r, int fd)
+{
+	int ret = records_take(r, fd, false);
+
 	if (ret < 0)
 		close(fd);
 	return ret;

@@ -90,6 +90,8 @@ struct records {
 int records_create(struct records *r, int run_dirfd, uint32_t nslots, bool *set_aside);
 /* Keeper: make room for at least NSLOTS. 0 or -errno. No heap. */
 int records_grow(struct records *r, uint32_t nslots);
+/* Keeper: map FD again after an exec. FD is taken over on success. 0 or -errno. */
+int records_resume(struct records *r, int fd);
 /* Supervisor: map FD read-only. Takes ownership of FD. 0 or -errno. */
 int records_map(struct records *r, int fd);
 void records_unmap(struct records *r);

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "keeper/features.h"
 #include "keeper/fifo.h"
+#include "keeper/handover.h"
 #include "keeper/inner.h"
 
 /* The process that everything hangs on goes last when memory ends; the supervisor before it. */
@@ -69,10 +70,22 @@ static void originals_read(struct originals *o)
 	o->affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(o->affinity), o->affinity);
 }
 
+static int spawner_prepare(struct spawner *s)
+{
+	s->have_close_range = kernel_feature_usable(FEATURE_CLOSE_RANGE);
+	s->into_cgroup = kernel_feature_usable(FEATURE_CLONE3) &&
+			 kernel_feature_usable(FEATURE_CLONE_INTO_CGROUP);
+	/* a plan has no more pointers than offsets; three vectors end with NULL */
+	s->vectors = mmap(NULL, (PLAN_MAX / sizeof(uint32_t)) * sizeof(char *),
+			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s->vectors == MAP_FAILED)
+		return -errno;
+	return child_stack_init(&s->stack);
+}
+
 int spawner_init(struct spawner *s)
 {
 	struct rlimit64 files;
-	int ret;
 
 	originals_read(&s->original);
 	s->supervisor_oom = INT32_MIN;
@@ -82,16 +95,15 @@ int spawner_init(struct spawner *s)
 	files = s->original.limits[RLIMIT_NOFILE];
 	files.rlim_cur = files.rlim_max;
 	prlimit64(0, RLIMIT_NOFILE, &files, NULL);
-	s->have_close_range = kernel_feature_usable(FEATURE_CLOSE_RANGE);
-	s->into_cgroup = kernel_feature_usable(FEATURE_CLONE3) &&
-			 kernel_feature_usable(FEATURE_CLONE_INTO_CGROUP);
-	/* a plan has no more pointers than offsets; three vectors end with NULL */
-	s->vectors = mmap(NULL, (PLAN_MAX / sizeof(uint32_t)) * sizeof(char *),
-			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->vectors == MAP_FAILED)
-		return -errno;
-	ret = child_stack_init(&s->stack);
-	return ret;
+	return spawner_prepare(s);
+}
+
+int spawner_resume(struct spawner *s, const struct handover *h)
+{
+	s->original = h->original;
+	s->supervisor_oom = h->supervisor_oom;
+	s->inherited = h->inherited;
+	return spawner_prepare(s);
 }
 
 /* --- a child ----------------------------------------------------------------------------------- */
@@ -283,6 +295,7 @@ pid_t spawn_supervisor(struct keeper *k, char *const *argv, int *pidfd)
 		.original = &k->spawner.original,
 		.oom_score_adjust = k->spawner.supervisor_oom,
 		.inherited = k->spawner.inherited,
+		.exact = k->upgrade.phase == UPGRADE_TRIAL,
 		.unshare_fds = k->spawner.have_close_range,
 	};
 	pid_t pid = run_child(k, child_run_supervisor, &job, pidfd, -1);

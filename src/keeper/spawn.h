@@ -6,6 +6,7 @@
 #include "keeper/clone.h"
 #include "keeper/keeper.h"
 
+struct handover;
 struct keeper;
 
 struct spawner {
@@ -21,6 +22,8 @@ struct spawner {
 /* Remember how this process was started, then claim what a keeper needs: more descriptors, a lower
  * OOM score. 0 or -errno. */
 int spawner_init(struct spawner *s);
+/* The same for an executed keeper: how this process was started is in H. */
+int spawner_resume(struct spawner *s, const struct handover *h);
 
 /* Start PLAN (checked) in SLOT. On success the record is RUNNING and the exit will be noticed;
  * otherwise there is neither process nor record. The supervisor is to be told in both cases, which

@@ -183,11 +183,16 @@ void supervise_exited(struct keeper *k)
 		close(s->pidfd);
 	s->pidfd = -1;
 	s->pid = 0;
+	heartbeat_init(&k->heartbeat);
 	if (s->state == SUPERVISOR_LEAVING) {
 		supervise_end_all(k, s->leave_code, 0);
+	} else if (s->state == SUPERVISOR_YIELDING) {
+		s->state = SUPERVISOR_NONE;
+		s->restart_at_ns = now_ns;
+		upgrade_begin(k);
 	} else if (!s->welcomed_once) {
 		first_failed(k, status);
-	} else {
+	} else if (!upgrade_died(k, status)) {
 		restart_plan(s, status, now_ns);
 		s->deaths++;
 	}

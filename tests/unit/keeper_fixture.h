@@ -67,6 +67,13 @@ static inline void relay_pass(int from, int to)
 
 	if (n <= 0)
 		_exit(99);
+	if (h->type == KM_PING) {
+		const struct km_header pong = { KM_PONG, sizeof(pong) };
+
+		if (!getenv("RIG_SILENT"))
+			send(from, &pong, sizeof(pong), MSG_NOSIGNAL);
+		return;
+	}
 	iov.iov_len = (size_t)n;
 	if (sendmsg(to, &msg, MSG_NOSIGNAL) != n)
 		_exit(98);
