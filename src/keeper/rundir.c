@@ -5,6 +5,7 @@
  * never truncated before it is held: a pid in a file proves nothing, a held lock does. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #define LOCK_FILE "lock"
 #define LOCK_TRIES 16
 #define HOLDER_TRIES 20
+#define HEIR_TRIES 200		/* 2 s, for a disk from which a program is slow to load */
 
 /* --- the place -------------------------------------------------------------------------------- */
 
@@ -61,10 +63,11 @@ static int place_open(const char *path, bool *created, bool *unsafe)
 
 /* --- the lock ----------------------------------------------------------------------------------- */
 
+static const struct timespec holder_pause = { .tv_nsec = 10 * 1000 * 1000 };
+
 /* The holder writes its pid right after it got the lock: wait a moment for it. */
 static pid_t holder_read(int fd)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
 	char text[16];
 	ssize_t n;
 
@@ -73,7 +76,7 @@ static pid_t holder_read(int fd)
 		text[n > 0 ? n : 0] = '\0';
 		if (n > 0 && text[n - 1] == '\n')
 			return (pid_t)strtol(text, NULL, 10);
-		nanosleep(&pause, NULL);
+		nanosleep(&holder_pause, NULL);
 	}
 	return 0;
 }
@@ -99,23 +102,41 @@ static int pid_write(int fd)
 	return fd_write_all(fd, text, (size_t)n);
 }
 
+/* The child that a killed keeper was just making holds the lock, too, until it has executed its
+ * program: what a dead holder left is waited for. -1 with errno; EAGAIN or EACCES: *HOLDER has it. */
+static int lock_take(int fd, pid_t *holder)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int err;
+
+	for (int i = 0; i < HEIR_TRIES; i++) {
+		if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+			return 0;
+		err = errno;
+		if (err != EAGAIN && err != EACCES)
+			return -1;
+		*holder = holder_read(fd);
+		if (*holder <= 0 || kill(*holder, 0) == 0 || errno != ESRCH)
+			break;
+		nanosleep(&holder_pause, NULL);
+	}
+	errno = err;
+	return -1;
+}
+
 static enum setup_stage rundir_lock(struct rundir *d, int *errnum, pid_t *holder)
 {
 	for (int i = 0; i < LOCK_TRIES; i++) {
-		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 		int fd = file_open_owned(d->fd, LOCK_FILE, O_RDWR, 0600);
 
 		if (fd < 0) {
 			*errnum = -fd;
 			return SETUP_LOCK;
 		}
-		if (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
-			bool held = errno == EAGAIN || errno == EACCES;
-
+		if (lock_take(fd, holder) < 0) {
 			*errnum = errno;
-			*holder = held ? holder_read(fd) : 0;
 			close(fd);
-			return held ? SETUP_LOCKED : SETUP_LOCK;
+			return *errnum == EAGAIN || *errnum == EACCES ? SETUP_LOCKED : SETUP_LOCK;
 		}
 		if (lock_current(d->fd, fd)) {
 			d->lock_fd = dup3(fd, LOW_LOCK, O_CLOEXEC);
