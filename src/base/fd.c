@@ -138,15 +138,6 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mod
 	return r;
 }
 
-/* Does the kernel let nobody give names to files that are not his? */
-static bool hard_links_protected(void)
-{
-	auto_free(closep) int fd = open("/proc/sys/fs/protected_hardlinks", O_RDONLY | O_CLOEXEC);
-	char value = '0';
-
-	return fd >= 0 && read_again(fd, &value, 1) == 1 && value == '1';
-}
-
 /* Whose file is it, and is it one? A stranger who can also take names out of the directory may have
  * given a file of ours a second name there, let us open it, and taken the name away before it is
  * counted. No look at the name tells: while it is being removed it is found and counted no more. */
@@ -160,7 +151,7 @@ static int check_owned(const struct path_parent *dir, int fd, bool created)
 		return -EINVAL;
 	if (st.st_nlink != 1 || (st.st_uid != 0 && st.st_uid != geteuid()))
 		return -EPERM;
-	return created || !dir->others_may_replace || hard_links_protected() ? 0 : -EPERM;
+	return created || !dir->others_may_replace || path_hard_links_protected() ? 0 : -EPERM;
 }
 
 /* What exists is opened, what does not is made by us: never both in one call, because in a public
@@ -253,20 +244,36 @@ int fd_set_cloexec(int fd, bool on)
 	return change_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
-/* A short file of /proc in one read, NUL-terminated. Returns its length; 0 when there is none. */
-static size_t proc_read(const char *path, char *buf, size_t size)
-{
-	auto_free(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd >= 0 ? read_again(fd, buf, size - 1) : 0;
+#define PROC_TRIES 3
 
+/* A short file of /proc in one read, NUL-terminated. Returns its length, or -errno. What it says
+ * decides who lives: a descriptor or some memory that was missing for a moment must not. */
+static ssize_t proc_read(const char *path, char *buf, size_t size)
+{
+	ssize_t got = 0;
+
+	for (int i = 0; i < PROC_TRIES; i++) {
+		auto_free(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		got = fd >= 0 ? read_again(fd, buf, size - 1) : -1;
+		if (got >= 0)
+			break;
+		got = -errno;
+		if (got == -ENOENT || got == -ESRCH)
+			break;
+	}
 	buf[MAX(got, 0)] = '\0';
-	return (size_t)MAX(got, 0);
+	return got;
 }
 
-void boot_id_read(char out[37])
+int boot_id_read(char out[37])
 {
-	if (proc_read("/proc/sys/kernel/random/boot_id", out, 37) != 36)
-		out[0] = '\0';
+	ssize_t got = proc_read("/proc/sys/kernel/random/boot_id", out, 37);
+
+	if (got == 36)
+		return 0;
+	out[0] = '\0';
+	return got < 0 ? (int)got : -EINVAL;
 }
 
 /* The program name in the second field may hold blanks and parentheses: count from the last ')'. */
@@ -277,7 +284,7 @@ uint64_t process_start_time(pid_t pid)
 	const char *p;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (proc_read(path, stat_line, sizeof(stat_line)) == 0)
+	if (proc_read(path, stat_line, sizeof(stat_line)) <= 0)
 		return 0;
 	p = strrchr(stat_line, ')');
 	for (int field = 2; p != NULL && field < 22; field++) {

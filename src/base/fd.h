@@ -45,8 +45,9 @@ const char *file_refusal(int err);
 int fd_set_nonblock(int fd, bool on);	/* [keeper] */
 int fd_set_cloexec(int fd, bool on);	/* [keeper] */
 
-/* Current boot's id as 36 characters plus NUL; empty text when /proc cannot be read. [keeper] */
-void boot_id_read(char out[37]);
+/* Current boot's id as 36 characters plus NUL; -errno, and empty text, when /proc cannot be read.
+ * [keeper] */
+int boot_id_read(char out[37]);
 /* Start time of PID in clock ticks since boot (/proc/PID/stat field 22); 0 when unknown. [keeper] */
 uint64_t process_start_time(pid_t pid);
 

@@ -11,6 +11,7 @@
  * A child that was to die with its keeper (on_supervisor_death = "stop") is taken over like any
  * other: the supervisor sees in the record what it is, and ends it. */
 #include <errno.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,7 +42,13 @@ static bool younger(const struct record *r, uint64_t ticks)
 	return age_ns + AGE_SLACK_NS < clock_mono_ns() - r->started_mono_ns;
 }
 
-/* PIDFD (-1: none) was opened before: while we look, the number belongs to the process behind it. */
+/* No more than "it is there" can be said of PID, for want of memory or descriptors: not that it is gone. */
+static bool unreadable(pid_t pid, uint64_t ticks)
+{
+	return ticks == 0 && (kill(pid, 0) == 0 || errno != ESRCH);
+}
+
+/* PIDFD (< 0: none) was opened before: while we look, the number belongs to the process behind it. */
 static bool identical(const struct keeper *k, const struct record *r, bool damaged, int pidfd)
 {
 	uint64_t ticks;
@@ -49,8 +56,12 @@ static bool identical(const struct keeper *k, const struct record *r, bool damag
 	if (damaged)
 		return getsid(r->pid) == r->pid && r->name[0] != '\0' &&
 		       proc_has_marker(r->pid, r->name);
-	if (r->pidfd_ino != 0 && pidfd >= 0 && k->signaller.have_inode)
-		return pidfd_inode(pidfd) == r->pidfd_ino;
+	if (r->pidfd_ino != 0 && pidfd >= 0 && k->signaller.have_inode) {
+		uint64_t inode = pidfd_inode(pidfd);
+
+		if (inode != 0)		/* else it could not be read */
+			return inode == r->pidfd_ino;
+	}
 	ticks = process_start_time(r->pid);
 	if (ticks == 0)
 		return false;
@@ -238,12 +249,15 @@ static int64_t adopt_look(struct keeper *k, uint32_t slot, int64_t now_ns)
 {
 	struct record *r = record_get(&k->records, slot);
 	struct slot *own = slot_get(&k->slots, slot);
+	uint64_t ticks;
 
 	if (own->pidfd > 0 && r->exited_mono_ns == 0)
 		return INT64_MAX;
 	if (own->pidfd > 0 && now_ns < r->exited_mono_ns + LAZY_PARENT_NS)
 		return r->exited_mono_ns + LAZY_PARENT_NS;
-	if (own->pidfd <= 0 && r->start_ticks != 0 && process_start_time(r->pid) == r->start_ticks)
+	ticks = own->pidfd <= 0 && r->start_ticks != 0 ? process_start_time(r->pid) : 0;
+	if (own->pidfd <= 0 && r->start_ticks != 0 &&
+	    (ticks == r->start_ticks || unreadable(r->pid, ticks)))
 		return now_ns + LOOK_EVERY_NS;
 	adopted_ended(k, slot, WAIT_STATUS_UNKNOWN);
 	return INT64_MAX;

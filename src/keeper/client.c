@@ -341,7 +341,7 @@ static int welcome_wait(int fd, struct error *e)
 	}
 }
 
-/* Receive WELCOME with its descriptors; returns their number, or -1. */
+/* Receive WELCOME with its descriptors; returns their number, or -errno. */
 static int welcome_receive(int fd, struct km_welcome *w, int fds[2 + HOLD_MAX])
 {
 	union {
@@ -356,11 +356,16 @@ static int welcome_receive(int fd, struct km_welcome *w, int fds[2 + HOLD_MAX])
 		.msg_controllen = sizeof(control.room),
 	};
 	struct cmsghdr *c;
+	ssize_t got;
 	int n = 0;
 
-	if (recvmsg(fd, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(*w) ||
-	    w->h.type != KM_WELCOME || w->nheld > HOLD_MAX)
-		return -1;
+	do
+		got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	if (got != (ssize_t)sizeof(*w) || w->h.type != KM_WELCOME || w->nheld > HOLD_MAX)
+		return -EPROTO;
 	c = CMSG_FIRSTHDR(&msg);
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
 		n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
@@ -387,8 +392,12 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 {
 	struct keeper_client *k;
 	int fds[2 + HOLD_MAX], n, rc;
+	ssize_t sent;
 
-	if (send(fd, setup, sizeof(*setup), MSG_NOSIGNAL) != (ssize_t)sizeof(*setup)) {
+	do
+		sent = send(fd, setup, sizeof(*setup), MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent != (ssize_t)sizeof(*setup)) {
 		error_set(e, ERROR_RUNTIME_SPAWN, errno, "cannot talk to the keeper");
 		return EXIT_OS;
 	}
@@ -397,7 +406,7 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 		return rc;
 	n = welcome_receive(fd, welcome, fds);
 	if (n < 0 || (welcome->stage == SETUP_OK && n != (int)(2 + welcome->nheld))) {
-		error_set(e, ERROR_RUNTIME_SPAWN, 0, "the keeper's answer makes no sense");
+		error_set(e, ERROR_RUNTIME_SPAWN, n < 0 ? -n : 0, "cannot read the keeper's answer");
 		return EXIT_OS;
 	}
 	rc = explain(welcome, setup, e);

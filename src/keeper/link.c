@@ -255,6 +255,9 @@ static bool send_welcome(struct keeper *k, const struct km_welcome *w)
 	do
 		n = sendmsg(k->link.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		dprintf(STDERR_FILENO, "procd: cannot answer the supervisor: %s\n",
+			strerror(errno));
 	closep(&records_fd);
 	return n >= 0;
 }

@@ -161,34 +161,48 @@ static int records_view(struct records *r, int fd, bool writable)
 	return 0;
 }
 
-/* Is the open file one that this version wrote in this boot? Reads no further than the header. A
- * file that was cut behind it is: each record that is left is as good as ever. */
-static bool records_familiar(int fd, const char *boot_id)
+/* Is the open file one that this version wrote in this boot? 1 or 0; -errno when that cannot be told:
+ * what it holds may well be running. Reads no further than the header. A file that was cut behind it
+ * is: each record that is left is as good as ever. BOOT_ID is empty for the reason BOOT_ERR. */
+static int records_familiar(int fd, const char *boot_id, int boot_err)
 {
 	struct stat st;
 	struct records_header h;
+	ssize_t n;
 
-	if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(h) ||
-	    st.st_size > (off_t)RECORDS_SPAN || pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
-		return false;
-	return h.magic == RECORDS_MAGIC && h.version == RECORDS_VERSION &&
-	       h.record_size == sizeof(struct record) && h.checksum == header_checksum(&h) &&
-	       boot_id[0] != '\0' && memcmp(h.boot_id, boot_id, 37) == 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 ||
+	    st.st_size < (off_t)sizeof(h) || st.st_size > (off_t)RECORDS_SPAN)
+		return 0;
+	do
+		n = pread(fd, &h, sizeof(h), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n != (ssize_t)sizeof(h) || h.magic != RECORDS_MAGIC || h.version != RECORDS_VERSION ||
+	    h.record_size != sizeof(struct record) || h.checksum != header_checksum(&h))
+		return 0;
+	if (boot_id[0] == '\0')
+		return h.boot_id[0] != '\0' ? boot_err : 0;
+	return memcmp(h.boot_id, boot_id, 37) == 0;
 }
 
 /* Open what is there; -ENOENT when nothing familiar is (and then nothing is in the way). */
-static int records_open_old(int run_dirfd, const char *boot_id, bool *set_aside)
+static int records_open_old(int run_dirfd, const char *boot_id, int boot_err, bool *set_aside)
 {
 	int fd = openat(run_dirfd, RECORDS_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
+	int familiar;
 
-	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	    st.st_nlink == 1 && records_familiar(fd, boot_id))
+	if (fd < 0 && errno != ELOOP && errno != EISDIR && errno != ENXIO)
+		return -errno;
+	familiar = fd >= 0 ? records_familiar(fd, boot_id, boot_err) : 0;
+	if (familiar > 0)
 		return fd;
 	if (fd >= 0)
 		close(fd);
+	if (familiar < 0)
+		return familiar;
 	if (renameat(run_dirfd, RECORDS_FILE, run_dirfd, RECORDS_BAD) < 0)
 		return -errno;
 	*set_aside = true;
@@ -226,11 +240,11 @@ int records_create(struct records *r, int run_dirfd, uint32_t nslots, bool *set_
 {
 	char boot_id[37];
 	uint32_t found;
-	int fd, ret;
+	int boot_err, fd, ret;
 
 	*set_aside = false;
-	boot_id_read(boot_id);
-	fd = records_open_old(run_dirfd, boot_id, set_aside);
+	boot_err = boot_id_read(boot_id);
+	fd = records_open_old(run_dirfd, boot_id, boot_err, set_aside);
 	if (fd == -ENOENT) {
 		fd = openat(run_dirfd, RECORDS_FILE,
 			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

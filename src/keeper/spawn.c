@@ -51,13 +51,15 @@ static bool oom_write(int value)
 	return ok;
 }
 
-static void originals_read(struct originals *o)
+/* What children are to get back has to be known; 0 or -errno. */
+static int originals_read(struct originals *o)
 {
 	struct sched_param param = { 0 };
 
 	o->keeper_pid = getpid();
 	for (int i = 0; i < PLAN_NLIMITS; i++)
-		prlimit64(0, (__rlimit_resource_t)i, NULL, &o->limits[i]);
+		if (prlimit64(0, (__rlimit_resource_t)i, NULL, &o->limits[i]) < 0)
+			return -errno;
 	o->nice = getpriority(PRIO_PROCESS, 0);
 	o->oom_known = oom_read(&o->oom_score_adjust);
 	o->umask = umask(0);
@@ -68,6 +70,7 @@ static void originals_read(struct originals *o)
 	if (sched_getparam(0, &param) == 0)
 		o->priority = param.sched_priority;
 	o->affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(o->affinity), o->affinity);
+	return 0;
 }
 
 static int spawner_prepare(struct spawner *s)
@@ -86,8 +89,10 @@ static int spawner_prepare(struct spawner *s)
 int spawner_init(struct spawner *s)
 {
 	struct rlimit64 files;
+	int ret = originals_read(&s->original);
 
-	originals_read(&s->original);
+	if (ret < 0)
+		return ret;
 	s->supervisor_oom = INT32_MIN;
 	if (s->original.oom_known && s->original.oom_score_adjust > SUPERVISOR_OOM_SCORE &&
 	    oom_write(KEEPER_OOM_SCORE))

@@ -161,6 +161,9 @@ static void first_failed(struct keeper *k, int status)
 {
 	k->done = true;
 	k->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_OS;
+	if (WIFSIGNALED(status))
+		dprintf(STDERR_FILENO, "procd: the supervisor was ended by signal %d before it was "
+			"ready\n", WTERMSIG(status));
 }
 
 void supervise_exited(struct keeper *k)
