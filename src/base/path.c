@@ -88,6 +88,19 @@ UNSANITIZED bool path_owner_trusted(uid_t uid)
 	return uid == OVERFLOW_UID && !overflow_uid_is_somebody();
 }
 
+UNSANITIZED bool path_hard_links_protected(void)
+{
+	long fd = open_at(AT_FDCWD, "/proc/sys/fs/protected_hardlinks", O_RDONLY);
+	char value = '0';
+
+	if (fd < 0)
+		return false;
+	if (syscall(SYS_read, (int)fd, &value, (size_t)1) != 1)
+		value = '0';
+	close_fd(fd);
+	return value == '1';
+}
+
 UNSANITIZED static bool public(const struct stat *dir)
 {
 	return dir->st_mode & S_IWOTH;
@@ -147,7 +160,7 @@ UNSANITIZED static int next_name(struct walk *w, char *name, bool *last)
 	while (*w->at == '/')
 		w->at++;
 	*last = *w->at == '\0';
-	return n == 0 ? -EINVAL : 0;
+	return n == 0 ? -EISDIR : 0;
 }
 
 /* May the link that ST describes be followed from where we stand? */
@@ -263,6 +276,8 @@ UNSANITIZED int path_parent_open(int dirfd, const char *path, unsigned flags,
 	w.at = w.rest;
 	if (copy(w.rest, path, sizeof(w.rest)) == sizeof(w.rest))
 		return -ENAMETOOLONG;
+	if (w.rest[0] == '\0')
+		return -ENOENT;
 	ret = stand_in(&w, w.rest[0] == '/' ? open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY)
 					    : open_at(dirfd, ".", O_PATH | O_DIRECTORY));
 	if (ret == 0)

@@ -25,6 +25,10 @@ struct path_parent {
 /* Root or this process. Within a user namespace root's files from outside look like nobody's. */
 bool path_owner_trusted(uid_t uid);
 
+/* Does the kernel keep everybody from giving names to files that are not his
+ * (fs.protected_hardlinks)? */
+bool path_hard_links_protected(void);
+
 /* Walk PATH (relative: from DIRFD) down to the directory of its last component. Refused on the way:
  * in a directory that everybody may write to, whatever belongs to somebody else (-ELOOP a link,
  * -EPERM a directory); elsewhere, somebody's link that leads out of what is his own (-ELOOP).

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "keeper/child.h"
 
 #if defined(__clang__)
@@ -201,23 +202,55 @@ IN_CHILD static int child_put(long from, int to)
 	return 0;
 }
 
-/* Opening must never hang the keeper (a FIFO without its other end): O_NONBLOCK first, and the flag
- * goes when the file turned out to be harmless. */
-IN_CHILD static int child_open_file(const char *path, int to)
+/* May the child get this file, opened with the keeper's rights? Where others can put names, it has to
+ * be a file that its user could have been given anyway: not a second name of something else. */
+IN_CHILD static bool child_may_have(const struct plan *p, const struct path_parent *dir,
+				    const struct stat *st, int to)
 {
-	int flags = to == 0 ? O_RDONLY : O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
-	long fd = syscall(SYS_openat, AT_FDCWD, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-			  0644);
-	struct stat st;
+	bool own = st->st_uid == 0 || st->st_uid == (uid_t)syscall(SYS_geteuid) ||
+		   (p->flags & PLAN_SET_IDS && st->st_uid == p->uid);
 
-	if (fd < 0)
-		return errno;
-	if (fstat((int)fd, &st) < 0)
-		return errno;
+	if (S_ISCHR(st->st_mode))
+		return true;
+	if (to == 0 && !dir->open_to_others)
+		return true;
+	return own && st->st_nlink == 1 &&
+	       (!dir->others_may_replace || path_hard_links_protected());
+}
+
+IN_CHILD static long child_open_in(const struct path_parent *dir, int flags)
+{
+	long fd = syscall(SYS_openat, dir->fd, dir->name, flags, 0);
+
+	if (fd >= 0 || errno != ENOENT || !(flags & O_APPEND))
+		return fd;
+	return syscall(SYS_openat, dir->fd, dir->name, flags | O_CREAT | O_EXCL, 0644);
+}
+
+/* Opening must never hang the keeper (a FIFO without its other end): O_NONBLOCK first, and the flag
+ * goes when the file turned out to be harmless. The keeper's rights are still in effect, so the way
+ * is walked as for procd's own files. */
+IN_CHILD static int child_open_file(const struct plan *p, const char *path, int to)
+{
+	int flags = to == 0 ? O_RDONLY : O_WRONLY | O_APPEND;
+	struct path_parent dir;
+	struct stat st;
+	long fd;
+	int failed = -path_parent_open(AT_FDCWD, path, to == 0 ? PATH_FOLLOW_LAST : 0, &dir);
+
+	if (failed != 0)
+		return failed;
+	fd = child_open_in(&dir, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	failed = fd < 0 || fstat((int)fd, &st) < 0 ? errno : 0;
+	syscall(SYS_close, dir.fd);
+	if (failed != 0)
+		return failed;
 	if (S_ISDIR(st.st_mode))
 		return EISDIR;
 	if (to != 0 && !S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
 		return EINVAL;
+	if (!child_may_have(p, &dir, &st, to))
+		return EPERM;
 	TRY(syscall(SYS_fcntl, (int)fd, F_SETFL, (flags & O_APPEND)));
 	return child_put(fd, to);
 }
@@ -230,7 +263,7 @@ IN_CHILD static int child_stdio(const struct child_job *job, int to)
 	case PLAN_STDIO_INHERIT:
 		return 0;
 	case PLAN_STDIO_FILE:
-		return child_open_file(plan_str(p, p->stdio_path[to]), to);
+		return child_open_file(p, plan_str(p, p->stdio_path[to]), to);
 	case PLAN_STDIO_CAPTURE:
 		/* a description of its own: what one instance sets on it dies with it */
 		return child_put(syscall(SYS_openat, LOW_FIFO, job->fifo[to - 1],
@@ -242,34 +275,40 @@ IN_CHILD static int child_stdio(const struct child_job *job, int to)
 	}
 }
 
-/* Is the set of groups already what the plan wants? An unprivileged keeper may not set it. */
-IN_CHILD static bool child_groups_same(const struct plan *p)
+IN_CHILD static bool child_has_group(const uint32_t *groups, long n, uint32_t gid)
+{
+	for (long i = 0; i < n; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* Is the set of groups what the plan wants? The primary one may be among them or not. */
+IN_CHILD static bool child_groups_are(const struct plan *p)
 {
 	uint32_t now[PLAN_MAX_GROUPS + 1];
 	long n = syscall(SYS_getgroups, PLAN_MAX_GROUPS + 1, now);
 
 	if (n < 0)
 		return false;
-	for (long i = 0; i < n; i++) {
-		bool wanted = now[i] == p->gid;
-
-		for (uint32_t j = 0; j < p->ngroups; j++)
-			wanted = wanted || now[i] == p->groups[j];
-		if (!wanted)
+	for (long i = 0; i < n; i++)
+		if (now[i] != p->gid && !child_has_group(p->groups, p->ngroups, now[i]))
 			return false;
-	}
+	for (uint32_t i = 0; i < p->ngroups; i++)
+		if (p->groups[i] != p->gid && !child_has_group(now, n, p->groups[i]))
+			return false;
 	return true;
 }
 
+/* Looked at whatever the call said: an unprivileged keeper may not set them, and need not when they
+ * are right as they are. */
 IN_CHILD static int child_groups(const struct plan *p)
 {
-	int failed;
-
-	if (!(p->flags & PLAN_SET_IDS) ||
-	    syscall(SYS_setgroups, (size_t)p->ngroups, p->groups) == 0)
+	if (!(p->flags & PLAN_SET_IDS))
 		return 0;
-	failed = errno;
-	return failed == EPERM && child_groups_same(p) ? 0 : failed;
+	if (syscall(SYS_setgroups, (size_t)p->ngroups, p->groups) < 0 && errno != EPERM)
+		return errno;
+	return child_groups_are(p) ? 0 : EPERM;
 }
 
 IN_CHILD static int child_gid(const struct plan *p)
