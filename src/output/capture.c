@@ -76,8 +76,8 @@ static bool open_ring(struct captures *c, struct stream *s, bool create)
 	int err = ring_open(ring, c->ring_dirfd, file, s->slot->options->name, create);
 
 	if (ring->set_aside)
-		log_debug("%s: captured output of an earlier run was set aside",
-			  s->slot->options->name);
+		log_warn("%s: captured output that waited in %s was damaged and is lost; it is "
+			 "kept as %s.bad", s->slot->options->name, file, file);
 	if (err < 0) {
 		if (err != -ENOENT)
 			log_error("%s: output cannot be captured now: %s", s->slot->options->name,
@@ -109,8 +109,7 @@ static void drop_oldest(struct stream *s)
 		lost += !line.continued;
 		ring_advance(r, ring_written(r) + line.raw_len);
 	}
-	atomic_fetch_add(&r->header->lost_lines, lost);
-	atomic_fetch_add(&r->header->lost_unsaid, lost);
+	ring_lost_add(r, lost);
 	forward_target(s)->lost_lines += lost;
 }
 

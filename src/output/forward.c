@@ -113,7 +113,7 @@ static void fill_batch(struct captures *c, const struct stream *s, const char *d
 /* What had to be dropped is said in the log that misses it. */
 static int tell_lost(struct captures *c, struct stream *s)
 {
-	uint64_t lost = atomic_load(&s->ring->header->lost_unsaid);
+	uint64_t lost = ring_lost_unsaid(s->ring);
 	struct target *t = forward_target(s);
 	char text[64];
 
@@ -137,7 +137,7 @@ static int tell_lost(struct captures *c, struct stream *s)
 		if (got < 0)
 			return (int)got;
 	}
-	atomic_fetch_sub(&s->ring->header->lost_unsaid, lost);
+	ring_lost_said(s->ring, lost);
 	return 0;
 }
 

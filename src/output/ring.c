@@ -85,17 +85,47 @@ static int memory_file(void)
 	return fd;
 }
 
-static bool is_sound(const struct ring_header *h, const char *owner)
+static uint64_t number(const _Atomic uint64_t *word)
 {
-	uint64_t head = atomic_load(&h->head), written = atomic_load(&h->written);
-	uint64_t claim = atomic_load(&h->claim);
+	return sealed_value(atomic_load(word));
+}
+
+static void number_set(_Atomic uint64_t *word, uint64_t value)
+{
+	atomic_store_explicit(word, sealed_make(value), memory_order_release);
+}
+
+bool ring_numbers_fine(const struct ring_header *h)
+{
+	const _Atomic uint64_t *const words[] = { &h->head, &h->claim, &h->expect, &h->written,
+						  &h->lost_lines, &h->lost_unsaid };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!sealed_fine(atomic_load(words[i])))
+			return false;
+	return true;
+}
+
+static bool is_sound(const struct ring_header *h)
+{
+	uint64_t head = number(&h->head), written = number(&h->written), claim = number(&h->claim);
+	uint32_t reserved = atomic_load(&h->reserved);
 
 	return h->magic == RING_MAGIC && h->version == RING_VERSION && h->data_size == RING_DATA &&
-	       memchr(h->owner, '\0', sizeof h->owner) != NULL && strcmp(h->owner, owner) == 0 &&
+	       memchr(h->owner, '\0', sizeof h->owner) != NULL && ring_numbers_fine(h) &&
 	       written <= head && head - written <= RING_DATA && claim >= head &&
-	       claim - written <= RING_DATA && atomic_load(&h->expect) <= claim &&
-	       atomic_load(&h->reserved) <= RING_DATA &&
-	       atomic_load(&h->reserved) >= MIN(claim, (uint64_t)RING_DATA);
+	       claim - written <= RING_DATA && number(&h->expect) <= claim &&
+	       (reserved == RING_DATA || (reserved == RESERVE_FIRST && claim <= reserved));
+}
+
+/* Out of the way. A damaged one is kept for who wants to know, until the next. */
+static void set_aside(const struct ring *r)
+{
+	char bad[sizeof r->file + sizeof ".bad"];
+
+	snprintf(bad, sizeof bad, "%s.bad", r->file);
+	if (!r->set_aside || renameat(r->dirfd, r->file, r->dirfd, bad) < 0)
+		unlinkat(r->dirfd, r->file, 0);
 }
 
 static int open_existing(struct ring *r, const char *owner)
@@ -112,12 +142,17 @@ static int open_existing(struct ring *r, const char *owner)
 			return -errno;
 		r->header = (struct ring_header *)(void *)base;
 		r->data = base + page_size();
-		if (is_sound(r->header, owner))
+		bool sound = is_sound(r->header);
+
+		if (sound && strcmp(r->header->owner, owner) == 0)
 			return 0;
+		r->set_aside = !sound;
+		r->replaced = sound;
 		ring_close(r);
+	} else {
+		r->set_aside = true;
 	}
-	r->set_aside = true;
-	unlinkat(r->dirfd, r->file, 0);
+	set_aside(r);
 	return -ENOENT;
 }
 
@@ -149,6 +184,12 @@ static int create(struct ring *r, const char *owner)
 	r->header->data_size = RING_DATA;
 	snprintf(r->header->owner, sizeof r->header->owner, "%s", owner);
 	atomic_store(&r->header->reserved, r->in_memory ? RING_DATA : RESERVE_FIRST);
+	number_set(&r->header->head, 0);
+	number_set(&r->header->claim, 0);
+	number_set(&r->header->expect, 0);
+	number_set(&r->header->written, 0);
+	number_set(&r->header->lost_lines, 0);
+	number_set(&r->header->lost_unsaid, 0);
 	__atomic_store_n(&r->header->magic, RING_MAGIC, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -175,7 +216,7 @@ void ring_close(struct ring *r)
 void ring_recover(struct ring *r, int fd)
 {
 	struct ring_header *h = r->header;
-	uint64_t head = ring_head(r), expect = atomic_load(&h->expect);
+	uint64_t head = ring_head(r), expect = number(&h->expect);
 	int available = 0;
 
 	if (expect > head) {
@@ -189,9 +230,9 @@ void ring_recover(struct ring *r, int fd)
 		if (!intact)
 			head = expect;
 	}
-	atomic_store(&h->head, head);
-	atomic_store(&h->expect, head);
-	atomic_store(&h->claim, head);
+	number_set(&h->head, head);
+	number_set(&h->expect, head);
+	number_set(&h->claim, head);
 }
 
 /* The file system has no room left: go on in memory. */
@@ -249,24 +290,24 @@ ssize_t ring_capture(struct ring *r, int fd, size_t *available)
 	char *at = r->data + head % RING_DATA;
 
 	/* From here on readers on other threads know that the oldest K bytes go away. */
-	atomic_exchange(&h->claim, head + k);
+	atomic_exchange(&h->claim, sealed_make(head + k));
 	/* No page fault inside the read: with a fatal signal pending it would end half-way. */
 	for (size_t i = 0; i < k; i += page)
 		at[i] = 0;
 	memcpy(at + k - n, sentinel + sizeof sentinel - n, n);
-	atomic_store(&h->expect, head + k);
+	number_set(&h->expect, head + k);
 	ssize_t got = read(fd, at, k);
 
 	if (got < 0) {
 		err = -errno;
-		atomic_store(&h->expect, head);
-		atomic_store(&h->claim, head);
+		number_set(&h->expect, head);
+		number_set(&h->claim, head);
 		return err == -EAGAIN || err == -EINTR ? 0 : err;
 	}
-	atomic_store_explicit(&h->head, head + (uint64_t)got, memory_order_release);
+	number_set(&h->head, head + (uint64_t)got);
 	if ((size_t)got != k) {
-		atomic_store(&h->expect, head + (uint64_t)got);
-		atomic_store(&h->claim, head + (uint64_t)got);
+		number_set(&h->expect, head + (uint64_t)got);
+		number_set(&h->claim, head + (uint64_t)got);
 	}
 	return got;
 }
@@ -279,15 +320,31 @@ bool ring_end_line(struct ring *r)
 		return true;
 	if (head - ring_written(r) == RING_DATA || reserve_data(r, head + 1) < 0)
 		return false;
-	atomic_exchange(&r->header->claim, head + 1);
+	atomic_exchange(&r->header->claim, sealed_make(head + 1));
 	r->data[head % RING_DATA] = '\n';
-	atomic_store_explicit(&r->header->head, head + 1, memory_order_release);
+	number_set(&r->header->head, head + 1);
 	return true;
 }
 
 void ring_advance(struct ring *r, uint64_t to)
 {
-	atomic_store_explicit(&r->header->written, to, memory_order_release);
+	number_set(&r->header->written, to);
+}
+
+void ring_lost_add(struct ring *r, uint64_t lines)
+{
+	number_set(&r->header->lost_unsaid, number(&r->header->lost_unsaid) + lines);
+	number_set(&r->header->lost_lines, number(&r->header->lost_lines) + lines);
+}
+
+uint64_t ring_lost_unsaid(const struct ring *r)
+{
+	return number(&r->header->lost_unsaid);
+}
+
+void ring_lost_said(struct ring *r, uint64_t lines)
+{
+	number_set(&r->header->lost_unsaid, number(&r->header->lost_unsaid) - lines);
 }
 
 /* Races with the capturing thread on purpose: what may have been overwritten is found out
@@ -301,7 +358,7 @@ __attribute__((no_sanitize("thread"))) static void copy_racing(char *to, const c
 /* Read-modify-write: a full barrier, as the fence that ThreadSanitizer does not know. */
 static uint64_t oldest(const struct ring *r)
 {
-	uint64_t claim = atomic_fetch_add(&r->header->claim, 0);
+	uint64_t claim = sealed_value(atomic_fetch_add(&r->header->claim, 0));
 
 	return claim > RING_DATA ? claim - RING_DATA : 0;
 }

@@ -8,7 +8,12 @@
  *
  * Before bytes are taken from the FIFO, CLAIM is set to where HEAD will be (so that readers know
  * what is about to be overwritten), a sentinel is put at the end of the target, and only then EXPECT
- * is set, too: a successor that finds EXPECT > HEAD can tell whether the read happened. One thread writes; tail.c reads from others. */
+ * is set, too: a successor that finds EXPECT > HEAD can tell whether the read happened. One thread
+ * writes; tail.c reads from others.
+ *
+ * Every number of the header carries its check (base/sealed.h) or has one right value only, so a
+ * damaged header is never believed. The data has none: it is text for people, nothing is decided by
+ * it, and a flipped byte in it is a flipped byte in a log. */
 #ifndef OUTPUT_RING_H
 #define OUTPUT_RING_H
 
@@ -17,22 +22,24 @@
 #include <sys/types.h>
 
 #include "base/rcu.h"
+#include "base/sealed.h"
 #include "base/strbuf.h"
 
 #define RING_DATA (64u * 1024)
 #define RING_MAGIC 0x31474e4952504f52ull
-#define RING_VERSION 1
+#define RING_VERSION 2
 
 struct ring_header {	/* a file format */
 	uint64_t magic;
 	uint32_t version;
 	uint32_t data_size;
 	char owner[NAME_CAP];		/* subsystem; another one's ring is not continued */
-	_Atomic uint64_t head, claim, expect, written;
-	_Atomic uint32_t reserved;	/* leading data bytes that the file system has room for */
+	_Atomic uint64_t head, claim, expect, written;	/* sealed */
+	_Atomic uint32_t reserved;	/* leading data bytes that the file system has room for: a
+					   few pages or all */
 	uint32_t pad;
-	_Atomic uint64_t lost_lines;	/* ever */
-	_Atomic uint64_t lost_unsaid;	/* of these, not yet told in the log */
+	_Atomic uint64_t lost_lines;	/* sealed: ever */
+	_Atomic uint64_t lost_unsaid;	/* sealed: of these, not yet told in the log */
 };
 
 struct ring {
@@ -42,7 +49,8 @@ struct ring {
 	int dirfd;
 	char file[24];
 	bool in_memory;			/* no room in the run directory: does not survive */
-	bool set_aside;			/* an unusable or another owner's ring was replaced */
+	bool set_aside;			/* a damaged ring was replaced, and kept as FILE.bad */
+	bool replaced;			/* another owner's was */
 };
 
 /* Map FILE in DIRFD (which stays open as long as the ring), continued when it is OWNER's and sound.
@@ -63,12 +71,12 @@ void ring_advance(struct ring *r, uint64_t to);
 
 static inline uint64_t ring_head(const struct ring *r)
 {
-	return atomic_load_explicit(&r->header->head, memory_order_acquire);
+	return sealed_value(atomic_load_explicit(&r->header->head, memory_order_acquire));
 }
 
 static inline uint64_t ring_written(const struct ring *r)
 {
-	return atomic_load_explicit(&r->header->written, memory_order_relaxed);
+	return sealed_value(atomic_load_explicit(&r->header->written, memory_order_relaxed));
 }
 
 /* The bytes not yet forwarded. */
@@ -79,6 +87,13 @@ static inline const char *ring_span(const struct ring *r, size_t *len)
 	*len = (size_t)(ring_head(r) - from);
 	return r->data + from % RING_DATA;
 }
+
+/* Lines that were lost; how many of them no log tells yet; those told now. */
+void ring_lost_add(struct ring *r, uint64_t lines);
+uint64_t ring_lost_unsaid(const struct ring *r);
+void ring_lost_said(struct ring *r, uint64_t lines);
+/* The header's numbers by themselves are what they were meant to be. */
+bool ring_numbers_fine(const struct ring_header *h);
 
 /* Any thread: append bytes from *POS on, at most MAX, to OUT; see tail_read(). */
 void ring_copy(const struct ring *r, uint64_t *pos, size_t max, struct strbuf *out,

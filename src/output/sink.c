@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/sealed.h"
 #include "event/event.h"
 
 #define TEXT_BATCH (64u * 1024)
@@ -75,11 +76,11 @@ static uint64_t last_seq_in(int fd)
 
 static uint64_t first_cursor(struct sink *s)
 {
-	uint64_t last = chan_last_seq(s->chan), cursor = atomic_load(&s->state->sink_seq);
+	uint64_t last = chan_last_seq(s->chan), cursor = sealed_value(s->state->sink_seq);
 
 	if (!s->fresh)
 		return last;
-	if (s->state->sink_active == 0)
+	if (sealed_value(s->state->sink_active) == 0)
 		return chan_oldest_seq(s->chan) - 1;
 	if (s->target->number < 0) {
 		auto_free(closep) int fd = file_open_owned(AT_FDCWD, s->target->file.path,
@@ -104,7 +105,7 @@ void sink_set_target(struct sink *s, struct target *target)
 	if (target != NULL && !was_on)
 		s->cursor = first_cursor(s);
 	s->fresh = false;
-	s->state->sink_active = target != NULL;
+	atomic_store(&s->state->sink_active, sealed_make(target != NULL));
 	if (target == NULL) {
 		strbuf_reset(&s->text);
 		return;
@@ -149,6 +150,6 @@ bool sink_run(struct sink *s)
 			return false;
 		strbuf_consume(&s->text, (size_t)n);
 		if (s->text.len == 0)
-			atomic_store(&s->state->sink_seq, s->cursor);
+			atomic_store(&s->state->sink_seq, sealed_make(s->cursor));
 	}
 }

@@ -1,6 +1,8 @@
 /* One thread writes one thing at a time, so one record is enough for all rings. The proof is the
  * file's size: before the write it was OFFSET, after it OFFSET + OUT_LEN, in between the write was
- * cut short. It is looked at before the successor writes its first byte. */
+ * cut short. It is looked at before the successor writes its first byte.
+ *
+ * The record counts when its checksum holds, and has one only as long as the write goes on. */
 #include "output/state.h"
 
 #include <errno.h>
@@ -11,11 +13,48 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/log.h"
+#include "base/sealed.h"
 #include "output/ring.h"
 
 #define STATE_FILE "output.state"
 #define STATE_MAGIC 0x3154534f434f5250ull
-#define STATE_VERSION 1
+#define STATE_BAD STATE_FILE ".bad"
+#define STATE_VERSION 2
+
+static uint64_t mix(uint64_t h, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h ^ h >> 32;
+}
+
+static uint64_t check_of(const struct state *st)
+{
+	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), st->ring,
+			 offsetof(struct state, path) - offsetof(struct state, ring));
+
+	return mix(h, st->path, strnlen(st->path, sizeof st->path)) | 1;
+}
+
+/* A new file has nothing but zeros. */
+static bool is_new(const struct state *st)
+{
+	return st->magic == 0 && st->version == 0 && st->size == 0 && st->check == 0 &&
+	       st->sink_active == 0 && st->sink_seq == 0;
+}
+
+static bool is_sound(const struct state *st)
+{
+	uint64_t check = atomic_load(&st->check);
+
+	return st->magic == STATE_MAGIC && st->version == STATE_VERSION &&
+	       st->size == sizeof *st && sealed_fine(st->sink_active) &&
+	       sealed_value(st->sink_active) <= 1 && sealed_fine(st->sink_seq) &&
+	       (check == 0 || check == check_of(st));
+}
 
 static struct state *map_file(int run_dirfd)
 {
@@ -25,11 +64,13 @@ static struct state *map_file(int run_dirfd)
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return NULL;
-	if (st.st_size != (off_t)sizeof(struct state)) {
+	if (st.st_size != 0 && st.st_size != (off_t)sizeof(struct state))
+		return NULL;
+	if (st.st_size == 0) {
 		auto_free(freep) void *zeros = x_calloc(1, sizeof(struct state));
 
 		/* Written, not only sized: a store into a hole could be SIGBUS. */
-		if (ftruncate(fd, 0) < 0 || fd_write_all(fd, zeros, sizeof(struct state)) < 0) {
+		if (fd_write_all(fd, zeros, sizeof(struct state)) < 0) {
 			unlinkat(run_dirfd, STATE_FILE, 0);
 			return NULL;
 		}
@@ -39,10 +80,37 @@ static struct state *map_file(int run_dirfd)
 	return p != MAP_FAILED ? p : NULL;
 }
 
+static void begin_anew(struct state *st)
+{
+	memset(st, 0, sizeof *st);
+	st->version = STATE_VERSION;
+	st->size = sizeof *st;
+	atomic_store(&st->sink_active, sealed_make(0));
+	atomic_store(&st->sink_seq, sealed_make(0));
+	__atomic_store_n(&st->magic, STATE_MAGIC, __ATOMIC_RELEASE);
+}
+
+static void set_aside(int run_dirfd)
+{
+	if (renameat(run_dirfd, STATE_FILE, run_dirfd, STATE_BAD) < 0)
+		return;
+	log_warn("what the log thread had noted in " STATE_FILE " was damaged and is kept as "
+		 STATE_BAD "; a line or an event that was being written may be there twice");
+}
+
 struct state *state_open(int run_dirfd)
 {
 	struct state *st = map_file(run_dirfd);
 
+	if (st != NULL && (is_new(st) || is_sound(st))) {
+		if (is_new(st))
+			begin_anew(st);
+		return st;
+	}
+	if (st != NULL)
+		state_close(st);
+	set_aside(run_dirfd);
+	st = map_file(run_dirfd);
 	if (st == NULL) {
 		void *p = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -50,11 +118,7 @@ struct state *state_open(int run_dirfd)
 		BUG_ON(p == MAP_FAILED);
 		st = p;
 	}
-	if (st->magic != STATE_MAGIC || st->version != STATE_VERSION) {
-		memset(st, 0, sizeof *st);
-		st->version = STATE_VERSION;
-		st->magic = STATE_MAGIC;
-	}
+	begin_anew(st);
 	return st;
 }
 
@@ -70,6 +134,7 @@ void state_begin(struct state *st, const char *ring, uint64_t raw_to, struct tar
 
 	if (!target_provable(t) || fstat(t->number < 0 ? t->file.fd : t->fd, &now) < 0)
 		return;
+	memset(st->ring, 0, sizeof st->ring);
 	snprintf(st->ring, sizeof st->ring, "%s", ring);
 	st->raw_to = raw_to;
 	st->dev = now.st_dev;
@@ -79,12 +144,12 @@ void state_begin(struct state *st, const char *ring, uint64_t raw_to, struct tar
 	st->fd = t->number;
 	if (t->number < 0)
 		snprintf(st->path, sizeof st->path, "%s", t->file.path);
-	atomic_store(&st->writing, 1);
+	atomic_store_explicit(&st->check, check_of(st), memory_order_release);
 }
 
 void state_end(struct state *st)
 {
-	atomic_store(&st->writing, 0);
+	atomic_store_explicit(&st->check, 0, memory_order_release);
 }
 
 /* Did the write reach the file as a whole? */
@@ -122,18 +187,19 @@ static void mark_written(int ring_dirfd, const char *file, uint64_t to)
 		return;
 	struct ring_header *h = p;
 
-	if (h->magic == RING_MAGIC && atomic_load(&h->written) < to && to <= atomic_load(&h->head))
-		atomic_store(&h->written, to);
+	if (h->magic == RING_MAGIC && h->version == RING_VERSION && ring_numbers_fine(h) &&
+	    sealed_value(h->written) < to && to <= sealed_value(h->head))
+		atomic_store(&h->written, sealed_make(to));
 	munmap(p, sizeof *h);
 }
 
 void state_settle(struct state *st, int ring_dirfd)
 {
-	if (atomic_load(&st->writing) == 0)
+	if (atomic_load(&st->check) == 0)
 		return;
 	st->ring[sizeof st->ring - 1] = '\0';
 	st->path[sizeof st->path - 1] = '\0';
 	if (write_completed(st))
 		mark_written(ring_dirfd, st->ring, st->raw_to);
-	atomic_store(&st->writing, 0);
+	state_end(st);
 }

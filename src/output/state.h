@@ -12,17 +12,21 @@
 struct state {	/* a file format */
 	uint64_t magic;
 	uint32_t version;
-	_Atomic uint32_t writing;	/* the following describes a write under way */
+	uint32_t size;			/* of this */
+	_Atomic uint64_t check;		/* of what follows up to PATH, which describes a write
+					   under way; 0: none is */
 	char ring[24];			/* file name of the ring whose bytes are written */
 	uint64_t raw_to;		/* its WRITTEN after this write */
 	uint64_t dev, ino, offset, out_len;
 	int32_t fd;			/* the given descriptor; -1: PATH */
-	uint32_t sink_active;		/* the event sink was writing */
-	_Atomic uint64_t sink_seq;	/* last event that it wrote */
+	uint32_t pad;
 	char path[STATE_PATH_CAP];
+	_Atomic uint64_t sink_active;	/* sealed, 0 or 1: the event sink was writing */
+	_Atomic uint64_t sink_seq;	/* sealed: last event that it wrote */
 };
 
-/* Never NULL: where the file cannot be had, memory that does not survive. */
+/* Never NULL: where the file cannot be had, memory that does not survive. A damaged file is kept as
+ * "output.state.bad", reported, and begun anew. */
 struct state *state_open(int run_dirfd);
 void state_close(struct state *st);
 

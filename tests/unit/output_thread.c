@@ -648,7 +648,7 @@ START_TEST(every_event_is_one_line_and_a_successor_repeats_none)
 	event_send(chan, EVENT_CONFIG_RELOADED, NULL);
 	/* The predecessor died after a write and before it noted so, and tore a line. */
 	int fd = openat(run_dirfd, "output.state", O_RDWR | O_CLOEXEC);
-	uint64_t zero = 0;
+	uint64_t zero = sealed_make(0);
 
 	ck_assert_int_eq(pwrite(fd, &zero, 8, (off_t)offsetof(struct state, sink_seq)), 8);
 	close(fd);
