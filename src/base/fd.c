@@ -138,6 +138,41 @@ int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mod
 	return r;
 }
 
+/* Only where the name still leads to the very file. */
+static bool name_of(int fd, char path[PATH_MAX])
+{
+	struct stat ours, named;
+	char link[40];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 8);
+	if (n <= 0 || path[0] != '/')
+		return false;
+	path[n] = '\0';
+	return fstat(fd, &ours) == 0 && lstat(path, &named) == 0 && ours.st_ino == named.st_ino &&
+	       ours.st_dev == named.st_dev && S_ISREG(ours.st_mode);
+}
+
+void file_keep_copy(int fd, size_t max)
+{
+	auto_free(closep) int copy = -1;
+	char path[PATH_MAX], buf[16384];
+	size_t at = 0;
+
+	if (!name_of(fd, path))
+		return;
+	memcpy(path + strlen(path), ".bad", sizeof(".bad"));
+	copy = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (copy >= 0 && at < max) {
+		ssize_t n = pread(fd, buf, MIN(sizeof(buf), max - at), (off_t)at);
+
+		if (n <= 0 || fd_write_all(copy, buf, (size_t)n) < 0)
+			return;
+		at += (size_t)n;
+	}
+}
+
 /* Whose file is it, and is it one? A stranger who can also take names out of the directory may have
  * given a file of ours a second name there, let us open it, and taken the name away before it is
  * counted. No look at the name tells: while it is being removed it is found and counted no more. */

@@ -29,6 +29,10 @@ int file_read(const char *path, size_t max, struct strbuf *out);
  * more. MODE is exact, whatever the umask. */
 int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode);
 
+/* Leave a copy of the open file FD beside it, as NAME.bad: what is damaged is about to be begun anew,
+ * and somebody may want to know. The first MAX bytes; best effort. */
+void file_keep_copy(int fd, size_t max);
+
 /* Open for appending a log, pid or similar file that procd itself owns: O_APPEND|O_CREAT|
  * O_NOFOLLOW|O_CLOEXEC|O_NONBLOCK|O_NOCTTY; an existing file must be regular with one link and
  * owned by procd or root. -ELOOP for a symlink, -EPERM for a foreign or multiply linked file,

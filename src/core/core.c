@@ -52,14 +52,8 @@ static void load_head(struct core *c)
 uint64_t core_saved_generation(int memory_fd)
 {
 	struct memory_head h;
-	struct memory m;
-	uint64_t generation = 0;
 
-	memory_open(&m, memory_fd);
-	if (m.head_valid && memory_load_head(&m, &h))
-		generation = h.generation;
-	memory_close(&m);
-	return generation;
+	return memory_peek(memory_fd, &h) ? h.generation : 0;
 }
 
 struct core *core_new(const struct core_setup *setup)

@@ -48,18 +48,25 @@ static bool copy_valid(const unsigned char *p, struct copy *out)
 	return out->stamp != 0 && out->checksum == checksum_of(p);
 }
 
-/* The newest valid copy's number; -1: none. *TOUCHED: something was ever written. */
-static int newest(const struct memory *m, uint32_t pair, uint64_t *stamp, bool *touched)
+static bool is_zero(const unsigned char *p)
+{
+	static const unsigned char zeros[COPY];
+
+	return memcmp(p, zeros, COPY) == 0;
+}
+
+/* The newest valid copy's number; -1: none. *BAD: copies that were written and are not valid. */
+static int newest(const struct memory *m, uint32_t pair, uint64_t *stamp, uint32_t *bad)
 {
 	int best = -1;
 
 	*stamp = 0;
-	*touched = false;
+	*bad = 0;
 	for (int i = 0; i < 2; i++) {
 		struct copy c;
 		bool valid = copy_valid(copy_at(m, pair, i), &c);
 
-		*touched |= c.checksum != 0 || c.stamp != 0;
+		*bad += !valid && !is_zero(copy_at(m, pair, i));
 		if (valid && c.stamp > *stamp) {
 			*stamp = c.stamp;
 			best = i;
@@ -88,8 +95,8 @@ static void store(struct memory *m, uint32_t pair, void *copy)
 {
 	struct copy head;
 	uint64_t stamp;
-	bool touched;
-	int which = newest(m, pair, &stamp, &touched) == 0 ? 1 : 0;
+	uint32_t bad;
+	int which = newest(m, pair, &stamp, &bad) == 0 ? 1 : 0;
 
 	head.stamp = ++m->stamp;
 	memcpy((unsigned char *)copy + offsetof(struct copy, stamp), &head.stamp, 8);
@@ -102,18 +109,63 @@ static void scan(struct memory *m)
 {
 	for (uint32_t pair = 0; pair <= m->nslots; pair++) {
 		uint64_t stamp;
-		bool touched;
+		uint32_t bad;
 
-		if (newest(m, pair, &stamp, &touched) < 0 && touched && pair > 0)
+		if (newest(m, pair, &stamp, &bad) >= 0)
+			m->older += bad;
+		else if (bad > 0 && pair > 0)
 			m->dropped++;
+		else if (bad > 0)
+			m->unusable = true;
 		m->stamp = MAX(m->stamp, stamp);
 	}
 }
 
-void memory_open(struct memory *m, int fd)
+static void wipe(struct memory *m)
+{
+	memset(m->base, 0, ((size_t)m->nslots + 1) * PAIR);
+	m->head_valid = false;
+	m->stamp = 0;
+}
+
+static bool head_familiar(const struct memory_head *h, const char *boot_id)
+{
+	return h->magic == MEMORY_MAGIC && h->version == MEMORY_VERSION && h->entry_size == COPY &&
+	       strncmp(h->boot_id, boot_id, 37) == 0;
+}
+
+bool memory_peek(int fd, struct memory_head *out)
+{
+	unsigned char pair[PAIR];
+	struct memory m = { .base = pair };
+	char boot_id[37];
+
+	boot_id_read(boot_id);
+	return fd >= 0 && pread(fd, pair, PAIR, 0) == (ssize_t)PAIR && memory_load_head(&m, out) &&
+	       head_familiar(out, boot_id);
+}
+
+/* What became of a file of SIZE bytes. */
+static void inspect(struct memory *m, size_t size)
 {
 	struct memory_head head;
+	bool has_head;
+
+	scan(m);
+	has_head = memory_load_head(m, &head);
+	m->head_valid = has_head && head_familiar(&head, m->boot_id);
+	m->unusable = !m->head_valid && size > 0 && (has_head || m->unusable || size < PAIR);
+	m->cut = m->head_valid && size < ((size_t)head.nslots + 1) * PAIR;
+	if (m->unusable || m->cut || m->dropped > 0)
+		file_keep_copy(m->fd, MEMORY_MAX);
+	if (has_head && !m->head_valid)
+		wipe(m);
+}
+
+void memory_open(struct memory *m, int fd)
+{
 	struct stat st;
+	size_t size;
 	void *p;
 
 	*m = (struct memory){ .fd = fd };
@@ -125,24 +177,15 @@ void memory_open(struct memory *m, int fd)
 		return;
 	}
 	m->base = p;
-	if ((size_t)st.st_size > MEMORY_MAX)
-		st.st_size = (off_t)MEMORY_MAX;
+	size = MIN((size_t)st.st_size, MEMORY_MAX);
 	/* A cut file loses the slots behind the cut; a partly cut pair is filled with zeros. */
-	if (!make_room(m, MAX((uint32_t)(((size_t)st.st_size + PAIR - 1) / PAIR),
-			      GROW_SLOTS + 1) - 1)) {
+	if (!make_room(m, MAX((uint32_t)((size + PAIR - 1) / PAIR), GROW_SLOTS + 1) - 1)) {
 		munmap(m->base, MEMORY_MAX);
 		m->base = NULL;
 		return;
 	}
-	scan(m);
 	boot_id_read(m->boot_id);
-	if (!memory_load_head(m, &head))
-		return;
-	if (head.magic == MEMORY_MAGIC && head.version == MEMORY_VERSION &&
-	    head.entry_size == COPY && strncmp(head.boot_id, m->boot_id, sizeof(m->boot_id)) == 0)
-		m->head_valid = true;
-	else
-		memory_wipe(m);
+	inspect(m, size);
 }
 
 void memory_close(struct memory *m)
@@ -156,21 +199,20 @@ void memory_wipe(struct memory *m)
 {
 	if (m->base == NULL)
 		return;
-	memset(m->base, 0, ((size_t)m->nslots + 1) * PAIR);
-	m->head_valid = false;
-	m->dropped = 0;
-	m->stamp = 0;
+	wipe(m);
+	m->dropped = m->older = 0;
+	m->cut = m->unusable = false;
 }
 
 static bool load(const struct memory *m, uint32_t pair, void *out)
 {
 	uint64_t stamp;
-	bool touched;
+	uint32_t bad;
 	int which;
 
 	if (m->base == NULL || pair > m->nslots)
 		return false;
-	which = newest(m, pair, &stamp, &touched);
+	which = newest(m, pair, &stamp, &bad);
 	if (which < 0)
 		return false;
 	memcpy(out, copy_at(m, pair, which), COPY);
@@ -205,6 +247,7 @@ void memory_store_head(struct memory *m, struct memory_head *h)
 	h->magic = MEMORY_MAGIC;
 	h->version = MEMORY_VERSION;
 	h->entry_size = COPY;
+	h->nslots = m->nslots;
 	memcpy(h->boot_id, m->boot_id, sizeof(h->boot_id));
 	store(m, 0, h);
 	m->head_valid = true;

@@ -2,7 +2,8 @@
  *
  * A mapped file. Every entry exists twice, and the older copy is overwritten: whoever dies in the
  * middle of a write leaves the one before it. Each copy carries a checksum; an entry of which both
- * are bad is dropped and counted. Main thread. */
+ * are bad is dropped and counted. The head says how many entries there are, so a cut is noticed.
+ * What is damaged is reported, and kept as "memory.bad". Main thread. */
 #ifndef CORE_MEMORY_H
 #define CORE_MEMORY_H
 
@@ -11,7 +12,7 @@
 #include "base/util.h"
 
 #define MEMORY_FILE "memory"
-#define MEMORY_VERSION 1
+#define MEMORY_VERSION 2
 
 enum memory_flags {
 	MEMORY_USED = 1 << 0,
@@ -50,7 +51,8 @@ struct memory_head {
 	uint32_t shutdown_phase, shutdown_total, shutdown_orders;
 	uint8_t shutdown_error, shutdown_killed, daemon_state, started;
 	char boot_id[37], boot_pad[3];
-	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 40];
+	uint32_t nslots;		/* that the file has room for */
+	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 40 - 4];
 };
 _Static_assert(sizeof(struct memory_head) == 256, "the memory's head is a file format");
 
@@ -59,11 +61,18 @@ struct memory {
 	int fd;
 	uint32_t nslots;	/* that the file has room for */
 	uint64_t stamp;
-	uint32_t dropped;	/* entries of which both copies were bad, at open */
+	/* found at open */
+	uint32_t dropped;	/* entries of which both copies were bad */
+	uint32_t older;		/* entries and heads of which one copy was bad: the other counts */
+	bool cut;		/* the file was shorter than its head says */
+	bool unusable;		/* there was something, and no head to believe in */
 	bool head_valid;	/* the head is of this boot and this format */
 	bool full;		/* the file system refused room; said once */
 	char boot_id[37];
 };
+
+/* The head in FD without touching the file; false: none of this boot and format. */
+bool memory_peek(int fd, struct memory_head *out);
 
 /* Map FD (the caller's, kept open; -1: keep nothing). A file of another boot, version or with a bad
  * head has head_valid false; its entries are still readable where their checksums hold (the caller

@@ -176,6 +176,35 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 	reconcile_add(s, true);
 }
 
+/* What is missing is made up for by the records: what runs is adopted, with its name and pid; orders
+ * and counters of the past are gone. */
+static void tell_damage(const struct core *c)
+{
+	const struct memory *m = &c->memory;
+
+	if (c->records != NULL && c->records->header->damaged > 0)
+		log_warn("%u records of an earlier procd were damaged: of these only what session and "
+			 "name prove is taken over", c->records->header->damaged);
+	if (c->records != NULL && c->records->header->cut)
+		log_warn("the records of an earlier procd were cut short: what they do not name any "
+			 "more is not known");
+	if (m->unusable)
+		log_warn("the saved run-time state was unusable and is kept as " MEMORY_FILE ".bad: "
+			 "the records tell what runs, orders and counters are lost");
+	else if (!m->head_valid && c->welcome.recovering)
+		log_warn("there is no saved run-time state: the records tell what runs, orders and "
+			 "counters are lost");
+	if (m->cut)
+		log_warn("the saved run-time state was cut short and is kept as " MEMORY_FILE ".bad: "
+			 "what is missing is taken from the records");
+	if (m->dropped > 0)
+		log_warn("%u damaged entries of the saved run-time state were dropped; it is kept as "
+			 MEMORY_FILE ".bad", m->dropped);
+	if (m->older > 0)
+		log_warn("%u entries of the saved run-time state had a damaged or half-written copy: "
+			 "the other one counts", m->older);
+}
+
 void recovery_load(struct core *c)
 {
 	const struct config *config = config_current();
@@ -184,9 +213,7 @@ void recovery_load(struct core *c)
 
 	for (size_t i = 0; i < config->nsubsystems; i++)
 		map_put(&wanted, config->subsystems[i]->name, config->subsystems[i]);
-	if (c->memory.dropped > 0)
-		log_warn("%u damaged entries of the saved run-time state were dropped",
-			 c->memory.dropped);
+	tell_damage(c);
 	for (uint32_t slot = 0; slot < nslots; slot++) {
 		enum record_state state = RECORD_FREE;
 		struct memory_entry e;

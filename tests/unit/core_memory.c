@@ -112,7 +112,52 @@ START_TEST(a_torn_write_leaves_the_entry_before_it)
 }
 END_TEST
 
-START_TEST(every_flipped_byte_is_survived)
+/* Two copies of everything, so that a wrong one could pass for the newest. */
+static void store_twice(void)
+{
+	struct memory_head h = { .next_id = 4, .next_spawn_id = 45 };
+
+	memory_store_head(&m, &h);
+	for (uint32_t slot = 0; slot < USED_SLOTS; slot++) {
+		char name[2] = { (char)('a' + slot), '\0' };
+
+		put(slot, name, slot + 1, (slot + 1) * 10 + 1);
+	}
+}
+
+START_TEST(no_flipped_bit_is_believed_without_a_word)
+{
+	unsigned char good[SIZE], bad[SIZE];
+
+	store_twice();
+	ck_assert_int_eq(pread(fd, good, SIZE, 0), SIZE);
+	for (size_t bit = 0; bit < 8 * SIZE; bit++) {
+		uint32_t older = 0;
+		struct memory_entry e;
+		struct memory_head h;
+
+		memcpy(bad, good, SIZE);
+		bad[bit / 8] ^= (unsigned char)(1u << bit % 8);
+		ck_assert_int_eq(pwrite(fd, bad, SIZE, 0), SIZE);
+		reopen();
+		for (uint32_t slot = 0; slot < USED_SLOTS; slot++) {
+			ck_assert(memory_load(&m, slot, &e));
+			ck_assert_int_eq(e.name[0], (int)('a' + slot));
+			older += e.attempt == (slot + 1) * 10;
+			ck_assert(e.attempt == (slot + 1) * 10 || e.attempt == (slot + 1) * 10 + 1);
+		}
+		ck_assert(memory_load_head(&m, &h) && m.head_valid);
+		older += h.next_spawn_id == 44;
+		ck_assert(h.next_spawn_id == 44 || h.next_spawn_id == 45);
+		/* said, even if it was the copy that does not count */
+		ck_assert_uint_eq(m.older, 1);
+		ck_assert_uint_le(older, 1);
+		ck_assert(!m.unusable && !m.cut && m.dropped == 0);
+	}
+}
+END_TEST
+
+START_TEST(every_flipped_byte_of_a_single_copy_is_survived)
 {
 	unsigned char good[SIZE], bad[SIZE];
 
@@ -130,33 +175,58 @@ START_TEST(every_flipped_byte_is_survived)
 				ck_assert_uint_eq(e.attempt, (slot + 1) * 10);
 				ck_assert_int_eq(e.name[0], (int)('a' + slot));
 			} else {
-				ck_assert(i / 512 == slot + 1);
+				ck_assert(i / 512 == slot + 1 && m.dropped == 1);
 			}
 		}
 		ck_assert(m.head_valid || i < 512);
+		ck_assert(m.unusable == !m.head_valid);
+		ck_assert(m.dropped + m.older + m.unusable == 1);
 	}
 }
 END_TEST
 
-START_TEST(every_cut_is_survived)
+START_TEST(every_cut_is_survived_and_noticed)
 {
-	unsigned char good[SIZE];
+	static unsigned char good[512 * 66];
+	ssize_t size = pread(fd, good, sizeof(good), 0);
 
-	ck_assert_int_eq(pread(fd, good, SIZE, 0), SIZE);
-	for (off_t cut = 0; cut <= SIZE; cut++) {
+	ck_assert_int_gt(size, SIZE);
+	for (off_t cut = 0; cut < size; cut += cut < SIZE + 512 ? 1 : 61) {
 		struct memory_entry e;
 
 		memory_close(&m);
 		ck_assert_int_eq(ftruncate(fd, 0), 0);
 		ck_assert_int_eq(pwrite(fd, good, (size_t)cut, 0), cut);
 		memory_open(&m, fd);
+		ck_assert(m.cut || m.unusable || cut == 0);
+		ck_assert(m.head_valid || cut < 256);
 		for (uint32_t slot = 0; slot < USED_SLOTS; slot++)
 			if (memory_load(&m, slot, &e))
 				ck_assert_uint_eq(e.attempt, (slot + 1) * 10);
+			else
+				ck_assert_int_lt(cut, 512 * (int)(slot + 2));
 		put(2, "z", 9, 90);	/* and it can be used again */
 		ck_assert(memory_load(&m, 2, &e));
 		ck_assert_uint_eq(e.attempt, 90);
 	}
+}
+END_TEST
+
+START_TEST(a_look_at_the_head_changes_nothing)
+{
+	struct memory_head h;
+	unsigned char noise[512];
+	struct stat st;
+
+	ck_assert(memory_peek(fd, &h));
+	ck_assert_uint_eq(h.next_spawn_id, 44);
+	ck_assert(!memory_peek(-1, &h));
+	memset(noise, 0xa5, sizeof(noise));
+	ck_assert_int_eq(ftruncate(fd, 600), 0);
+	ck_assert_int_eq(pwrite(fd, noise, 512, 0), 512);
+	ck_assert(!memory_peek(fd, &h));
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, 600);
 }
 END_TEST
 
@@ -267,8 +337,10 @@ int main(void)
 {
 	const TTest *tests[] = {
 		what_was_stored_is_there_again, the_newest_copy_counts,
-		a_torn_write_leaves_the_entry_before_it, every_flipped_byte_is_survived,
-		every_cut_is_survived, an_entry_with_two_bad_copies_is_dropped_and_counted,
+		a_torn_write_leaves_the_entry_before_it,
+		no_flipped_bit_is_believed_without_a_word, a_look_at_the_head_changes_nothing,
+		every_flipped_byte_of_a_single_copy_is_survived, every_cut_is_survived_and_noticed,
+		an_entry_with_two_bad_copies_is_dropped_and_counted,
 		a_name_without_end_is_refused, another_boots_memory_is_wiped,
 		a_cleared_slot_stays_empty, it_grows_with_the_slots,
 		without_a_file_nothing_is_kept_and_nothing_breaks,
