@@ -228,7 +228,6 @@ static void rooms_close(struct supervisor *s)
 		output_stop(s->output);
 	mailbox_fini(&s->loads);
 	mailbox_fini(&s->drained);
-	mailbox_fini(&s->checked);
 	if (s->core)
 		core_free(s->core);
 	service_manager_free(s->manager);

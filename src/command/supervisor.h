@@ -80,6 +80,7 @@ void upgrade_on_checked(void *ctx, struct mail *mail);
 void upgrade_tell(const struct supervisor *s);
 /* Tell the keeper; this process exits next. */
 void upgrade_yield(struct supervisor *s);
+/* The end has come, of this supervisor or of all: no check goes on, whoever ordered it is told. */
 void upgrade_cancel(struct supervisor *s);
 
 /* --- bundle.c: the published configuration's text, kept for the next supervisor ----------------- */

@@ -213,10 +213,8 @@ static void look_due(struct loop_timer *t)
 	struct supervisor *s = job->supervisor;
 	struct control_order *order = job->order;
 
-	if (s->finished) {
-		upgrade_cancel(s);
+	if (s->finished)
 		return;
-	}
 	if (!may_leave(s)) {
 		loop_timer_set(t, ORDERS_LOOK_NS);
 		return;
@@ -236,8 +234,11 @@ void upgrade_on_checked(void *ctx, struct mail *mail)
 	struct supervisor *s = ctx;
 	struct upgrade_job *job = container_of(mail, struct upgrade_job, mail);
 
-	pthread_join(job->thread, NULL);
+	if (job->thread != 0)
+		pthread_join(job->thread, NULL);
 	job->thread = 0;
+	if (s->finished && !error_is_set(&job->error))
+		error_set(&job->error, ERROR_SHUTDOWN_IN_PROGRESS, 0, "procd is shutting down");
 	if (error_is_set(&job->error)) {
 		error_prefix(&job->error, "%s", job->path);
 		log_warn("no upgrade: %s", job->error.message);
@@ -305,14 +306,15 @@ void upgrade_cancel(struct supervisor *s)
 	struct upgrade_job *job = s->upgrade;
 	uint64_t one = 1;
 
-	if (!job || s->yielding)
-		return;
-	if (job->thread != 0) {
+	if (job && job->thread != 0) {
 		(void)!write(job->check.cancel_fd, &one, sizeof(one));
 		pthread_join(job->thread, NULL);
+		job->thread = 0;
 	}
+	mailbox_fini(&s->checked);	/* delivers it */
+	if (!s->upgrade || s->yielding)
+		return;
 	s->upgrade = NULL;
-	if (job->order)
-		order_refuse(job->order, ERROR_SHUTDOWN_IN_PROGRESS, "procd is shutting down");
+	order_refuse(job->order, ERROR_SHUTDOWN_IN_PROGRESS, "procd is shutting down");
 	job_free(job);
 }

@@ -89,8 +89,10 @@ def check_mortal(w, p, name, code):
     told = [e["pid"] for e in p.find_events(type="state_changed", name=name, state="running")]
     ends = [e for e in p.find_events(type="state_changed", name=name)
             if e["state"] in ("failed", "stopped") and e["prev"] in ("running", "stopping", "starting")]
-    equal(told, starts, "every start of %s is told once" % name)
-    equal(len(ends), len(starts), "every end of %s is told once" % name)
+    # the very last one may have been stopped before it could write
+    equal(told[:len(starts)], starts, "every start of %s is told once" % name)
+    check(len(told) <= len(starts) + 1, "%s: told %r, want %r" % (name, told, starts))
+    equal(len(ends), len(told), "every end of %s is told once" % name)
     for e in ends:
         check(e["exit_code"] == code or e["signal"], "an invented status: %r" % e)
     equal(read_text(w.path("lock-" + name)), "", "two of " + name)
@@ -276,7 +278,7 @@ def test_F116_a_check_that_hangs_is_given_ten_seconds(w):
 
 
 def test_F116_one_that_crashes_soon_gives_way(w):
-    p = w.procd(w.sub("a"))
+    p = w.procd(w.sub("a"), env=w.crash_env())
     pid = p.wait_state("a", "running")["pid"]
     mark = p.mark()
     p.ctl("upgrade", impostor(w, "soon")).expect(0)
