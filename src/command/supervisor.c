@@ -91,15 +91,22 @@ static int run_file_open(struct supervisor *s, const char *name)
 	return fd;
 }
 
+static bool anything_recorded(const struct supervisor *s)
+{
+	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++)
+		if (atomic_load(&record_get(&s->records, slot)->state) != RECORD_FREE)
+			return true;
+	return false;
+}
+
 /* Nothing runs from before: what an earlier procd left here is its history, not ours. */
 static void run_dir_reset(const struct supervisor *s)
 {
 	static const char *const files[] = { EVENTS_FILE_NAME, MEMORY_FILE_NAME, "output.state" };
 	DIR *rings;
 
-	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++)
-		if (atomic_load(&record_get(&s->records, slot)->state) != RECORD_FREE)
-			return;
+	if (anything_recorded(s))
+		return;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		unlinkat(s->run_dirfd, files[i], 0);
 	rings = fdopendir(openat(s->run_dirfd, "ring", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -368,6 +375,10 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	rc = rooms_open(s, held, memory_fd, options, &error);
 	if (rc != 0) {
 		fail(&error, rc);
+		/* To leave is to end the children, and they have done nothing. The keeper takes this
+		 * for a crash, and tries again. */
+		if (s->welcome.recovering || anything_recorded(s))
+			_exit(rc);
 		rooms_close(s);
 		return leave(s, rc);
 	}
