@@ -5,6 +5,12 @@
  * are embedded in our structs, and the callbacks find them by container_of. */
 #include "base/loop.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+
 static const struct backend {
 	const char *name;
 	unsigned int flag;
@@ -17,14 +23,38 @@ static const struct backend {
 #endif
 };
 
+/* Called when libev has told the kernel what to watch and is about to sleep. Nothing can be pending
+ * then, but the notice that watching a descriptor was refused (for want of memory, or of the user's
+ * share of watches). libev would sleep on it, deaf on that ear: perhaps for ever. A supervisor that
+ * does not hear is worse than none, and the keeper brings a new one. */
+static void before_poll(struct ev_loop *loop) EV_NOEXCEPT
+{
+	int errnum = errno;
+
+	if (ev_pending_count(loop) == 0)
+		return;
+	dprintf(STDERR_FILENO, "procd: cannot watch a descriptor: %s\n", strerror(errnum));
+	abort();
+}
+
+static void after_poll(struct ev_loop *loop) EV_NOEXCEPT
+{
+	(void)loop;
+}
+
 struct ev_loop *loop_new(const char *backend)
 {
+	struct ev_loop *loop;
 	const char *wanted = strcmp(backend, "auto") == 0 ? "epoll" : backend;
 
 	for (size_t i = 0; i < ARRAY_LEN(backends); i++)
 		if (strcmp(backends[i].name, wanted) == 0 &&
-		    (ev_supported_backends() & backends[i].flag) != 0)
-			return ev_loop_new(backends[i].flag | EVFLAG_NOENV);
+		    (ev_supported_backends() & backends[i].flag) != 0) {
+			loop = ev_loop_new(backends[i].flag | EVFLAG_NOENV);
+			if (loop != NULL)
+				ev_set_loop_release_cb(loop, before_poll, after_poll);
+			return loop;
+		}
 	return NULL;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "config/store.h"
 #include "control/emit.h"
 #include "control/server.h"
@@ -78,6 +79,19 @@ static void give_back(struct strbuf *sb)
 		strbuf_fini(sb);
 }
 
+/* An I/O call on the connection failed: is it only not possible now? Else the client will see no more
+ * than an end, so the log tells the reason. A client that goes away is nothing special. */
+static bool only_later(const char *what)
+{
+	if (errno == EAGAIN || errno == EINTR)
+		return true;
+	if (errno == EPIPE || errno == ECONNRESET)
+		log_debug("control: %s a client: %s", what, strerror(errno));
+	else
+		log_warn("control: %s a client: %s", what, strerror(errno));
+	return false;
+}
+
 /* On the way out: throw away what the peer still sends, so that closing does not turn the answer it
  * has not read yet into a reset. False: enough. */
 static bool discard(struct connection *c)
@@ -86,7 +100,7 @@ static bool discard(struct connection *c)
 	ssize_t n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
+		return only_later("cannot read from");
 	c->discarded += (size_t)n;
 	return n > 0 && c->discarded < DISCARD_MAX;
 }
@@ -105,7 +119,7 @@ static bool receive(struct connection *c)
 	strbuf_reserve(&c->in, room);
 	n = recv(c->fd, c->in.buf + c->in.len, room, MSG_DONTWAIT);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
+		return only_later("cannot read from");
 	if (n == 0) {
 		c->ended = true;
 		if (c->in.len > 0)	/* a last line may lack its end */
@@ -170,7 +184,7 @@ static bool flush(struct connection *c)
 				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
+			return only_later("cannot write to");
 		c->sent += (size_t)n;
 		c->active_ns = clock_mono_ns();
 	}

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/thread.h"
 #include "config/store.h"
 
@@ -127,8 +128,10 @@ static void admit(struct control *s, int fd)
 {
 	struct peer peer;
 	unsigned limit;
+	int err = peer_read(fd, &peer);
 
-	if (peer_read(fd, &peer) < 0) {
+	if (err < 0) {
+		log_warn("control: cannot tell who a client is: %s", strerror(-err));
 		close(fd);
 		return;
 	}
@@ -145,12 +148,13 @@ static void admit(struct control *s, int fd)
 	}
 }
 
-/* Descriptors are used up: a pending connection would keep the loop spinning. The reserve makes
+/* Descriptors (or memory) are used up: a pending connection would keep the loop spinning. The reserve makes
  * room to refuse it. */
-static void refuse_with_reserve(struct control *s)
+static void refuse_with_reserve(struct control *s, int errnum)
 {
 	int fd;
 
+	log_warn("control: cannot accept a client: %s", strerror(errnum));
 	if (s->reserve_fd >= 0)
 		close(s->reserve_fd);
 	fd = accept4(s->setup.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -181,9 +185,12 @@ static void on_connect(struct loop_io *io, int revents)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			refuse_with_reserve(s);
-		if (errno != EINTR && errno != ECONNABORTED)
-			return;
+			refuse_with_reserve(s, errno);
+		else if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		else if (errno != EAGAIN)
+			log_warn("control: cannot accept a client: %s", strerror(errno));
+		return;
 	}
 }
 

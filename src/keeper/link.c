@@ -68,7 +68,8 @@ void link_close(struct keeper *k)
 
 /* --- out ---------------------------------------------------------------------------------------- */
 
-/* False: not now (EPOLLOUT will tell), or never (the end will be noticed). */
+/* False: not now (EPOLLOUT will tell), or never: then the connection is ended, and the next supervisor
+ * learns from the records. */
 static bool link_send(struct keeper *k, const void *msg, size_t size)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.u64 = event_key(EVENT_LINK, 0) };
@@ -79,7 +80,9 @@ static bool link_send(struct keeper *k, const void *msg, size_t size)
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return true;
-	if (!k->link.want_write && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) {
+	if (errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM) {
+		shutdown(k->link.fd, SHUT_RDWR);
+	} else if (!k->link.want_write) {
 		k->link.want_write = true;
 		epoll_ctl(k->epfd, EPOLL_CTL_MOD, k->link.fd, &ev);
 	}
