@@ -1,5 +1,7 @@
 """Which errors are plausible for which call, and which calls are not made to fail, and why."""
 
+import re
+
 MEMORY = ["ENOMEM"]
 DESCRIPTOR = ["EMFILE", "ENFILE"]
 DISK = ["ENOSPC", "EIO", "EROFS"]
@@ -108,6 +110,36 @@ EXCLUDED = {
     "restart_syscall": "the kernel's own",
     "clock_gettime": "cannot fail for the clocks in use", "gettimeofday": "cannot fail", "time": "cannot fail",
 }
+
+# (call, signature) of single uses that cannot fail in a way that strace could show.
+EXCLUDED_USES = [
+    ("fcntl", r"^F_[GS]ET(FD|FL)\b", "fails only for a wrong number"),
+    ("write", r"anon_inode:\[eventfd\]", "fails only when it is signalled already"),
+    ("membarrier", r"PRIVATE_EXPEDITED", "the RCU library has asked before, see `features`"),
+    ("prlimit64", r"^RLIMIT_\w+ NULL", "reading one's own limits fails only for a wrong number"),
+]
+
+# Nothing interrupts a file; what can be waited for is something else.
+UNINTERRUPTED = r"^/(?!dev/|.*/fifo/)"
+FILE_CALLS = ("read", "readv", "pread64", "write", "writev", "pwrite64", "openat", "open")
+
+
+def excluded(call, signature):
+    """Why this use of CALL is not made to fail, or None."""
+    if call in EXCLUDED:
+        return EXCLUDED[call]
+    for name, pattern, reason in EXCLUDED_USES:
+        if name == call and re.search(pattern, signature):
+            return reason
+    return None
+
+
+def plausible(call, signature):
+    errnos = PLAUSIBLE[call]
+    if call in FILE_CALLS and re.search(UNINTERRUPTED, signature):
+        errnos = [e for e in errnos if e != "EINTR"]
+    return errnos
+
 
 MEANING = {}  # name -> what strerror() says; filled below
 

@@ -24,8 +24,9 @@ from errnos import MEANING
 from harness import Failure, Procd, alive, check, equal, read_text, stat_fields, wait_until, write_text
 
 NAMES = ("stable", "mortal", "writer")
-EXIT_CODES = (71, 73, 77)  # a start that fails: OS error, cannot create, permission
+EXIT_CODES = (71, 73, 77, 78)  # a start that fails: OS error, cannot create, permission, configuration
 PATIENCE = 6.0
+LOADER = "error while loading shared libraries"  # the dynamic loader, before procd's first line
 SHUTDOWN_S = 1.3 + 5.0  # the last deadline of the configuration, and the grace after SIGKILL
 FIRST, SECOND = 60, 15  # lines that the writer prints
 
@@ -85,7 +86,7 @@ class Scene:
         if code is None:
             return True
         self.note("the start ended with %d" % code)
-        check(code in EXIT_CODES or code == 127 and "shared librar" in self.text(), "exit code %d" % code)
+        check(code in EXIT_CODES or code == 127 and LOADER in self.text(), "exit code %d" % code)
         equal(self.everyone(), before, "children after a start that failed")
         return False
 
@@ -201,7 +202,10 @@ class Scene:
             return
         check(inject.errno != "EINTR", "EINTR had consequences: %s" % self.consequences)
         text = self.text()
-        check(inject.errno in text or MEANING[inject.errno] in text,
+        meanings = [inject.errno, MEANING[inject.errno], LOADER]
+        if inject.errno == "ENOMEM":
+            meanings.append(MEANING["EAGAIN"])  # what pthread_create() makes of it
+        check(any(m in text for m in meanings),
               "%s, and nothing says %r" % (self.consequences, MEANING[inject.errno]))
 
     def finish(self, flow):
@@ -307,8 +311,10 @@ def reload(s):
     else:
         same_supervisor(s)
         # A supervisor that died after publishing has published; else nothing has changed.
-        names = {x["name"] for x in s.p.status()["subsystems"]}
-        check(names in (set(s.names), set(after)), "half of a reload: %s" % sorted(names))
+        def configured():
+            names = {x["name"] for x in s.p.status()["subsystems"]}
+            return names if names in (set(s.names), set(after)) else None
+        names = wait_until(configured, "the old configuration or the new one, no half", PATIENCE)
         if names == set(after):
             s.names = after
         s.runs(*s.names)

@@ -24,6 +24,7 @@ import time
 from harness import Failure, alive, children_of, comm, read_text, stat_fields, try_kill, wait_until
 
 LINE = re.compile(r"^(?:(\d+) +)?([a-z_0-9]+)\((.*)$")
+GRACE_S = 1.0
 STOP_AT_EXEC = ["-f", "--detach-on=execve", "-e", "trace=execveat", "-e", "inject=execveat:signal=SIGSTOP"]
 
 
@@ -109,6 +110,8 @@ class Trace:
         self.tracer = self._run(["-f"] + self._options(), pid)
         os.kill(pid, signal.SIGCONT)
         self._end(self.stopper)
+        self.stopper = None
+        self._end_launcher(p)
 
     @staticmethod
     def _end(tracer):
@@ -116,7 +119,7 @@ class Trace:
             return
         tracer.terminate()
         try:
-            tracer.wait(5)
+            tracer.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             tracer.kill()
             tracer.wait()
@@ -127,11 +130,22 @@ class Trace:
         self._end(self.tracer)
         self._end(self.stopper)
         self.tracer = self.stopper = None
-        # the one that started procd is no child of ours
+        self._end_launcher(p)
+
+    @staticmethod
+    def _end_launcher(p):
+        """The strace that started procd, which is no child of ours. It waits for ever for a keeper
+        that waits for a child that stands before it; its death lets both go on."""
         launched = tracer_of(p.pid) if p.process and p.process.poll() is None else 0
-        if launched:
-            try_kill(launched, signal.SIGTERM)
-            wait_until(lambda: not alive(launched), "strace lets go of the keeper")
+        if not launched:
+            return
+        try_kill(launched, signal.SIGTERM)
+        for _ in range(int(GRACE_S / 0.01)):
+            if not alive(launched):
+                return
+            time.sleep(0.01)
+        try_kill(launched, signal.SIGKILL)
+        wait_until(lambda: not alive(launched), "strace lets go of the keeper")
 
     def lines(self):
         return read_text(self.file).splitlines()
