@@ -12,9 +12,14 @@
 #include "control/emit.h"
 #include "control/scan.h"
 
+struct seen {			/* of one stream */
+	struct strbuf partial;	/* a line whose end has not come */
+	int64_t at;		/* where the daemon goes on */
+};
+
 struct log_view {
 	struct call call;
-	struct map partial;	/* "NAME/STREAM" to struct strbuf: a line whose end has not come */
+	struct map seen;	/* "NAME/STREAM" to struct seen */
 	struct strbuf out;
 	unsigned name_width;
 	bool prefix, terminal, colour;
@@ -22,7 +27,7 @@ struct log_view {
 
 struct chunk {
 	struct strbuf name, stream, bytes;
-	int64_t lost;
+	int64_t lost, at;
 };
 
 static void chunk_fini(struct chunk *c)
@@ -49,6 +54,8 @@ static bool chunk_read(const char *text, size_t len, struct chunk *c)
 			span_string(value, &c->bytes);
 		else if (span_is(key, "lost"))
 			span_int(value, &c->lost);
+		else if (span_is(key, "at"))
+			span_int(value, &c->at);
 		else if (span_is(key, "base64") && span_string(value, &coded))
 			base64_decode(coded.buf, coded.len, &c->bytes);
 	}
@@ -82,28 +89,30 @@ static void add_line(struct log_view *view, const char *name, const char *stream
 	strbuf_addch(out, '\n');
 }
 
-static struct strbuf *partial_of(struct log_view *view, const struct chunk *c)
+static struct seen *seen_of(struct log_view *view, const char *name, const char *stream)
 {
-	auto_free(freep) char *key = x_asprintf("%s/%s", c->name.buf, c->stream.buf);
-	struct strbuf *partial = map_find(&view->partial, key);
+	auto_free(freep) char *key = x_asprintf("%s/%s", name, stream);
+	struct seen *seen = map_find(&view->seen, key);
 
-	if (!partial) {
-		partial = x_calloc(1, sizeof(*partial));
-		strbuf_init(partial);
-		map_put(&view->partial, key, partial);
+	if (!seen) {
+		seen = x_calloc(1, sizeof(*seen));
+		strbuf_init(&seen->partial);
+		map_put(&view->seen, key, seen);
 	}
-	return partial;
+	return seen;
 }
 
 static void add_chunk(struct log_view *view, const struct chunk *c)
 {
-	struct strbuf *partial = partial_of(view, c);
+	struct seen *seen = seen_of(view, c->name.buf, c->stream.buf);
+	struct strbuf *partial = &seen->partial;
 	size_t at = 0;
 	const char *end;
 
 	if (c->lost > 0 && !view->call.o->quiet)
 		fprintf(stderr, "procd: %s: %lld bytes of output were overwritten before they "
 			"could be read\n", c->name.buf, (long long)c->lost);
+	seen->at = c->at;
 	strbuf_add(partial, c->bytes.buf, c->bytes.len);
 	while ((end = memchr(partial->buf + at, '\n', partial->len - at))) {
 		size_t n = (size_t)(end - partial->buf) - at;
@@ -117,17 +126,18 @@ static void add_chunk(struct log_view *view, const struct chunk *c)
 /* What never got its line end. */
 static void add_rest(struct log_view *view)
 {
-	map_for_each(slot, &view->partial) {
-		struct strbuf *partial = slot->value;
+	map_for_each(slot, &view->seen) {
+		struct seen *seen = slot->value;
+		struct strbuf *partial = &seen->partial;
 		const char *slash = strrchr(slot->key, '/');
 		auto_free(freep) char *name = x_strndup(slot->key, (size_t)(slash - slot->key));
 
 		if (partial->len > 0)
 			add_line(view, name, slash + 1, partial->buf, partial->len);
 		strbuf_fini(partial);
-		free(partial);
+		free(seen);
 	}
-	map_fini(&view->partial);
+	map_fini(&view->seen);
 }
 
 static int print_batch(struct log_view *view)
@@ -138,25 +148,51 @@ static int print_batch(struct log_view *view)
 	return rc;
 }
 
-static void note_names(struct log_view *view, const char *text, size_t len)
+/* What is shown, and where it begins. */
+static void note_begin(struct log_view *view, const char *text, size_t len)
 {
 	auto_free(json_decrefp) json_t *result = json_loadb(text, len, 0, NULL);
-	json_t *names = json_object_get(result, "names"), *name;
+	json_t *names = json_object_get(result, "names"), *name, *streams, *at;
+	const char *key, *stream;
 	size_t i;
 
 	view->prefix = json_array_size(names) > 1;
 	json_array_foreach(names, i, name)
 		view->name_width = MAX(view->name_width, (unsigned)MIN(json_string_length(name),
 								       (size_t)NAME_CAP - 1));
+	json_object_foreach(json_object_get(result, "at"), key, streams)
+		json_object_foreach(streams, stream, at)
+			seen_of(view, key, stream)->at = json_integer_value(at);
 }
 
-static int follow(struct log_view *view)
+/* The "at" of the next request. */
+static json_t *seen_so_far(const struct log_view *view)
+{
+	json_t *all = json_object();
+
+	map_for_each(slot, &view->seen) {
+		const struct seen *seen = slot->value;
+		const char *slash = strrchr(slot->key, '/');
+		auto_free(freep) char *name = x_strndup(slot->key, (size_t)(slash - slot->key));
+		json_t *streams = json_object_get(all, name);
+
+		if (!streams) {
+			streams = json_object();
+			json_object_set_new(all, name, streams);
+		}
+		json_object_set_new(streams, slash + 1, json_integer(seen->at));
+	}
+	return all;
+}
+
+/* Until the daemon says that this was all: 0. Else *BROKEN is what client_line() returned. */
+static int take_lines(struct log_view *view, int *broken)
 {
 	const char *line, *text;
 	size_t len, n;
 	int rc;
 
-	stream_unlimited(&view->call);
+	*broken = 1;
 	for (;;) {
 		auto_free(chunk_fini) struct chunk c = {
 			.name = STRBUF_INIT, .stream = STRBUF_INIT, .bytes = STRBUF_INIT,
@@ -167,9 +203,10 @@ static int follow(struct log_view *view)
 			if (rc != 0)
 				return rc;
 		}
-		rc = client_line(&view->call.client, &line, &len);
-		if (rc <= 0)
-			return call_broken(&view->call, rc);
+		*broken = client_line(&view->call.client, &line, &len);
+		if (*broken <= 0)
+			return 0;
+		*broken = 1;
 		if (client_params_text(line, len, "log_end", &n))
 			return 0;
 		text = client_params_text(line, len, "log", &n);
@@ -181,25 +218,39 @@ static int follow(struct log_view *view)
 static int show(struct log_view *view, int64_t lines)
 {
 	const struct cli_options *o = view->call.o;
-	json_t *params = call_names(o);
-	const char *text;
-	size_t len;
-	int rc;
+	bool follow = cli_value(o, "follow") != NULL;
+	json_t *seen = NULL;
+	int rc, broken;
 
-	json_object_set_new(params, "follow", json_boolean(cli_value(o, "follow") != NULL));
-	if (lines >= 0)
-		json_object_set_new(params, "lines", json_integer(lines));
-	rc = call_ask(&view->call, "logs.follow", params, &text, &len);
-	if (rc != 0)
-		return rc;
-	note_names(view, text, len);
-	return follow(view);
+	for (;;) {
+		json_t *params = call_names(o);
+		const char *text;
+		size_t len;
+
+		json_object_set_new(params, "follow", json_boolean(follow));
+		if (lines >= 0)
+			json_object_set_new(params, "lines", json_integer(lines));
+		if (seen)
+			json_object_set_new(params, "at", seen);
+		rc = call_ask(&view->call, "logs.follow", params, &text, &len);
+		if (rc != 0)
+			return rc;
+		note_begin(view, text, len);
+		stream_unlimited(&view->call);
+		rc = take_lines(view, &broken);
+		if (rc != 0 || broken > 0)
+			return rc;
+		rc = stream_again(&view->call, broken);
+		if (rc != 0)
+			return rc;
+		seen = seen_so_far(view);
+	}
 }
 
 int verb_logs(const struct cli_options *o)
 {
 	struct log_view view = {
-		.partial = MAP_INIT, .out = STRBUF_INIT,
+		.seen = MAP_INIT, .out = STRBUF_INIT,
 		.terminal = isatty(STDOUT_FILENO), .colour = colour_wanted(STDOUT_FILENO),
 	};
 	int64_t lines = -1;

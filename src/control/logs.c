@@ -34,6 +34,22 @@ void follower_free(struct follower *f)
 	free(f);
 }
 
+static const char *stream_name(const struct source *s)
+{
+	return s->stream == TAIL_OUT ? "stdout" : "stderr";
+}
+
+/* Where S begins: after what the client has by "at" (of an earlier answer), else before the last
+ * LINES lines. */
+static uint64_t first_pos(struct output *output, const struct source *s, const json_t *at, long lines)
+{
+	const json_t *seen = json_object_get(json_object_get(at, s->name), stream_name(s));
+
+	if (json_is_integer(seen) && json_integer_value(seen) >= 0)
+		return (uint64_t)json_integer_value(seen);
+	return tail_seek_lines(output, s->slot, s->stream, lines);
+}
+
 /* The sources that "names" and "lines" ask for; NULL: answered with an error. */
 static struct follower *follower_new(struct connection *c, const struct rpc_request *r)
 {
@@ -81,9 +97,9 @@ static struct follower *follower_new(struct connection *c, const struct rpc_requ
 		return NULL;
 	}
 	for (size_t i = 0; i < f->n; i++)
-		f->sources[i].pos = tail_seek_lines(output, f->sources[i].slot,
-						    f->sources[i].stream,
-						    lines < 0 ? -1 : (long)MIN(lines, LONG_MAX));
+		f->sources[i].pos = first_pos(output, &f->sources[i],
+					      json_object_get(r->params, "at"),
+					      lines < 0 ? -1 : (long)MIN(lines, LONG_MAX));
 	return f;
 }
 
@@ -92,7 +108,8 @@ static void emit_chunk(struct strbuf *out, const struct source *s, const struct 
 {
 	emit_open(out, NULL, '{');
 	emit_text(out, "name", s->name);
-	emit_text(out, "stream", s->stream == TAIL_OUT ? "stdout" : "stderr");
+	emit_text(out, "stream", stream_name(s));
+	emit_uint(out, "at", s->pos);
 	if (lost > 0)
 		emit_uint(out, "lost", lost);
 	if (utf8_valid(bytes->buf, bytes->len)) {
@@ -135,6 +152,29 @@ static bool read_chunk(struct connection *c, struct source *s, bool follow, stru
 	return bytes->len > 0 || *lost > 0;
 }
 
+/* Names, and where each stream begins: for a client that has to connect again. */
+static void emit_begin(struct strbuf *out, const struct follower *f)
+{
+	emit_open(out, NULL, '{');
+	emit_open(out, "names", '[');
+	for (size_t i = 0; i < f->n; i++)
+		if (f->sources[i].stream == TAIL_OUT)
+			emit_text(out, NULL, f->sources[i].name);
+	emit_close(out, ']');
+	emit_open(out, "at", '{');
+	for (size_t i = 0; i < f->n; i++) {
+		const struct source *s = &f->sources[i];
+
+		if (s->stream == TAIL_OUT)
+			emit_open(out, s->name, '{');
+		emit_uint(out, stream_name(s), s->pos);
+		if (s->stream == TAIL_ERR)
+			emit_close(out, '}');
+	}
+	emit_close(out, '}');
+	emit_close(out, '}');
+}
+
 static void follower_end(struct connection *c)
 {
 	rpc_notify_begin(&c->out, "log_end");
@@ -161,7 +201,7 @@ bool follower_pump(struct connection *c)
 		if (connection_backlog(c) > OUT_HIGH)
 			return true;
 	}
-	if (!f->follow)
+	if (!f->follow || c->server->for_good)
 		follower_end(c);
 	return false;
 }
@@ -185,16 +225,8 @@ void method_logs_follow(struct connection *c, const struct rpc_request *r)
 	c->follower = f;
 	control_count_follower(c->server, 1);
 	if (r->id) {
-		const char *last = NULL;
-
 		rpc_result_begin(&c->out, r->id);
-		strbuf_addstr(&c->out, "{\"names\":[");
-		for (size_t i = 0; i < f->n; i++) {
-			if (!last || strcmp(last, f->sources[i].name) != 0)
-				emit_text(&c->out, NULL, f->sources[i].name);
-			last = f->sources[i].name;
-		}
-		strbuf_addstr(&c->out, "]}");
+		emit_begin(&c->out, f);
 		rpc_result_end(&c->out);
 	}
 }

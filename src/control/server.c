@@ -310,6 +310,7 @@ static void end_within(struct control *s, int64_t flush_limit_ms)
 
 void control_stop(struct control *s)
 {
+	s->for_good = true;
 	end_within(s, FLUSH_LIMIT_MS);
 }
 

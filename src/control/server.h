@@ -27,6 +27,7 @@ struct control {
 	int reserve_fd;			/* given up to refuse politely when descriptors end */
 	bool stopping;
 	int64_t flush_limit_ms;
+	bool for_good;			/* no successor will serve; set before STOP_WAKE */
 
 	struct list connections;
 	unsigned nconnections, nsubscribers, nfollowers;

@@ -184,6 +184,23 @@ def test_logs_tail_and_follow(w):
     p.stop()
 
 
+def test_logs_follow_goes_on_after_the_supervisor_was_killed(w):
+    p = w.procd(w.sub("a", "--print", "one", "--wait-for", w.path("go"), "--print", "two", "--no-newline", "thr",
+                      "--wait-for", w.path("on"), "--print", "ee", "--wait-for", w.path("never")))
+    wait_until(lambda: "one" in p.ctl("logs", "a").out, "the first line")
+    f = subprocess.Popen([w.procd_path, "logs", "-s", p.socket, "-f", "-n", "1", "a"], stdout=subprocess.PIPE, env=w.env())
+    equal(f.stdout.readline(), b"one\n", "the tail first")
+    p.kill_supervisor()
+    write_text(w.path("go"), "")
+    equal(f.stdout.readline(), b"two\n", "nothing shown twice, nothing left out")
+    p.kill_supervisor()
+    write_text(w.path("on"), "")
+    wait_until(lambda: "three" in p.ctl("logs", "a").out, "the rest of the line")
+    p.stop()
+    equal(f.stdout.read(), b"three\n", "a line in two halves, then the ordered end")
+    equal(f.wait(), 0, "exit code")
+
+
 def test_logs_of_several_are_prefixed(w):
     p = w.procd(w.sub("one", "--print", "x") + w.sub("two", "--print", "y"))
     wait_until(lambda: "x" in p.ctl("logs", "one").out and "y" in p.ctl("logs", "two").out, "both lines")
