@@ -318,8 +318,6 @@ static int timeout_ms(struct keeper *k)
 	next = MIN(next, at);
 	at = tree_turn(k, now_ns);
 	next = MIN(next, at);
-	at = heartbeat_turn(k, now_ns);
-	next = MIN(next, at);
 	at = upgrade_turn(k, now_ns);
 	next = MIN(next, at);
 	at = supervise_turn(k, now_ns);
@@ -327,6 +325,8 @@ static int timeout_ms(struct keeper *k)
 	at = supervise_ending_turn(k, now_ns);
 	next = MIN(next, at);
 	link_tell(k);
+	at = heartbeat_turn(k, now_ns);	/* which waits for an answer to what was just told */
+	next = MIN(next, at);
 	if (k->done || next <= now_ns)
 		return 0;
 	if (next == INT64_MAX)

@@ -28,6 +28,7 @@
 
 #define RELAY_FD 20		/* the relay's way to the test; the keeper passes it on */
 #define RELAY_ROLE "relay"
+#define AGAIN_ROLE "again"
 #define PATIENCE_NS (10 * NS_PER_SEC)
 #define PACKET_ROOM (sizeof(struct km_slot) + PLAN_MAX + 64)
 
@@ -86,7 +87,7 @@ static inline void relay_pass(int from, int to)
 		}
 	while (h->type == KM_LEAVE && getenv("RIG_LINGER"))
 		pause();
-	if (h->type == KM_LEAVE)
+	if (h->type == KM_LEAVE || h->type == KM_UPGRADE)
 		_exit(0);
 	if (h->type == KM_FORWARD) {
 		struct km_forward taken = *(const struct km_forward *)(const void *)buf;
@@ -121,9 +122,25 @@ static inline int relay_main(int keeper_fd)
 	}
 }
 
+/* How the keeper of a rig is told to execute this binary. */
+static inline struct keeper_options rig_options(void)
+{
+	static char self[] = "/proc/self/exe", role[] = RELAY_ROLE, fd_text[] = "{FD}";
+	static char again[] = AGAIN_ROLE, handover[] = "{HANDOVER}";
+	static char *supervisor[] = { self, role, fd_text, NULL };
+	static char *keeper[] = { self, again, handover, NULL };
+
+	return (struct keeper_options){ .supervisor_argv = supervisor, .keeper_argv = keeper,
+					.title = "unit: keeper" };
+}
+
 /* Call first in main(): the roles that this binary has for the keeper. -1: it is the test. */
 static inline int rig_role(int argc, char **argv)
 {
+	const struct keeper_options options = rig_options();
+
+	if (argc == 3 && strcmp(argv[1], AGAIN_ROLE) == 0)
+		return keeper_resume(&options, argv[2]);
 	if (argc == 3 && strcmp(argv[1], RELAY_ROLE) == 0)
 		return relay_main(atoi(argv[2]));
 	return -1;
@@ -163,9 +180,7 @@ static inline void rig_send(struct rig *r, const void *m, size_t size)
 /* A keeper process on RUN_DIR whose relay speaks through the returned descriptor. */
 static inline pid_t keeper_fork(const char *run_dir, int *fd)
 {
-	static char self[] = "/proc/self/exe", role[] = RELAY_ROLE, fd_text[] = "{FD}";
-	char *argv[] = { self, role, fd_text, NULL };
-	struct keeper_options options = { .supervisor_argv = argv, .title = "unit: keeper" };
+	const struct keeper_options options = rig_options();
 	int ends[2];
 	pid_t pid;
 
