@@ -39,7 +39,7 @@ static void on_keeper_lost(void *ctx)
 {
 	(void)ctx;
 	/* The records say what runs; the next procd adopts it. Nothing may be touched here. */
-	log_error("the keeper is gone; leaving, the children go on");
+	dprintf(STDERR_FILENO, "procd: the keeper is gone; leaving, the children go on\n");
 	_exit(EXIT_OS);
 }
 

@@ -77,7 +77,8 @@ static bool later(const struct keeper_client *k, int err)
 {
 	if (err == 0 || err == -EAGAIN)
 		return err != 0;
-	log_error("cannot talk to the keeper: %s", strerror(-err));
+	/* not by the log thread: what follows from it may be quicker */
+	dprintf(STDERR_FILENO, "procd: cannot talk to the keeper: %s\n", strerror(-err));
 	shutdown(k->fd, SHUT_RDWR);
 	return false;
 }
@@ -272,7 +273,8 @@ static void on_socket(struct loop_io *io, int revents)
 			break;
 		if (n < (ssize_t)sizeof(m.h)) {
 			if (n < 0)
-				log_error("cannot read what the keeper says: %s", strerror(errno));
+				dprintf(STDERR_FILENO, "procd: cannot read what the keeper says: "
+					"%s\n", strerror(errno));
 			loop_io_set(&k->io, -1, 0);	/* said once */
 			k->facts->lost(k->ctx);
 			return;

@@ -81,6 +81,8 @@ static bool link_send(struct keeper *k, const void *msg, size_t size)
 	if (n >= 0)
 		return true;
 	if (errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM) {
+		dprintf(STDERR_FILENO, "procd: cannot talk to the supervisor: %s\n",
+			strerror(errno));
 		shutdown(k->link.fd, SHUT_RDWR);
 	} else if (!k->link.want_write) {
 		k->link.want_write = true;
