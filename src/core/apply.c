@@ -98,7 +98,7 @@ static void update(struct subsystem *s, struct subsystem_options *o, bool restar
 		if (o->autostart && !s->config_up) {
 			s->config_up = true;
 			s->order_reason = REASON_RELOAD;
-			s->kick = s->wish == OPERATOR_NONE && subsystem_is_down(s);
+			s->kick |= s->wish == OPERATOR_NONE && subsystem_is_down(s);
 		}
 	}
 	publish_update(s);

@@ -158,10 +158,9 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 		log_at(LOG_WARN, name, "known twice: the second one, in slot %u, is ignored", slot);
 		return;
 	}
-	if (o == NULL && r == NULL)
-		return;		/* neither wanted nor alive */
+	/* Neither wanted nor alive: it comes back only to be told of as stopped and removed. */
 	if (o == NULL)
-		o = own = forgotten_options(name, r->flags);
+		o = own = forgotten_options(name, r ? r->flags : 0);
 	s = subsystem_new(c, slot, e ? e->id : c->next_id++, o);
 	if (e != NULL)
 		fill_from_entry(s, e);

@@ -107,7 +107,11 @@ static enum verdict start_verdict(const struct subsystem *s, const struct waiter
 
 static enum verdict stop_verdict(const struct subsystem *s)
 {
-	return subsystem_is_down(s) ? DONE : STILL_WAITING;
+	/* Ordered up again before the rest of its tree was gone: from "restarting" it starts without
+	 * being told "stopped" in between, but down it is. */
+	bool between = s->state == STATE_RESTARTING && s->goal.up && !subsystem_has_process(s);
+
+	return subsystem_is_down(s) || between ? DONE : STILL_WAITING;
 }
 
 static void waiter_free(struct waiter *w)

@@ -398,6 +398,23 @@ START_TEST(a_stop_waits_for_the_rest_of_a_crashed_tree)
 }
 END_TEST
 
+START_TEST(a_stop_that_a_start_overtakes_is_answered_when_the_tree_is_gone)
+{
+	struct fx_order *stop, *start;
+
+	fx_add("web");
+	fx_start_web();
+	fx_exit_leaving("web", SIGSEGV, 1);
+	stop = fx_order(CORE_STOP, "web");
+	start = fx_order(CORE_START, "web");
+	ck_assert(!stop->done && !start->done);
+	fx_gone("web");
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_str_eq(fx_answer(stop), "");
+	ck_assert_str_eq(fx_answer(start), "");
+}
+END_TEST
+
 START_TEST(a_start_waits_for_the_rest_of_a_failed_tree)
 {
 	struct fx_order *start;
@@ -824,6 +841,7 @@ FX_MAIN("core: lifecycle",
 	stopped_means_that_the_tree_is_empty,
 	the_rest_of_a_crashed_tree_is_ended_before_the_restart,
 	a_stop_waits_for_the_rest_of_a_crashed_tree,
+	a_stop_that_a_start_overtakes_is_answered_when_the_tree_is_gone,
 	a_start_waits_for_the_rest_of_a_failed_tree,
 	gone_before_the_output_is_read_is_not_forgotten,
 	an_end_whose_output_cannot_be_read_is_told_all_the_same,

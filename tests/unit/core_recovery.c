@@ -34,6 +34,32 @@ static void start_web(void)
 	fx_start_web();
 }
 
+START_TEST(one_that_was_removed_and_ended_meanwhile_is_told_to_the_end)
+{
+	json_t *summary;
+
+	fx_add("other");
+	fx_add("web");
+	fx_start();
+	fx_config();
+	fx_add("other");
+	ck_assert_int_eq(core_apply(fx.core, fx_draft(), false, &summary), 0);
+	json_decref(summary);
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "stopping");
+	fx_skip_events();
+	die();
+	fx_end_slot(1, SIGTERM, 0);
+	fx_set_record(1, RECORD_FREE);
+	fx.child[1].exited = false;
+	come_back();
+	fx_expect("web", "stopped", "reload");
+	fx_expect_type("subsystem_removed");
+	ck_assert_str_eq(fx_str("name"), "web");
+	ck_assert_ptr_null(fx_board("web"));
+}
+END_TEST
+
 START_TEST(a_running_child_goes_on_without_an_event)
 {
 	struct board_record before;
@@ -664,7 +690,8 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-		a_running_child_goes_on_without_an_event, event_numbers_go_on,
+		a_running_child_goes_on_without_an_event,
+		one_that_was_removed_and_ended_meanwhile_is_told_to_the_end, event_numbers_go_on,
 		the_generation_in_force_is_known,
 		an_exit_while_nobody_looked_is_told_with_its_true_status,
 		the_output_of_such_a_child_is_read_before, an_unknown_exit_status_is_not_invented,

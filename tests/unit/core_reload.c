@@ -296,6 +296,20 @@ START_TEST(autostart_that_becomes_true_starts_and_false_stops_nothing)
 }
 END_TEST
 
+START_TEST(autostart_and_a_restart_key_in_one_reload_restart_what_an_operator_had_started)
+{
+	fx_add("a")->autostart = false;
+	fx_start();
+	ck_assert_str_eq(fx_answer(fx_order(CORE_START, "a")), "");
+	fx_config();
+	cmd(fx_add("a"), "/bin/other");
+	ck_assert_int_eq(apply(false), 0);
+	ck_assert_str_eq(fx_state("a"), "stopping");
+	fx_die("a", SIGTERM);
+	ck_assert_str_eq(fx_state("a"), "running");
+}
+END_TEST
+
 START_TEST(an_emptying_reload_must_be_allowed)
 {
 	start_two();
@@ -422,7 +436,9 @@ int main(void)
 		a_deferred_start_goes_on_with_the_new_options,
 		live_keys_act_without_touching_the_child, an_explicit_stop_survives_reloads,
 		autostart_that_becomes_true_starts_and_false_stops_nothing,
-		an_emptying_reload_must_be_allowed, a_reload_during_a_shutdown_is_refused,
+		an_emptying_reload_must_be_allowed,
+	autostart_and_a_restart_key_in_one_reload_restart_what_an_operator_had_started,
+		a_reload_during_a_shutdown_is_refused,
 		one_that_comes_back_while_it_is_stopped_is_started_again,
 		orders_for_a_removed_one_are_answered, several_switch_with_one_publish,
 		a_rejected_load_is_told_and_changes_nothing,
