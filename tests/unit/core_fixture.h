@@ -70,6 +70,13 @@ struct fx {
 };
 static struct fx fx;
 
+/* ck_assert for what runs millions of times: Check writes a line for each of its own. */
+#define fx_insist(condition, ...)                                                                 \
+	do {                                                                                      \
+		if (!(condition))                                                                 \
+			ck_abort_msg(__VA_ARGS__);                                                \
+	} while (0)
+
 static inline int64_t fx_clock(void *ctx)
 {
 	(void)ctx;
@@ -136,12 +143,12 @@ static inline int fx_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const vo
 	struct fx_child *k = &fx.child[slot];
 
 	(void)ctx;
-	ck_assert_uint_lt(slot, FX_SLOTS);
+	fx_insist(slot < FX_SLOTS, "slot %u", slot);
 	if (fx.spawn_error != 0)
 		return fx.spawn_error;
-	ck_assert_msg(!k->asked && !k->alive && !k->exited, "slot %u is not free", slot);
-	ck_assert_msg(spawn_id > k->spawn_id, "spawn_id used twice");
-	ck_assert(plan_check(plan, size));
+	fx_insist(!k->asked && !k->alive && !k->exited, "slot %u is not free", slot);
+	fx_insist(spawn_id > k->spawn_id, "spawn_id used twice");
+	fx_insist(plan_check(plan, size), "a bad plan");
 	free(k->plan);
 	k->plan = x_malloc(size);
 	memcpy(k->plan, plan, size);
@@ -158,8 +165,8 @@ static inline void fx_signal_op(void *ctx, uint32_t slot, uint64_t spawn_id, int
 				enum signal_scope scope, bool cont)
 {
 	(void)ctx;
-	ck_assert_uint_eq(spawn_id, fx.child[slot].spawn_id);
-	ck_assert_uint_lt(fx.nsignals, FX_SIGNALS);
+	fx_insist(spawn_id == fx.child[slot].spawn_id, "a signal to a stranger");
+	fx_insist(fx.nsignals < FX_SIGNALS, "too many signals");
 	fx.signals[fx.nsignals++] = (struct fx_signal){ slot, signo, scope, cont, fx.now };
 }
 
@@ -173,8 +180,8 @@ static inline void fx_release(void *ctx, uint32_t slot, uint64_t spawn_id)
 	struct fx_child *k = &fx.child[slot];
 
 	(void)ctx;
-	ck_assert_uint_eq(spawn_id, k->spawn_id);
-	ck_assert_msg(k->exited && !k->rest, "released while it lives");
+	fx_insist(spawn_id == k->spawn_id, "a stranger was released");
+	fx_insist(k->exited && !k->rest, "released while it lives");
 	k->exited = false;
 	fx_set_record(slot, RECORD_FREE);
 }
@@ -195,8 +202,8 @@ static inline void fx_detach(void *ctx, uint32_t slot)
 static inline void fx_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
 {
 	(void)ctx;
-	ck_assert(fx.child[slot].attached);
-	ck_assert_uint_eq(spawn_id, fx.child[slot].spawn_id);
+	fx_insist(fx.child[slot].attached, "drained without being attached");
+	fx_insist(spawn_id == fx.child[slot].spawn_id, "a stranger was drained");
 	fx.child[slot].drain = true;
 }
 
@@ -254,7 +261,7 @@ static inline uint32_t fx_slot(const char *name)
 {
 	const struct board_record *r = fx_board(name);
 
-	ck_assert_msg(r != NULL, "no subsystem %s", name);
+	fx_insist(r != NULL, "no subsystem %s", name);
 	return r->slot;
 }
 
@@ -269,7 +276,7 @@ static inline void fx_exec_ok_slot(uint32_t slot)
 	struct record *r = &fx.records.slots[slot];
 	struct km_started m = { .slot = slot, .spawn_id = k->spawn_id, .at_mono_ns = fx.now };
 
-	ck_assert(k->asked);
+	fx_insist(k->asked, "no start was asked for");
 	k->asked = false;
 	k->alive = true;
 	k->pid = m.pid = ++fx.next_pid;
@@ -290,7 +297,7 @@ static inline void fx_exec_fail_slot(uint32_t slot, enum spawn_stage stage, int 
 	struct km_started m = { .slot = slot, .spawn_id = k->spawn_id, .at_mono_ns = fx.now,
 				.stage = stage, .errnum = errnum };
 
-	ck_assert(k->asked);
+	fx_insist(k->asked, "no start was asked for");
 	k->asked = false;
 	core_keeper_started(fx.core, &m);
 }
@@ -327,7 +334,7 @@ static inline void fx_end_slot(uint32_t slot, int wait_status, unsigned int tree
 			       .at_mono_ns = fx.now, .wait_status = wait_status,
 			       .tree_left = tree_left };
 
-	ck_assert(k->alive);
+	fx_insist(k->alive, "it is not alive");
 	k->alive = false;
 	k->exited = true;
 	k->rest = tree_left > 0;
@@ -504,7 +511,7 @@ static inline void fx_order_done(struct core_request *r)
 {
 	struct fx_order *o = container_of(r, struct fx_order, r);
 
-	ck_assert_msg(!o->done, "answered twice");
+	fx_insist(!o->done, "answered twice");
 	o->done = true;
 }
 
@@ -553,7 +560,7 @@ static inline const char *fx_answer(struct fx_order *o)
 {
 	static char text[256];
 
-	ck_assert_msg(o->done, "not answered");
+	fx_insist(o->done, "not answered");
 	snprintf(text, sizeof(text), "%s", o->r.error.message ? o->r.error.message : "");
 	fx_order_free(o);
 	return text;

@@ -437,7 +437,7 @@ int main(void)
 		live_keys_act_without_touching_the_child, an_explicit_stop_survives_reloads,
 		autostart_that_becomes_true_starts_and_false_stops_nothing,
 		an_emptying_reload_must_be_allowed,
-	autostart_and_a_restart_key_in_one_reload_restart_what_an_operator_had_started,
+		autostart_and_a_restart_key_in_one_reload_restart_what_an_operator_had_started,
 		a_reload_during_a_shutdown_is_refused,
 		one_that_comes_back_while_it_is_stopped_is_started_again,
 		orders_for_a_removed_one_are_answered, several_switch_with_one_publish,

@@ -1,0 +1,305 @@
+/* What the contract says must follow: a second, much simpler idea of a subsystem's life, written from
+ * the interface page and the manual and not from the code. It is told what was ordered and
+ * configured, reads every event, and insists. It knows wishes, counters and the formula of the
+ * delays; it does not know how a process is made or unmade. */
+#ifndef CORE_REFERENCE_H
+#define CORE_REFERENCE_H
+
+#include "core/goal.h"
+#include "core/state.h"
+#include "core_fixture.h"
+
+#define REF_N 10
+#define REF_RESET_AFTER_MS 5000
+
+/* The options that the reference understands. */
+struct ref_spec {
+	enum restart_policy restart;
+	int64_t delay_ms, max_delay_ms;
+	int64_t max_attempts;
+	double jitter;
+	bool autostart;
+};
+
+struct ref {
+	bool present, removed;
+	struct ref_spec spec;
+	enum subsystem_state told;
+	enum operator_wish wish;
+	bool config_up;
+	bool ordered;		/* somebody asked for a start that was not begun yet */
+	bool maybe;		/* ... or perhaps not: it depends on what is not told */
+	bool early;		/* the pending delay was cancelled by `reset` */
+	uint64_t restarts;
+	uint32_t attempt;
+	int64_t next_ms;	/* as told when it ended; -1: no restart */
+	int64_t due_ns;		/* not before this */
+};
+
+struct ref_all {
+	struct ref sub[REF_N];
+	bool shutdown;
+	uint64_t starts, deferred, events;
+};
+static struct ref_all ref;
+
+static void broken(int line, const char *what);	/* the driver's: says where the life stands */
+#define insist(condition)                                                                         \
+	do {                                                                                      \
+		if (!(condition))                                                                 \
+			broken(__LINE__, #condition);                                             \
+	} while (0)
+
+static bool ref_up(const struct ref *r)
+{
+	if (ref.shutdown || r->removed)
+		return false;
+	return r->wish == OPERATOR_NONE ? r->config_up : r->wish == OPERATOR_UP;
+}
+
+/* --- what is done to it ----------------------------------------------------------------------- */
+
+static void ref_added(struct ref *r, const struct ref_spec *spec)
+{
+	bool present = r->present;
+
+	*r = (struct ref){ .present = present, .spec = *spec, .told = STATE_STOPPED,
+			   .config_up = spec->autostart, .ordered = spec->autostart,
+			   .next_ms = -1 };
+}
+
+static void ref_order(struct ref *r, enum core_verb verb)
+{
+	bool begun = r->told == STATE_STARTING || r->told == STATE_RUNNING;
+
+	if (verb == CORE_RESET) {
+		r->attempt = 0;
+		r->early = true;
+	}
+	if (verb == CORE_STOP) {
+		r->wish = OPERATOR_DOWN;
+		r->ordered = r->maybe = false;
+	}
+	if (ref.shutdown || (verb != CORE_START && verb != CORE_RESTART))
+		return;
+	r->wish = OPERATOR_UP;
+	r->ordered |= verb == CORE_RESTART || !begun;
+}
+
+/* It stays, with other options; RESTART: some of them need a new process. */
+static void ref_changed(struct ref *r, const struct ref_spec *spec, bool restart)
+{
+	bool down = r->told == STATE_STOPPED || r->told == STATE_FAILED;
+
+	r->spec = *spec;
+	if (r->removed) {
+		r->removed = false;
+		r->wish = OPERATOR_NONE;
+		r->config_up = spec->autostart;
+		r->ordered = spec->autostart;
+		r->maybe = false;
+		return;
+	}
+	if (restart && (r->told == STATE_RUNNING || r->told == STATE_RESTARTING ||
+			(r->told == STATE_FAILED && r->config_up && r->wish == OPERATOR_NONE)))
+		r->ordered = true;
+	if (restart && r->told == STATE_STARTING)
+		r->maybe = true;
+	if (spec->autostart && !r->config_up) {
+		r->config_up = true;
+		r->maybe |= down && r->wish == OPERATOR_NONE;
+	}
+}
+
+static void ref_removed(struct ref *r)
+{
+	r->removed = true;
+	r->ordered = r->maybe = false;
+}
+
+/* --- what it tells ---------------------------------------------------------------------------- */
+
+/* Behind "KEY": in a compact JSON object; "" when it is not there. */
+static const char *ref_field(const char *body, const char *key)
+{
+	const char *at = strstr(body, key);
+
+	return at ? at + strlen(key) : "";
+}
+
+static int64_t ref_number(const char *body, const char *key)	/* null and absent: -1 */
+{
+	const char *at = ref_field(body, key);
+
+	return *at >= '0' && *at <= '9' ? (int64_t)strtoll(at, NULL, 10) : -1;
+}
+
+static enum subsystem_state ref_state(const char *body, const char *key)
+{
+	const char *at = ref_field(body, key);
+
+	for (int i = 0; i < STATE_NSTATES; i++) {
+		const char *name = enumtext_name(&subsystem_state_text, i);
+
+		if (strncmp(at, name, strlen(name)) == 0 && at[strlen(name)] == '"')
+			return (enum subsystem_state)i;
+	}
+	broken(__LINE__, body);
+	return STATE_STOPPED;
+}
+
+static void ref_starting(struct ref *r, const char *body)
+{
+	int64_t restarts = ref_number(body, "\"restart_count\":");
+
+	ref.starts++;
+	if (strncmp(ref_field(body, "\"reason\":\""), "adopted", 7) == 0)
+		return;
+	if (restarts == (int64_t)r->restarts + 1) {
+		/* by itself: announced, not too early, and only while it is wanted */
+		insist(r->told == STATE_RESTARTING);
+		insist(ref_up(r));
+		insist(r->early || ref_number(body, "\"at_mono_ns\":") >= r->due_ns);
+		r->restarts++;
+		r->attempt++;
+	} else {
+		insist(restarts == (int64_t)r->restarts);
+		insist(r->ordered || r->maybe);
+		r->attempt = 0;
+		r->ordered = r->maybe = false;
+	}
+	r->early = false;
+	r->next_ms = -1;
+}
+
+/* The formula of the manual. */
+static int64_t ref_delay_ms(const struct ref *r)
+{
+	int64_t delay = r->spec.delay_ms;
+
+	for (uint32_t i = 0; i < MIN(r->attempt, 10); i++)
+		delay *= 2;
+	return MIN(delay, r->spec.max_delay_ms);
+}
+
+static void ref_ended(struct ref *r, const char *body, const struct record *record)
+{
+	bool ran = r->told == STATE_RUNNING, wants, exhausted;
+	bool success = ran && ref_number(body, "\"exit_code\":") == 0;
+	bool gave_up = strstr(body, "\"gave_up\":true") != NULL;
+	int64_t next_ms = ref_number(body, "\"next_restart_ms\":");
+
+	if (ran && record->exited_mono_ns - record->started_mono_ns >=
+		   REF_RESET_AFTER_MS * NS_PER_MS)
+		r->attempt = 0;
+	r->next_ms = next_ms;
+	insist(success || ref_state(body, "\"state\":\"") == STATE_FAILED);
+	if (!ref_up(r))
+		insist(next_ms == -1 && !gave_up);
+	if (!ref_up(r) || r->ordered || r->maybe)
+		return;
+	wants = r->spec.restart == RESTART_ALWAYS ||
+		r->spec.restart == RESTART_EXPONENTIAL_BACKOFF ||
+		(r->spec.restart == RESTART_ON_FAILURE && !success);
+	exhausted = r->spec.max_attempts > 0 && r->attempt >= (uint64_t)r->spec.max_attempts;
+	insist(gave_up == (wants && exhausted));
+	insist((next_ms >= 0) == (wants && !exhausted));
+	if (next_ms < 0)
+		return;
+	insist(next_ms >= ref_delay_ms(r));
+	insist(next_ms <= ref_delay_ms(r) + (int64_t)((double)ref_delay_ms(r) * r->spec.jitter));
+}
+
+static void ref_changed_state(struct ref *r, const char *body, const struct record *record)
+{
+	enum subsystem_state state = ref_state(body, "\"state\":\"");
+	int64_t next_ms = ref_number(body, "\"next_restart_ms\":");
+
+	insist(r->present);
+	insist(ref_state(body, "\"prev\":\"") == r->told);
+	insist(state_legal(r->told, state));
+	switch (state) {
+	case STATE_STARTING:
+		ref_starting(r, body);
+		break;
+	case STATE_RUNNING:
+		break;
+	case STATE_STOPPING:
+		insist(!ref_up(r) || r->ordered || r->maybe);
+		break;
+	case STATE_RESTARTING:
+		insist(next_ms >= 0 && next_ms == r->next_ms);
+		r->due_ns = ref_number(body, "\"at_mono_ns\":") + next_ms * NS_PER_MS;
+		break;
+	case STATE_STOPPED:
+	case STATE_FAILED:
+		if (r->told == STATE_RUNNING || r->told == STATE_STARTING)
+			ref_ended(r, body, record);
+		else
+			r->next_ms = -1;
+		if (r->told == STATE_RESTARTING)
+			insist(!ref_up(r));
+		break;
+	default:
+		insist(false);
+	}
+	r->told = state;
+}
+
+/* "sN" */
+static struct ref *ref_of(const char *body)
+{
+	const char *name = ref_field(body, "\"name\":\"");
+
+	insist(name[0] == 's' && name[1] >= '0' && name[1] < '0' + REF_N && name[2] == '"');
+	return &ref.sub[name[1] - '0'];
+}
+
+static bool ref_is(const char *body, const char *type)
+{
+	return strncmp(body, "{\"type\":\"", 9) == 0 &&
+	       strncmp(body + 9, type, strlen(type)) == 0;
+}
+
+static void ref_event(const char *body, uint32_t (*slot_of)(int index))
+{
+	struct ref *r;
+
+	ref.events++;
+	if (ref_is(body, "state_changed\"")) {
+		r = ref_of(body);
+		ref_changed_state(r, body,
+				  &fx.records.slots[slot_of((int)(r - ref.sub))]);
+	} else if (ref_is(body, "spawn_deferred\"")) {
+		ref.deferred++;
+		insist(ref_of(body)->told == STATE_STARTING);
+		insist(ref_number(body, "\"retry_ms\":") >= 100);
+		insist(ref_number(body, "\"retry_ms\":") <= 5000);
+	} else if (ref_is(body, "subsystem_added\"")) {
+		r = ref_of(body);
+		insist(!r->present);
+		r->present = true;
+	} else if (ref_is(body, "subsystem_removed\"")) {
+		r = ref_of(body);
+		insist(r->present && r->removed);
+		insist(r->told == STATE_STOPPED || r->told == STATE_FAILED);
+		r->present = false;
+	}
+}
+
+/* Everybody obeyed, everything was answered, and much time has passed. */
+static void ref_calm(const struct ref *r)
+{
+	if (!r->present)
+		return;
+	insist(!r->removed);
+	insist(r->told == STATE_RUNNING || r->told == STATE_STOPPED || r->told == STATE_FAILED);
+	if (r->told == STATE_RUNNING) {
+		insist(ref_up(r));
+		return;
+	}
+	insist(r->next_ms == -1);
+	insist(!ref_up(r) || !r->ordered);
+}
+
+#endif
