@@ -19,9 +19,9 @@
 #include "base/rcu.h"
 #include "base/title.h"
 #include "command/privileges.h"
+#include "command/socket_guard.h"
 #include "config/store.h"
 
-#define HOLD_CONTROL "control"
 #define EVENTS_FILE_NAME "events"
 #define MEMORY_FILE_NAME "memory"
 
@@ -209,6 +209,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	rc = control_open(s, held, config, e);
 	if (rc != 0)
 		return rc;
+	s->guard = socket_guard_start(s);
 	s->loader = loader_start(&source, config, &s->loads, e);
 	if (!s->loader)
 		return EXIT_OS;
@@ -221,6 +222,7 @@ static void rooms_close(struct supervisor *s)
 	if (s->loader)
 		loader_stop(s->loader);
 	upgrade_cancel(s);
+	socket_guard_stop(s->guard);
 	if (s->chan)
 		chan_close(s->chan);
 	if (s->control && s->yielding) {

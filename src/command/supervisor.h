@@ -9,6 +9,9 @@
 #include "keeper/client.h"
 #include "output/output.h"
 
+/* The keeper holds the listening socket under this key. */
+#define HOLD_CONTROL "control"
+
 /* Everything that lives as long as the process. Main thread. */
 struct supervisor {
 	struct ev_loop *loop;
@@ -21,6 +24,7 @@ struct supervisor {
 	struct output *output;
 	struct core *core;
 	struct control *control;
+	struct socket_guard *guard;
 	struct loader *loader;
 	struct service_manager *manager;
 	struct mailbox orders;		/* struct control_order, from the front thread */

@@ -57,6 +57,8 @@ struct control *control_start(const struct control_setup *setup, struct error *e
 void control_answer(struct control_order *order);
 /* Orders under way, whose clients wait. Main thread. */
 unsigned control_orders(const struct control *c);
+/* Serve new clients on FD (bound and listening; taken over) from now on. Main thread. */
+void control_listen_on(struct control *c, int fd);
 /* As control_stop(), for a successor that is waiting: who does not read at once is cut off, and may
  * come again. */
 void control_hand_over(struct control *c);

@@ -194,6 +194,19 @@ static void on_connect(struct loop_io *io, int revents)
 	}
 }
 
+static void on_listen(struct loop_async *a)
+{
+	struct control *s = container_of(a, struct control, listen_wake);
+	int fd = atomic_exchange(&s->next_listen_fd, -1);
+
+	if (fd < 0)
+		return;
+	loop_io_set(&s->listening, -1, 0);
+	close(s->setup.listen_fd);
+	s->setup.listen_fd = fd;
+	loop_io_set(&s->listening, fd, EV_READ);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void on_stop(struct loop_async *a)
@@ -219,6 +232,7 @@ static void say_good_bye(struct control *s)
 	loop_async_stop(&s->event_wake);
 	loop_async_stop(&s->output_wake);
 	loop_async_stop(&s->stop_wake);
+	loop_async_stop(&s->listen_wake);
 	loop_timer_set(&s->flush_limit, s->flush_limit_ms * NS_PER_MS);
 	while (!list_empty(&s->connections) && s->flush_limit.w.active)
 		ev_run(s->loop, EVRUN_ONCE);
@@ -249,6 +263,7 @@ static void watch_all(struct control *s)
 {
 	mailbox_init(&s->answers, s->loop, control_on_answer, s);
 	loop_async_start(&s->stop_wake, s->loop, on_stop);
+	loop_async_start(&s->listen_wake, s->loop, on_listen);
 	loop_async_start(&s->event_wake, s->loop, on_event);
 	loop_async_start(&s->output_wake, s->loop, on_output);
 	loop_async_start(&s->turn_wake, s->loop, on_turn);
@@ -272,6 +287,7 @@ struct control *control_start(const struct control_setup *setup, struct error *e
 	s->setup = *setup;
 	s->loop = loop;
 	s->refs = 1;
+	atomic_init(&s->next_listen_fd, -1);
 	strbuf_init(&s->features);
 	list_init(&s->connections);
 	list_init(&s->busy);
@@ -303,9 +319,20 @@ static void end_within(struct control *s, int64_t flush_limit_ms)
 	s->gone = true;
 	ev_loop_destroy(s->loop);
 	close(s->setup.listen_fd);
+	closep(&(int){ atomic_load(&s->next_listen_fd) });
 	if (s->reserve_fd >= 0)
 		close(s->reserve_fd);
 	control_release(s);
+}
+
+void control_listen_on(struct control *s, int fd)
+{
+	int passed_over;
+
+	fd_set_nonblock(fd, true);
+	passed_over = atomic_exchange(&s->next_listen_fd, fd);
+	closep(&passed_over);
+	loop_async_send(&s->listen_wake);
 }
 
 void control_stop(struct control *s)

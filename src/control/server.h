@@ -26,6 +26,8 @@ struct control {
 	struct loop_timer accept_pause, flush_limit;
 	int reserve_fd;			/* given up to refuse politely when descriptors end */
 	bool stopping;
+	_Atomic int next_listen_fd;	/* -1: none */
+	struct loop_async listen_wake;
 	int64_t flush_limit_ms;
 	bool for_good;			/* no successor will serve; set before STOP_WAKE */
 

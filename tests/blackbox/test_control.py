@@ -320,3 +320,40 @@ def test_F94_escape_sequences_do_not_reach_the_terminal(w):
     os.close(master)
     check(b"text" in out and b"\x1b]0;" not in out and b"\x1b[2J" not in out, out)
     p.stop()
+
+
+def test_F08_a_removed_socket_file_is_made_again(w):
+    p = w.procd(w.sub("a", "--sleep", 1000))
+    pid = p.pid_of("a")
+    mode = os.stat(p.socket).st_mode
+    for how in ("unlink", "rename"):
+        if how == "unlink":
+            os.unlink(p.socket)
+        else:
+            os.rename(p.socket, p.socket + ".elsewhere")
+        wait_until(lambda: os.path.exists(p.socket), "the socket again")
+        equal(os.stat(p.socket).st_mode, mode, "mode")
+        equal(p.pid_of("a"), pid, "the child's pid")
+    supervisor = p.supervisor_pid()
+    os.kill(supervisor, signal.SIGSTOP)
+    os.unlink(p.socket)
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: os.path.exists(p.socket), "the socket after a death that nobody saw it removed in")
+    equal(p.pid_of("a"), pid, "the child's pid")
+    check("was removed by somebody" in read_text(p.log_path), "nobody was told")
+    p.stop()
+    check(not os.path.exists(p.socket), "the socket is still there")
+
+
+def test_F08_a_removed_directory_of_the_socket_is_told_and_waited_for(w):
+    sockets = w.path("sockets")
+    os.mkdir(sockets)
+    p = w.procd('[control]\nsocket = "%s/s"\n' % sockets + w.sub("a", "--sleep", 1000), socket=sockets + "/s")
+    p.wait_state("a", "running")
+    os.rename(sockets, sockets + ".gone")
+    os.unlink(sockets + ".gone/s")
+    wait_until(lambda: "nobody can connect" in read_text(p.log_path), "the message")
+    os.mkdir(sockets)
+    wait_until(lambda: os.path.exists(p.socket), "the socket again", 30)
+    p.pid_of("a")
+    p.stop()
