@@ -3,8 +3,8 @@
  *
  * The mapping is written in an order that makes every prefix of it sound: bytes are reserved, the
  * record is filled, its seq is taken, and one index word commits it. A sender that is killed leaves
- * at worst reserved bytes that nobody looks at and a seq without a record, which ring_recover()
- * takes back or marks as lost. */
+ * at worst reserved bytes that nobody looks at and a seq without a record, which ring_resume()
+ * takes back or marks as lost (channel_resume.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,14 +13,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "event/channel_ring.h"
 
 #define RING_MAGIC UINT64_C(0x31676e6972766570)	/* "pevring1" */
 #define RING_VERSION 1
 #define RING_BYTES_MIN (64u * 1024)
 #define RING_HISTORY_MIN 16u
-/* More senders than this cannot have died with a seq in hand: the index is damaged. */
-#define UNFINISHED_MAX 256
 
 _Static_assert(sizeof(struct ring_header) <= RING_HEADER_BYTES, "header outgrew its page");
 _Static_assert(sizeof(ring_word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "no 64-bit atomics");
@@ -113,31 +112,11 @@ static void ring_init(struct chan *c, uint64_t next)
 	h->checksum = header_checksum(h);
 }
 
-/* Continue what another process left. False: the index makes no sense. */
-static bool ring_recover(struct chan *c)
-{
-	uint64_t next = atomic_load_explicit(&c->header->next, memory_order_relaxed);
-	uint64_t alloc = atomic_load_explicit(&c->header->alloc, memory_order_relaxed);
-	uint64_t end = next, pos;
-
-	while (next > 1 && ring_seq_state(c, next - 1, &pos) == SEQ_PENDING)
-		if (end - --next > UNFINISHED_MAX)
-			return false;
-	/* A hole below a committed seq can be seen as one: it becomes a loss, by pointing to a
-	 * place that never holds its record. */
-	for (uint64_t seq = next > c->history ? next - c->history : 1; seq < next; seq++)
-		if (ring_seq_state(c, seq, &pos) == SEQ_PENDING)
-			atomic_store_explicit(ring_index(c, seq),
-					      ring_index_word(ring_lap(c, seq), alloc),
-					      memory_order_relaxed);
-	atomic_store_explicit(&c->header->next, next, memory_order_relaxed);
-	return true;
-}
-
 struct found {
 	bool anything;		/* the file was not empty */
 	bool readable;		/* it has a header of ours */
-	bool usable;		/* of this geometry and whole */
+	bool whole;		/* it has our size, so its records can be looked at */
+	bool usable;		/* both, and of this geometry */
 	uint64_t next;		/* 1 unless readable */
 };
 
@@ -145,20 +124,19 @@ static struct found look_at_file(int fd, const struct chan *c)
 {
 	struct found f = { .next = 1 };
 	struct ring_header h;
-	struct stat st;
+	struct stat st = { 0 };
 
-	if (fstat(fd, &st) < 0 || st.st_size == 0)
+	if (fstat(fd, &st) == 0 && st.st_size == 0)
 		return f;
 	f.anything = true;
+	f.whole = st.st_size == (off_t)c->map_len;
 	if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h))
 		return f;
 	f.readable = h.magic == RING_MAGIC && h.version == RING_VERSION &&
-		     h.checksum == header_checksum(&h) && h.next != 0 && h.next < UINT64_MAX / 2;
-	if (!f.readable)
-		return f;
-	f.next = h.next;
-	f.usable = h.bytes == c->bytes && h.history == c->history && h.alloc % 8 == 0 &&
-		   st.st_size == (off_t)c->map_len;
+		     h.checksum == header_checksum(&h) && h.next != 0 && h.next <= SEQ_SANE;
+	if (f.readable)
+		f.next = h.next;
+	f.usable = f.whole && f.readable && h.bytes == c->bytes && h.history == c->history;
 	return f;
 }
 
@@ -187,6 +165,14 @@ static int map_ring(struct chan *c, int fd)
 	return 0;
 }
 
+/* Records are proof of the numbers that were given away; a header alone may have been damaged. */
+static uint64_t next_by_records(const struct chan *c, const struct found *f)
+{
+	uint64_t end, newest = ring_newest_whole(c, &end);
+
+	return newest != 0 && newest <= SEQ_SANE ? newest + 1 : f->next;
+}
+
 static int open_ring(struct chan *c, int fd, bool *lost_history)
 {
 	struct found f = { .next = 1 };
@@ -194,16 +180,20 @@ static int open_ring(struct chan *c, int fd, bool *lost_history)
 
 	if (fd >= 0)
 		f = look_at_file(fd, c);
-	if (f.usable) {
+	if (f.whole) {
 		err = map_ring(c, fd);
 		if (err != 0)
 			return err;
-		if (ring_recover(c))
+		if (f.usable && ring_resume(c, &f.next))
 			return 0;
+		if (!f.usable)
+			f.next = next_by_records(c, &f);
 		munmap(c->header, c->map_len);
 		c->header = NULL;
 	}
 	*lost_history = f.anything;
+	if (f.anything)
+		file_keep_copy(fd, c->map_len);
 	if (fd >= 0)
 		err = size_file(fd, c->map_len);
 	if (err == 0)

@@ -114,6 +114,16 @@ enum seq_state ring_seq_state(const struct chan *c, uint64_t seq, uint64_t *pos)
 /* The first seq in [LOW, NEXT) that is not gone; NEXT when there is none. */
 uint64_t ring_first_left(const struct chan *c, uint64_t low, uint64_t next);
 
+/* More events than this were never sent. */
+#define SEQ_SANE (UINT64_C(1) << 48)
+
+/* Continue what another process left, before anybody else looks. False: header, index and records
+ * contradict each other, and *NEXT is what numbering goes on with. */
+bool ring_resume(struct chan *c, uint64_t *next);
+/* The newest seq of which a whole record is there, and where that ends, modulo what an index word
+ * can say. Believes neither NEXT nor ALLOC: a record proves itself. 0: none. */
+uint64_t ring_newest_whole(const struct chan *c, uint64_t *end);
+
 uint64_t lockfree_send(struct chan *c, const char *body, size_t len);
 enum chan_result lockfree_recv(struct chan *c, uint64_t *cursor, struct strbuf *out,
 			       uint64_t *lost);
