@@ -450,15 +450,18 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 
 void output_stop(struct output *o)
 {
-	struct timespec until;
+	const struct timespec pause = { .tv_nsec = NS_PER_MS };
+	int64_t until = clock_mono_ns() + 2 * NS_PER_SEC;
 
 	log_set_sink(NULL, NULL);
 	send_order(o, order_new(ORDER_STOP, 0, 0));
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 2;
-	/* Stuck in the kernel: it ends with the process, and keeps its memory until then. */
-	if (pthread_timedjoin_np(o->thread, NULL, &until) != 0)
-		return;
+	/* Not pthread_timedjoin_np(): that looks at the time of day, which may be set meanwhile. */
+	while (pthread_tryjoin_np(o->thread, NULL) != 0) {
+		/* Stuck in the kernel: it ends with the process, and keeps its memory until then. */
+		if (clock_mono_ns() > until)
+			return;
+		nanosleep(&pause, NULL);
+	}
 	mailbox_fini(&o->inbox);
 	output_free(o);
 }
