@@ -81,10 +81,18 @@ static int keeper_open(struct supervisor *s, int keeper_fd, const struct config 
 	return rc;
 }
 
+/* -1 when there is to be none. What an earlier supervisor knew is not forgotten for want of a
+ * descriptor or of memory: that passes, so this one gives way to the next. */
 static int run_file_open(struct supervisor *s, const char *name)
 {
 	int fd = openat(s->run_dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
+	if (fd < 0 && s->welcome.recovering &&
+	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+		fprintf(stderr, "procd: cannot open %s in the run directory: %s\n", name,
+			strerror(errno));
+		_exit(EXIT_OS);
+	}
 	if (fd < 0)
 		log_warn("cannot open %s in the run directory: %s; it will not survive a crash of "
 			 "the supervisor", name, strerror(errno));
@@ -137,6 +145,10 @@ static int channel_open(struct supervisor *s, const struct config *config, struc
 		error_set(e, ERROR_RESOURCE_MEMORY, errno, "cannot open the event ring");
 		return EXIT_OS;
 	}
+	/* numbers that were told once must not come again: no event takes less than a microsecond */
+	if (s->welcome.recovering && (lost || fd < 0))
+		chan_begin_at(s->chan, (uint64_t)(clock_mono_ns() -
+						  s->welcome.keeper_started_mono_ns) / 1000);
 	if (lost && s->welcome.recovering)
 		log_warn("the event history in the run directory was unusable and begins anew");
 	return 0;
@@ -284,8 +296,8 @@ static int loop_open(struct supervisor *s, const struct config *config, struct e
 {
 	s->loop = loop_new(config->performance.event_backend);
 	if (!s->loop) {
-		error_set(e, ERROR_PLATFORM_FEATURE, 0, "event back end \"%s\" does not work here",
-			  config->performance.event_backend);
+		error_set(e, ERROR_PLATFORM_FEATURE, errno, "event back end \"%s\" does not work "
+			  "here", config->performance.event_backend);
 		return EXIT_OS;
 	}
 	mailbox_init(&s->orders, s->loop, supervisor_on_order, s);

@@ -64,8 +64,8 @@ static void check_shutdown(const struct candidate *c, struct config *config)
 
 /* --- the rest of the top -------------------------------------------------------------------- */
 
-/* The directory that PATH is to be made in, when it does not exist; NULL: all is well. */
-static char *missing_parent(const char *path)
+/* The directory that PATH is to be made in, when it is not there, and WHY; NULL: all is well. */
+static char *missing_parent(const char *path, const char **why)
 {
 	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
 	auto_free(freep) char *dir = NULL;
@@ -74,18 +74,25 @@ static char *missing_parent(const char *path)
 	if (slash == NULL)
 		return NULL;
 	dir = x_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	return stat(dir, &st) == 0 && S_ISDIR(st.st_mode) ? NULL : take(dir);
+	if (stat(dir, &st) < 0)
+		*why = errno == ENOENT ? "does not exist" : strerror(errno);
+	else if (!S_ISDIR(st.st_mode))
+		*why = "is no directory";
+	else
+		return NULL;
+	return take(dir);
 }
 
 /* It may be there in time. */
 static void warn_parent(const struct candidate *c, const struct setting *s, const char *what,
 			const char *path)
 {
-	auto_free(freep) char *dir = s != NULL && !c->saved ? missing_parent(path) : NULL;
+	const char *why = NULL;
+	auto_free(freep) char *dir = s != NULL && !c->saved ? missing_parent(path, &why) : NULL;
 	struct place place = place_of(c, s);
 
 	if (dir != NULL)
-		diag_warn(c->diag, &place, "%s: the directory %s does not exist", what, dir);
+		diag_warn(c->diag, &place, "%s: the directory %s %s", what, dir, why);
 }
 
 /* Nobody would read of it in a log that cannot be written. */
@@ -93,13 +100,14 @@ static void check_log_file(const struct candidate *c, const struct config *confi
 {
 	const struct setting *s = GIVEN(c, logging.file);
 	auto_free(freep) char *dir = NULL;
+	const char *why = NULL;
 	struct place place = place_of(c, s);
 
 	if (s == NULL || c->saved)
 		return;
-	dir = missing_parent(config->logging.file);
+	dir = missing_parent(config->logging.file, &why);
 	if (dir != NULL)
-		diag_error(c->diag, &place, "logging.file: the directory %s does not exist", dir);
+		diag_error(c->diag, &place, "logging.file: the directory %s %s", dir, why);
 }
 
 static void check_backend(const struct candidate *c, const struct config *config)

@@ -18,6 +18,7 @@
 
 struct account {
 	bool found;
+	int err;		/* why that could not be told; 0: it is known */
 	unsigned long id;
 	gid_t gid;		/* users: primary group */
 	bool has_entry;		/* users: there is more than a number */
@@ -115,15 +116,37 @@ static void fill_user(struct account *a, const struct passwd *pw)
 	a->ngids = (size_t)n;
 }
 
+/* "No entry" comes as no errno at all, or as one of these; see getpwnam(3). */
+static bool look_up_failed(int errnum)
+{
+	return errnum != 0 && errnum != ENOENT && errnum != ESRCH && errnum != EBADF &&
+	       errnum != EPERM;
+}
+
+/* Tell that A, a KIND called NAME, is not to be had. */
+static void tell_missing(const struct resolve *r, const struct place *place, const struct account *a,
+			 const char *kind, const char *name)
+{
+	if (a->err != 0)
+		diag_error(r->c->diag, place, "cannot look up %s \"%s\": %s", kind, name,
+			   strerror(a->err));
+	else
+		diag_error(r->c->diag, place, "there is no %s \"%s\"", kind, name);
+}
+
 static struct account *look_up_user(const char *name)
 {
 	struct account *a = x_calloc(1, sizeof(*a));
-	unsigned long id;
+	unsigned long id = 0;
 	bool number = parse_id(name, &id);
-	const struct passwd *pw = number ? getpwuid((uid_t)id) : getpwnam(name);
+	const struct passwd *pw;
 
+	errno = 0;
+	pw = number ? getpwuid((uid_t)id) : getpwnam(name);
 	if (pw != NULL) {
 		fill_user(a, pw);
+	} else if (look_up_failed(errno)) {
+		a->err = errno;
 	} else if (number) {	/* an id without an entry is its own, only group */
 		a->found = true;
 		a->id = id;
@@ -143,7 +166,10 @@ static struct account *look_up_group(const char *name)
 		a->id = id;
 		return a;
 	}
+	errno = 0;
 	gr = getgrnam(name);
+	if (gr == NULL && look_up_failed(errno))
+		a->err = errno;
 	a->found = gr != NULL;
 	a->id = gr != NULL ? gr->gr_gid : 0;
 	return a;
@@ -157,7 +183,7 @@ static const struct account *account_get(struct resolve *r, bool user, const cha
 	if (a == NULL) {
 		a = user ? look_up_user(name) : look_up_group(name);
 		map_put(&r->accounts, key, a);
-		if (r->bundle != NULL)
+		if (r->bundle != NULL && a->err == 0)
 			account_write(a, key, r->bundle);
 	}
 	return a;
@@ -275,7 +301,7 @@ static void group_resolve(struct resolve *r, const char *name, struct place plac
 	if (a->found)
 		*gid = (gid_t)a->id;
 	else
-		diag_error(r->c->diag, &place, "there is no group \"%s\"", name);
+		tell_missing(r, &place, a, "group", name);
 }
 
 void resolve_top(struct resolve *r, struct config *config)
@@ -309,7 +335,7 @@ static void user_resolve(struct resolve *r, const struct scope *scope, struct su
 	if (!a->found) {
 		struct place place = PLACE_SUB(r, scope, user);
 
-		diag_error(r->c->diag, &place, "there is no user \"%s\"", o->user);
+		tell_missing(r, &place, a, "user", o->user);
 		return;
 	}
 	o->uid = (uid_t)a->id;

@@ -33,9 +33,15 @@ static int check_place(const char *path, struct error *e)
 	fd = socket_connect(path);
 	if (fd == -ECONNREFUSED || fd == -ENOENT)
 		return 0;
+	if (fd < 0 && fd != -EAGAIN) {
+		error_set(e, ERROR_IO, -fd, "control socket %s: cannot tell whether it is served",
+			  path);
+		return fd;
+	}
 	if (fd >= 0)
 		close(fd);
-	error_set(e, ERROR_IO, 0, "control socket %s: another process is serving it", path);
+	error_set(e, ERROR_IO, 0, "control socket %s: another process is serving it%s", path,
+		  fd < 0 ? ", and does not answer (EAGAIN)" : "");
 	return -EADDRINUSE;
 }
 
@@ -100,7 +106,7 @@ static int make_socket(const struct path_parent *dir, const char *name, const st
 		return fd;
 	rc = -errno;
 	if (rc == -EADDRINUSE)
-		error_set(e, ERROR_IO_PERMISSION, 0, "control socket %s: %s is in the way and "
+		error_set(e, ERROR_IO_PERMISSION, -rc, "control socket %s: %s is in the way and "
 			  "belongs to another user", config->control.socket, temporary);
 	else
 		error_set(e, rc == -EPERM || rc == -EACCES ? ERROR_IO_PERMISSION : ERROR_IO, -rc,

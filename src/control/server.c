@@ -280,7 +280,7 @@ struct control *control_start(const struct control_setup *setup, struct error *e
 	int rc;
 
 	if (!loop) {
-		error_set(e, ERROR_PLATFORM, 0, "no event loop for the control socket");
+		error_set(e, ERROR_PLATFORM, errno, "no event loop for the control socket");
 		return NULL;
 	}
 	s = x_calloc(1, sizeof(*s));

@@ -203,6 +203,12 @@ static int open_ring(struct chan *c, int fd, bool *lost_history)
 	return err;
 }
 
+void chan_begin_at(struct chan *c, uint64_t seq)
+{
+	if (atomic_load_explicit(&c->header->next, memory_order_relaxed) < seq)
+		ring_init(c, seq);
+}
+
 struct chan *chan_open(int fd, size_t bytes, uint32_t history, enum chan_mode mode,
 		       bool *lost_history)
 {

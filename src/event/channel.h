@@ -28,6 +28,8 @@ enum chan_mode { CHAN_LOCK_FREE, CHAN_MUTEX };
  * *LOST_HISTORY set, and numbering continues from its header when that is readable. NULL: errno. */
 struct chan *chan_open(int fd, size_t bytes, uint32_t history, enum chan_mode mode,
 		       bool *lost_history);
+/* Let the first event have a number of at least SEQ; before anybody uses C. */
+void chan_begin_at(struct chan *c, uint64_t seq);
 void chan_close(struct chan *c);	/* readers get CHAN_CLOSED once they have read the rest */
 void chan_free(struct chan *c);		/* no thread may use C any more; NULL is fine */
 

@@ -392,9 +392,11 @@ int keeper_run(const struct keeper_options *options)
 
 	keeper_block_signals();
 	ret = stdio_ensure();
-	k = keeper_new(options);
-	if (k == NULL || ret < 0)
+	k = ret == 0 ? keeper_new(options) : NULL;
+	if (k == NULL) {
+		dprintf(STDERR_FILENO, "procd: cannot start: %s\n", strerror(errno));
 		return EXIT_OS;
+	}
 	title_set("procd-keeper", "%s", options->title);
 	ret = keeper_open(k);
 	if (ret == 0)
