@@ -62,7 +62,7 @@ PLAUSIBLE = {
     "setsockopt": ["ENOMEM", "EPERM"], "getsockopt": ["ENOMEM"], "getsockname": ["ENOBUFS"],
     "shutdown": ["ENOTCONN"],
     # memory
-    "mmap": MEMORY, "mremap": MEMORY, "mprotect": MEMORY, "brk": MEMORY,
+    "mmap": MEMORY, "mremap": MEMORY, "mprotect": MEMORY,
     "madvise": ["ENOMEM", "EINVAL"], "mlock": MEMORY, "msync": ["EIO"],
     # processes
     "clone": ["EAGAIN", "ENOMEM"], "clone3": ["EAGAIN", "ENOMEM"], "vfork": ["EAGAIN", "ENOMEM"],
@@ -90,6 +90,7 @@ PLAUSIBLE = {
 
 EXCLUDED = {
     "close": "Linux closes the descriptor whatever it answers; strace would leave it open",
+    "brk": "answers a failure with the old end; strace can only answer an error, which the C library takes for an address",
     "munmap": "cannot fail for a whole mapping; strace would leave it there",
     "exit": "does not return", "exit_group": "does not return",
     "rt_sigreturn": "does not return",

@@ -24,7 +24,8 @@ from errnos import MEANING
 from harness import Failure, Procd, alive, check, equal, read_text, stat_fields, wait_until, write_text
 
 NAMES = ("stable", "mortal", "writer")
-EXIT_CODES = (71, 73, 77, 78)  # a start that fails: OS error, cannot create, permission, configuration
+# A start that fails: no configuration, OS error, cannot create, permission, bad configuration.
+EXIT_CODES = (66, 71, 73, 77, 78)
 PATIENCE = 6.0
 LOADER = "error while loading shared libraries"  # the dynamic loader, before procd's first line
 SHUTDOWN_S = 1.3 + 5.0  # the last deadline of the configuration, and the grace after SIGKILL

@@ -31,6 +31,7 @@ def _inside(build, function, args, keep):
     except BaseException as e:  # the deadline arrives as an exception, too
         frames = traceback.extract_tb(e.__traceback__)
         where = "\n".join("  %s:%d: %s" % (os.path.basename(f.filename), f.lineno, f.line) for f in frames)
+        answer["hits"] = getattr(e, "hits", [])
         answer["failure"] = "%s: %s\n%s\n%s" % (type(e).__name__, e, where, world.surroundings())
     signal.alarm(0)
     if keep and answer["failure"]:

@@ -10,8 +10,8 @@ A role is one of procd's processes, and each is caught in its own way:
               the keeper adds SIGSTOP to the execveat that makes it; the stopped process is attached
               to and then continued. strace has no other way of following one child across exec.
 
-The counter of when=N is one per thread. So in the supervisor the Nth call of *each* thread fails,
-and in role child the Nth call of the keeper since the attach fails as well, if there are that many.
+The counter of when=N is one per thread. A supervisor that runs already is attached to thread by
+thread; in one that is on its way up the Nth call of *each* thread fails, and in role child the Nth call of the keeper since the attach fails as well, if there are that many.
 """
 
 import os
@@ -50,9 +50,12 @@ class Trace:
     """What one strace is to do to one role, and afterwards what it saw."""
 
     def __init__(self, world, role, what):
-        self.world, self.role, self.what = world, role, what
-        self.file = world.path("strace." + role)
+        """ROLE: "supervisor:THREAD" is only that thread, where it can be attached to."""
+        self.world, self.what = world, what
+        self.role, _, self.thread = role.partition(":")
+        self.file = world.path("strace." + self.role)
         self.tracer, self.stopper = None, None
+        self.names = {}  # of the supervisor's threads
 
     def _options(self):
         return self.what.options() + ["-e", "signal=none", "-o", self.file]
@@ -87,7 +90,13 @@ class Trace:
         elif self.role == "child":
             self.tracer = self._run(["-f", "--detach-on=execve"] + self._options(), p.pid)
         else:
-            self.tracer = self._run(["-f"] + self._options(), p.supervisor_pid())
+            pid = p.supervisor_pid()
+            self.names = threads(pid)
+            mine = [t for t, name in self.names.items() if name == self.thread]
+            if mine:
+                self.tracer = self._run(self._options(), mine[0])
+            else:
+                self.tracer = self._run(["-f"] + self._options(), pid)
 
     def expect_supervisor(self, p):
         """The next supervisor of P shall be caught at its exec; catch() has to follow."""
@@ -162,8 +171,17 @@ class Trace:
             match = LINE.match(line)
             if match:
                 thread, call, rest = match.groups()
-                found.append((thread or "", call, signature(rest, self.world.dir)))
+                thread = self.names.get(int(thread or 0), thread or "")
+                found.append((thread, call, signature(rest, self.world.dir)))
         return found
+
+
+def threads(pid):
+    """{thread: name}"""
+    found = {}
+    for thread in os.listdir("/proc/%d/task" % pid):
+        found[int(thread)] = read_text("/proc/%d/task/%s/comm" % (pid, thread)).strip()
+    return found
 
 
 def tracer_of(pid):

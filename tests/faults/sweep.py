@@ -35,7 +35,8 @@ def case(world, flow, role, call, n, errno):
     scene = Scene(world, trace)
     try:
         FLOWS[flow].run(scene)
-    except Failure:
+    except Failure as e:
+        e.hits = trace.hits()
         # strace that is told to leave in the middle of its work makes the call unknown
         if errno != "ENOSYS" and MEANING["ENOSYS"] in scene.text():
             return {"hits": [], "consequences": []}
@@ -63,12 +64,22 @@ def after_loading(calls):
     return out
 
 
+def numbers(uses, wanted):
+    """The numbers that the WANTED ones of USES have in their thread."""
+    per_thread = {}
+    for use in uses:
+        per_thread[use[0]] = per_thread.get(use[0], 0) + 1
+        if wanted(use):
+            yield per_thread[use[0]]
+
+
 def places(call, uses, everything):
     """USES: [(thread, signature, ours)] of one call. {N: signature} of the places where it is to fail."""
     per_thread, seen, first, every = {}, set(), {}, {}
+    loading = max([n for n in numbers(uses, lambda use: not use[2])] or [0])
     for thread, sig, ours in uses:
         n = per_thread[thread] = per_thread.get(thread, 0) + 1
-        if not ours or excluded(call, sig):
+        if n <= loading or excluded(call, sig):
             continue
         every.setdefault(n, sig)
         if sig not in seen:
@@ -88,7 +99,7 @@ class Sweep:
         self.args = args
         self.recorded = {}  # (flow, role) -> {call: [(thread, signature)]}
         self.holes, self.failed, self.unreached = [], [], []
-        self.results = {}  # (flow, role, call) -> {n: count of errnos}
+        self.results = {}  # (flow, role, call) -> {(role:thread, n)}
         self.counts = {"ok": 0, "consequence": 0}
         self.seen_consequences = {}
 
@@ -107,10 +118,21 @@ class Sweep:
 
         pool.run(self.args.build, self.args.jobs, [("record/%s/%s" % p, record, p) for p in pairs], done)
 
-    def cases(self):
+    def split(self):
+        """((flow, role), {call: uses}); threads that have a name each for itself."""
         for (flow, role), calls in sorted(self.recorded.items()):
+            named = {u[0] for uses in calls.values() for u in uses if u[0] and not u[0].isdigit()}
+            for thread in sorted(named):
+                yield flow, role + ":" + thread, {c: [u for u in uses if u[0] == thread] for c, uses in calls.items()}
+            if not named:
+                yield flow, role, calls
+
+    def cases(self):
+        for flow, role, calls in self.split():
             for call, uses in sorted(calls.items()):
                 if call in EXCLUDED or (self.args.call and call != self.args.call):
+                    continue
+                if not uses:
                     continue
                 if call not in PLAUSIBLE:
                     self.holes.append("%s/%s/%s" % (flow, role, call))
@@ -119,6 +141,10 @@ class Sweep:
                     for errno in plausible(call, sig):
                         if not self.args.errno or errno == self.args.errno:
                             yield flow, role, call, n, errno
+
+    def by_role(self, flow, role, call):
+        return [calls[call] for f, r, calls in self.split()
+                if f == flow and r.partition(":")[0] == role and calls.get(call)]
 
     # --- second part ---
 
@@ -138,8 +164,7 @@ class Sweep:
             if self.args.verbose:
                 print("ok   %s (%.1f s) %s" % (name, seconds, "; ".join(answer["consequences"])), flush=True)
         if answer["failure"] or answer["hits"]:
-            reached = self.results.setdefault((flow, role, call), {})
-            reached[n] = reached.get(n, 0) + 1
+            self.results.setdefault((flow, role.partition(":")[0], call), set()).add((role, n))
 
     def run(self):
         self.record_all()
@@ -175,10 +200,8 @@ class Sweep:
             for call in sorted({c for f in flows for c in self.recorded[f, role]} - set(EXCLUDED)):
                 cells = []
                 for flow in flows:
-                    uses = self.recorded[flow, role].get(call, [])
-                    most = max([sum(1 for u in uses if u[0] == thread and u[2] and not excluded(call, u[1]))
-                                for thread in {u[0] for u in uses}] or [0])
-                    tested = len(self.results.get((flow, role, call), {}))
+                    most = sum(len(places(call, by, True)) for by in self.by_role(flow, role, call))
+                    tested = len(self.results.get((flow, role, call), ()))
                     cells.append("%13s" % ("%d/%d" % (tested, most) if most else "-"))
                 print(("  %-20s %s" % (call, " ".join(cells))).rstrip(), file=out)
         excluded = sorted({c for calls in self.recorded.values() for c in calls if c in EXCLUDED})
@@ -199,6 +222,6 @@ class Sweep:
 
 def parse(name):
     flow, role, call, n, errno = name.split("/")
-    if flow not in FLOWS or role not in FLOWS[flow].roles:
+    if flow not in FLOWS or role.partition(":")[0] not in FLOWS[flow].roles:
         raise ValueError("no such case: " + name)
     return flow, role, call, int(n), errno
