@@ -215,7 +215,10 @@ START_TEST(an_unsafe_run_directory_is_refused)
 	chmod(rig.base, 01777);
 	snprintf(path, sizeof(path), "%s/link", rig.base);
 	ck_assert_int_eq(symlink("/var", path), 0);
-	ck_assert_uint_eq(second_keeper(path, &code).stage, SETUP_RUN_DIR_UNSAFE);
+	if (geteuid() == 0) {	/* our own is ours to follow */
+		ck_assert_int_eq(lchown(path, 65534, 65534), 0);
+		ck_assert_uint_eq(second_keeper(path, &code).stage, SETUP_RUN_DIR_UNSAFE);
+	}
 	chmod(rig.run_dir, 0700);
 	chmod(rig.base, 0700);
 	if (geteuid() == 0) {
