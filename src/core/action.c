@@ -279,6 +279,9 @@ static void enter_run(struct subsystem *s)
 
 static void arm_backoff(struct subsystem *s)
 {
+	/* Never less than was told, counted from when it was told. */
+	s->next_restart_mono_ns = MAX(s->next_restart_mono_ns,
+				      s->since_mono_ns + s->next_restart_ms * NS_PER_MS);
 	if (s->next_restart_mono_ns <= clock_mono_ns())
 		s->due = true;
 	else
