@@ -29,7 +29,7 @@ struct control {
 	_Atomic int next_listen_fd;	/* -1: none */
 	struct loop_async listen_wake;
 	_Atomic int64_t flush_limit_ms;	/* set by whoever ends it */
-	bool for_good;			/* no successor will serve; set before STOP_WAKE */
+	_Atomic bool for_good;		/* no successor will serve; set before STOP_WAKE */
 
 	struct list connections;
 	unsigned nconnections, nsubscribers, nfollowers;
