@@ -120,6 +120,14 @@ static void order_refuse(struct control_order *order, enum error_code code, cons
 	control_answer(order);
 }
 
+static void upgrade_drop(struct supervisor *s, enum error_code code, const char *why)
+{
+	struct upgrade_job *job = take(s->upgrade);
+
+	order_refuse(job->order, code, why);
+	job_free(job);
+}
+
 /* --- how it went ------------------------------------------------------------------------------ */
 
 static void describe(const struct km_upgraded *u, struct strbuf *out)
@@ -129,6 +137,9 @@ static void describe(const struct km_upgraded *u, struct strbuf *out)
 	switch ((enum upgrade_outcome)u->outcome) {
 	case UPGRADE_NO_EXEC:
 		strbuf_addf(out, "%s cannot be executed: %s", who, strerror(u->detail));
+		break;
+	case UPGRADE_NONSENSE:
+		strbuf_addf(out, "%s did not speak as a supervisor does", who);
 		break;
 	case UPGRADE_LATE:
 		strbuf_addf(out, "%s was not ready within 10 s", who);
@@ -215,6 +226,10 @@ static void look_due(struct loop_timer *t)
 
 	if (s->finished)
 		return;
+	if (board_daemon(s->board)->state == DAEMON_STOPPING) {
+		upgrade_drop(s, ERROR_SHUTDOWN_IN_PROGRESS, "procd is shutting down");
+		return;
+	}
 	if (!may_leave(s)) {
 		loop_timer_set(t, ORDERS_LOOK_NS);
 		return;
@@ -273,6 +288,11 @@ void upgrade_request(struct supervisor *s, struct control_order *order)
 		order_refuse(order, ERROR_PLATFORM_FEATURE, "this keeper cannot be replaced");
 		return;
 	}
+	if (!order->binary && s->welcome.exe[0] == '\0') {
+		order_refuse(order, ERROR_STATE_VALUE, "it is not known where this procd was "
+			     "started from: name the new one");
+		return;
+	}
 	job = x_calloc(1, sizeof(*job));
 	job->supervisor = s;
 	job->order = order;
@@ -312,9 +332,6 @@ void upgrade_cancel(struct supervisor *s)
 		job->thread = 0;
 	}
 	mailbox_fini(&s->checked);	/* delivers it */
-	if (!s->upgrade || s->yielding)
-		return;
-	s->upgrade = NULL;
-	order_refuse(job->order, ERROR_SHUTDOWN_IN_PROGRESS, "procd is shutting down");
-	job_free(job);
+	if (s->upgrade && !s->yielding)
+		upgrade_drop(s, ERROR_SHUTDOWN_IN_PROGRESS, "procd is shutting down");
 }

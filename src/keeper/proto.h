@@ -65,6 +65,7 @@ enum upgrade_outcome {
 	UPGRADE_DONE,		/* this supervisor is the new one, or descends from it */
 	UPGRADE_NO_EXEC,	/* DETAIL: errno */
 	UPGRADE_DIED,		/* before it was ready; DETAIL: wait status */
+	UPGRADE_NONSENSE,	/* it spoke nonsense, or left at once */
 	UPGRADE_LATE,		/* it was not ready in time */
 	UPGRADE_DIED_SOON,	/* it was ready, then crashed; DETAIL: wait status */
 	UPGRADE_NO_HANDOVER,	/* --keeper: what the keeper hands over could not be passed; errno */

@@ -164,7 +164,8 @@ bool upgrade_died(struct keeper *k, int status)
 		      !k->supervisor.rejected;
 
 	if (u->phase == UPGRADE_TRIAL)
-		upgrade_fail(k, u->late ? UPGRADE_LATE : UPGRADE_DIED, status);
+		upgrade_fail(k, u->late ? UPGRADE_LATE : k->supervisor.rejected ? UPGRADE_NONSENSE
+			     : UPGRADE_DIED, status);
 	else if (u->phase == UPGRADE_PROBATION && !killed)
 		upgrade_fail(k, UPGRADE_DIED_SOON, status);
 	else

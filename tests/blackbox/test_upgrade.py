@@ -1,5 +1,6 @@
 """Another executable under running children (interface 4, 5; faults.md F05, F114-F119, S63)."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ CHECK_FAILURES = {
 TRIAL_FAILURES = {
     "crash": "was killed by SIGSEGV before it was ready",
     "exit": "ended with exit code 7 before it was ready",
-    "nonsense": "was killed by SIGKILL before it was ready",
+    "nonsense": "did not speak as a supervisor does",
 }
 
 
@@ -440,6 +441,18 @@ def test_signals_meanwhile_are_not_lost(w):
     p.nothing_left()
 
 
+def test_an_end_does_not_wait_for_a_trial(w):
+    p = w.procd(w.sub("a"))
+    p.wait_state("a", "running")
+    p.ctl("upgrade", "--no-wait", impostor(w, "hang")).expect(0)
+    wait_until(lambda: w.path("hang") in [exe(q) for q in children_of(p.pid)], "the trial")
+    began = time.monotonic()
+    os.kill(p.pid, signal.SIGTERM)
+    equal(p.wait_end(), 0, "exit code")
+    check(time.monotonic() - began < 8 * SCALE, "after %g s" % (time.monotonic() - began))
+    p.nothing_left()
+
+
 def test_an_ad_hoc_command_can_be_taken_over_too(w):
     p = w.procd("", start=False)
     process = subprocess.Popen([w.procd_path, "run", "--set", 'run_dir="%s"' % p.run_dir, "--", w.child_path, "--wait-for",
@@ -497,6 +510,36 @@ def test_F117_children_are_started_as_by_the_first_keeper(w):
         p.ctl("upgrade", "--keeper").expect(0)
     p.ctl("status").expect(0)
     check(len(os.listdir("/proc/%d/fd" % p.pid)) <= len(fds) + 1, "descriptors of the keeper grow")
+    p.stop()
+
+
+def test_F117_on_an_old_kernel(w):
+    missing = "pidfd_open,pidfd_send_signal,pidfd_inode,pidfd_info_exit,clone3,clone_into_cgroup,close_range,cgroup2"
+    p = w.procd(w.sub("a", "--trap-exit", "USR1=42", "--print", "set", restart="never") + mortal(w, "m", 30, 5),
+                env={"PROCD_TEST_NO_FEATURE": missing})
+    pid = p.wait_state("a", "running")["pid"]
+    wait_until(lambda: "set" in p.ctl("logs", "a").out, "the handler")
+    for _ in range(4):
+        p.ctl("upgrade", "--keeper").expect(0)
+    mark = p.mark()
+    os.kill(pid, signal.SIGUSR1)
+    equal(p.wait_state("a", "failed", after=mark)["exit_code"], 42, "exit code")
+    p.ctl("stop", "-q", "all").expect(0)
+    check_mortal(w, p, "m", 5)
+    p.stop()
+    whole(p)
+
+
+def test_F117_of_an_ordinary_user(w):
+    need_root()
+    os.chmod(w.dir, 0o777)
+    p = w.procd(w.sub("a"), user=(12345, 12345))
+    pid = p.wait_state("a", "running")["pid"]
+    new = copy(w)
+    for args in ([], ["--keeper"], ["--keeper", new]):
+        p.ctl("upgrade", *args, user=(12345, 12345)).expect(0)
+    equal((exe(p.pid), exe(p.supervisor_pid())), (new, new), "executables")
+    equal(p.pid_of("a"), pid, "pid")
     p.stop()
 
 
@@ -571,6 +614,24 @@ def test_F05_a_stopped_supervisor_is_replaced(w):
     check_spewing(w, p, "s", pids_["s"])
     p.stop()
     check_lines(w, "s")
+
+
+def test_F05_what_a_debugger_holds_is_left_alone(w):
+    p = w.procd(w.sub("a", restart="always", restart_delay_ms=10))
+    pid = p.wait_state("a", "running")["pid"]
+    supervisor, mark = p.supervisor_pid(), p.mark()
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if ptrace(16, supervisor, None, None) != 0:  # PTRACE_ATTACH
+        raise Skip("may not trace")
+    os.waitpid(supervisor, 0x40000000)  # __WALL
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(11.5)
+    check(alive(supervisor), "it was killed under the debugger")
+    ptrace(17, supervisor, None, None)  # PTRACE_DETACH
+    p.wait_state("a", "running", after=mark)
+    equal(p.supervisor_pid(), supervisor, "supervisor")
+    p.stop()
 
 
 def test_F05_a_short_stop_and_a_stop_of_all_is_nobodys_fault(w):
