@@ -56,13 +56,17 @@ static bool is_sound(const struct state *st)
 	       (check == 0 || check == check_of(st));
 }
 
+/* NULL with errno; EBADMSG: what is there is none of ours. */
 static struct state *map_file(int run_dirfd)
 {
 	auto_free(closep) int fd = openat(run_dirfd, STATE_FILE,
 					  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return NULL;
+	errno = EBADMSG;
+	if (!S_ISREG(st.st_mode))
 		return NULL;
 	if (st.st_size != 0 && st.st_size != (off_t)sizeof(struct state))
 		return NULL;
@@ -70,8 +74,11 @@ static struct state *map_file(int run_dirfd)
 		auto_free(freep) void *zeros = x_calloc(1, sizeof(struct state));
 
 		/* Written, not only sized: a store into a hole could be SIGBUS. */
-		if (fd_write_all(fd, zeros, sizeof(struct state)) < 0) {
+		int err = fd_write_all(fd, zeros, sizeof(struct state));
+
+		if (err < 0) {
 			unlinkat(run_dirfd, STATE_FILE, 0);
+			errno = -err;
 			return NULL;
 		}
 	}
@@ -88,6 +95,11 @@ static void begin_anew(struct state *st)
 	atomic_store(&st->sink_active, sealed_make(0));
 	atomic_store(&st->sink_seq, sealed_make(0));
 	__atomic_store_n(&st->magic, STATE_MAGIC, __ATOMIC_RELEASE);
+}
+
+static bool may_be_fine(int errnum)
+{
+	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EIO;
 }
 
 static void set_aside(int run_dirfd)
@@ -107,6 +119,8 @@ struct state *state_open(int run_dirfd)
 			begin_anew(st);
 		return st;
 	}
+	if (st == NULL && may_be_fine(errno))
+		return NULL;
 	if (st != NULL)
 		state_close(st);
 	set_aside(run_dirfd);

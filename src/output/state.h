@@ -25,8 +25,9 @@ struct state {	/* a file format */
 	_Atomic uint64_t sink_seq;	/* sealed: last event that it wrote */
 };
 
-/* Never NULL: where the file cannot be had, memory that does not survive. A damaged file is kept as
- * "output.state.bad", reported, and begun anew. */
+/* Where there can be no such file, memory that does not survive. A damaged file is kept as
+ * "output.state.bad", reported, and begun anew. NULL with errno when it cannot be told which it is,
+ * for want of a descriptor or of memory, or as the disk does not answer. */
 struct state *state_open(int run_dirfd);
 void state_close(struct state *st);
 

@@ -407,7 +407,7 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 	struct ev_loop *loop = loop_new("auto");
 
 	if (loop == NULL) {
-		error_set(e, ERROR_PLATFORM_FEATURE, 0, "log thread: no event back end");
+		error_set(e, ERROR_PLATFORM_FEATURE, errno, "log thread: no event back end");
 		return NULL;
 	}
 	struct output *o = x_calloc(1, sizeof *o);
@@ -420,12 +420,14 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 	targets_init(&o->targets, loop, on_target_ready, o);
 	ownlog_init(&o->ownlog, target_fd(&o->targets, STDERR_FILENO));
 	o->state = state_open(run_dirfd);
-	int err = captures_init(&o->captures, run_dirfd, loop, &o->targets, &o->ownlog, o->state);
+	int err = o->state == NULL ? -errno :
+		captures_init(&o->captures, run_dirfd, loop, &o->targets, &o->ownlog, o->state);
 
 	if (err < 0) {
 		error_set(e, ERROR_IO, -err, "log thread: cannot use the run directory");
 		ownlog_fini(&o->ownlog);
-		state_close(o->state);
+		if (o->state != NULL)
+			state_close(o->state);
 		pthread_mutex_destroy(&o->lock);
 		ev_loop_destroy(loop);
 		free(o);
