@@ -1,6 +1,8 @@
 /* A killed supervisor's successor must continue with the configuration that was running, not with
  * what the file says by now: it may be half-edited, broken or gone. So each published configuration
- * leaves its text in the run directory: one line with the generation, then the bundle. */
+ * leaves its text in the run directory: one line with version, generation, length and checksum, then
+ * the bundle. A file that is not what its first line says is kept as "config.bundle.bad" and
+ * reported; the files are read then. */
 #include <errno.h>
 #include <fcntl.h>
 
@@ -11,20 +13,60 @@
 
 #define BUNDLE_FILE "config.bundle"
 #define BUNDLE_MAX (256u << 20)
+#define BUNDLE_HEAD "procd-bundle 1 "
+/* Always as long: so the head's end is known, and no blank or sign more or less is accepted. */
+#define BUNDLE_LINE BUNDLE_HEAD "%016llx %016llx %016llx\n"
+#define BUNDLE_LINE_LEN (sizeof(BUNDLE_HEAD) - 1 + 3 * 17)
+
+static uint64_t checksum(uint64_t generation, const char *text, size_t len)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ generation * UINT64_C(0x9e3779b97f4a7c15);
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+	return h ^ h >> 32;
+}
+
+static void head_line(char line[BUNDLE_LINE_LEN + 1], uint64_t generation, const char *text,
+		      size_t len)
+{
+	snprintf(line, BUNDLE_LINE_LEN + 1, BUNDLE_LINE, (unsigned long long)generation,
+		 (unsigned long long)len, (unsigned long long)checksum(generation, text, len));
+}
+
+/* The head is what would be written for these contents, to the byte. */
+static bool is_sound(const struct strbuf *text, uint64_t *generation)
+{
+	char line[BUNDLE_LINE_LEN + 1];
+	unsigned long long g;
+
+	if (text->len < BUNDLE_LINE_LEN ||
+	    sscanf(text->buf, BUNDLE_HEAD "%16llx", &g) != 1)
+		return false;
+	head_line(line, g, text->buf + BUNDLE_LINE_LEN, text->len - BUNDLE_LINE_LEN);
+	*generation = g;
+	return memcmp(line, text->buf, BUNDLE_LINE_LEN) == 0;
+}
 
 bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation)
 {
 	auto_free(freep) char *path = x_asprintf("%s/%s", run_dir, BUNDLE_FILE);
-	unsigned long long g;
-	int used = 0;
+	auto_free(freep) char *bad = x_asprintf("%s.bad", path);
+	uint64_t saved;
+	int rc = file_read(path, BUNDLE_MAX, text);
 
-	if (file_read(path, BUNDLE_MAX, text) < 0)
+	if (rc == 0 && is_sound(text, &saved)) {
+		*generation = saved;
+		strbuf_consume(text, BUNDLE_LINE_LEN);
+		return true;
+	}
+	strbuf_reset(text);
+	if (rc == -ENOENT)
 		return false;
-	if (sscanf(text->buf, "generation %llu\n%n", &g, &used) != 1 || used == 0)
-		return false;
-	*generation = g;
-	strbuf_consume(text, (size_t)used);
-	return true;
+	if (rename(path, bad) == 0)
+		log_warn("the running configuration that was saved in %s was damaged and is kept as "
+			 "%s.bad; the files are read instead", path, BUNDLE_FILE);
+	return false;
 }
 
 void bundle_remove(int run_dirfd)
@@ -35,9 +77,11 @@ void bundle_remove(int run_dirfd)
 void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation)
 {
 	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;
+	char line[BUNDLE_LINE_LEN + 1];
 	int rc;
 
-	strbuf_addf(&all, "generation %llu\n", (unsigned long long)generation);
+	head_line(line, generation, text->buf, text->len);
+	strbuf_add(&all, line, BUNDLE_LINE_LEN);
 	strbuf_add(&all, text->buf, text->len);
 	rc = file_replace_at(run_dirfd, BUNDLE_FILE, all.buf, all.len, 0600);
 	if (rc < 0)

@@ -16,6 +16,7 @@
 #define PAIR (2 * COPY)
 #define MEMORY_MAX ((size_t)PAIR * (RECORDS_MAX_SLOTS + 1))
 #define GROW_SLOTS 64u
+#define STAMP_MAX (UINT64_C(1) << 62)	/* never reached by counting, so the next one is newer */
 
 /* Both kinds begin like this. */
 struct copy {
@@ -45,7 +46,7 @@ static unsigned char *copy_at(const struct memory *m, uint32_t pair, int which)
 static bool copy_valid(const unsigned char *p, struct copy *out)
 {
 	memcpy(out, p, sizeof(*out));
-	return out->stamp != 0 && out->checksum == checksum_of(p);
+	return out->stamp != 0 && out->stamp < STAMP_MAX && out->checksum == checksum_of(p);
 }
 
 static bool is_zero(const unsigned char *p)

@@ -63,6 +63,7 @@ static uint32_t look(struct memory *m)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct memory_entry e = { .id = 99, .flags = MEMORY_USED, .name = "new" };
+	struct memory_head h = { .next_id = 100 };
 	static int fd = -1;
 	struct memory m;
 	off_t at;
@@ -82,12 +83,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	memory_open(&m, fd);
 	look(&m);
 	memory_store(&m, 1, &e);
+	memory_store_head(&m, &h);
 	check(memory_load(&m, 1, &e) && e.id == 99);
 	uint32_t found = look(&m);
 
 	memory_close(&m);
 	memory_open(&m, fd);
-	check(look(&m) == found && !m.cut);
+	check(look(&m) == found && m.head_valid && !m.cut && !m.unusable);
 	check(memory_load(&m, 1, &e) && e.id == 99);
 	memory_close(&m);
 	return 0;
