@@ -5,6 +5,7 @@
  * reported; the files are read then. */
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -67,6 +68,11 @@ bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation)
 		log_warn("the running configuration that was saved in %s was damaged and is kept as "
 			 "%s.bad; the files are read instead", path, BUNDLE_FILE);
 	return false;
+}
+
+bool bundle_there(int run_dirfd)
+{
+	return faccessat(run_dirfd, BUNDLE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void bundle_remove(int run_dirfd)

@@ -136,7 +136,7 @@ static void run_dir_forget(const struct supervisor *s)
 static int channel_open(struct supervisor *s, const struct config *config, struct error *e)
 {
 	auto_free(closep) int fd = run_file_open(s, EVENTS_FILE_NAME);
-	bool lost = false;
+	bool empty = fd >= 0 && lseek(fd, 0, SEEK_END) == 0, lost = false;
 
 	s->chan = chan_open(fd, config->performance.memory_pool_size,
 			    (uint32_t)config->events.history,
@@ -145,6 +145,7 @@ static int channel_open(struct supervisor *s, const struct config *config, struc
 		error_set(e, ERROR_RESOURCE_MEMORY, errno, "cannot open the event ring");
 		return EXIT_OS;
 	}
+	lost |= empty;
 	/* numbers that were told once must not come again: no event takes less than a microsecond */
 	if (s->welcome.recovering && (lost || fd < 0))
 		chan_begin_at(s->chan, (uint64_t)(clock_mono_ns() -
@@ -377,7 +378,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		run_dir_reset(s);
 	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
 	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
-	if (!s->welcome.recovering)
+	if (!s->welcome.recovering || !bundle_there(s->run_dirfd))
 		bundle_write(s->run_dirfd, &bundle, config->generation);
 	if (s->welcome.records_set_aside)
 		log_warn("the records of an earlier procd in %s were unusable; they were set aside "

@@ -94,6 +94,7 @@ void upgrade_cancel(struct supervisor *s);
 bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation);
 /* Save it; trouble is a warning, because only a later crash of the supervisor would need it. */
 void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation);
+bool bundle_there(int run_dirfd);
 void bundle_remove(int run_dirfd);
 
 #endif

@@ -161,8 +161,27 @@ static int records_view(struct records *r, int fd, bool writable)
 	return 0;
 }
 
+/* The header is damaged, but is there a record with its seal in its place? Then the file is ours, and
+ * each of them stands for itself. */
+static bool any_sealed(int fd)
+{
+	struct record r;
+
+	for (uint32_t slot = 0; slot < RECORDS_MAX_SLOTS; slot++) {
+		off_t at = (off_t)records_bytes(slot);
+		enum record_verdict verdict;
+
+		if (pread(fd, &r, sizeof(r), at) != (ssize_t)sizeof(r))
+			return false;
+		verdict = record_judge(&r, slot);
+		if (verdict == RECORD_ALIVE || verdict == RECORD_ENDED)
+			return true;
+	}
+	return false;
+}
+
 /* Is the open file one that this version wrote in this boot? 1 or 0; -errno when that cannot be told:
- * what it holds may well be running. Reads no further than the header. A file that was cut behind it
+ * what it holds may well be running. A file that was cut behind it
  * is: each record that is left is as good as ever. BOOT_ID is empty for the reason BOOT_ERR. */
 static int records_familiar(int fd, const char *boot_id, int boot_err)
 {
@@ -180,8 +199,12 @@ static int records_familiar(int fd, const char *boot_id, int boot_err)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (n != (ssize_t)sizeof(h) || h.magic != RECORDS_MAGIC || h.version != RECORDS_VERSION ||
-	    h.record_size != sizeof(struct record) || h.checksum != header_checksum(&h))
+	if (n != (ssize_t)sizeof(h))
+		return 0;
+	if (h.checksum != header_checksum(&h))
+		return any_sealed(fd);
+	if (h.magic != RECORDS_MAGIC || h.version != RECORDS_VERSION ||
+	    h.record_size != sizeof(struct record))
 		return 0;
 	if (boot_id[0] == '\0')
 		return h.boot_id[0] != '\0' ? boot_err : 0;
@@ -209,14 +232,15 @@ static int records_open_old(int run_dirfd, const char *boot_id, int boot_err, bo
 	return -ENOENT;
 }
 
-static void records_stamp(struct records_header *h, const char *boot_id)
+static void records_stamp(struct records_header *h, const char *boot_id, bool found)
 {
+	h->damaged = found && h->checksum != header_checksum(h);
+	h->cut = 0;
 	h->magic = RECORDS_MAGIC;
 	h->version = RECORDS_VERSION;
 	h->record_size = sizeof(struct record);
 	memcpy(h->boot_id, boot_id, 37);
 	h->checksum = header_checksum(h);
-	h->damaged = h->cut = 0;
 }
 
 /* The file is made in whole pages, and before NSLOTS says so: any other size was not our doing. So
@@ -239,6 +263,7 @@ static uint32_t records_found(struct records *r)
 int records_create(struct records *r, int run_dirfd, uint32_t nslots, bool *set_aside)
 {
 	char boot_id[37];
+	bool is_new = false;
 	uint32_t found;
 	int boot_err, fd, ret;
 
@@ -246,6 +271,7 @@ int records_create(struct records *r, int run_dirfd, uint32_t nslots, bool *set_
 	boot_err = boot_id_read(boot_id);
 	fd = records_open_old(run_dirfd, boot_id, boot_err, set_aside);
 	if (fd == -ENOENT) {
+		is_new = true;
 		fd = openat(run_dirfd, RECORDS_FILE,
 			    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0)
@@ -264,7 +290,7 @@ int records_create(struct records *r, int run_dirfd, uint32_t nslots, bool *set_
 		close(fd);
 		return ret;
 	}
-	records_stamp(r->header, boot_id);
+	records_stamp(r->header, boot_id, !is_new);
 	found = records_found(r);
 	ret = records_grow(r, MAX(MAX(nslots, found), RECORDS_PER_PAGE));
 	if (ret < 0)

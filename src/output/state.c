@@ -39,13 +39,6 @@ static uint64_t check_of(const struct state *st)
 	return mix(h, st->path, strnlen(st->path, sizeof st->path)) | 1;
 }
 
-/* A new file has nothing but zeros. */
-static bool is_new(const struct state *st)
-{
-	return st->magic == 0 && st->version == 0 && st->size == 0 && st->check == 0 &&
-	       st->sink_active == 0 && st->sink_seq == 0;
-}
-
 static bool is_sound(const struct state *st)
 {
 	uint64_t check = atomic_load(&st->check);
@@ -57,17 +50,19 @@ static bool is_sound(const struct state *st)
 }
 
 /* NULL with errno; EBADMSG: what is there is none of ours. */
-static struct state *map_file(int run_dirfd)
+static struct state *map_file(int run_dirfd, bool *is_new)
 {
 	auto_free(closep) int fd = openat(run_dirfd, STATE_FILE,
 					  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct stat st;
 
+	*is_new = false;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return NULL;
 	errno = EBADMSG;
 	if (!S_ISREG(st.st_mode))
 		return NULL;
+	*is_new = st.st_size == 0;
 	if (st.st_size != 0 && st.st_size != (off_t)sizeof(struct state))
 		return NULL;
 	if (st.st_size == 0) {
@@ -112,10 +107,11 @@ static void set_aside(int run_dirfd)
 
 struct state *state_open(int run_dirfd)
 {
-	struct state *st = map_file(run_dirfd);
+	bool is_new;
+	struct state *st = map_file(run_dirfd, &is_new);
 
-	if (st != NULL && (is_new(st) || is_sound(st))) {
-		if (is_new(st))
+	if (st != NULL && (is_new || is_sound(st))) {
+		if (is_new)
 			begin_anew(st);
 		return st;
 	}
@@ -124,7 +120,7 @@ struct state *state_open(int run_dirfd)
 	if (st != NULL)
 		state_close(st);
 	set_aside(run_dirfd);
-	st = map_file(run_dirfd);
+	st = map_file(run_dirfd, &is_new);
 	if (st == NULL) {
 		void *p = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
