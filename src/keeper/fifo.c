@@ -133,6 +133,10 @@ int fifo_open_existing(int fifo_dirfd, const char *name)
 
 int fifo_open(int fifo_dirfd, const char *name)
 {
+	int fd = fifo_open_existing(fifo_dirfd, name);	/* most often made by the log thread */
+
+	if (fd != -ENOENT)
+		return fd;
 	if (mkfifoat(fifo_dirfd, name, 0600) < 0 && errno != EEXIST)
 		return -errno;
 	return fifo_open_existing(fifo_dirfd, name);
