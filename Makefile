@@ -5,6 +5,7 @@
 #   make install    DESTDIR=... is honoured      make lint        cppcheck, mandoc, shellcheck
 #   make dist       procd-VERSION.tar.xz         make coverage    report in build-cov/
 #   make bench      the programs of tests/bench  make distcheck   dist, then build and test it
+#   make faults     every system call of the core flows fails once (strace; about ten minutes)
 #
 # Rooms are static libraries. A room's unit tests link that room and the rooms below it, nothing
 # else: a call that climbs upward is a link error.
@@ -49,7 +50,7 @@ lib-of = $(BUILD)/lib$(1).a
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
-	fuzz fuzz-programs corpus coverage lint headers bench sample
+	fuzz fuzz-programs corpus coverage lint headers bench sample faults
 
 all: $(BUILD)/procd
 
@@ -181,6 +182,10 @@ fuzz:
 		fuzz-programs
 	tests/run-fuzz $(BUILD)-fuzz $(FUZZ_SECONDS) $(notdir $(FUZZ))
 fuzz-programs: $(FUZZ)
+
+# FAULTS_FLAGS="--seconds 60" is a random sample; the name of a case runs only that.
+faults: $(BUILD)/procd $(TOOLS)
+	tests/run-faults $(BUILD) $(FAULTS_FLAGS)
 
 coverage:
 	$(MAKE) BUILD=$(BUILD)-cov CFLAGS="-O0 -g" SAN="--coverage" unit corpus blackbox

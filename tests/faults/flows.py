@@ -37,6 +37,8 @@ class Scene:
         self.world, self.trace, self.p = world, trace, None
         self.said, self.consequences, self.launches = [], [], 0
         self.lines_wanted = 0
+        self.log_path = world.path("writer.log")
+        self.top = ""  # more lines for the top of the configuration
         self.names = list(NAMES)
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         os.chmod(world.dir, 0o755)
@@ -55,13 +57,13 @@ class Scene:
         """CHANGED: what the flow `reload` goes to; GONE: with the subsystem that it removes."""
         w = self.world
         identity = {"user": "nobody"} if self.user else {}
-        text = "[shutdown]\ntimeout_ms = 700\nforce_timeout_ms = 1000\nkill_timeout_ms = 1300\n"
+        text = self.top + "[shutdown]\ntimeout_ms = 700\nforce_timeout_ms = 1000\nkill_timeout_ms = 1300\n"
         text += '[logging]\nfile = "%s"\nlevel = "debug"\n' % w.path("own.log")
         text += self.sub("stable")
         text += self.sub("mortal", "--print", "up", restart="always", nice=3, umask="027", limit_core=0,
                          working_dir="/", environment={"CHANGED": str(changed)}, **identity)
         text += self.sub("writer", "--line-size", 100, "--wait-for", w.path("go"), "--spew", FIRST,
-                         "--wait-for", w.path("go-on"), "--spew", SECOND, log_file=w.path("writer.log"),
+                         "--wait-for", w.path("go-on"), "--spew", SECOND, log_file=self.log_path,
                          log_max_file_size=4000 if changed else 1500, log_max_files=60)
         if gone:
             text += self.sub("gone")
@@ -165,9 +167,9 @@ class Scene:
 
     def lines(self):
         """(lines that the writer's log has, lines that it says it lost)."""
-        files = glob.glob(self.world.path("writer.log.*"))
+        files = glob.glob(self.log_path + ".*")
         files.sort(key=lambda f: -int(f.rsplit(".", 1)[1]))
-        text = "".join(read_text(f) for f in files + [self.world.path("writer.log")])
+        text = "".join(read_text(f) for f in files + [self.log_path])
         got, lost = [], 0
         for line in text.splitlines():
             if line.endswith(" lines lost"):

@@ -36,7 +36,7 @@ class Inject:
 
     def options(self):
         when = ":when=%d" % self.n if self.n else ""
-        return ["-e", "trace=" + self.call, "-e", "inject=%s:error=%s%s" % (self.call, self.errno, when)]
+        return ["-y", "-e", "trace=" + self.call, "-e", "inject=%s:error=%s%s" % (self.call, self.errno, when)]
 
 
 class Record:
@@ -162,6 +162,11 @@ class Trace:
     def hits(self):
         """The calls that failed on demand."""
         return [line for line in self.lines() if "(INJECTED)" in line]
+
+    def signatures(self):
+        """Of the calls that failed: [(call, signature)]."""
+        found = [LINE.match(line) for line in self.hits()]
+        return [(m.group(2), signature(m.group(3), self.world.dir)) for m in found if m]
 
     def calls(self):
         """[(thread, call, signature)], in order. The signature tells apart what is not the same use
