@@ -225,7 +225,8 @@ UNSANITIZED static int step(struct walk *w, const char *name, unsigned flags)
 	return ret;
 }
 
-/* A link in the last place is followed when it is root's or ours. 1: followed. */
+/* A link in the last place is followed when it is root's or ours, and stands where not everybody may
+ * put links. 1: followed. */
 UNSANITIZED static int step_last(struct walk *w, const char *name)
 {
 	long fd = open_at(w->fd, name, O_PATH | O_NOFOLLOW);
@@ -235,7 +236,7 @@ UNSANITIZED static int step_last(struct walk *w, const char *name)
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : (int)fd;
 	if (fstat((int)fd, &st) == 0 && S_ISLNK(st.st_mode)) {
-		if (path_owner_trusted(st.st_uid) && ++w->links <= LINKS_MAX)
+		if (path_owner_trusted(st.st_uid) && !public(&w->here) && ++w->links <= LINKS_MAX)
 			ret = follow(w, fd);
 		else
 			ret = -ELOOP;

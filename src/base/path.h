@@ -10,7 +10,8 @@
 
 enum path_flags {
 	PATH_MAKE = 1,		/* make what is missing on the way, mode 0755 */
-	PATH_FOLLOW_LAST = 2,	/* the last name may be a link of root's or ours, and is followed */
+	PATH_FOLLOW_LAST = 2,	/* a link in the last place is followed, if it is root's or ours and
+				 * not in a directory that everybody may write to */
 };
 
 /* Where a file is or will be. FD is the directory (O_PATH, close-on-exec; the caller closes it) and

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -169,6 +170,45 @@ static bool wait_by_pidfd(int pidfd, int64_t deadline_ns)
 	}
 }
 
+/* Does the keeper's number mean the keeper to us, too? Not from outside of its container. */
+static bool keeper_is_visible(pid_t keeper)
+{
+	auto_free(strbuf_fini) struct strbuf comm = STRBUF_INIT;
+	char path[32];
+
+	if (access("/proc/self/comm", R_OK) < 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)keeper);
+	return file_read(path, 64, &comm) == 0 && strcmp(comm.buf, "procd-keeper\n") == 0;
+}
+
+/* The lock beside the socket, then: the keeper removes it when everything else is done. */
+static bool wait_by_lock(const char *socket, int64_t deadline_ns)
+{
+	auto_free(freep) char *dir = x_strdup(socket);
+	auto_free(freep) char *lock = NULL;
+	char *slash = strrchr(dir, '/');
+
+	if (slash != NULL)
+		*slash = '\0';
+	lock = x_asprintf("%s/lock", slash != NULL ? dir : ".");
+	while (access(lock, F_OK) == 0 || access(socket, F_OK) == 0) {
+		if (clock_mono_ns() >= deadline_ns)
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = 20 * NS_PER_MS }, NULL);
+	}
+	return true;
+}
+
+static bool wait_for_end(const struct call *call, pid_t keeper, int pidfd)
+{
+	int64_t deadline_ns = call->client.deadline_ns;
+
+	if (keeper == 0)
+		return wait_by_lock(call->path, deadline_ns);
+	return pidfd >= 0 ? wait_by_pidfd(pidfd, deadline_ns) : wait_by_looking(keeper, deadline_ns);
+}
+
 /* The keeper leaves last. Its pidfd is taken before the order goes out, so no later process can be
  * mistaken for it. */
 static int shut_down(struct call *call, json_t *params)
@@ -179,16 +219,19 @@ static int shut_down(struct call *call, json_t *params)
 	size_t len;
 	int rc = call_ask(call, "status.get", json_object(), &text, &len);
 
-	if (rc == 0 && view_each(text, len, no_subsystem, find_keeper, &keeper) && keeper > 0)
+	if (rc == 0 && !view_each(text, len, no_subsystem, find_keeper, &keeper))
+		keeper = 0;
+	if (keeper > 0 && !keeper_is_visible(keeper))
+		keeper = 0;
+	if (keeper > 0)
 		pidfd = (int)syscall(SYS_pidfd_open, keeper, 0);
 	if (rc == 0)
 		rc = call_ask(call, "daemon.shutdown", json_incref(params), &text, &len);
-	if (rc != 0 || call->o->no_wait || keeper == 0)
+	if (rc != 0 || call->o->no_wait)
 		return rc;
 	if (call->o->timeout_ms < 0)
 		call->client.deadline_ns = INT64_MAX;
-	if (pidfd >= 0 ? wait_by_pidfd(pidfd, call->client.deadline_ns) :
-	    wait_by_looking(keeper, call->client.deadline_ns))
+	if (wait_for_end(call, keeper, pidfd))
 		return EXIT_OK;
 	return call_broken(call, -ETIMEDOUT);
 }

@@ -150,12 +150,29 @@ static void signal_member(struct keeper *k, uint32_t slot, pid_t pid, uint64_t s
 	closep(&pidfd);
 }
 
-static void session_signal(struct keeper *k, uint32_t slot, int signo, bool then_cont,
+/* Without /proc nobody's descent is known. The process group that the leader founded is still ours
+ * for certain, as long as the leader is our unreaped child. True: the leader, too, was reached. */
+static bool group_signal(struct keeper *k, uint32_t slot, int signo, bool then_cont)
+{
+	pid_t pid = record_get(&k->records, slot)->pid;
+
+	if (pid <= 1 || !leader_unreaped(k, slot) || slot_get(&k->slots, slot)->adopted ||
+	    kill(-pid, signo) < 0)
+		return false;
+	if (then_cont)
+		kill(-pid, SIGCONT);
+	return true;
+}
+
+/* All but the leader, as a rule. True: the leader, too. */
+static bool session_signal(struct keeper *k, uint32_t slot, int signo, bool then_cont,
 			   int64_t fresh_ns)
 {
 	pid_t pid = record_get(&k->records, slot)->pid, leader;
 
 	look(k, fresh_ns);
+	if (k->tree.procs.n == 0)	/* with /proc at least this process is in there */
+		return group_signal(k, slot, signo, then_cont);
 	leader = leader_now(k, slot);
 	for (uint32_t i = 0; i < k->tree.procs.n; i++) {
 		const struct proc *p = &k->tree.procs.procs[i];
@@ -163,6 +180,7 @@ static void session_signal(struct keeper *k, uint32_t slot, int signo, bool then
 		if (p->pid != pid && is_member(k, slot, leader, p))
 			signal_member(k, slot, p->pid, p->start_ticks, signo, then_cont);
 	}
+	return false;
 }
 
 /* Members of groups that a child made below its own are not listed in it. */
@@ -229,8 +247,9 @@ static void tree_send(struct keeper *k, uint32_t slot, int signo, bool then_cont
 {
 	if (slot_get(&k->slots, slot)->has_cgroup)
 		cgroup_signal(k, slot, signo, then_cont);
-	else if (record_get(&k->records, slot)->flags & PLAN_TREE)
-		session_signal(k, slot, signo, then_cont, fresh_ns);
+	else if (record_get(&k->records, slot)->flags & PLAN_TREE &&
+		 session_signal(k, slot, signo, then_cont, fresh_ns))
+		return;
 	tree_signal_leader(k, slot, signo, then_cont);
 }
 

@@ -39,6 +39,7 @@ static const char usage[] =
 	"                          s setsid, d double fork, t ignore TERM, o keep stdout and stderr,\n"
 	"                          e empty environment\n"
 	"  --grandchild-holds-stdout FILE   the same as --grandchild +o FILE\n"
+	"  --orphans N             make N orphans that end within 2 ms, then print \"orphans N\"\n"
 	"  --code N                exit code for the parents above [0]\n"
 	"  --fd N                  where output goes [1]\n"
 	"  --line-size N           bytes per --spew line without newline [10]\n"
@@ -443,6 +444,23 @@ static void grandchild(const char *flags, char *file)
 		pause();
 }
 
+/* Each one's parent ends first, so whoever is init for them has to bury them. */
+static void orphans(long n)
+{
+	for (long i = 0; i < n; i++) {
+		pid_t pid = do_fork();
+
+		if (pid == 0) {
+			if (do_fork() == 0)
+				usleep((unsigned)(i * 37 % 2000));
+			_exit(0);
+		}
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	dprintf(out_fd, "orphans %ld\n", n);
+}
+
 /* --- output ------------------------------------------------------------------------------------ */
 
 /* The number fills the first ten bytes, 'x' the rest. */
@@ -596,6 +614,8 @@ static void value_step(const char *step, char *value, char **argv)
 		trap(value, true);
 	else if (strcmp(step, "--grandchild-holds-stdout") == 0)
 		grandchild("o", value);
+	else if (strcmp(step, "--orphans") == 0)
+		orphans(atol(value));
 	else if (strcmp(step, "--code") == 0)
 		code = atoi(value);
 	else

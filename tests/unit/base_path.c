@@ -143,6 +143,9 @@ START_TEST(the_last_name_is_followed_only_when_asked)
 	ck_assert_int_eq(walk_to("last", 0, ".", "last"), 0);
 	ck_assert_int_eq(walk_to("last", PATH_FOLLOW_LAST, "real", "target"), 0);
 	ck_assert_int_eq(walk_to("real/none", PATH_FOLLOW_LAST, "real", "none"), 0);
+	make_dir("public", 01777, 0);
+	make_link("../real/target", "public/last", 0);
+	ck_assert_int_eq(walk_to("public/last", PATH_FOLLOW_LAST, ".", ""), -ELOOP);
 	if (geteuid() != 0)
 		return;
 	make_link("real/target", "theirs", STRANGER);
