@@ -60,7 +60,9 @@ static void say_goal(json_t *lines, const struct board_record *r)
 
 static void say_end(json_t *lines, const struct board_record *r)
 {
-	if (r->last_error != NULL)
+	if (r->last_error != NULL && r->state == STATE_STARTING && r->pid == 0)
+		say(lines, "%s", r->last_error);
+	else if (r->last_error != NULL)
 		say(lines, "last end: %s%s", r->last_error,
 		    r->killed ? " (SIGKILL was needed)" : "");
 	else if (r->exit_code >= 0)

@@ -122,6 +122,24 @@ START_TEST(a_start_that_could_not_even_be_asked_for_is_deferred_by_a_shortage)
 }
 END_TEST
 
+START_TEST(why_says_what_is_missing)
+{
+	auto_free(json_decrefp) json_t *why = NULL;
+	auto_free(freep) char *text = NULL;
+
+	fx_add("web");
+	fx.manual_exec = true;
+	fx_start();
+	fx_exec_fail_slot(0, STAGE_SPAWN, EMFILE);
+	fx_settle();
+	why = core_why(fx_board("web"), fx.now);
+	text = json_dumps(why, 0);
+	ck_assert_ptr_nonnull(strstr(text, "cannot be started now (stage spawn)"));
+	ck_assert_ptr_nonnull(strstr(text, "Too many open files"));
+	ck_assert_ptr_null(strstr(text, "last end"));
+}
+END_TEST
+
 START_TEST(a_restart_that_is_deferred_counts_once)
 {
 	fx_add("web")->restart_max_attempts = 1;
@@ -192,6 +210,7 @@ int main(void)
 	tcase_add_test(tcase, a_spawn_that_procd_cannot_make_is_deferred_and_no_attempt);
 	tcase_add_test(tcase, a_deferred_start_can_be_stopped);
 	tcase_add_test(tcase, a_start_that_could_not_even_be_asked_for_is_deferred_by_a_shortage);
+	tcase_add_test(tcase, why_says_what_is_missing);
 	tcase_add_test(tcase, a_restart_that_is_deferred_counts_once);
 	tcase_add_test(tcase, a_shutdown_does_not_wait_for_what_is_deferred);
 	tcase_add_test(tcase, the_next_supervisor_takes_a_deferred_start_up_at_once);
