@@ -195,7 +195,7 @@ static bool in_path(const char *name, const char *path)
 
 static const char *path_variable(const struct subsystem_options *o)
 {
-	const char *path = o->clear_environment ? NULL : getenv("PATH");
+	const char *path = subsystem_inherits(o, "PATH=") ? getenv("PATH") : NULL;
 
 	for (size_t i = 0; i < o->environment.n; i++)
 		if (strncmp(o->environment.items[i], "PATH=", 5) == 0)

@@ -3,6 +3,7 @@
 #include "config/options.h"
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "config/defaults.h"
 #include "config/type.h"
 
@@ -101,6 +102,19 @@ void subsystem_options_unref(struct subsystem_options *o)
 	free(o->gids);
 	free(o->origins);
 	free(o);
+}
+
+bool subsystem_inherits(const struct subsystem_options *o, const char *item)
+{
+	auto_free(freep) char *name = NULL;
+
+	if (o->pass_environment.n == 0)
+		return !o->clear_environment;
+	name = x_strndup(item, strcspn(item, "="));
+	for (size_t i = 0; i < o->pass_environment.n; i++)
+		if (glob_match(o->pass_environment.items[i], name))
+			return true;
+	return false;
 }
 
 void config_free(struct config *config)

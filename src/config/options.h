@@ -78,6 +78,7 @@ struct subsystem_options {
 	char *working_dir;		/* absolute; NULL: work_dir, else procd's */
 	struct strlist environment;	/* "K=V" */
 	bool clear_environment;
+	struct strlist pass_environment;	/* patterns; not empty: nothing else is inherited */
 	struct stdio_option stdio[3];	/* stdin, stdout, stderr */
 	char *log_file;			/* absolute; NULL: procd's own log */
 	uint64_t log_max_file_size;
@@ -90,6 +91,8 @@ struct subsystem_options {
 };
 struct subsystem_options *subsystem_options_ref(struct subsystem_options *o);
 void subsystem_options_unref(struct subsystem_options *o);	/* any thread; NULL is fine */
+/* Does it inherit NAME=VALUE of procd's environment? Pure; any thread. */
+bool subsystem_inherits(const struct subsystem_options *o, const char *item);
 
 enum signal_action {
 	SIGNAL_SHUTDOWN, SIGNAL_IMMEDIATE, SIGNAL_RELOAD, SIGNAL_REOPEN_LOGS, SIGNAL_DUMP,

@@ -179,6 +179,9 @@ const struct option schema[] = {
 	  .help = "Variables: { NAME = \"value\" } or [\"NAME=value\"]." },
 	{ SUB("clear_environment", clear_environment, bool, RESTART), .def = "false",
 	  .help = "Inherit nothing of procd's environment." },
+	{ SUB("pass_environment", pass_environment, strings, RESTART), .def = "[]",
+	  .help = "Inherit only these variables of procd's environment; names may be patterns "
+		  "(\"LC_*\"), also with clear_environment." },
 	{ SUB("stdin", stdio[0], stdio, RESTART), .def = "\"null\"", .choices = &stdio_kind_text,
 	  .only = 1U << STDIO_NULL | 1U << STDIO_INHERIT | 1U << STDIO_FILE,
 	  .help = "Standard input." },

@@ -116,8 +116,8 @@ static const char *make_var(struct made *m, const char *name, const char *value)
 static void env_fill(struct env *env, const struct launch *l, const struct subsystem_options *o,
 		     struct made *made)
 {
-	if (!o->clear_environment)
-		for (size_t i = 0; i < l->nbase; i++)
+	for (size_t i = 0; i < l->nbase; i++)
+		if (subsystem_inherits(o, l->base[i]))
 			env->items[env->n++] = l->base[i];
 	if (o->user != NULL) {
 		if (o->home != NULL)

@@ -79,6 +79,16 @@ def test_environment_keys(w):
     q.stop()
 
 
+def test_pass_environment_is_a_choice_of_what_is_inherited(w):
+    env = {"LC_ALL": "C", "LC_X": "y", "SECRET": "s"}
+    for clear in (False, True):
+        p, r = report_of(w, keys={"pass_environment": ["LC_*", "PATH"], "clear_environment": clear}, env=env,
+                         label="p%d" % clear)
+        equal((r["env"].get("LC_ALL"), r["env"].get("LC_X")), ("C", "y"), "passed")
+        check("SECRET" not in r["env"] and "HOME" not in r["env"], "inherited: %r" % r["env"])
+        p.stop()
+
+
 def test_command_forms(w):
     p = w.procd('[subsystem.split]\ncommand = "%s --report-state %s --exit \'0\'"\nrestart = "never"\n'
                 '[subsystem.shell]\ncommand = "exec %s --report-state %s --print \\"$$PROCD_SUBSYSTEM;x\\""\nshell = true\n'

@@ -173,6 +173,22 @@ START_TEST(a_cleared_environment_holds_what_was_given)
 }
 END_TEST
 
+START_TEST(only_passed_variables_are_inherited)
+{
+	strlist_add(&o->pass_environment, "LANG*");
+	strlist_add(&o->pass_environment, "NOTIFY_SOCKET");	/* was meant for procd alone */
+	strlist_add(&o->environment, "X=1");
+	for (int clear = 0; clear < 2; clear++) {
+		o->clear_environment = clear;
+		build(NULL);
+		ck_assert_str_eq(env("X"), "1");
+		ck_assert_str_eq(env("LANG"), "C");
+		ck_assert_str_eq(env("DAEMON_NAME"), "(unset)");
+		ck_assert_str_eq(env("NOTIFY_SOCKET"), "(unset)");
+	}
+}
+END_TEST
+
 START_TEST(a_user_brings_its_home_name_and_shell)
 {
 	o->user = strdup("www");
@@ -281,7 +297,7 @@ int main(void)
 		working_dir_wins_over_work_dir, without_both_the_child_stays_where_procd_is,
 		ordinary_variables_are_inherited_and_procds_own_removed,
 		given_variables_replace_inherited_ones,
-		a_cleared_environment_holds_what_was_given, a_user_brings_its_home_name_and_shell,
+		a_cleared_environment_holds_what_was_given, only_passed_variables_are_inherited, a_user_brings_its_home_name_and_shell,
 		without_user_nothing_is_changed, what_is_to_die_with_procd_says_so_in_its_plan, scalars_reach_the_plan, streams_reach_the_plan,
 		too_long_an_argument_list_is_refused, no_environment_at_all_is_fine,
 	};
