@@ -219,15 +219,15 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	core.chan = s->chan;
 	core.board = s->board;
 	s->core = core_new(&core);
-	rc = control_open(s, held, config, e);
-	if (rc != 0)
-		return rc;
-	s->guard = socket_guard_start(s);
 	s->loader = loader_start(&source, config, &s->loads, e);
 	if (!s->loader)
 		return EXIT_OS;
 	loader_published(s->loader, config, config->hot_reload);
-	return 0;
+	/* the last: who is answered finds a procd that has come up */
+	rc = control_open(s, held, config, e);
+	if (rc == 0)
+		s->guard = socket_guard_start(s);
+	return rc;
 }
 
 static void rooms_close(struct supervisor *s)
