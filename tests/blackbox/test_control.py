@@ -324,6 +324,7 @@ def test_F94_escape_sequences_do_not_reach_the_terminal(w):
 
 def test_F08_a_removed_socket_file_is_made_again(w):
     p = w.procd(w.sub("a", "--sleep", 1000))
+    p.wait_state("a", "running")
     pid = p.pid_of("a")
     mode = os.stat(p.socket).st_mode
     for how in ("unlink", "rename"):

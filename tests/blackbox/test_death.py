@@ -154,7 +154,9 @@ def test_S62_twenty_kills_under_load(w):
                 if e["state"] in ("failed", "stopped") and e["prev"] in ("running", "stopping", "starting")]
         told = [e["pid"] for e in p.find_events(type="state_changed", name=name, state="running")]
         equal(told, starts, "every start of %s is told once" % name)
-        equal(len(ends), len(starts), "every end of %s is told once" % name)
+        if ends and ends[-1]["reason"] == "request" and ends[-1]["pid"] not in starts:
+            ends.pop()      # the stop met a start that had only just begun: the program never ran
+        equal([e["pid"] for e in ends], starts, "every end of %s is told once" % name)
         for e in ends:
             check(e["exit_code"] == 10 + i or e["signal"], "an invented status: %r" % e)
         equal(read_text(w.path("lock-" + name)), "", "two of " + name)
