@@ -191,6 +191,11 @@ def test_a_reload_that_takes_the_group_away_counts_at_once(w):
 
 # --- the drop of privileges ------------------------------------------------------------------------
 
+def traced_env(w):
+    """Leak checkers do not work under strace."""
+    return {"ASAN_OPTIONS": w.env()["ASAN_OPTIONS"] + ":detect_leaks=0"}
+
+
 def test_F38_each_step_of_the_drop_fails_closed(w):
     need_root()
     strace = need_program("strace")
@@ -200,7 +205,7 @@ def test_F38_each_step_of_the_drop_fails_closed(w):
         for fault in ("error=EPERM", "error=EAGAIN", "error=EINVAL", "error=ENOSYS", "retval=0"):
             label = call + "-" + fault.split("=")[1].lower()
             p = w.procd(w.sub("a", "--starts", w.path("starts"), user=STRANGER, group=STRANGER,
-                              supplementary_groups=[OTHER], restart="never"), label=label,
+                              supplementary_groups=[OTHER], restart="never"), label=label, env=traced_env(w),
                         launcher=[strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
                                   "inject=%s:%s" % (call, fault)])
             # want of memory or of processes is tried again
@@ -433,7 +438,7 @@ def test_one_capability_is_in_reserve_for_the_service_manager(w):
 def test_a_kernel_that_refuses_to_take_capabilities_is_no_obstacle(w):
     need_root()
     strace = need_program("strace")
-    p = w.procd(w.sub("a"), launcher=[strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=capset,capget,prctl", "-e",
+    p = w.procd(w.sub("a"), env=traced_env(w), launcher=[strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=capset,capget,prctl", "-e",
                                       "inject=capset:error=EPERM"])
     p.wait_state("a", "running")
     wait_until(lambda: "cannot give up capabilities" in read_text(p.log_path), "it says so")
