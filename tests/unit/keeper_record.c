@@ -2,6 +2,7 @@
  * readable by the other side while it grows. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,6 +72,30 @@ START_TEST(records_outlive_their_keeper)
 	ck_assert_int_eq(record_get(&r, 3)->pid, 4711);
 	ck_assert_uint_eq(record_get(&r, 3)->spawn_id, 42);
 	ck_assert_uint_eq(atomic_load(&record_get(&r, 3)->state), RECORD_RUNNING);
+	records_unmap(&r);
+}
+END_TEST
+
+/* What it holds may be running: set aside, it would be started a second time. */
+START_TEST(without_descriptors_the_file_is_refused_and_left_as_it_is)
+{
+	struct records r;
+	struct rlimit full, now;
+	bool set_aside;
+
+	create(&r, 4, false);
+	record_get(&r, 3)->pid = 4711;
+	records_unmap(&r);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &full), 0);
+	now = full;
+	now.rlim_cur = (rlim_t)(dirfd + 1);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
+	r = (struct records){ .fd = -1 };
+	ck_assert_int_eq(records_create(&r, dirfd, 4, &set_aside), -EMFILE);
+	ck_assert(!set_aside);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &full), 0);
+	create(&r, 4, false);
+	ck_assert_int_eq(record_get(&r, 3)->pid, 4711);
 	records_unmap(&r);
 }
 END_TEST
@@ -397,7 +422,9 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-		records_outlive_their_keeper, a_foreign_file_is_set_aside,
+		records_outlive_their_keeper,
+		without_descriptors_the_file_is_refused_and_left_as_it_is,
+		a_foreign_file_is_set_aside,
 		a_file_of_another_boot_is_set_aside, a_file_of_another_version_is_set_aside,
 		every_state_of_a_record_is_understood,
 		no_flipped_bit_of_a_record_becomes_a_wrong_fact,
