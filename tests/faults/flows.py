@@ -370,6 +370,9 @@ def recover(s):
     wait_until(lambda: len(s.starts("mortal")) > mark, "mortal is started again", PATIENCE)
     s.runs(*s.names)
     untouched(s, "stable", "writer")
+    s.supervisor = s.p.supervisor_pid()
+    if s.trace.caught not in (0, s.supervisor):
+        s.note("the supervisor was replaced")
 
 
 def recover_both(s):

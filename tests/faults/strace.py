@@ -56,6 +56,7 @@ class Trace:
         self.file = world.path("strace." + self.role)
         self.tracer, self.stopper = None, None
         self.names = {}  # of the supervisor's threads
+        self.caught = 0  # the supervisor that is traced from its exec on
 
     def _options(self):
         return self.what.options() + ["-e", "signal=none", "-o", self.file]
@@ -114,6 +115,7 @@ class Trace:
                     return pid
             return None
         pid = wait_until(stopped, "the new supervisor stands at its exec", timeout)
+        self.caught = pid
         if pid < 0:
             return
         self.tracer = self._run(["-f"] + self._options(), pid)
