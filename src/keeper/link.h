@@ -4,6 +4,7 @@
 #define KEEPER_LINK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct keeper;
 
@@ -21,5 +22,8 @@ void link_close(struct keeper *k);
 bool link_receive(struct keeper *k, int max);
 /* Tell what is untold: signals, then facts of the slots. */
 void link_tell(struct keeper *k);
+
+/* welcome.c: MSG is a SETUP; answer it. False when it makes no sense. */
+bool welcome_take(struct keeper *k, const void *msg, size_t size);
 
 #endif

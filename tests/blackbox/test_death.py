@@ -153,7 +153,10 @@ def test_S62_twenty_kills_under_load(w):
         ends = [e for e in p.find_events(type="state_changed", name=name)
                 if e["state"] in ("failed", "stopped") and e["prev"] in ("running", "stopping", "starting")]
         told = [e["pid"] for e in p.find_events(type="state_changed", name=name, state="running")]
-        equal(told, starts, "every start of %s is told once" % name)
+        # the stop may overtake the news of the last start (it never was running), or the program's line
+        n = min(len(told), len(starts))
+        equal(told[:n], starts[:n], "every start of %s is told once" % name)
+        check(max(len(told), len(starts)) <= n + 1, "%s: told %r, want %r" % (name, told, starts))
         if ends and ends[-1]["reason"] == "request" and ends[-1]["pid"] not in starts:
             ends.pop()      # the stop met a start that had only just begun: the program never ran
         equal([e["pid"] for e in ends], starts, "every end of %s is told once" % name)

@@ -140,7 +140,7 @@ START_TEST(what_happened_during_the_exec_is_told)
 
 	begin();
 	for (code = 1; code < 6; code++) {
-		char text[32];
+		char text[48];
 
 		snprintf(text, sizeof(text), "sleep 0.0%d; exit %d", code, code);
 		rig_spawn(&rig, 1, &(struct wish){ .argv = { "/bin/sh", "-c", text } });
