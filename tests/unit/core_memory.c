@@ -153,6 +153,8 @@ START_TEST(no_flipped_bit_is_believed_without_a_word)
 		ck_assert_uint_eq(m.older, 1);
 		ck_assert_uint_le(older, 1);
 		ck_assert(!m.unusable && !m.cut && m.dropped == 0);
+		if (bit / 8 >= 1024)	/* the entries are all alike: one bit in each byte */
+			bit += 6;
 	}
 }
 END_TEST

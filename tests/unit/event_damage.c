@@ -129,8 +129,9 @@ static void flip_all(enum chan_mode mode)
 
 		if (at >= sizeof(struct ring_header) && at < RING_HEADER_BYTES)
 			continue;
-		if (at >= index_end && at % 8 != bit % 8)
-			continue;	/* one bit of each byte of the records */
+		/* one bit of each byte of the records; they are the same in both modes */
+		if (at >= index_end && (at % 8 != bit % 8 || mode == CHAN_MUTEX))
+			continue;
 		for (size_t i = 0; i < ARRAY_LEN(words); i++)
 			header |= at >= words[i] && at < words[i] + 8;
 		restore(end);
