@@ -14,6 +14,7 @@
 #include "keeper/linereader.h"
 
 #define PATIENCE_NS (10 * NS_PER_SEC)
+#define BEGINNER_PATIENCE_NS (60 * NS_PER_SEC)	/* one that does not serve yet may have a lot to read */
 #define HELD_UP_NS NS_PER_SEC	/* so late to our own appointment: we were not running either */
 
 void heartbeat_init(struct heartbeat *h)
@@ -21,24 +22,29 @@ void heartbeat_init(struct heartbeat *h)
 	*h = (struct heartbeat){ .patience_ns = INT64_MAX };
 }
 
-static void be_patient(struct heartbeat *h)
+static void be_patient(struct keeper *k)
 {
+	struct heartbeat *h = &k->heartbeat;
+	int64_t patience_ns = k->supervisor.ready || h->stopped ? PATIENCE_NS : BEGINNER_PATIENCE_NS;
+
 	if (!h->waits && !h->stopped)
 		h->patience_ns = INT64_MAX;
 	else if (h->patience_ns == INT64_MAX)
-		h->patience_ns = clock_mono_ns() + PATIENCE_NS;
+		h->patience_ns = clock_mono_ns() + patience_ns;
+	else if (h->stopped)
+		h->patience_ns = MIN(h->patience_ns, clock_mono_ns() + PATIENCE_NS);
 }
 
 void heartbeat_wait(struct keeper *k)
 {
 	k->heartbeat.waits = true;
-	be_patient(&k->heartbeat);
+	be_patient(k);
 }
 
 void heartbeat_heard(struct keeper *k)
 {
 	k->heartbeat.waits = false;
-	be_patient(&k->heartbeat);
+	be_patient(k);
 }
 
 void heartbeat_look(struct keeper *k)
@@ -49,7 +55,7 @@ void heartbeat_look(struct keeper *k)
 		return;
 	k->heartbeat.stopped = waitid(P_PID, (id_t)k->supervisor.pid, &si,
 				      WSTOPPED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0;
-	be_patient(&k->heartbeat);
+	be_patient(k);
 }
 
 static bool has_debugger(pid_t pid)

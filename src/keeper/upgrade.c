@@ -149,6 +149,7 @@ void upgrade_ready(struct keeper *k)
 {
 	struct upgrade *u = &k->upgrade;
 
+	k->supervisor.ready = true;
 	u->told.news = 0;
 	if (u->phase != UPGRADE_TRIAL)
 		return;
