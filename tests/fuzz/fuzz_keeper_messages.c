@@ -129,6 +129,7 @@ static void begin(void)
 	k->slots.untold_head = k->slots.untold_tail = k->slots.watched_head = SLOT_LIST_END;
 	k->slots.running = 0;
 	k->signals = k->signals_told = 6;
+	k->tree.procs.looked_at_ns = INT64_MAX;	/* what /proc says is no part of this */
 	for (uint32_t slot = 0; slot < 32; slot++)
 		record_clear(record_get(&k->records, slot));
 	record_put(0, RECORD_RUNNING, 0);
@@ -200,7 +201,7 @@ static uint32_t running(void)
 {
 	uint32_t n = 0;
 
-	for (uint32_t slot = 0; slot < k->records.header->nslots; slot++) {
+	for (uint32_t slot = 0; slot < 64 && slot < k->records.header->nslots; slot++) {
 		uint32_t state = atomic_load(&record_get(&k->records, slot)->state);
 
 		check(state < RECORD_NSTATES);
