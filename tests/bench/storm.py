@@ -26,6 +26,7 @@ import tempfile
 import threading
 import time
 
+WARM_RELOADS = 1000
 failed = []
 
 
@@ -86,13 +87,13 @@ class Asker(threading.Thread):
 
 
 class Daemon:
-    def __init__(self, build, config):
+    def __init__(self, build, config, env=None):
         self.dir = tempfile.mkdtemp(prefix="procd-storm-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         self.events, self.socket = self.dir + "/events.jsonl", self.dir + "/run/control.sock"
         self.config, self.build = self.dir + "/daemon.toml", build
         self.write(config)
         self.process = subprocess.Popen([build + "/procd", "-c", self.config], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
+                                        stderr=subprocess.DEVNULL, env=dict(os.environ, **(env or {})))
         while not os.path.exists(self.socket):
             time.sleep(0.01)
         self.supervisor = next(pid for pid in self.children() if self.comm(pid) == "procd-super")
@@ -193,7 +194,8 @@ def compare(before, after, seconds):
         figure(role + ": RSS before", b[0], "KiB")
         figure(role + ": RSS after", a[0], "KiB")
         figure(role + ": anonymous after", a[1], "KiB")
-        goal(role + ": growth of anonymous memory", 100.0 * (a[1] - b[1]) / b[1], 10, "%")
+        # Not nothing: the heap's high-water mark is set by how much waits for a grace period at once.
+        goal(role + ": growth of anonymous memory", a[1] - b[1], 512, "KiB")
         goal(role + ": more open files", a[2] - b[2], 2, "")
         if seconds:
             figure(role + ": CPU", 100 * (a[3] - b[3]) / seconds, "% of one")
@@ -233,7 +235,9 @@ def storm(args, title, keys, expected):
 def flat(args):
     print("flat: %d restarts, then %d reloads" % (args.restarts, args.reloads))
     keys = 'restart = "always"\nrestart_delay = 0'
-    daemon = Daemon(args.build, HEALTHY + many(20, "/bin/false", keys))
+    # Each thread of the C library's allocator keeps some freed pieces of every size: bounded, but it takes tens of
+    # thousands of reloads to fill, and a leak could hide in it. So it is switched off for this figure.
+    daemon = Daemon(args.build, HEALTHY + many(20, "/bin/false", keys), {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"})
     # everything has happened some hundred times: caches are full, the ring is written through
     while daemon.total_restarts() < min(3000, args.restarts):
         time.sleep(0.05)
@@ -245,8 +249,8 @@ def flat(args):
     figure("restarts per second", (done - first) / (time.monotonic() - begin))
     compare(before, daemon.state(), 0)
     client, begin = Client(daemon.socket), None
-    for i in range(args.reloads + 500):
-        if i == 500:        # the first ones are not counted, as above
+    for i in range(args.reloads + WARM_RELOADS):
+        if i == WARM_RELOADS:        # the first ones are not counted, as above
             before, begin = daemon.state(), time.monotonic()
         daemon.write(HEALTHY + '[subsystem.x%d]\ncommand = "sleep 1000"\n[subsystem.y]\ncommand = "sleep 1%d"\n'
                      % (i % 3, i % 2))
