@@ -81,30 +81,34 @@ static int keeper_open(struct supervisor *s, int keeper_fd, const struct config 
 	return rc;
 }
 
-/* -1 when there is to be none. What an earlier supervisor knew is not forgotten for want of a
- * descriptor or of memory: that passes, so this one gives way to the next. */
-static int run_file_open(struct supervisor *s, const char *name)
-{
-	int fd = openat(s->run_dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0 && s->welcome.recovering &&
-	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
-		fprintf(stderr, "procd: cannot open %s in the run directory: %s\n", name,
-			strerror(errno));
-		_exit(EXIT_OS);
-	}
-	if (fd < 0)
-		log_warn("cannot open %s in the run directory: %s; it will not survive a crash of "
-			 "the supervisor", name, strerror(errno));
-	return fd;
-}
-
 static bool anything_recorded(const struct supervisor *s)
 {
 	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++)
 		if (atomic_load(&record_get(&s->records, slot)->state) != RECORD_FREE)
 			return true;
 	return false;
+}
+
+/* -1 when there is to be none. What an earlier supervisor knew is not forgotten because it cannot be
+ * opened just now: this one gives way to the next, who tries again. A disk that became read-only
+ * stays so; there it goes on without. */
+static int run_file_open(struct supervisor *s, const char *name)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(s->run_dirfd, name, flags);
+
+	if (fd < 0 && errno != ENOENT && errno != EROFS &&
+	    (s->welcome.recovering || anything_recorded(s))) {
+		fprintf(stderr, "procd: cannot open %s in the run directory: %s\n", name,
+			strerror(errno));
+		_exit(EXIT_OS);
+	}
+	if (fd < 0)
+		fd = openat(s->run_dirfd, name, flags | O_CREAT, 0600);
+	if (fd < 0)
+		log_warn("cannot open %s in the run directory: %s; it will not survive a crash of "
+			 "the supervisor", name, strerror(errno));
+	return fd;
 }
 
 /* Nothing runs from before: what an earlier procd left here is its history, not ours. */
@@ -261,9 +265,7 @@ static void rooms_close(struct supervisor *s)
 /* The last words to the keeper, which waits for this process to end. */
 static int leave(struct supervisor *s, int exit_code)
 {
-	if (s->yielding)
-		upgrade_yield(s);
-	else
+	if (!s->yielding)
 		keeper_leave(s->keeper, exit_code);
 	keeper_client_free(s->keeper);
 	records_unmap(&s->records);
@@ -404,8 +406,10 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	loop_prepare_start(&s->before_sleep, s->loop, on_before_sleep);
 	while (!s->finished)
 		ev_run(s->loop, 0);
-	if (s->yielding)
+	if (s->yielding) {
 		core_settle(s->core);	/* what was noted is decided, and remembered */
+		upgrade_yield(s);	/* from now on the keeper waits, but not for ever */
+	}
 	rooms_close(s);
 	if (options->main_name && !s->yielding)
 		run_dir_forget(s);

@@ -22,7 +22,7 @@ enum supervisor_state {
 	SUPERVISOR_SETUP,	/* runs, has no WELCOME yet */
 	SUPERVISOR_SERVING,
 	SUPERVISOR_LEAVING,	/* said LEAVE */
-	SUPERVISOR_YIELDING,	/* said UPGRADE */
+	SUPERVISOR_YIELDING,	/* said UPGRADE; may still be closing its rooms */
 };
 
 #define DEATHS_KEPT 5

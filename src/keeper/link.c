@@ -341,7 +341,8 @@ static bool take_upgrade(struct keeper *k, const void *msg, size_t size, int *ex
 	const struct km_upgrade *m = msg;
 	int fd = *exe;
 
-	if (size != sizeof(*m) || m->exe[PATH_MAX - 1] != '\0')
+	if (size != sizeof(*m) || m->exe[PATH_MAX - 1] != '\0' ||
+	    k->supervisor.state != SUPERVISOR_SERVING)
 		return false;
 	*exe = -1;
 	return upgrade_order(k, m, fd);
@@ -352,7 +353,8 @@ static bool take_leave(struct keeper *k, const void *msg, size_t size)
 	const struct km_leave *m = msg;
 
 	/* one that could not even begin is not obeyed: the one before it could */
-	if (size != sizeof(*m) || k->upgrade.phase == UPGRADE_TRIAL)
+	if (size != sizeof(*m) || k->upgrade.phase == UPGRADE_TRIAL ||
+	    k->supervisor.state != SUPERVISOR_SERVING)
 		return false;
 	k->supervisor.state = SUPERVISOR_LEAVING;
 	k->supervisor.leave_code = m->exit_code;
@@ -369,7 +371,8 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	heartbeat_heard(k);
 	if (h->type == KM_SETUP)
 		return welcome_take(k, msg, size);
-	if (k->supervisor.state != SUPERVISOR_SERVING)
+	if (k->supervisor.state != SUPERVISOR_SERVING &&
+	    k->supervisor.state != SUPERVISOR_YIELDING)
 		return false;
 	switch (h->type) {
 	case KM_SPAWN: return take_spawn(k, msg, size);

@@ -12,6 +12,7 @@
 #include "keeper/inner.h"
 #include "keeper/supervise.h"
 
+#define YIELD_GRACE_NS (3 * NS_PER_SEC)	/* clients wait meanwhile */
 #define TRIAL_NS (10 * NS_PER_SEC)
 #define PROBATION_NS (10 * NS_PER_SEC)
 
@@ -66,7 +67,7 @@ bool upgrade_order(struct keeper *k, const struct km_upgrade *m, int exe)
 	u->told = (struct km_upgraded){ .id = u->told.id + 1, .keeper = m->keeper != 0 };
 	u->phase = UPGRADE_ORDERED;
 	k->supervisor.state = SUPERVISOR_YIELDING;
-	supervise_left(k);
+	k->supervisor.kill_at_ns = clock_mono_ns() + YIELD_GRACE_NS;
 	return true;
 }
 
