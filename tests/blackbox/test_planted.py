@@ -340,3 +340,34 @@ def test_F121_an_old_log_in_a_foreign_directory_needs_a_kernel_that_protects_lin
         p.ctl("shutdown").expect(0)
         p.wait_end()
     equal(os.stat(path).st_uid, 0, "owner")
+
+
+def test_F121_a_planted_place_for_the_pipes_in_memory(w):
+    """The names of the FIFOs of a run directory on a disk are kept in /dev/shm, where everybody may be first."""
+    need_root()
+    if os.stat(w.dir).st_dev == os.stat("/dev/shm").st_dev:
+        raise Skip("needs a directory on a disk")
+    for label in ("directory", "link", "file"):
+        run = w.path("run-" + label)
+        os.mkdir(run, 0o755)
+        st = os.stat(run)
+        place = "/dev/shm/procd-%x-%x" % (st.st_dev, st.st_ino)
+        os.mkdir(w.path("target"))
+        try:
+            if label == "directory":
+                os.mkdir(place, 0o777)
+            elif label == "link":
+                os.symlink(w.path("target"), place)
+            else:
+                write_text(place, "theirs\n")
+            os.lchown(place, STRANGER, STRANGER)
+            p = w.procd(w.sub("a", "--print", "hello"), label=label)
+            wait_until(lambda: p.ctl("logs", "a").out == "hello\n", "output")
+            check(not os.path.islink(os.path.join(run, "fifo")), "%s: the pipes are in the run directory" % label)
+            equal(os.listdir(w.path("target")), [], "files behind the link")
+            if label == "directory":
+                equal(os.listdir(place), [], "files in the stranger's directory")
+            p.stop()
+            check(os.path.lexists(place), "%s: what is the stranger's was removed" % label)
+        finally:
+            subprocess.run(["rm", "-rf", place, w.path("target")], check=True)
