@@ -271,6 +271,7 @@ void upgrade_on_checked(void *ctx, struct mail *mail)
 void upgrade_request(struct supervisor *s, struct control_order *order)
 {
 	struct upgrade_job *job;
+	int rc;
 
 	if (order->handover != 0) {
 		answer_outcome(s, order);
@@ -304,8 +305,11 @@ void upgrade_request(struct supervisor *s, struct control_order *order)
 	job->check.limit_ms = CHECK_LIMIT_MS;
 	loop_timer_init(&job->look, s->loop, look_due);
 	arguments(s, job);
-	if (thread_start(&job->thread, "upgrade", check_thread, job) < 0) {
-		order_refuse(order, ERROR_RUNTIME_SPAWN, "cannot start a thread");
+	rc = thread_start(&job->thread, "upgrade", check_thread, job);
+	if (rc < 0) {
+		auto_free(freep) char *why = x_asprintf("cannot start a thread: %s", strerror(-rc));
+
+		order_refuse(order, ERROR_RUNTIME_SPAWN, why);
 		job_free(job);
 		return;
 	}

@@ -275,8 +275,10 @@ int handover_open(struct keeper *k, const char *text, const struct handover **ou
 	const struct handover *h;
 	struct stat st;
 
-	if (fd <= STDERR_FILENO || *end != ':' || !is_sealed((int)fd) || fstat((int)fd, &st) < 0)
+	if (fd <= STDERR_FILENO || *end != ':' || !is_sealed((int)fd))
 		return -EINVAL;
+	if (fstat((int)fd, &st) < 0)
+		return -errno;
 	h = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, (int)fd, 0);
 	if (h == MAP_FAILED)
 		return -errno;

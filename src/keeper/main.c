@@ -404,6 +404,12 @@ int keeper_run(const struct keeper_options *options)
 	return keeper_live(k, ret);
 }
 
+/* Before the way back, which knows only that there was a reason. */
+static void tell_refusal(int err)
+{
+	dprintf(STDERR_FILENO, "procd: the new keeper cannot take over: %s\n", strerror(-err));
+}
+
 int keeper_resume(const struct keeper_options *options, const char *handover)
 {
 	const struct handover *h;
@@ -414,13 +420,16 @@ int keeper_resume(const struct keeper_options *options, const char *handover)
 	k = keeper_new(options);
 	returned = k != NULL ? handover_open(k, handover, &h) : -ENOMEM;
 	if (returned < 0) {
+		tell_refusal(returned);
 		handover_refuse(options, handover);
 		return keeper_live(k, returned);
 	}
 	title_set("procd-keeper", "%s %s", options->title, k->name);
 	ret = keeper_reopen(k, h);
-	if (ret < 0)
+	if (ret < 0) {
+		tell_refusal(ret);
 		handover_refuse(options, handover);
+	}
 	handover_fini(h, handover);
 	if (ret == 0 && returned)
 		upgrade_fail(k, UPGRADE_REFUSED, 0);
