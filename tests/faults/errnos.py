@@ -115,7 +115,7 @@ EXCLUDED = {
 
 # (call, signature) of single uses that cannot fail in a way that strace could show.
 EXCLUDED_USES = [
-    ("fcntl", r"^F_[GS]ET(FD|FL)\b", "fails only for a wrong number"),
+    ("fcntl", r"^F_([GS]ET(FD|FL)|GET_SEALS)\b", "fails only for a wrong number"),
     ("write", r"anon_inode:\[eventfd\]", "fails only when it is signalled already"),
     ("membarrier", r"PRIVATE_EXPEDITED", "the RCU library has asked before, see `features`"),
     ("prlimit64", r"^RLIMIT_\w+ NULL", "reading one's own limits fails only for a wrong number"),

@@ -14,6 +14,7 @@ procd must have said why. Whatever happened, the last act is the same for all: w
 everything runs as it should, the flow can be repeated, and procd ends in order.
 """
 
+import concurrent.futures
 import glob
 import json
 import os
@@ -391,6 +392,46 @@ def recover_both_again(s):
     check(s.ctl("restart", "mortal"), "restart of an adopted one")
 
 
+def upgrade(s):
+    s.trace.attach(s.p)
+    go_on_with_another(s)
+
+
+def upgrade_new(s):
+    """The same, with eyes on the successor."""
+    s.trace.expect_supervisor(s.p)
+    go_on_with_another(s)
+
+
+def upgrade_keeper(s):
+    s.trace.attach(s.p)
+    go_on_with_another(s, "--keeper")
+
+
+def go_on_with_another(s, *args):
+    """Whether it works or the old one goes on, no child notices. (The verb waits, so it has a thread.)"""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answer = pool.submit(s.p.ctl, "upgrade", "--timeout", "12s", *args)
+        if s.trace.stopper:
+            s.trace.catch(s.p)
+        s.children_pass(answer.done)
+        result = answer.result()
+    if result.rc != 0:
+        s.said.append(str(result))
+        s.note("`procd upgrade` ended with %d" % result.rc)
+    check(s.p.process.poll() is None, lambda: "the keeper has ended with %s" % s.p.process.returncode)
+    wait_until(s.p.rpc_alive, "a supervisor answers", PATIENCE)
+    s.runs(*s.names)
+    untouched(s, *s.names)
+    s.supervisor = s.p.supervisor_pid()
+
+
+def upgrade_again(s):
+    result = s.p.ctl("upgrade")
+    check(result.rc == 0, str(result))
+    untouched(s, *s.names)
+
+
 def shutdown(s):
     s.trace.attach(s.p)
     os.kill(s.p.pid, signal.SIGTERM)
@@ -427,5 +468,8 @@ FLOWS = {
     "rotate": Flow("log files are rotated and reopened", ("supervisor",), running, rotate, rotate_again),
     "recover": Flow("the supervisor is killed", ALL, running, recover, crash_mortal),
     "recover-both": Flow("keeper and supervisor are killed", BOTH, running, recover_both, recover_both_again),
+    "upgrade": Flow("procd upgrade: the old supervisor, and the keeper", ALL, running, upgrade, upgrade_again),
+    "upgrade-new": Flow("procd upgrade: the new supervisor", ("supervisor",), running, upgrade_new, upgrade_again),
+    "upgrade-keeper": Flow("procd upgrade --keeper", ("keeper",), running, upgrade_keeper, upgrade_again),
     "shutdown": Flow("SIGTERM", BOTH, running, shutdown, nothing),
 }

@@ -54,14 +54,17 @@ def case_name(flow, role, call, n, errno):
 
 
 def after_loading(calls):
-    """CALLS without what the dynamic loader does before procd's first line, thread by thread: up to
-    its first munmap() (of the cache). Its failures are an exit code of 127 and a line of its own."""
-    if not any("ld.so.cache" in sig for _, _, sig in calls):
-        return [(thread, call, sig, True) for thread, call, sig in calls]
-    first, loaded = calls[0][0], False
-    out = []
+    """[(thread, call, signature, is it procd's own?)]. Not its own is what the dynamic loader does from
+    an exec to the first munmap() (of its cache): its failures are an exit code of 127 and its own line."""
+    first, loaded, out = calls[0][0] if calls else "", True, []
     for thread, call, sig in calls:
-        loaded = loaded or (thread == first and call == "munmap")
+        if thread == first and call == "munmap":
+            break
+        if thread == first and "ld.so.cache" in sig:
+            loaded = False  # recorded from behind an exec on
+    for thread, call, sig in calls:
+        if thread == first:
+            loaded = call not in ("execve", "execveat") and (loaded or call == "munmap")
         out.append((thread, call, sig, loaded or thread != first))
     return out
 
