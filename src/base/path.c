@@ -196,16 +196,25 @@ UNSANITIZED static int follow(struct walk *w, long link_fd)
 	return w->rest[0] == '/' ? stand_in(w, open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY)) : 0;
 }
 
+/* Asked for as a directory first: that makes an automounter act. */
+UNSANITIZED static long open_below(const struct walk *w, const char *name)
+{
+	long below = open_at(w->fd, name, O_PATH | O_NOFOLLOW | O_DIRECTORY);
+
+	return below == -ENOTDIR || below == -ELOOP ? open_at(w->fd, name, O_PATH | O_NOFOLLOW)
+						    : below;
+}
+
 UNSANITIZED static int step(struct walk *w, const char *name, unsigned flags)
 {
-	long below = open_at(w->fd, name, O_PATH | O_NOFOLLOW);
+	long below = open_below(w, name);
 	struct stat st;
 	int ret;
 
 	if (below == -ENOENT && flags & PATH_MAKE) {
 		if (syscall(SYS_mkdirat, w->fd, name, 0755) < 0 && errno != EEXIST)
 			return -errno;
-		below = open_at(w->fd, name, O_PATH | O_NOFOLLOW);
+		below = open_below(w, name);
 	}
 	if (below < 0)
 		return (int)below;
