@@ -18,9 +18,15 @@ static void check(bool fine)
 		abort();
 }
 
+static char base[64];
+
+static void directory_remove(void)
+{
+	rmdir(base);
+}
+
 static int directory(void)
 {
-	static char base[64];
 	static int fd = -1;
 
 	if (fd >= 0)
@@ -30,7 +36,7 @@ static int directory(void)
 	check(mkdtemp(base) != NULL);
 	fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	check(fd >= 0);
-	/* gone with us; the files in it are made relative to the descriptor and unlinked again */
+	atexit(directory_remove);
 	return fd;
 }
 

@@ -30,6 +30,11 @@ static void quiet(void *ctx, enum log_level level, const char *subsystem, const 
 	(void)message;
 }
 
+static void directory_remove(void)
+{
+	rmdir(base);
+}
+
 static int directory(void)
 {
 	static int fd = -1;
@@ -41,6 +46,7 @@ static int directory(void)
 	check(mkdtemp(base) != NULL);
 	fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	check(fd >= 0);
+	atexit(directory_remove);
 	log_set_sink(quiet, NULL);
 	return fd;
 }
