@@ -42,7 +42,7 @@ static bool younger(const struct record *r, uint64_t ticks)
 	return age_ns + AGE_SLACK_NS < clock_mono_ns() - r->started_mono_ns;
 }
 
-/* No more than "it is there" can be said of PID, for want of memory or descriptors: not that it is gone. */
+/* No more than "it is there" can be said of PID, for want of memory or descriptors. */
 static bool unreadable(pid_t pid, uint64_t ticks)
 {
 	return ticks == 0 && (kill(pid, 0) == 0 || errno != ESRCH);
