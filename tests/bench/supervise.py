@@ -67,7 +67,7 @@ class Daemon:
                 return
             if time.monotonic() > deadline:
                 raise SystemExit(f"{count} subsystems never ran")
-            time.sleep(0.002)
+            time.sleep(0.02)    # events carry their times; looking more often would only cost what is measured
 
     def processes(self):
         """Keeper and supervisor."""
