@@ -52,9 +52,12 @@ static bool is_sound(const struct state *st)
 /* NULL with errno; EBADMSG: what is there is none of ours. */
 static struct state *map_file(int run_dirfd, bool *is_new)
 {
-	auto_free(closep) int fd = openat(run_dirfd, STATE_FILE,
-					  O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	auto_free(closep) int fd = openat(run_dirfd, STATE_FILE, flags);
 	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		fd = openat(run_dirfd, STATE_FILE, flags | O_CREAT, 0600);
 
 	*is_new = false;
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -92,9 +95,11 @@ static void begin_anew(struct state *st)
 	__atomic_store_n(&st->magic, STATE_MAGIC, __ATOMIC_RELEASE);
 }
 
+/* There may be a good file, that just cannot be had now. */
 static bool may_be_fine(int errnum)
 {
-	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EIO;
+	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EIO ||
+	       errnum == EACCES;
 }
 
 static void set_aside(int run_dirfd)
