@@ -140,6 +140,10 @@ def plausible(call, signature):
     errnos = PLAUSIBLE[call]
     if call in FILE_CALLS and re.search(UNINTERRUPTED, signature):
         errnos = [e for e in errnos if e != "EINTR"]
+    if call in ("openat", "open") and "O_CREAT" not in signature:
+        errnos = [e for e in errnos if e != "ENOSPC"]  # nothing is made
+    if "AT_EMPTY_PATH" in signature:
+        errnos = [e for e in errnos if e != "EACCES"]  # it is open already
     return errnos
 
 
