@@ -27,6 +27,7 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_IS_READY] = verb_is,
 	[VERB_IS_FAILED] = verb_is,
 	[VERB_WHY] = verb_why,
+	[VERB_GRAPH] = verb_graph,
 	[VERB_PLAN] = verb_plan,
 	[VERB_RELOAD_CONFIG] = verb_reload_config,
 	[VERB_RESET_FAILED] = verb_act,

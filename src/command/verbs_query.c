@@ -53,13 +53,32 @@ static const char *text_of(struct status_view *view, struct span v)
 	return view->scratch.buf;
 }
 
-/* The last thing worth knowing: why it failed, how it ended, when it comes back. */
+/* "waits for db, cache" */
+static bool add_waits_for(struct span waits_for, struct strbuf *out)
+{
+	struct scan s = scan_text(waits_for.s, waits_for.n);
+	struct span name;
+	bool any = false;
+
+	if (waits_for.n == 0 || !scan_enter(&s, '['))
+		return false;
+	while (scan_element(&s) && scan_value(&s, &name)) {
+		strbuf_addstr(out, any ? ", " : "waits for ");
+		span_string(name, out);
+		any = true;
+	}
+	return any;
+}
+
+/* The last thing worth knowing: what it waits for, why it failed, how it ended, when it comes back. */
 static const char *last_of(struct status_view *view, const struct view *v)
 {
 	struct strbuf *out = &view->scratch;
 	int64_t ms;
 
 	strbuf_reset(out);
+	if (add_waits_for(v->waits_for, out))
+		return out->buf;
 	if (v->last_error.n > 0 && span_string(v->last_error, out))
 		;
 	else if (v->signal.n > 0 && span_string(v->signal, out))

@@ -8,6 +8,8 @@
 void check_top(const struct candidate *c, struct config *config);
 /* Warnings about commands that cannot be found (yet), directories that are missing (yet). */
 void check_subsystems(const struct candidate *c, const struct config *config);
+/* Names of subsystems that there are not, conditions that never come, cycles. */
+void check_edges(const struct candidate *c, const struct config *config);
 /* Raises this process's limit on open files to what CONFIG needs; an error where that is too much,
  * a warning where it leaves too little for clients. A saved configuration is never refused. */
 void check_descriptors(const struct candidate *c, const struct config *config);

@@ -277,6 +277,7 @@ static void build(struct candidate *c, const struct config_source *source, struc
 	resolve_fini(&r);
 	check_top(c, config);
 	check_subsystems(c, config);
+	check_edges(c, config);
 	check_descriptors(c, config);
 }
 

@@ -54,6 +54,8 @@ struct subsystem_options {
 	struct strlist groups;
 	enum subsystem_type type;
 	bool autostart, critical;
+	struct strlist depends_on, binds_to;	/* "NAME[:CONDITION]"; config/depend.h */
+	struct strlist wants, after, before;	/* names */
 	enum restart_policy restart;	/* oneshot defaults to never */
 	int64_t restart_delay_ms, restart_max_delay_ms, restart_reset_after_ms;
 	int64_t restart_max_attempts;	/* 0: no limit */

@@ -133,6 +133,19 @@ const struct option schema[] = {
 	  .help = "Start it together with procd." },
 	{ SUB("critical", critical, bool, LIVE), .def = "false",
 	  .help = "Its final failure shuts procd down with exit code 1." },
+	{ SUB("depends_on", depends_on, edges, LIVE), .def = "[]",
+	  .help = "Subsystems that it needs, as NAME or NAME:CONDITION (started, ready, healthy, "
+		  "completed, succeeded): it starts them, starts after them, stops before them." },
+	{ SUB("binds_to", binds_to, edges, LIVE), .def = "[]",
+	  .help = "As depends_on; and whenever one of them is not (or no longer) what CONDITION says, "
+		  "it is stopped, and started again once it is." },
+	{ SUB("wants", wants, edges, LIVE), .def = "[]",
+	  .help = "Subsystems that are started together with it; it waits for none of them." },
+	{ SUB("after", after, edges, LIVE), .def = "[]",
+	  .help = "Only order: it starts after these, where they are starting too, and stops before "
+		  "them." },
+	{ SUB("before", before, edges, LIVE), .def = "[]",
+	  .help = "Only order: these start after it, and stop before it." },
 	{ SUB("restart", restart, enum, LIVE), .def = "\"on-failure\"", .def_oneshot = "\"never\"",
 	  .choices = &restart_policy_text, .help = "When it is restarted after its end." },
 	{ SUB("restart_delay", restart_delay_ms, duration, LIVE), .def = "\"100ms\"",

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "config/depend.h"
 
 /* --- lists of strings: shared verbs --------------------------------------------------------- */
 
@@ -100,6 +101,65 @@ static void strings_clear(const struct option *o, void *obj)
 
 const struct option_type type_strings = {
 	.name = "array of strings", .shape = SHAPE_STRINGS, .parse = strings_parse, STRINGS_VERBS,
+};
+
+/* --- references to other subsystems ----------------------------------------------------------- */
+
+static enum edge_kind kind_of(const struct option *o)
+{
+	for (int kind = 0; kind < EDGE_NKINDS; kind++)
+		if (strcmp(o->name, enumtext_name(&edge_kind_text, kind)) == 0)
+			return (enum edge_kind)kind;
+	BUG("a row of type edges that is no kind of edge");
+}
+
+static int edge_check(struct parse *p, const struct value *v, const char *item, struct map *seen)
+{
+	enum edge_kind kind = kind_of(p->o);
+	enum condition condition;
+	auto_free(freep) char *name = NULL;
+	size_t n;
+
+	if (*item == '\0' || *item == ':')
+		return parse_fail(p, v, "must be the name of a subsystem");
+	if (*item == '@')
+		return parse_fail(p, v, "\"%.80s\" is a group; name the subsystems themselves",
+				  item);
+	if (!edge_split(item, kind, &n, &condition))
+		return parse_fail(p, v, "unknown condition \"%.40s\"; known are started, ready, "
+				  "healthy, completed, succeeded", item + n + 1);
+	if (!edge_is_hard(kind) && strchr(item, ':') != NULL)
+		return parse_fail(p, v, "only names, no conditions; conditions belong to "
+				  "depends_on and binds_to");
+	if (kind == EDGE_BINDS_TO &&
+	    (condition == CONDITION_COMPLETED || condition == CONDITION_SUCCEEDED))
+		return parse_fail(p, v, "cannot be bound to what has ended; use depends_on for "
+				  "\"%s\"", item + n + 1);
+	name = x_strndup(item, n);
+	if (map_put(seen, name, seen) != NULL)
+		return parse_fail(p, v, "\"%.80s\" is there twice", name);
+	return 0;
+}
+
+static int edges_parse(struct parse *p, const struct value *v, void *obj)
+{
+	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+	auto_free(map_fini) struct map seen = MAP_INIT;
+	bool many = v->kind == VALUE_ARRAY;
+
+	if (v->kind == VALUE_TABLE)
+		return parse_fail(p, v, "expected an array of names, not a table");
+	if ((many ? add_items(p, v, &list) : add_text(p, v, &list)) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < list.n; i++)
+		if (edge_check(p, many ? &v->items[i] : v, list.items[i], &seen) < 0)
+			return -EINVAL;
+	replace(FIELD(struct strlist, p->o, obj), &list);
+	return 0;
+}
+
+const struct option_type type_edges = {
+	.name = "array of names", .shape = SHAPE_STRINGS, .parse = edges_parse, STRINGS_VERBS,
 };
 
 /* --- command -------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@ struct connection;
 /* read_methods.c: answered at once from board, ring and configuration */
 void method_status(struct connection *c, const struct rpc_request *r);
 void method_why(struct connection *c, const struct rpc_request *r);
+void method_graph(struct connection *c, const struct rpc_request *r);
 void method_events_get(struct connection *c, const struct rpc_request *r);
 void method_events_subscribe(struct connection *c, const struct rpc_request *r);
 void method_config_get(struct connection *c, const struct rpc_request *r);

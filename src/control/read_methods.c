@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/signame.h"
+#include "config/depend.h"
 #include "config/store.h"
 #include "config.h"
 #include "control/emit.h"
@@ -25,6 +26,17 @@ static void emit_int_or_null(struct strbuf *out, const char *key, bool known, in
 		emit_int(out, key, value);
 	else
 		emit_null(out, key);
+}
+
+/* From the configuration: on the board a long list would be copied with each change. */
+static void emit_depends_on(struct strbuf *out, const char *name)
+{
+	const struct subsystem_options *o = config_find(config_current(), name);
+
+	emit_open(out, "depends_on", '[');
+	for (size_t i = 0; o != NULL && i < o->depends_on.n; i++)
+		emit_text(out, NULL, o->depends_on.items[i]);
+	emit_close(out, ']');
 }
 
 static void emit_subsystem(struct strbuf *out, const struct board_record *r, int64_t now)
@@ -57,6 +69,8 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 					     r->oneshot ? TYPE_ONESHOT : TYPE_SERVICE));
 	emit_bool(out, "autostart", r->autostart);
 	emit_words(out, "groups", r->groups, ' ');
+	emit_words(out, "waits_for", r->waits_for, ' ');
+	emit_depends_on(out, r->name);
 	emit_text(out, "description", r->description);
 	emit_uint(out, "generation", r->generation);
 	emit_close(out, '}');
@@ -177,12 +191,59 @@ void method_why(struct connection *c, const struct rpc_request *r)
 		const struct board_record *record = board_get(c->server->setup.board, slots[i]);
 
 		if (record)
-			json_array_append_new(list, core_why(record, clock_mono_ns()));
+			json_array_append_new(list, core_why(c->server->setup.board, record,
+							     clock_mono_ns()));
 	}
 	rcu_leave();
 	if (ok)
 		reply_result(c, r, json_pack("{s:O}", "subsystems", list));
 	json_decref(list);
+}
+
+/* --- graph ------------------------------------------------------------------------------------ */
+
+static void emit_edges(struct strbuf *out, const struct config *config,
+		       const struct subsystem_options *o, enum edge_kind kind)
+{
+	const struct strlist *list = edge_list(o, kind);
+
+	for (size_t i = 0; i < list->n; i++) {
+		enum condition condition;
+		const struct subsystem_options *to = edge_target(config, list->items[i], kind,
+								 &condition);
+
+		emit_open(out, NULL, '{');
+		emit_text(out, "from", o->name);
+		emit_text(out, "to", to->name);
+		emit_text(out, "kind", enumtext_name(&edge_kind_text, (int)kind));
+		if (edge_is_hard(kind))
+			emit_text(out, "condition", enumtext_name(&condition_text, (int)condition));
+		emit_close(out, '}');
+	}
+}
+
+void method_graph(struct connection *c, const struct rpc_request *r)
+{
+	const struct config *config;
+
+	if (!r->id)
+		return;
+	rpc_result_begin(&c->out, r->id);
+	rcu_enter();
+	config = config_current();
+	emit_open(&c->out, NULL, '{');
+	emit_open(&c->out, "nodes", '[');
+	for (size_t i = 0; i < config->nsubsystems; i++)
+		emit_text(&c->out, NULL, config->subsystems[i]->name);
+	emit_close(&c->out, ']');
+	emit_open(&c->out, "edges", '[');
+	for (size_t i = 0; i < config->nsubsystems; i++)
+		for (int kind = 0; kind < EDGE_NKINDS; kind++)
+			emit_edges(&c->out, config, config->subsystems[i], (enum edge_kind)kind);
+	emit_close(&c->out, ']');
+	emit_close(&c->out, '}');
+	rcu_leave();
+	rpc_result_end(&c->out);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */

@@ -119,6 +119,13 @@ const struct verb verb_table[VERB_COUNT] = {
 		.arguments = "NAME...", .min_args = 1, .max_args = -1, .serve = method_why,
 		.summary = "explain why it is in its state", .details = NAMES_HELP,
 	},
+	[VERB_GRAPH] = {
+		.name = "graph", .method = "graph.get", .access = ACCESS_READ, .params = "",
+		.arguments = "", .serve = method_graph,
+		.summary = "show who depends on whom",
+		.details = "--json is --format json: {nodes, edges: [{from, to, kind, condition}]}.\n",
+		.options = { { 0, "format", "FORMAT", "dot (default), mermaid or json" } },
+	},
 	[VERB_PLAN] = {
 		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
 		.arguments = "", .serve = method_plan,

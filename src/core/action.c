@@ -56,6 +56,7 @@ static void new_spawn(struct subsystem *s)
 		.status_known = true,
 	};
 	turn_begun(s);
+	s->outcome = OUTCOME_NONE;
 	s->next_restart_ms = -1;
 	s->next_restart_mono_ns = 0;
 	publish_head(c);
@@ -196,7 +197,9 @@ enum fact action_judge_end(struct subsystem *s)
 		s->attempt = 0;
 	consult_policy(s, success);
 	/* Restarted too often is a failure, however well each run ended. */
-	return success && !s->gave_up ? FACT_DONE : FACT_DIED;
+	success = success && !s->gave_up;
+	s->outcome = success ? OUTCOME_SUCCEEDED : OUTCOME_FAILED;
+	return success ? FACT_DONE : FACT_DIED;
 }
 
 void action_judge_failed_start(struct subsystem *s)
@@ -204,6 +207,7 @@ void action_judge_failed_start(struct subsystem *s)
 	s->proc.phase = PROC_NONE;
 	if (s->state != STATE_STARTING)
 		return;
+	s->outcome = OUTCOME_FAILED;
 	s->end = (struct ending){
 		.known = true,
 		.exit_code = -1,
@@ -351,6 +355,7 @@ void action_before(struct subsystem *s, enum action action)
 	case ACT_TERMINATE:
 		subsystem_wait_cancel(s);
 		s->bounce = false;
+		s->outcome = OUTCOME_NONE;
 		break;
 	case ACT_CANCEL:
 		subsystem_wait_cancel(s);

@@ -189,6 +189,7 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 	remove_missing(c, &diff);
 	update_changed(c, &diff);
 	apply_added(c, REASON_RELOAD);
+	edges_build(c);
 	config_diff_fini(&diff);
 	return 0;
 }

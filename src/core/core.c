@@ -11,15 +11,19 @@
 #include "core/recovery.h"
 #include "core/request.h"
 
+/* What is not up by now is not waited for. */
+static void boot_over(struct core *c)
+{
+	registry_for_each(s, &c->registry)
+		s->boot_pending = s->edges.boot_stuck = false;
+	c->boot_failed |= c->boot_pending > 0;
+	c->boot_pending = c->boot_stuck = 0;
+	c->status_changed = true;
+}
+
 static void boot_due(struct timer *t)
 {
-	struct core *c = container_of(t, struct core, boot_timer);
-
-	registry_for_each(s, &c->registry)
-		s->boot_pending = false;
-	c->boot_failed |= c->boot_pending > 0;
-	c->boot_pending = 0;
-	c->status_changed = true;
+	boot_over(container_of(t, struct core, boot_timer));
 }
 
 static void status_due(struct timer *t)
@@ -76,6 +80,7 @@ struct core *core_new(const struct core_setup *setup)
 	list_init(&c->dirty);
 	list_init(&c->busy);
 	list_init(&c->requests);
+	list_init(&c->edge_work);
 	launch_init(&c->launch, setup->environment);
 	jitter_seed(&c->jitter, setup->random_seed);
 	shutdown_init(c);
@@ -98,6 +103,7 @@ void core_free(struct core *c)
 	if (c == NULL)
 		return;
 	request_drop_all(c);
+	edges_free(c);
 	registry_for_each(s, &c->registry)
 		subsystem_free(s);
 	registry_fini(&c->registry);
@@ -120,6 +126,7 @@ void core_start(struct core *c)
 		recovery_resume(c);
 	if (!shutdown_active(&c->shutdown))
 		apply_added(c, REASON_START);
+	edges_build(c);
 	if (first) {
 		registry_for_each(s, &c->registry) {
 			if (!s->kick || s->boot_pending)
@@ -136,8 +143,11 @@ void core_start(struct core *c)
 
 static void settle_boot(struct core *c)
 {
-	if (c->state != DAEMON_STARTING || !c->started || c->boot_pending > 0)
+	if (c->state != DAEMON_STARTING || !c->started || c->boot_pending > c->boot_stuck)
 		return;
+	/* All that is left waits for what has failed for good. */
+	if (c->boot_pending > 0)
+		boot_over(c);
 	timer_disarm(&c->timers, &c->boot_timer);
 	c->state = DAEMON_RUNNING;
 	c->daemon_changed = true;

@@ -129,8 +129,8 @@ int64_t core_next_deadline(const struct core *c);
 
 /* --- views ------------------------------------------------------------------------------------ */
 
-/* Why NAME is in its state, for people: {"name","state","goal","why":[lines]}; NULL: unknown name.
- * Built from one board record; any thread inside an RCU read section. */
-json_t *core_why(const struct board_record *r, int64_t now_mono_ns);
+/* Why R is in its state, for people: {"name","state","goal","why":[lines]}; NULL: R is NULL. Built
+ * from the records of BOARD; any thread inside an RCU read section. */
+json_t *core_why(const struct board *board, const struct board_record *r, int64_t now_mono_ns);
 
 #endif

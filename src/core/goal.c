@@ -3,7 +3,8 @@
 #include "core/goal.h"
 
 ENUMTEXT(goal_why, "goal",
-	[GOAL_CONFIG] = "config", [GOAL_OPERATOR] = "operator", [GOAL_REMOVED] = "removed",
+	[GOAL_CONFIG] = "config", [GOAL_OPERATOR] = "operator",
+	[GOAL_DEPENDENCY] = "dependency", [GOAL_REMOVED] = "removed",
 	[GOAL_SHUTDOWN] = "shutdown");
 
 struct goal goal_of(const struct goal_inputs *in)
@@ -14,5 +15,7 @@ struct goal goal_of(const struct goal_inputs *in)
 		return (struct goal){ false, GOAL_REMOVED };
 	if (in->wish != OPERATOR_NONE)
 		return (struct goal){ in->wish == OPERATOR_UP, GOAL_OPERATOR };
+	if (!in->config_up && in->pulled)
+		return (struct goal){ true, GOAL_DEPENDENCY };
 	return (struct goal){ in->config_up, GOAL_CONFIG };
 }

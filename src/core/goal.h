@@ -9,6 +9,7 @@
 enum goal_why {
 	GOAL_CONFIG,		/* autostart, or its absence */
 	GOAL_OPERATOR,		/* an explicit start or stop; survives reloads */
+	GOAL_DEPENDENCY,	/* something that needs or wants it was started */
 	GOAL_REMOVED,		/* no longer in the configuration */
 	GOAL_SHUTDOWN,
 	GOAL_NWHYS
@@ -21,6 +22,7 @@ struct goal_inputs {
 	bool shutdown, removed;
 	enum operator_wish wish;
 	bool config_up;
+	bool pulled;
 };
 
 struct goal {
@@ -28,7 +30,7 @@ struct goal {
 	enum goal_why why;
 };
 
-/* The strongest voice wins: shutdown, removal, operator, configuration. */
+/* The strongest voice wins: shutdown, removal, operator, configuration, dependants. */
 struct goal goal_of(const struct goal_inputs *in);
 
 #endif

@@ -36,6 +36,10 @@ struct core {
 	struct list busy;		/* those that are not down */
 	uint32_t nbusy;
 	struct turns turns;
+	struct list edge_work;		/* those whose face may have changed */
+	uint64_t nedges;		/* as of the last build */
+	uint64_t edge_steps;		/* edges that were computed, so far */
+	uint64_t edge_visit;		/* number of the last walk */
 	struct list requests;		/* unanswered, in order of arrival */
 
 	uint64_t next_id, next_spawn_id;
@@ -45,7 +49,7 @@ struct core {
 
 	bool started, recovered;
 	enum daemon_state state;
-	uint32_t boot_pending;
+	uint32_t boot_pending, boot_stuck;
 	bool boot_failed;
 	struct timer boot_timer, status_timer;
 	int64_t status_told_ns;

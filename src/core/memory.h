@@ -21,6 +21,7 @@ enum memory_flags {
 	MEMORY_CORE_DUMPED = 1 << 7, MEMORY_KILLED = 1 << 8, MEMORY_STATUS_LOST = 1 << 9,
 	MEMORY_TOLD_END = 1 << 10,	/* the end of spawn_id was told (phase rest) */
 	MEMORY_BOOT_PENDING = 1 << 11, MEMORY_TREE_EMPTY = 1 << 12,
+	MEMORY_PULLED = 1 << 13, MEMORY_SUCCEEDED = 1 << 14, MEMORY_ENDED_BADLY = 1 << 15,
 };
 
 /* One subsystem. Times are CLOCK_MONOTONIC, valid within one boot. */

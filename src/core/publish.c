@@ -10,6 +10,8 @@
 #include "core/publish.h"
 #include "core/request.h"
 
+#define WAITS_FOR_MAX 8		/* names on the board; a subsystem may wait for thousands */
+
 static bool shows_end(const struct subsystem *s)
 {
 	switch (s->state) {
@@ -83,11 +85,16 @@ static void put_board(struct subsystem *s)
 {
 	const struct subsystem_options *o = subsystem_newest(s);
 	auto_free(strbuf_fini) struct strbuf groups = STRBUF_INIT;
+	auto_free(strbuf_fini) struct strbuf waits_for = STRBUF_INIT;
 	auto_free(freep) char *last_error = subsystem_end_text(s);
 	struct board_record *r;
 
 	groups_text(o, &groups);
-	r = board_record_new(o->description, last_error, groups.buf);
+	edges_waits_for(s, WAITS_FOR_MAX, &waits_for);
+	s->edges.shown = s->edges.version;
+	s->edges.shown_waiting = edges_waiting(s);
+	r = board_record_new(o->description, last_error, groups.buf, waits_for.buf);
+	r->waiting = s->edges.shown_waiting;
 	r->id = s->id;
 	r->slot = s->slot;
 	r->state = s->state;
@@ -129,6 +136,9 @@ static uint32_t memory_flags_of(const struct subsystem *s)
 	f |= s->end.status_lost ? MEMORY_STATUS_LOST : 0;
 	f |= s->proc.phase == PROC_REST ? MEMORY_TOLD_END : 0;
 	f |= s->proc.tree_empty ? MEMORY_TREE_EMPTY : 0;
+	f |= s->pulled ? MEMORY_PULLED : 0;
+	f |= s->outcome == OUTCOME_SUCCEEDED ? MEMORY_SUCCEEDED : 0;
+	f |= s->outcome == OUTCOME_FAILED ? MEMORY_ENDED_BADLY : 0;
 	f |= s->boot_pending ? MEMORY_BOOT_PENDING : 0;
 	return f;
 }

@@ -15,7 +15,7 @@
 static enum reason down_reason(const struct subsystem *s)
 {
 	if (s->goal.up)
-		return s->order_reason;		/* a bounce */
+		return edges_must_stop(s) ? REASON_DEPENDENCY : s->order_reason;
 	switch (s->goal.why) {
 	case GOAL_SHUTDOWN:
 		return REASON_SHUTDOWN;
@@ -75,8 +75,8 @@ static enum fact wanted_start(const struct subsystem *s)
 	bool startable = s->state == STATE_STOPPED || s->state == STATE_FAILED ||
 			 s->state == STATE_RESTARTING;
 
-	/* Not before what is left of the last process is gone. */
-	if (!s->goal.up || subsystem_has_process(s))
+	/* Not before what is left of the last process is gone, and what it needs is there. */
+	if (!edges_wants_start(s) || edges_waiting(s))
 		return NO_FACT;
 	if (startable && s->kick)
 		return FACT_WANT_UP;
@@ -93,8 +93,13 @@ static enum fact want(struct subsystem *s)
 	bool alive = s->state == STATE_STARTING || s->state == STATE_RUNNING;
 	enum fact fact = NO_FACT;
 
-	if (alive && (!s->goal.up || s->bounce))
+	if (alive && (!s->goal.up || s->bounce || edges_must_stop(s)) && !edges_held(s))
 		fact = FACT_WANT_DOWN;
+	/* Stopped for the sake of another one, it comes back after it. */
+	if (fact == FACT_WANT_DOWN && s->goal.up && edges_must_stop(s)) {
+		s->kick = true;
+		s->order_reason = REASON_DEPENDENCY;
+	}
 	if (!alive)
 		s->bounce = false;
 	/* No end is told while something of the process is left. */
@@ -118,18 +123,6 @@ static enum fact next_fact(struct subsystem *s)
 	fact = (enum fact)__builtin_ctz(s->facts);
 	s->facts &= s->facts - 1;
 	return fact;
-}
-
-static void update_goal(struct subsystem *s)
-{
-	struct goal_inputs in = {
-		.shutdown = shutdown_active(&s->core->shutdown),
-		.removed = s->removed,
-		.wish = s->wish,
-		.config_up = s->config_up,
-	};
-
-	s->goal = goal_of(&in);
 }
 
 static void update_busy(struct subsystem *s)
@@ -156,8 +149,13 @@ static void update_boot(struct subsystem *s)
 
 	if (!s->boot_pending)
 		return;
-	if (s->goal.up && (s->kick || s->state == STATE_STARTING || s->state == STATE_RESTARTING))
+	if (s->goal.up && (s->kick || s->state == STATE_STARTING || s->state == STATE_RESTARTING)) {
+		c->boot_stuck += (uint32_t)edges_stuck(s) - (uint32_t)s->edges.boot_stuck;
+		s->edges.boot_stuck = edges_stuck(s);
 		return;
+	}
+	c->boot_stuck -= s->edges.boot_stuck;
+	s->edges.boot_stuck = false;
 	s->boot_pending = false;
 	c->boot_failed |= s->state == STATE_FAILED;
 	c->boot_pending--;
@@ -172,6 +170,7 @@ static void disappear(struct subsystem *s)
 	if (s->attached)
 		c->ops->output_detach(c->ops_ctx, s->slot);
 	request_forget(s);
+	edges_drop(s);
 	publish_disappear(s);
 	registry_remove(&c->registry, s->slot, s->name);
 	subsystem_wait_cancel(s);
@@ -180,31 +179,51 @@ static void disappear(struct subsystem *s)
 	subsystem_free(s);
 }
 
+/* What S waits for has changed: status and orders say so. */
+static void show_waiting(struct subsystem *s)
+{
+	struct edge_ends *e = &s->edges;
+	bool waiting = edges_waiting(s), stuck = edges_stuck(s);
+
+	if (waiting != e->shown_waiting || (waiting && e->version != e->shown))
+		publish_update(s);
+	if (stuck != e->shown_stuck) {
+		e->shown_stuck = stuck;
+		request_progress(s);
+	}
+}
+
 static void settle_one(struct subsystem *s)
 {
 	int steps = 0;
-	struct goal before = s->goal;
 
 	for (;;) {
 		enum fact fact;
 
-		update_goal(s);
+		edges_refresh(s);
+		if (edges_wants_start(s))
+			edges_call(s);
+		else
+			s->edges.called = false;
 		fact = next_fact(s);
 		if (fact == NO_FACT)
 			break;
 		BUG_ON(++steps > STEPS_MAX);
 		feed(s, fact);
 	}
+	edges_refresh(s);
 	update_busy(s);
 	update_boot(s);
 	if (s->removed && subsystem_is_down(s)) {
 		disappear(s);
 		return;
 	}
-	if (before.up != s->goal.up || before.why != s->goal.why) {
+	if (s->goal_changed) {
+		s->goal_changed = false;
 		publish_update(s);
 		request_progress(s);
 	}
+	show_waiting(s);
 }
 
 void reconcile(struct core *c)
@@ -214,7 +233,8 @@ void reconcile(struct core *c)
 
 	do {
 		while ((item = list_pop(&c->dirty)) != NULL) {
-			BUG_ON(++visits > UINT64_C(1000) + UINT64_C(100) * c->registry.nslots);
+			BUG_ON(++visits > UINT64_C(1000) + UINT64_C(100) * c->registry.nslots +
+					  UINT64_C(10) * c->nedges);
 			settle_one(list_entry(item, struct subsystem, dirty));
 		}
 	} while (turns_next(c));
@@ -225,7 +245,7 @@ void reconcile_add(struct subsystem *s, bool quietly)
 	struct core *c = s->core;
 
 	registry_add(&c->registry, s->slot, s->name, s);
-	update_goal(s);
+	edges_refresh(s);
 	publish_appear(s);
 	if (!quietly)
 		event_send(c->chan, EVENT_SUBSYSTEM_ADDED, publish_ident(s));

@@ -92,6 +92,10 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 	s->config_up = e->flags & MEMORY_CONFIG_UP;
 	s->kick = e->flags & MEMORY_KICK;
 	s->bounce = e->flags & MEMORY_BOUNCE;
+	s->pulled = e->flags & MEMORY_PULLED;
+	s->outcome = e->flags & MEMORY_SUCCEEDED      ? OUTCOME_SUCCEEDED
+		     : e->flags & MEMORY_ENDED_BADLY ? OUTCOME_FAILED
+						     : OUTCOME_NONE;
 	s->gave_up = e->flags & MEMORY_GAVE_UP;
 	s->boot_pending = e->flags & MEMORY_BOOT_PENDING;
 	s->order_reason = (enum reason)e->order_reason;

@@ -99,6 +99,13 @@ static enum verdict start_verdict(const struct subsystem *s, const struct waiter
 		e->errnum = s->end.errnum;
 		return FAILED;
 	}
+	if (edges_stuck(s)) {
+		auto_free(freep) char *text = edges_trouble(s);
+
+		error_set(e, ERROR_SUBSYSTEM_START, 0, "%s: not started: it waits for %s", s->name,
+			  text);
+		return FAILED;
+	}
 	/* Ran and ended well in one go (oneshot, or a short-lived service). */
 	if (s->state == STATE_STOPPED && other && !s->kick && !s->bounce)
 		return DONE;
@@ -232,6 +239,7 @@ static void order_up(struct subsystem *s)
 	s->order_reason = REASON_REQUEST;
 	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
 		s->kick = true;
+	edges_order_up(s);
 }
 
 static void do_start(struct core_request *r, struct subsystem *s)
@@ -249,6 +257,7 @@ static void do_stop(struct core_request *r, struct subsystem *s)
 	s->order_reason = REASON_REQUEST;
 	s->kick = false;
 	s->bounce = false;
+	s->pulled = false;
 	if (!r->no_wait)
 		wait_for(r, s);
 }
@@ -315,6 +324,7 @@ static void apply_verb(struct core_request *r, struct subsystem *s)
 	case CORE_SHUTDOWN:
 		BUG("a shutdown has no subsystem");
 	}
+	edges_refresh(s);
 	publish_memory(s);
 	subsystem_mark(s);
 }

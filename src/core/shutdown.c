@@ -105,8 +105,12 @@ static void enter_phase(struct core *c, enum shutdown_phase phase)
 	}
 	publish_head(c);
 	tell_progress(c);
-	list_for_each(item, &c->busy)
-		ladder_push(list_entry(item, struct subsystem, busy_link), phase_step[phase]);
+	list_for_each(item, &c->busy) {
+		struct subsystem *s = list_entry(item, struct subsystem, busy_link);
+
+		ladder_push(s, phase_step[phase]);
+		subsystem_mark(s);	/* from now on it waits for no other to stop first */
+	}
 	arm_next(c);
 }
 
@@ -140,8 +144,10 @@ static void begin(struct core *c, const char *why)
 	json_object_set_new(j, "total", json_integer(sd->total));
 	event_send(c->chan, EVENT_SHUTDOWN_STARTED, j);
 	narrate_shutdown(why, sd->total);
-	registry_for_each(s, &c->registry)
+	registry_for_each(s, &c->registry) {
+		edges_refresh(s);
 		subsystem_mark(s);
+	}
 	arm_next(c);
 }
 

@@ -53,6 +53,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	list_init(&s->busy_link);
 	list_init(&s->turn_link);
 	list_init(&s->waiters);
+	edges_init(&s->edges);
 	return s;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "config/options.h"
+#include "core/edges.h"
 #include "core/goal.h"
 #include "core/state.h"
 #include "core/timer.h"
@@ -49,6 +50,9 @@ struct ending {
 	int errnum;
 };
 
+/* How its last run came to an end by itself. */
+enum outcome { OUTCOME_NONE, OUTCOME_SUCCEEDED, OUTCOME_FAILED };
+
 /* The steps of a stop, each taken at most once. */
 enum ladder_step {
 	LADDER_IDLE, LADDER_ASKED, LADDER_ASKED_ALL, LADDER_FORCED, LADDER_KILLED
@@ -71,6 +75,7 @@ struct subsystem {
 	struct goal goal;
 	enum operator_wish wish;
 	bool config_up, removed;
+	bool pulled;			/* something that needs or wants it was started */
 	bool kick;			/* an order: start it once it is down */
 	bool bounce;			/* take it down once although the goal is up */
 	enum reason order_reason;	/* of kick and bounce */
@@ -81,6 +86,7 @@ struct subsystem {
 	int64_t since_mono_ns;
 	struct process proc;
 	struct ending end;
+	enum outcome outcome;		/* NONE: it runs, never did, or was stopped */
 	struct ladder ladder;
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
@@ -95,7 +101,10 @@ struct subsystem {
 	bool due;			/* the delay is over; the start waits for its turn */
 	uint32_t spawn_tries;		/* deferred ones of this start */
 
+	struct edge_ends edges;
+
 	/* bookkeeping */
+	bool goal_changed;		/* since settle looked */
 	uint32_t facts;			/* bit per enum fact */
 	bool attached;			/* output captures it */
 	bool boot_pending;		/* the instance's first readiness waits for it */

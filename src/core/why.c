@@ -1,4 +1,4 @@
-/* "Why is it so?" in sentences, from one board record and nothing else. */
+/* "Why is it so?" in sentences, from its board record, and those of what it waits for. */
 #include "base/alloc.h"
 #include "base/signame.h"
 #include "base/units.h"
@@ -35,12 +35,45 @@ static void say_restart(json_t *lines, const struct board_record *r, int64_t now
 	if (r->state != STATE_RESTARTING)
 		return;
 	if (left_ms <= 0) {
-		say(lines, "next restart: as soon as nothing of the last process is left and its turn "
+		say(lines, r->waiting ? "next restart: as soon as what it waits for is there" :
+			   "next restart: as soon as nothing of the last process is left and its turn "
 			   "has come");
 		return;
 	}
 	duration_format(left_ms, &in);
 	say(lines, "next restart (number %u since the last reset) in %s", r->attempt + 1, in.buf);
+}
+
+/* ITEM of waits_for: "NAME" or "NAME:CONDITION". */
+static void say_wait(json_t *lines, const struct board *board, const char *item, size_t n)
+{
+	size_t name_len = MIN(strcspn(item, ": "), n);
+	auto_free(freep) char *name = x_strndup(item, name_len);
+	const struct board_record *r = board_find(board, name);
+	const char *state = r ? enumtext_name(&subsystem_state_text, (int)r->state) : "not there";
+	bool failed = r && r->last_error &&
+		      (r->state == STATE_FAILED || r->state == STATE_RESTARTING);
+	int condition = (int)(n - name_len) - 1;
+
+	if (condition > 0)
+		say(lines, "it waits for %s to have %.*s; that is %s%s%s", name, condition,
+		    item + name_len + 1, state, r && r->waiting ? ", and waits, too" : "",
+		    r && !r->goal_up ? ", and meant to be down" : "");
+	else
+		say(lines, "it waits for %s, which is %s%s%s%s%s", name, state,
+		    failed ? ": " : "", failed ? r->last_error : "",
+		    r && r->waiting ? ", and waits, too" : "",
+		    r && !r->goal_up ? ", and meant to be down" : "");
+}
+
+static void say_waits(json_t *lines, const struct board *board, const struct board_record *r)
+{
+	for (const char *at = r->waits_for; *at != '\0';) {
+		size_t n = strcspn(at, " ");
+
+		say_wait(lines, board, at, n);
+		at += n + (at[n] == ' ');
+	}
 }
 
 static void say_goal(json_t *lines, const struct board_record *r)
@@ -51,6 +84,8 @@ static void say_goal(json_t *lines, const struct board_record *r)
 		say(lines, "it is not started by itself (autostart = false)");
 	else if (!r->goal_up)
 		say(lines, "it is meant to be down: %s", r->goal_why);
+	else if (r->waiting)
+		return;
 	else if (down && r->gave_up)
 		say(lines, "all allowed restarts were made: `procd reset-failed` or `procd start` "
 			   "begins anew");
@@ -72,7 +107,7 @@ static void say_end(json_t *lines, const struct board_record *r)
 		    (unsigned long long)r->restart_count, r->attempt);
 }
 
-json_t *core_why(const struct board_record *r, int64_t now_mono_ns)
+json_t *core_why(const struct board *board, const struct board_record *r, int64_t now_mono_ns)
 {
 	json_t *j, *lines;
 
@@ -83,6 +118,7 @@ json_t *core_why(const struct board_record *r, int64_t now_mono_ns)
 	say_ago(lines, r, now_mono_ns);
 	if (r->pid != 0)
 		say(lines, "its process is %d", r->pid);
+	say_waits(lines, board, r);
 	say_goal(lines, r);
 	say_restart(lines, r, now_mono_ns);
 	say_end(lines, r);

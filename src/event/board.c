@@ -116,9 +116,9 @@ void board_put_daemon(struct board *b, struct board_daemon *daemon)
 }
 
 struct board_record *board_record_new(const char *description, const char *last_error,
-				      const char *groups)
+				      const char *groups, const char *waits_for)
 {
-	const char *texts[] = { description, last_error, groups };
+	const char *texts[] = { description, last_error, groups, waits_for };
 	const char *copies[ARRAY_LEN(texts)];
 	struct board_record *r;
 	size_t room = 0;
@@ -138,6 +138,7 @@ struct board_record *board_record_new(const char *description, const char *last_
 	r->description = copies[0];
 	r->last_error = last_error != NULL ? copies[1] : NULL;
 	r->groups = copies[2];
+	r->waits_for = copies[3];
 	return r;
 }
 

@@ -20,6 +20,7 @@ struct board_record {
 	enum subsystem_state state;
 	enum health health;
 	bool ready, gave_up, autostart, goal_up, oneshot;
+	bool waiting;			/* its start waits for others */
 	int pid;			/* 0: none */
 	int exit_code;			/* of the last end; -1: none */
 	int signal;			/* of the last end; 0: none */
@@ -35,6 +36,8 @@ struct board_record {
 	const char *description;	/* into TEXT, "" when none */
 	const char *last_error;		/* into TEXT, NULL when none */
 	const char *groups;		/* into TEXT: blank-separated, "" when none */
+	const char *waits_for;		/* into TEXT: the first of these, as in depends_on,
+					 * blank-separated; "" when none */
 	char name[NAME_CAP];
 	char text[];			/* storage of the strings above */
 };
@@ -62,9 +65,9 @@ void board_free(struct board *b);	/* after all readers have ended */
 /* Main thread. Takes RECORD (from board_record_new), retires the old one; NULL removes. */
 void board_put(struct board *b, uint32_t slot, struct board_record *record);
 void board_put_daemon(struct board *b, struct board_daemon *daemon);
-/* Allocate with the three strings copied behind; everything else zero. NULL strings are fine. */
+/* Allocate with the strings copied behind; everything else zero. NULL strings are fine. */
 struct board_record *board_record_new(const char *description, const char *last_error,
-				      const char *groups);
+				      const char *groups, const char *waits_for);
 
 /* Inside a read section (or main thread). */
 const struct board_daemon *board_daemon(const struct board *b);		/* never NULL */

@@ -25,6 +25,7 @@ VERBS = {
     "is-ready": ("status.get", READ, {}),
     "is-failed": ("status.get", READ, {}),
     "why": ("subsystem.why", READ, {"names": ["a"]}),
+    "graph": ("graph.get", READ, {}),
     "logs": ("logs.follow", READ, {"names": ["a"], "follow": False}),
     "events": ("events.get", READ, {}),
     "plan": ("config.plan", READ, {}),

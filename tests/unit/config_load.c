@@ -39,6 +39,8 @@ static const char *other_value(const struct option *o)
 		       strcmp(o->name, "type") == 0 ? "\"oneshot\"" :
 		       strcmp(o->name, "kill_mode") == 0 ? "\"process\"" :
 		       strcmp(o->name, "on_supervisor_death") == 0 ? "\"stop\"" : "\"always\"";
+	if (o->type == &type_edges)
+		return "[\"other\"]";
 	if (o->type == &type_signal)
 		return "\"SIGINT\"";
 	if (o->type == &type_signal_action)
@@ -156,8 +158,10 @@ START_TEST(every_key_is_read_and_dumped_again)
 		text = top ? x_asprintf("%s%s%s%s = %s\n%s" WEB, *o->section != '\0' ? "[" : "",
 					o->section, *o->section != '\0' ? "]\n" : "", name,
 					other_value(o), more) :
-		       x_asprintf("[subsystem.web]\n%s%s = %s\n", is_command ? "" :
-				  "command = \"true\"\n", o->name, other_value(o));
+		       x_asprintf("[subsystem.web]\n%s%s = %s\n%s", is_command ? "" :
+				  "command = \"true\"\n", o->name, other_value(o),
+				  o->type == &type_edges ? "[subsystem.other]\ncommand = \"true\"\n"
+							 : "");
 		load_fine(text);
 		same = top ? o->type->equal(o, plain, config) :
 		       o->type->equal(o, config_find(plain, "web"), web());

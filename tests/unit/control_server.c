@@ -86,7 +86,8 @@ static void *main_thread(void *arg)
 
 static void put(uint32_t slot, const char *name, enum subsystem_state state)
 {
-	struct board_record *r = board_record_new("what \"it\" is", "exec: \x1b[31m\xff", "g1 g2");
+	struct board_record *r = board_record_new("what \"it\" is", "exec: \x1b[31m\xff", "g1 g2",
+						 NULL);
 
 	r->id = slot + 1;
 	r->slot = slot;

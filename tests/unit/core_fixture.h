@@ -20,8 +20,12 @@
 #include "event/event.h"
 #include "unit.h"
 
+/* A test with more subsystems defines its own before. */
+#ifndef FX_SLOTS
 #define FX_SLOTS 1100
 #define FX_SIGNALS 4096
+#define FX_TURNS 1000
+#endif
 
 struct fx_child {
 	uint64_t spawn_id;		/* of the latest spawn */
@@ -305,7 +309,7 @@ static inline void fx_exec_fail_slot(uint32_t slot, enum spawn_stage stage, int 
 /* Turns of the loop until nothing moves at this time. */
 static inline void fx_settle(void)
 {
-	for (int turn = 0; turn < 1000; turn++) {
+	for (int turn = 0; turn < FX_TURNS; turn++) {
 		bool moved = false;
 
 		core_settle(fx.core);

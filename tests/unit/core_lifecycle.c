@@ -784,14 +784,14 @@ START_TEST(why_tells_state_goal_and_next_restart)
 	fx_add("web");
 	fx_start_web();
 	fx_exit("web", 4);
-	why = core_why(fx_board("web"), fx.now);
+	why = core_why(fx.board, fx_board("web"), fx.now);
 	text = json_dumps(json_object_get(why, "why"), 0);
 	ck_assert_ptr_nonnull(strstr(text, "restarting for 0s, because of: exit"));
 	ck_assert_ptr_nonnull(strstr(text, "next restart (number 1 since the last reset) in "
 					   "100ms"));
 	ck_assert_ptr_nonnull(strstr(text, "last end: exited with code 4"));
 	ck_assert_str_eq(json_string_value(json_object_get(why, "goal")), "up");
-	ck_assert_ptr_null(core_why(NULL, 0));
+	ck_assert_ptr_null(core_why(fx.board, NULL, 0));
 	free(text);
 	json_decref(why);
 }

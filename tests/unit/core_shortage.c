@@ -132,7 +132,7 @@ START_TEST(why_says_what_is_missing)
 	fx_start();
 	fx_exec_fail_slot(0, STAGE_SPAWN, EMFILE);
 	fx_settle();
-	why = core_why(fx_board("web"), fx.now);
+	why = core_why(fx.board, fx_board("web"), fx.now);
 	text = json_dumps(why, 0);
 	ck_assert_ptr_nonnull(strstr(text, "cannot be started now (stage spawn)"));
 	ck_assert_ptr_nonnull(strstr(text, "Too many open files"));

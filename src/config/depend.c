@@ -1,0 +1,55 @@
+/* The five keys that join subsystems, seen as one kind of thing. */
+#include "config/depend.h"
+
+#include "base/alloc.h"
+
+ENUMTEXT(condition, "condition",
+	[CONDITION_STARTED] = "started", [CONDITION_READY] = "ready",
+	[CONDITION_HEALTHY] = "healthy", [CONDITION_COMPLETED] = "completed",
+	[CONDITION_SUCCEEDED] = "succeeded");
+
+ENUMTEXT(edge_kind, "kind of dependency",
+	[EDGE_DEPENDS_ON] = "depends_on", [EDGE_BINDS_TO] = "binds_to", [EDGE_WANTS] = "wants",
+	[EDGE_AFTER] = "after", [EDGE_BEFORE] = "before");
+
+const struct strlist *edge_list(const struct subsystem_options *o, enum edge_kind kind)
+{
+	const struct strlist *const lists[EDGE_NKINDS] = {
+		[EDGE_DEPENDS_ON] = &o->depends_on, [EDGE_BINDS_TO] = &o->binds_to,
+		[EDGE_WANTS] = &o->wants, [EDGE_AFTER] = &o->after, [EDGE_BEFORE] = &o->before,
+	};
+
+	return lists[kind];
+}
+
+bool edge_split(const char *item, enum edge_kind kind, size_t *name_len,
+		enum condition *condition)
+{
+	size_t n = edge_is_hard(kind) ? strcspn(item, ":") : strlen(item);
+
+	*name_len = n;
+	*condition = CONDITION_READY;
+	if (item[n] == '\0')
+		return true;
+	for (int i = 0; i < CONDITION_COUNT; i++) {
+		if (strcmp(item + n + 1, enumtext_name(&condition_text, i)) != 0)
+			continue;
+		*condition = (enum condition)i;
+		return true;
+	}
+	return false;
+}
+
+struct subsystem_options *edge_target(const struct config *config, const char *item,
+				      enum edge_kind kind, enum condition *condition)
+{
+	auto_free(freep) char *name = NULL;
+	size_t n;
+
+	if (!edge_split(item, kind, &n, condition))
+		return NULL;
+	if (item[n] == '\0')
+		return config_find(config, item);
+	name = x_strndup(item, n);
+	return config_find(config, name);
+}

@@ -1,0 +1,86 @@
+/* A start spreads downwards: what is needed or wanted is started, too. By itself that reaches only
+ * what nobody has decided about; an order of people takes back stops and failures on its way. */
+#include "base/alloc.h"
+#include "core/edges.h"
+#include "core/live.h"
+#include "core/publish.h"
+
+struct todo {
+	struct subsystem **items;
+	size_t n, cap;
+};
+
+/* Up already, or has done what it was wanted for. */
+static bool is_fine(const struct edge *e)
+{
+	const struct subsystem *to = e->to;
+	bool alive = to->state == STATE_STARTING || to->state == STATE_RUNNING;
+
+	if ((to->goal.up && alive) || (edge_is_hard(e->kind) && !e->unmet))
+		return true;
+	return to->state == STATE_STOPPED && to->outcome == OUTCOME_SUCCEEDED && !to->kick &&
+	       subsystem_newest(to)->type == TYPE_ONESHOT;
+}
+
+/* The subsystems that S calls, and that BY_ORDER or by themselves have to be brought up, appended. */
+static void collect(struct subsystem *s, bool by_order, struct todo *todo)
+{
+	list_for_each(item, &s->edges.out) {
+		struct edge *e = list_entry(item, struct edge, out);
+		struct subsystem *to = e->to;
+		bool decided = to->wish != OPERATOR_NONE || to->config_up || to->pulled;
+
+		if (e->kind == EDGE_AFTER || to->removed || to->edges.visit == s->core->edge_visit ||
+		    is_fine(e) || (decided && !by_order))
+			continue;
+		to->edges.visit = s->core->edge_visit;
+		if (todo->n == todo->cap) {
+			todo->cap = MAX(todo->cap * 2, (size_t)8);
+			todo->items = x_reallocarray(todo->items, todo->cap,
+						     sizeof(*todo->items));
+		}
+		todo->items[todo->n++] = to;
+	}
+}
+
+static void bring_up(struct subsystem *s)
+{
+	if (s->wish == OPERATOR_DOWN)
+		s->wish = OPERATOR_NONE;
+	s->pulled |= !s->config_up;
+	s->order_reason = REASON_DEPENDENCY;
+	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
+		s->kick = true;
+	edges_refresh(s);
+	publish_memory(s);
+	subsystem_mark(s);
+}
+
+void edges_call(struct subsystem *s)
+{
+	struct todo todo = { 0 };
+
+	if (s->edges.called)
+		return;
+	s->edges.called = true;
+	s->core->edge_visit++;
+	collect(s, false, &todo);
+	for (size_t i = 0; i < todo.n; i++)
+		bring_up(todo.items[i]);	/* they call on when they are looked at */
+	free(todo.items);
+}
+
+void edges_order_up(struct subsystem *s)
+{
+	struct todo todo = { 0 };
+
+	s->core->edge_visit++;
+	collect(s, true, &todo);
+	while (todo.n > 0) {
+		struct subsystem *next = todo.items[--todo.n];
+
+		collect(next, true, &todo);
+		bring_up(next);
+	}
+	free(todo.items);
+}
