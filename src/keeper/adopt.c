@@ -20,6 +20,7 @@
 #include "keeper/adopt.h"
 #include "keeper/features.h"
 #include "keeper/inner.h"
+#include "keeper/salvage.h"
 
 #define LAZY_PARENT_NS (3 * NS_PER_SEC)
 #define LOOK_EVERY_NS NS_PER_SEC
@@ -169,7 +170,8 @@ static void repair(struct keeper *k, struct record *r, uint32_t slot)
 	atomic_store_explicit(&r->end_seal, 0, memory_order_relaxed);
 }
 
-static void adopt_one(struct keeper *k, uint32_t slot)
+/* False: the slot was nobody's. */
+static bool adopt_one(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
 	enum record_verdict verdict = record_judge(r, slot);
@@ -180,26 +182,36 @@ static void adopt_one(struct keeper *k, uint32_t slot)
 	if (verdict == RECORD_EMPTY || r->name[0] == '\0') {
 		r->slot = slot;
 		record_clear(r);
-		return;
+		return false;
 	}
 	r->fate = RECORD_TAKEN_OVER;
 	for (int stream = 1; stream <= 2; stream++)
 		fifo_hold_existing(slot, slot_get(&k->slots, slot), stream);
 	if (verdict != RECORD_ENDED && proven(k, r, verdict == RECORD_DAMAGED, &pidfd)) {
 		adopt_leader(k, slot, pidfd);
-		return;
+		return true;
 	}
 	if (verdict != RECORD_ENDED)
 		note_unknown_end(r);
 	adopt_rest(k, slot);
+	return true;
+}
+
+static bool adopt_each(struct keeper *k)
+{
+	bool any = false;
+
+	for (uint32_t slot = 0; slot < k->records.header->nslots; slot++)
+		any |= adopt_one(k, slot);
+	return any;
 }
 
 void adopt_all(struct keeper *k)
 {
 	k->adoption.tells_status = k->signaller.have_pidfd &&
 				   kernel_feature_usable(FEATURE_PIDFD_INFO_EXIT);
-	for (uint32_t slot = 0; slot < k->records.header->nslots; slot++)
-		adopt_one(k, slot);
+	if (!adopt_each(k) && salvage_records(k))
+		adopt_each(k);
 }
 
 /* --- their end ---------------------------------------------------------------------------------- */

@@ -109,28 +109,26 @@ const struct proc *proctable_find(const struct proctable *t, pid_t pid)
 
 /* --- the environment marker ------------------------------------------------------------------- */
 
-/* Compare the environment entry of LEN bytes with KEY=VALUE. */
-static bool entry_is(const char *entry, const char *key, const char *value, size_t value_len)
-{
-	size_t n = strlen(key);
-
-	return strncmp(entry, key, n) == 0 && strncmp(entry + n, value, value_len) == 0 &&
-	       entry[n + value_len] == '\0';
-}
-
 /* Entries longer than this are read past: the marker is short. */
 #define MARKER_ENTRY 256
 
-bool proc_has_marker(pid_t pid, const char *name)
+/* The value of ENTRY ("NAME=VALUE") if its name is KEY ("NAME="), and it fits. */
+static void entry_take(const char *entry, const char *key, char *out, size_t cap)
 {
-	const char *at = strrchr(name, '@');
-	size_t base_len = at != NULL ? (size_t)(at - name) : strlen(name);
-	char path[32], buf[4096], entry[MARKER_ENTRY];
-	bool whole = false, base = false, instance = at == NULL;
+	size_t n = strlen(key);
+
+	if (strncmp(entry, key, n) == 0 && strlen(entry + n) < cap)
+		memcpy(out, entry + n, strlen(entry + n) + 1);
+}
+
+bool proc_marker(pid_t pid, char name[NAME_CAP])
+{
+	char path[32], buf[4096], entry[MARKER_ENTRY], instance[16] = "";
 	size_t n = 0;
 	ssize_t got;
 	int fd;
 
+	name[0] = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -143,13 +141,20 @@ bool proc_has_marker(pid_t pid, const char *name)
 				continue;
 			entry[n] = '\0';
 			n = 0;
-			whole |= entry_is(entry, "PROCD_SUBSYSTEM=", name, strlen(name));
-			base |= entry_is(entry, "PROCD_SUBSYSTEM=", name, base_len);
-			if (at != NULL)
-				instance |= entry_is(entry, "PROCD_INSTANCE=", at + 1,
-						     strlen(at + 1));
+			entry_take(entry, "PROCD_SUBSYSTEM=", name, NAME_CAP);
+			entry_take(entry, "PROCD_INSTANCE=", instance, sizeof(instance));
 		}
 	}
 	close(fd);
-	return whole || (base && instance);
+	n = strlen(name);
+	if (instance[0] != '\0' && strchr(name, '@') == NULL && n + 1 + strlen(instance) < NAME_CAP)
+		snprintf(name + n, NAME_CAP - n, "@%s", instance);
+	return n > 0;
+}
+
+bool proc_has_marker(pid_t pid, const char *name)
+{
+	char found[NAME_CAP];
+
+	return proc_marker(pid, found) && strcmp(found, name) == 0;
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/util.h"
+
 #define PROCTABLE_MAX (512u * 1024)
 
 struct proc {
@@ -27,8 +29,10 @@ int proctable_look(struct proctable *t);
 void proctable_drop(struct proctable *t);	/* give the pages back */
 const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL: none */
 
-/* Does the environment that PID was started with say that it belongs to the subsystem NAME
- * ("web" or "web@0")? */
+/* The subsystem ("web" or "web@0") that PID belongs to by the environment it was started with. False:
+ * none, or it cannot be read. */
+bool proc_marker(pid_t pid, char name[NAME_CAP]);
+/* Is that NAME? */
 bool proc_has_marker(pid_t pid, const char *name);
 
 #endif

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 from harness import *
 
@@ -165,3 +166,41 @@ def test_damaged_records_of_a_killed_procd(w):
         check_all_goes_on(w, p, before)
         contains(read_text(p.log_path)[mark:], "records", "what is said")
     p.stop()
+
+
+def test_lost_records_of_a_killed_procd(w):
+    """The whole table gone, or no table: who writes into a FIFO of ours is known by it."""
+    config = (w.sub("a", "--lock", w.path("lock-a"), "--starts", w.path("starts-a"), "--sleep", 100000)
+              # its child leads a session of its own, and has the same output and the same name
+              + w.sub("b", "--lock", w.path("lock-b"), "--starts", w.path("starts-b"), "--setsid", "--sleep", 100000)
+              + '[subsystem.c]\ncommand = ["/bin/sh", "-c", "setsid sleep 100000 & exec sleep 100000"]\n')
+    for how in ("remove", "header", "garbage"):
+        p = w.procd(config)
+        wait_until(lambda: {s["state"] for s in p.status()["subsystems"]} == {"running"}, "all run")
+        before = {n: p.pid_of(n) for n in "abc"}
+        supervisor = p.supervisor_pid()
+        os.kill(p.pid, signal.SIGKILL)
+        p.wait_end()
+        wait_gone(supervisor, 3)
+        path = os.path.join(p.run_dir, "records")
+        if how == "remove":
+            os.unlink(path)
+        elif how == "header":
+            os.truncate(path, 100)
+        else:
+            foreign(path)
+        # a stranger with the marker, but without our FIFO
+        stranger = subprocess.Popen(["setsid", "sleep", "100000"], env={"PATH": os.environ["PATH"], "PROCD_SUBSYSTEM": "a"})
+        q = w.procd(config)
+        wait_until(lambda: {s["state"] for s in q.status()["subsystems"]} == {"running"}, "all run")
+        equal({n: q.pid_of(n) for n in "abc"}, before, "pids after: " + how)
+        for n in "ab":
+            equal(len(read_text(w.path("starts-" + n)).split()), 1, "starts of " + n)
+            equal(read_text(w.path("lock-" + n)), "", "two of " + n)
+            os.unlink(w.path("starts-" + n))
+        q.ctl("stop", "all").expect(0)
+        check(alive(stranger.pid), "a stranger was hit")
+        stranger.kill()
+        stranger.wait()
+        q.stop()
+        check(not any(alive(x) for x in before.values()), "an adopted one survives the stop")
