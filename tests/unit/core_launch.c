@@ -180,6 +180,7 @@ START_TEST(only_passed_variables_are_inherited)
 	strlist_add(&o->environment, "X=1");
 	for (int clear = 0; clear < 2; clear++) {
 		o->clear_environment = clear;
+		plan_free(builder);
 		build(NULL);
 		ck_assert_str_eq(env("X"), "1");
 		ck_assert_str_eq(env("LANG"), "C");
