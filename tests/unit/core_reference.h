@@ -5,6 +5,7 @@
 #ifndef CORE_REFERENCE_H
 #define CORE_REFERENCE_H
 
+#include "config/depend.h"
 #include "core/goal.h"
 #include "core/state.h"
 #include "core_fixture.h"
@@ -12,8 +13,17 @@
 #define REF_N 10
 #define REF_RESET_AFTER_MS 5000
 
+/* From one to another: what its KIND says. */
+struct ref_edge {
+	bool there;
+	enum edge_kind kind;
+	enum condition condition;
+};
+
 /* The options that the reference understands. */
 struct ref_spec {
+	bool oneshot;
+	struct ref_edge edge[REF_N];
 	enum restart_policy restart;
 	int64_t delay_ms, max_delay_ms;
 	int64_t max_attempts;
@@ -34,11 +44,16 @@ struct ref {
 	uint32_t attempt;
 	int64_t next_ms;	/* as told when it ended; -1: no restart */
 	int64_t due_ns;		/* not before this */
+	/* of lives with edges */
+	enum { REF_NO_END, REF_GOOD_END, REF_BAD_END } end;	/* by itself, of its last run */
+	bool stop_asked;	/* to stop was the last thing that anybody said */
+	bool owed;		/* stopped for the sake of another one: it has to come back */
 };
 
 struct ref_all {
 	struct ref sub[REF_N];
 	bool shutdown;
+	bool edges;		/* who starts whom is not foreseen; what must not be, is */
 	uint64_t starts, deferred, events;
 };
 static struct ref_all ref;
@@ -72,6 +87,11 @@ static void ref_order(struct ref *r, enum core_verb verb)
 {
 	bool begun = r->told == STATE_STARTING || r->told == STATE_RUNNING;
 
+	if (verb == CORE_STOP)
+		r->stop_asked = true;
+	else if (verb == CORE_START || verb == CORE_RESTART)
+		for (int i = 0; i < REF_N; i++)
+			ref.sub[i].stop_asked = false;	/* it may concern what is needed, too */
 	if (verb == CORE_RESET) {
 		r->attempt = 0;
 		r->early = true;
@@ -148,6 +168,57 @@ static enum subsystem_state ref_state(const char *body, const char *key)
 	return STATE_STOPPED;
 }
 
+static bool ref_up_or_going(const struct ref *r)
+{
+	return r->told == STATE_STARTING || r->told == STATE_RUNNING || r->told == STATE_STOPPING;
+}
+
+/* Is what E says true of TO, as told? */
+static bool ref_met(const struct ref *to, const struct ref_edge *e)
+{
+	bool down = to->told == STATE_STOPPED || to->told == STATE_FAILED;
+	bool done = down && to->end == REF_GOOD_END;
+
+	switch (e->condition) {
+	case CONDITION_STARTED:
+		return to->told == STATE_STARTING || to->told == STATE_RUNNING ||
+		       (to->spec.oneshot && done);
+	case CONDITION_COMPLETED:
+		return down && to->end != REF_NO_END;
+	case CONDITION_SUCCEEDED:
+		return done;
+	default:
+		return to->spec.oneshot ? done : to->told == STATE_RUNNING;
+	}
+}
+
+static bool ref_counts(const struct ref *from, int to)
+{
+	return from->spec.edge[to].there && edge_is_hard(from->spec.edge[to].kind) &&
+	       !from->removed && ref.sub[to].present && !ref.sub[to].removed;
+}
+
+/* No start before what it needs is there. */
+static void ref_needs(const struct ref *r)
+{
+	for (int i = 0; i < REF_N; i++)
+		if (ref_counts(r, i))
+			insist(ref_met(&ref.sub[i], &r->spec.edge[i]));
+}
+
+/* Somebody stopped it: who needs it went before. */
+static void ref_needed(const struct ref *r)
+{
+	int me = (int)(r - ref.sub);
+
+	if (!r->stop_asked || ref.shutdown || r->removed || r->spec.oneshot)
+		return;
+	for (int i = 0; i < REF_N; i++)
+		if (ref_counts(&ref.sub[i], me) &&
+		    ref.sub[i].spec.edge[me].condition <= CONDITION_READY)
+			insist(!ref_up_or_going(&ref.sub[i]));
+}
+
 static void ref_starting(struct ref *r, const char *body)
 {
 	int64_t restarts = ref_number(body, "\"restart_count\":");
@@ -155,16 +226,17 @@ static void ref_starting(struct ref *r, const char *body)
 	ref.starts++;
 	if (strncmp(ref_field(body, "\"reason\":\""), "adopted", 7) == 0)
 		return;
+	ref_needs(r);
 	if (restarts == (int64_t)r->restarts + 1) {
 		/* by itself: announced, not too early, and only while it is wanted */
 		insist(r->told == STATE_RESTARTING);
-		insist(ref_up(r));
+		insist(ref_up(r) || ref.edges);
 		insist(r->early || ref_number(body, "\"at_mono_ns\":") >= r->due_ns);
 		r->restarts++;
 		r->attempt++;
 	} else {
 		insist(restarts == (int64_t)r->restarts);
-		insist(r->ordered || r->maybe);
+		insist(r->ordered || r->maybe || ref.edges);
 		r->attempt = 0;
 		r->ordered = r->maybe = false;
 	}
@@ -194,6 +266,9 @@ static void ref_ended(struct ref *r, const char *body, const struct record *reco
 		r->attempt = 0;
 	r->next_ms = next_ms;
 	insist(success || ref_state(body, "\"state\":\"") == STATE_FAILED);
+	r->end = success && !gave_up ? REF_GOOD_END : REF_BAD_END;
+	if (ref.edges)
+		return;
 	if (!ref_up(r))
 		insist(next_ms == -1 && !gave_up);
 	if (!ref_up(r) || r->ordered || r->maybe)
@@ -221,11 +296,16 @@ static void ref_changed_state(struct ref *r, const char *body, const struct reco
 	switch (state) {
 	case STATE_STARTING:
 		ref_starting(r, body);
+		r->end = REF_NO_END;
+		r->owed = false;
 		break;
 	case STATE_RUNNING:
 		break;
 	case STATE_STOPPING:
-		insist(!ref_up(r) || r->ordered || r->maybe);
+		insist(!ref_up(r) || r->ordered || r->maybe || ref.edges);
+		if (strncmp(ref_field(body, "\"reason\":\""), "request", 7) == 0)
+			ref_needed(r);
+		r->end = REF_NO_END;
 		break;
 	case STATE_RESTARTING:
 		insist(next_ms >= 0 && next_ms == r->next_ms);
@@ -238,7 +318,8 @@ static void ref_changed_state(struct ref *r, const char *body, const struct reco
 		else
 			r->next_ms = -1;
 		if (r->told == STATE_RESTARTING)
-			insist(!ref_up(r));
+			insist(!ref_up(r) || ref.edges);
+		r->owed = strncmp(ref_field(body, "\"reason\":\""), "dependency", 10) == 0;
 		break;
 	default:
 		insist(false);
@@ -287,11 +368,35 @@ static void ref_event(const char *body, uint32_t (*slot_of)(int index))
 	}
 }
 
+/* The same in a life with edges: who waits has a reason, and who was promised a start has it, or
+ * waits. */
+static void ref_calm_edges(const struct ref *r, const struct board_record *b)
+{
+	const char *name = b->waits_for;
+	int other = name[0] == 's' ? name[1] - '0' : -1;
+
+	insist(!r->removed);
+	insist(b->waiting == (other >= 0));
+	if (b->waiting && ref_counts(r, other))
+		insist(!ref_met(&ref.sub[other], &r->spec.edge[other]) ||
+		       ref.sub[other].wish == OPERATOR_DOWN ||
+		       fx_board((char[]){ 's', name[1], '\0' })->waiting);
+	if (!b->waiting)
+		insist(r->told == STATE_RUNNING || r->told == STATE_STOPPED ||
+		       r->told == STATE_FAILED);
+	if (!b->waiting && r->owed)
+		insist(r->wish == OPERATOR_DOWN || r->told == STATE_RUNNING);
+}
+
 /* Everybody obeyed, everything was answered, and much time has passed. */
-static void ref_calm(const struct ref *r)
+static void ref_calm(const struct ref *r, const struct board_record *b)
 {
 	if (!r->present)
 		return;
+	if (ref.edges) {
+		ref_calm_edges(r, b);
+		return;
+	}
 	insist(!r->removed);
 	insist(r->told == STATE_RUNNING || r->told == STATE_STOPPED || r->told == STATE_FAILED);
 	if (r->told == STATE_RUNNING) {
