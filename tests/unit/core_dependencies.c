@@ -405,6 +405,64 @@ START_TEST(S29_a_start_does_not_wait_for_endless_restarts)
 }
 END_TEST
 
+START_TEST(S08_a_restart_of_what_waits_goes_on_waiting)
+{
+	struct fx_order *o;
+
+	ADD("web", depends_on, "db");
+	fx_add("db")->min_uptime_ms = 500;
+	fx_start();
+	expect_waits("web", "db");
+	fx_skip_events();
+	o = fx_order(CORE_RESTART, "web");
+	ck_assert(!o->done);
+	expect_state("web", "stopped");
+	fx_advance_ms(500);
+	ck_assert_str_eq(fx_answer(o), "");
+	fx_expect("db", "running", "start");
+	fx_expect("web", "starting", "request");
+	fx_expect("web", "running", "start");
+	ck_assert_int_eq(fx_child("web")->spawns, 1);
+}
+END_TEST
+
+START_TEST(a_stop_of_what_waits_ends_the_waiting)
+{
+	struct fx_order *o;
+
+	ADD("web", depends_on, "db");
+	fx_add("db")->min_uptime_ms = 500;
+	fx_start();
+	o = fx_order(CORE_START, "web");
+	ck_assert_str_eq(fx_answer(fx_order(CORE_STOP, "web")), "");
+	ck_assert_str_eq(fx_answer(o), "web: not started: another order stopped it");
+	fx_advance_ms(1000);
+	expect_state("db", "running");
+	expect_state("web", "stopped");
+	expect_waits("web", "");
+}
+END_TEST
+
+START_TEST(dense_edges_that_fall_over_like_dominoes_are_no_endless_loop)
+{
+	static char name[200][8];
+
+	for (int i = 0; i < 200; i++) {
+		struct subsystem_options *o;
+
+		snprintf(name[i], sizeof(name[i]), "d%d", i);
+		o = fx_add(name[i]);
+		o->restart = RESTART_NEVER;
+		for (int j = 0; j < i; j++)
+			strlist_add(&o->after, name[j]);
+	}
+	fx.spawn_error = -EINVAL;	/* each start fails at once, inside one settle */
+	fx_start();
+	ck_assert_int_eq(fx.state, DAEMON_RUNNING);
+	expect_state("d199", "failed");
+}
+END_TEST
+
 START_TEST(readiness_of_the_instance_does_not_wait_for_what_cannot_come)
 {
 	ADD("web", depends_on, "db");
@@ -690,6 +748,27 @@ START_TEST(an_ordered_stop_goes_on_after_the_supervisors_death)
 }
 END_TEST
 
+START_TEST(a_shutdown_keeps_its_order_after_the_supervisors_death)
+{
+	fx.memory_fd = memfd_create("memory", MFD_CLOEXEC);
+	ADD("late", after, "web");
+	start_web_on_db();
+	core_signal(fx.core, SIGTERM);
+	fx_settle();
+	expect_state("late", "stopping");
+	revive();
+	expect_state("web", "running");
+	fx_die("late", SIGTERM);
+	expect_state("web", "stopping");
+	revive();
+	expect_state("db", "running");
+	fx_die("web", SIGTERM);
+	expect_state("db", "stopping");
+	fx_die("db", SIGTERM);
+	ck_assert(fx.finished);
+}
+END_TEST
+
 START_TEST(adopted_ones_stay_bound_and_are_not_stopped_meanwhile)
 {
 	fx.memory_fd = memfd_create("memory", MFD_CLOEXEC);
@@ -739,6 +818,8 @@ FX_MAIN("core: dependencies", a_dependant_starts_when_its_dependency_is_ready,
 	a_crashed_dependant_comes_back_after_its_dependency,
 	S29_a_start_fails_with_the_name_and_reason_of_the_root,
 	S29_a_start_does_not_wait_for_endless_restarts,
+	S08_a_restart_of_what_waits_goes_on_waiting, a_stop_of_what_waits_ends_the_waiting,
+	dense_edges_that_fall_over_like_dominoes_are_no_endless_loop,
 	readiness_of_the_instance_does_not_wait_for_what_cannot_come,
 	stopping_a_dependency_stops_its_dependants_first,
 	starting_a_dependant_takes_the_stop_of_its_dependency_back,
@@ -751,5 +832,6 @@ FX_MAIN("core: dependencies", a_dependant_starts_when_its_dependency_is_ready,
 	a_start_chain_goes_on_after_the_supervisors_death,
 	what_a_oneshot_did_is_known_after_the_supervisors_death,
 	an_ordered_stop_goes_on_after_the_supervisors_death,
+	a_shutdown_keeps_its_order_after_the_supervisors_death,
 	adopted_ones_stay_bound_and_are_not_stopped_meanwhile,
 	adopted_without_any_memory_they_stay_up)
