@@ -1,5 +1,5 @@
-/* Kahn's algorithm: what leads nowhere (any more) comes next. What is left over at the end leads into
- * a cycle, so following any of its arrows among the left-over nodes must meet itself. */
+/* Kahn's algorithm: what leads nowhere (any more) comes next. What is left over at the end leads
+ * into a cycle, so following any of its arrows among the left-over nodes must meet itself. */
 #include "base/graph.h"
 
 #include "base/alloc.h"

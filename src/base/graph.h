@@ -24,12 +24,11 @@ void graph_init(struct graph *g, uint32_t nodes);
 void graph_fini(struct graph *g);
 /* FROM comes after TO. Arrows may be doubled, and may lead from a node to itself. */
 void graph_add(struct graph *g, uint32_t from, uint32_t to);
-/* Put the nodes in order: each after those that its arrows lead to; equals in the order of their
- * numbers. False: there is a cycle, and ORDER holds only what does not lead into one. O(n + arrows).
- */
+/* Put the nodes in order: each after those that its arrows lead to. False: there is a cycle, and
+ * ORDER holds only what does not lead into one. O(n + arrows). */
 bool graph_order(struct graph *g);
-/* After graph_order() was false: one cycle, following the arrows, into OUT (room for n nodes), with
- * its smallest node first. Returns its length. */
+/* After graph_order() was false: one cycle, following the arrows, into OUT (room for n nodes), its
+ * smallest node first. Returns its length. */
 uint32_t graph_cycle(const struct graph *g, uint32_t *out);
 /* Take NODE out: its arrows are forgotten. */
 void graph_cut(struct graph *g, uint32_t node);

@@ -118,7 +118,8 @@ int verb_graph(const struct cli_options *o)
 		format = o->json ? "json" : "dot";
 	if (strcmp(format, "dot") != 0 && strcmp(format, "mermaid") != 0 &&
 	    strcmp(format, "json") != 0)
-		return cli_fail_usage(o, "unknown format '%s'; known are dot, mermaid, json", format);
+		return cli_fail_usage(o, "unknown format '%s'; known are dot, mermaid, json",
+				      format);
 	rc = call_once(o, "graph.get", NULL, false, &graph);
 	if (rc != 0)
 		return rc;

@@ -16,7 +16,9 @@ enum condition {
 extern const struct enumtext condition_text;
 
 /* The keys that make edges. All but WANTS make an order, too. */
-enum edge_kind { EDGE_DEPENDS_ON, EDGE_BINDS_TO, EDGE_WANTS, EDGE_AFTER, EDGE_BEFORE, EDGE_NKINDS };
+enum edge_kind {
+	EDGE_DEPENDS_ON, EDGE_BINDS_TO, EDGE_WANTS, EDGE_AFTER, EDGE_BEFORE, EDGE_NKINDS
+};
 extern const struct enumtext edge_kind_text;	/* the names of the keys */
 
 static inline bool edge_is_hard(enum edge_kind kind)

@@ -1,9 +1,9 @@
 /* The edges between subsystems and what follows from them.
  *
- * A subsystem shows its neighbours a face: a few bits computed from its goal and state. When the face
- * changes, each of its edges is computed anew from the two faces at its ends, the counters of both
- * ends are adjusted, and an end whose counters changed is looked at again. The faces of an acyclic
- * graph come to rest by themselves; the configuration was refused otherwise. */
+ * A subsystem shows its neighbours a face: a few bits computed from its goal and state. When the
+ * face changes, each of its edges is computed anew from the two faces at its ends, the counters of
+ * both ends are adjusted, and an end whose counters changed is looked at again. The faces of an
+ * acyclic graph come to rest by themselves; the configuration was refused otherwise. */
 #include "core/edges.h"
 
 #include "base/alloc.h"

@@ -14,8 +14,8 @@ struct subsystem;
 /* FROM starts after TO and stops before it. `before` is turned round into an EDGE_AFTER. */
 struct edge {
 	struct subsystem *from, *to;
-	struct list out, in;		/* in from->edges.out (those that it waits for come first) and
-					 * in to->edges.in */
+	struct list out, in;		/* in from->edges.out (those that it waits for come first)
+					 * and in to->edges.in */
 	enum edge_kind kind;
 	enum condition condition;
 	bool unmet;			/* from may not start */
@@ -45,8 +45,8 @@ void edges_build(struct core *c);
 void edges_drop(struct subsystem *s);		/* S goes: all its edges */
 void edges_free(struct core *c);		/* everything goes */
 
-/* Compute S's goal, and tell its neighbours when S shows them another face: counters follow at once,
- * those that have something to decide are marked. To be called after whatever changed S. */
+/* Compute S's goal, and tell its neighbours when S shows them another face: counters follow at
+ * once, those that have something to decide are marked. To be called after whatever changed S. */
 void edges_refresh(struct subsystem *s);
 
 /* S wants to start and has no process. */
@@ -62,7 +62,7 @@ bool edges_held(const struct subsystem *s);
 
 /* S is about to start: what it depends on or wants starts, too, unless somebody stopped it. */
 void edges_call(struct subsystem *s);
-/* Somebody ordered S to start: likewise, also what was stopped or has failed, and what those need. */
+/* Somebody ordered S to start: likewise, also what was stopped or failed, and what those need. */
 void edges_order_up(struct subsystem *s);
 
 /* The first MAX of what S waits for, as written, blank-separated. */

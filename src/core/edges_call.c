@@ -22,7 +22,7 @@ static bool is_fine(const struct edge *e)
 	       subsystem_newest(to)->type == TYPE_ONESHOT;
 }
 
-/* The subsystems that S calls, and that BY_ORDER or by themselves have to be brought up, appended. */
+/* Append the subsystems that S calls and that have to be brought up, BY_ORDER or by itself. */
 static void collect(struct subsystem *s, bool by_order, struct todo *todo)
 {
 	list_for_each(item, &s->edges.out) {
@@ -30,8 +30,8 @@ static void collect(struct subsystem *s, bool by_order, struct todo *todo)
 		struct subsystem *to = e->to;
 		bool decided = to->wish != OPERATOR_NONE || to->config_up || to->pulled;
 
-		if (e->kind == EDGE_AFTER || to->removed || to->edges.visit == s->core->edge_visit ||
-		    is_fine(e) || (decided && !by_order))
+		if (e->kind == EDGE_AFTER || to->removed || is_fine(e) ||
+		    to->edges.visit == s->core->edge_visit || (decided && !by_order))
 			continue;
 		to->edges.visit = s->core->edge_visit;
 		if (todo->n == todo->cap) {

@@ -85,7 +85,7 @@ START_TEST(F74_random_graphs_agree_with_the_definition)
 }
 END_TEST
 
-START_TEST(equals_stay_in_the_order_of_their_numbers)
+START_TEST(what_leads_nowhere_comes_first)
 {
 	struct graph g;
 
@@ -146,7 +146,7 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = { F74_random_graphs_agree_with_the_definition,
-				 equals_stay_in_the_order_of_their_numbers,
+				 what_leads_nowhere_comes_first,
 				 S25_a_self_reference_and_a_diamond,
 				 a_chain_and_a_ring_of_a_million_need_no_stack };
 

@@ -38,7 +38,7 @@ static void run(void)
 			moved = true;
 		}
 		for (uint32_t i = 0; i < fx.nslots; i++) {
-			/* a chain moves on to a neighbour, so the search goes on where it found one */
+			/* a chain moves on to a neighbour: go on searching there */
 			uint32_t slot = (from + i) % fx.nslots;
 
 			if (!fx.child[slot].asked)

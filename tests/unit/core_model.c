@@ -1,8 +1,8 @@
 /* Random lives beside the reference of core_reference.h: orders, reloads, ends, a keeper that is
  * slow, short of everything and out of order, leaps of the clock, and supervisors that die and come
- * back from what was saved. Whatever happens: one instance per slot (the fake keeper insists), every
- * event as the reference expects it, no start before what it needs, no forgotten timer, every order answered once, every stop and
- * every shutdown ends.
+ * back from what was saved; with and without dependencies. Whatever happens: one instance per slot
+ * (the fake keeper insists), every event as the reference expects it, no start before what it needs,
+ * no forgotten timer, every order answered once, every stop and every shutdown ends.
  *
  * PROCD_MODEL_ACTIONS: how many in all (default a million; with a sanitizer a twentieth of it).
  * PROCD_MODEL_SEED: where to begin. PROCD_MODEL_TRACE=TLLL: tell life LLL of test T on stdout. */
@@ -606,7 +606,8 @@ static void stop_everything(void)
 {
 	struct fx_order *stop = order(CORE_STOP, -1);
 
-	let_everything_happen(kind.edges ? 22000 * REF_N : 22000);	/* one after another */
+	/* where there are edges, one after another */
+	let_everything_happen(kind.edges ? 22000 * REF_N : 22000);
 	for (int i = 0; i < REF_N; i++)
 		insist(!ref.sub[i].present || ref.sub[i].told == STATE_STOPPED ||
 		       ref.sub[i].told == STATE_FAILED);
