@@ -24,6 +24,7 @@
 
 #define EVENTS_FILE_NAME "events"
 #define MEMORY_FILE_NAME "memory"
+#define RING_MAPPED_EVENTS 512
 
 extern char **environ;
 
@@ -274,6 +275,17 @@ static int leave(struct supervisor *s, int exit_code)
 	return exit_code;
 }
 
+/* A start of thousands fills the ring with what is read once. */
+static void ring_let_go(struct supervisor *s)
+{
+	uint64_t seq = chan_last_seq(s->chan);
+
+	if (seq - s->unmapped_seq < RING_MAPPED_EVENTS)
+		return;
+	s->unmapped_seq = seq;
+	chan_unmap_idle(s->chan);
+}
+
 /* Once per loop turn, before it sleeps: decide, then be woken at the next deadline. */
 static void on_before_sleep(struct loop_prepare *p)
 {
@@ -283,6 +295,7 @@ static void on_before_sleep(struct loop_prepare *p)
 	chan_cork(s->chan);	/* one wake-up of each reader per turn, not one per event */
 	core_settle(s->core);
 	chan_uncork(s->chan);
+	ring_let_go(s);
 	next = core_next_deadline(s->core);
 	if (next == INT64_MAX)
 		loop_timer_set(&s->deadline, -1);

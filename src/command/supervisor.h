@@ -35,6 +35,7 @@ struct supervisor {
 	bool reload_pending;		/* somebody sent SIGHUP: nobody would send it again */
 	bool yielding;			/* make room for the new executable */
 	struct loop_prepare before_sleep;
+	uint64_t unmapped_seq;		/* the last event when the ring was let go of */
 	struct loop_timer deadline;
 	bool finished;
 	int exit_code;

@@ -314,6 +314,11 @@ void chan_uncork(struct chan *c)
 	announce(c);
 }
 
+void chan_unmap_idle(struct chan *c)
+{
+	madvise(c->header, c->map_len, MADV_DONTNEED);	/* refused: then it stays mapped */
+}
+
 /* --- the contract --------------------------------------------------------------------------- */
 
 uint64_t chan_send(struct chan *c, const char *body, size_t len)

@@ -54,6 +54,11 @@ uint64_t chan_oldest_seq(const struct chan *c);	/* oldest still readable; last +
 void chan_subscribe(struct chan *c, void (*wake)(void *ctx), void *ctx);
 void chan_unsubscribe(struct chan *c, void (*wake)(void *ctx), void *ctx);
 
+/* Let go of the pages of the ring: history that nobody reads need not be mapped. What is in them
+ * stays in the file, and comes back by a fault to whoever looks (madvise(2), MADV_DONTNEED on a
+ * shared mapping). Any thread. */
+void chan_unmap_idle(struct chan *c);
+
 /* Between the two, events are readable at once but nobody is woken for them; chan_uncork() wakes
  * once for all that were sent meanwhile. For one thread that sends many in a row; does not nest. */
 void chan_cork(struct chan *c);

@@ -570,6 +570,26 @@ START_TEST(many_senders_and_readers_count_every_overwrite_in_a_ring_of_few_bytes
 }
 END_TEST
 
+START_TEST(what_was_let_go_of_can_be_read)
+{
+	bool lost;
+	int fd = memfd_create("ring", MFD_CLOEXEC);
+	struct chan *c = open_chan(fd, 1, 64, &lost);
+	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
+	uint64_t cursor = 0, missed;
+
+	send_number(c, 1);
+	chan_unmap_idle(c);
+	send_number(c, 2);
+	ck_assert_int_eq(chan_try_recv(c, &cursor, &out, &missed), CHAN_OK);
+	ck_assert_int_eq(chan_try_recv(c, &cursor, &out, &missed), CHAN_OK);
+	ck_assert_uint_eq(cursor, 2);
+	ck_assert_uint_gt(out.len, 0);
+	chan_free(c);
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_cork_holds_back_the_wake_ups_and_not_the_events)
 {
 	bool lost;
@@ -641,7 +661,7 @@ int main(void)
 		many_senders_and_readers_lose_and_double_nothing_in_a_large_ring,
 		many_senders_and_readers_count_every_loss_in_a_small_ring,
 		many_senders_and_readers_count_every_overwrite_in_a_ring_of_few_bytes,
-		a_cork_holds_back_the_wake_ups_and_not_the_events,
+		what_was_let_go_of_can_be_read, a_cork_holds_back_the_wake_ups_and_not_the_events,
 		a_waker_is_never_called_after_it_was_unsubscribed,
 	};
 	int failed = unit_run_in("event: lock-free channel", be_lock_free, NULL, tests,
