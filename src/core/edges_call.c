@@ -5,7 +5,8 @@
 #include "core/live.h"
 #include "core/publish.h"
 
-struct todo {
+/* Subsystems that are still to be brought up. */
+struct worklist {
 	struct subsystem **items;
 	size_t n, cap;
 };
@@ -23,7 +24,7 @@ static bool is_fine(const struct edge *e)
 }
 
 /* Append the subsystems that S calls and that have to be brought up, BY_ORDER or by itself. */
-static void collect(struct subsystem *s, bool by_order, struct todo *todo)
+static void collect(struct subsystem *s, bool by_order, struct worklist *list)
 {
 	list_for_each(item, &s->edges.out) {
 		struct edge *e = list_entry(item, struct edge, out);
@@ -34,12 +35,12 @@ static void collect(struct subsystem *s, bool by_order, struct todo *todo)
 		    to->edges.visit == s->core->edge_visit || (decided && !by_order))
 			continue;
 		to->edges.visit = s->core->edge_visit;
-		if (todo->n == todo->cap) {
-			todo->cap = MAX(todo->cap * 2, (size_t)8);
-			todo->items = x_reallocarray(todo->items, todo->cap,
-						     sizeof(*todo->items));
+		if (list->n == list->cap) {
+			list->cap = MAX(list->cap * 2, (size_t)8);
+			list->items = x_reallocarray(list->items, list->cap,
+						     sizeof(*list->items));
 		}
-		todo->items[todo->n++] = to;
+		list->items[list->n++] = to;
 	}
 }
 
@@ -58,29 +59,29 @@ static void bring_up(struct subsystem *s)
 
 void edges_call(struct subsystem *s)
 {
-	struct todo todo = { 0 };
+	struct worklist list = { 0 };
 
 	if (s->edges.called)
 		return;
 	s->edges.called = true;
 	s->core->edge_visit++;
-	collect(s, false, &todo);
-	for (size_t i = 0; i < todo.n; i++)
-		bring_up(todo.items[i]);	/* they call on when they are looked at */
-	free(todo.items);
+	collect(s, false, &list);
+	for (size_t i = 0; i < list.n; i++)
+		bring_up(list.items[i]);	/* they call on when they are looked at */
+	free(list.items);
 }
 
 void edges_order_up(struct subsystem *s)
 {
-	struct todo todo = { 0 };
+	struct worklist list = { 0 };
 
 	s->core->edge_visit++;
-	collect(s, true, &todo);
-	while (todo.n > 0) {
-		struct subsystem *next = todo.items[--todo.n];
+	collect(s, true, &list);
+	while (list.n > 0) {
+		struct subsystem *next = list.items[--list.n];
 
-		collect(next, true, &todo);
+		collect(next, true, &list);
 		bring_up(next);
 	}
-	free(todo.items);
+	free(list.items);
 }

@@ -64,11 +64,11 @@ def _spawn(build, function, args, keep):
 def run(build, jobs, cases, done, keep=False, until=None):
     """CASES: iterable of (name, function, args); DONE(name, answer, seconds) is called for each.
     No new one begins after UNTIL (monotonic)."""
-    todo, running = iter(cases), {}
+    waiting, running = iter(cases), {}
     more = True
     while more or running:
         while more and len(running) < jobs:
-            case = next(todo, None)
+            case = next(waiting, None)
             more = case is not None and not (until and time.monotonic() > until)
             if more:
                 pid, fd = _spawn(build, case[1], case[2], keep)
