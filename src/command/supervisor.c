@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -25,6 +26,7 @@
 #define EVENTS_FILE_NAME "events"
 #define MEMORY_FILE_NAME "memory"
 #define RING_MAPPED_EVENTS 512
+#define LEAVING_TRIES 50	/* one second in all */
 
 extern char **environ;
 
@@ -160,6 +162,20 @@ static int channel_open(struct supervisor *s, const struct config *config, struc
 	return 0;
 }
 
+/* A killed predecessor listens until the last of its threads is gone: at the start, where nothing
+ * else can happen yet, that is waited for. */
+static int listen_anew(const struct config *config, struct error *e)
+{
+	int fd = control_listen(config, e);
+
+	for (int i = 0; i < LEAVING_TRIES && fd == -EADDRINUSE; i++) {
+		error_fini(e);
+		nanosleep(&(struct timespec){ .tv_nsec = 20 * NS_PER_MS }, NULL);
+		fd = control_listen(config, e);
+	}
+	return fd;
+}
+
 /* The listening socket outlives a supervisor: the keeper holds it, clients wait in its backlog. */
 static int control_open(struct supervisor *s, const int held[HOLD_MAX], const struct config *config,
 			struct error *e)
@@ -180,7 +196,7 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 			close(held[i]);
 	}
 	if (setup.listen_fd < 0) {
-		setup.listen_fd = control_listen(config, e);
+		setup.listen_fd = listen_anew(config, e);
 		if (setup.listen_fd < 0)
 			return EXIT_CANNOT_CREATE;
 		keeper_hold(s->keeper, HOLD_CONTROL, setup.listen_fd);

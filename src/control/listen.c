@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -13,22 +12,6 @@
 #include "control/control.h"
 
 #define BACKLOG 64
-#define LEAVING_TRIES 50
-#define LEAVING_PAUSE_NS (20 * 1000 * 1000)
-
-/* As socket_connect(), when it has been the same for a second: a predecessor that was killed
- * listens until the last of its threads is gone. */
-static int serving(const char *path)
-{
-	int fd = socket_connect(path);
-
-	for (int i = 0; i < LEAVING_TRIES && (fd >= 0 || fd == -EAGAIN); i++) {
-		closep(&fd);
-		nanosleep(&(struct timespec){ .tv_nsec = LEAVING_PAUSE_NS }, NULL);
-		fd = socket_connect(path);
-	}
-	return fd;
-}
 
 /* What is at PATH now? 0: nothing, or a socket that nobody serves. */
 static int check_place(const char *path, struct error *e)
@@ -47,7 +30,7 @@ static int check_place(const char *path, struct error *e)
 			  "(not a socket); remove it or set control.socket", path);
 		return -EEXIST;
 	}
-	fd = serving(path);
+	fd = socket_connect(path);
 	if (fd == -ECONNREFUSED || fd == -ENOENT)
 		return 0;
 	if (fd < 0 && fd != -EAGAIN) {
