@@ -75,7 +75,7 @@ static int keeper_open(struct supervisor *s, int keeper_fd, const struct config 
 	setup->version = KEEPER_PROTO_VERSION;
 	setup->slots = (uint32_t)config->nsubsystems;
 	snprintf(setup->name, sizeof(setup->name), "%s", config->name);
-	snprintf(setup->run_dir, sizeof(setup->run_dir), "%s", config->run_dir);
+	snprintf(setup->run_dir, sizeof(setup->run_dir), "%s", s->run_dir);
 	snprintf(setup->pid_file, sizeof(setup->pid_file), "%s",
 		 config->pid_file ? config->pid_file : "");
 	rc = keeper_client_open(&s->keeper, keeper_fd, setup, &s->welcome, &s->run_dirfd,
@@ -376,8 +376,9 @@ static int fail(const struct error *e, int exit_code)
 
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
 {
-	struct supervisor supervisor = { .run_dir = run_dir, .options = options };
+	struct supervisor supervisor = { .options = options };
 	struct supervisor *s = &supervisor;
+	auto_free(freep) char *first_run_dir = NULL;
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
 	auto_free(error_fini) struct error error = ERROR_INIT;
 	struct config *config = NULL;
@@ -395,6 +396,9 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		return rc;
 	title_set("procd-super", "procd: supervisor %s", config->name);
 	log_set_level(config->logging.level);
+	/* a reload may have changed the key; what the keeper holds stays until its end */
+	first_run_dir = x_strdup(config->run_dir);
+	s->run_dir = *run_dir ? run_dir : first_run_dir;
 	rc = loop_open(s, config, &error);
 	if (rc == 0)
 		rc = keeper_open(s, keeper_fd, config, held, &error);
@@ -413,7 +417,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		bundle_write(s->run_dirfd, &bundle, config->generation);
 	if (s->welcome.records_set_aside)
 		log_warn("the records of an earlier procd in %s were unusable; they were set aside "
-			 "as records.bad, and what it left running is not known", config->run_dir);
+			 "as records.bad, and what it left running is not known", s->run_dir);
 	if (privileges < 0)
 		log_warn("cannot give up capabilities that are not used: %s; going on with all",
 			 strerror(-privileges));

@@ -39,7 +39,7 @@ struct supervisor {
 	struct loop_timer deadline;
 	bool finished;
 	int exit_code;
-	const char *run_dir;
+	const char *run_dir;		/* the keeper's; the configuration may say another by now */
 	const struct run_options *options;
 };
 

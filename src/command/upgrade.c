@@ -108,7 +108,7 @@ static void arguments(const struct supervisor *s, struct upgrade_job *job)
 	strlist_add(&job->argv, CHECK_ROLE);
 	strlist_add(&job->argv, proto);
 	strlist_add(&job->argv, handover);
-	strlist_add(&job->argv, config_current()->run_dir);
+	strlist_add(&job->argv, s->run_dir);
 	for (int i = 0; i < s->options->argc; i++)
 		strlist_add(&job->argv, s->options->argv[i]);
 	job->check.argv = job->argv.items;

@@ -68,6 +68,21 @@ def test_event_numbers_go_on(w):
     equal(seqs, list(range(seqs[0], seqs[0] + len(seqs))), "no hole")
 
 
+def test_a_run_dir_that_a_reload_changed(w):
+    """The key acts after a restart of procd; until then supervisors come and go where the keeper is."""
+    p = w.procd(w.sub("a"))
+    pid = p.wait_state("a", "running")["pid"]
+    write_text(p.config_path, p.text(w.sub("a")).replace(p.run_dir, w.path("elsewhere")))
+    contains(p.ctl("reload-config").expect(0).out, "run_dir", "what needs a restart")
+    for _ in range(2):
+        p.kill_supervisor()
+        equal(p.pid_of("a"), pid, "pid of a")
+    p.ctl("upgrade", w.procd_path).expect(0)
+    equal(p.pid_of("a"), pid, "pid of a after an upgrade")
+    check(not os.path.exists(w.path("elsewhere")), "the new directory was made")
+    p.stop()
+
+
 def test_operator_stop_is_kept(w):
     p = w.procd(w.sub("a") + w.sub("b"))
     p.wait_state("a", "running")
