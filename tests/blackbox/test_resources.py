@@ -207,6 +207,14 @@ class Tmpfs:
     def __exit__(self, *_):
         subprocess.run(["umount", "-l", self.path], check=False)
 
+    def procd(self, w, subsystems):
+        """(procd, rest of its config): it runs SUBSYSTEMS with its run directory in here and its events outside."""
+        config = 'run_dir = "%s/run"\n[events]\noutput = "file:%s"\n' % (self.path, w.path("events.jsonl"))
+        p = w.procd(config + subsystems, wrap=False, wait=False)
+        p.run_dir = self.path + "/run"
+        p.wait_up()
+        return p, config
+
     def fill(self):
         with open(os.path.join(self.path, "filler"), "wb", buffering=0) as f:
             try:
@@ -224,10 +232,7 @@ class Tmpfs:
 
 def test_F54_a_full_run_directory_stops_nobody(w):
     with Tmpfs(w.path("small"), "size=4m") as disk:
-        config = 'run_dir = "%s/run"\n[events]\noutput = "file:%s"\n' % (disk.path, w.path("events.jsonl"))
-        p = w.procd(config + w.sub("a", restart="always", restart_delay_ms=10), wrap=False, wait=False)
-        p.run_dir = disk.path + "/run"
-        p.wait_up()
+        p, config = disk.procd(w, w.sub("a", restart="always", restart_delay_ms=10))
         pid = p.wait_state("a", "running")["pid"]
         disk.fill()
         mark = p.mark()
@@ -248,10 +253,7 @@ def test_F54_a_full_run_directory_stops_nobody(w):
 
 def test_F54_no_inode_for_a_new_stream_is_deferred_and_recovers(w):
     with Tmpfs(w.path("small"), "size=4m,nr_inodes=64") as disk:
-        config = 'run_dir = "%s/run"\n[events]\noutput = "file:%s"\n' % (disk.path, w.path("events.jsonl"))
-        p = w.procd(config + w.sub("a"), wrap=False, wait=False)
-        p.run_dir = disk.path + "/run"
-        p.wait_up()
+        p, config = disk.procd(w, w.sub("a"))
         pid = p.wait_state("a", "running")["pid"]
         fillers = []
         try:

@@ -317,10 +317,7 @@ def test_F117_old_keeper_and_old_supervisor_come_back_together(w):
 
 def test_F116_a_full_run_directory(w):
     with Tmpfs(w.path("small"), "size=4m") as disk:
-        config = 'run_dir = "%s/run"\n[events]\noutput = "file:%s"\n' % (disk.path, w.path("events.jsonl"))
-        p = w.procd(config + w.sub("a"), wrap=False, wait=False)
-        p.run_dir = disk.path + "/run"
-        p.wait_up()
+        p, _ = disk.procd(w, w.sub("a"))
         pid = p.wait_state("a", "running")["pid"]
         supervisor = p.supervisor_pid()
         disk.fill()
