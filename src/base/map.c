@@ -4,16 +4,12 @@
 #include "base/map.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
-/* FNV-1a, 64 bit. Keys come from the administrator's config; no defence against chosen keys. */
+/* Keys come from the administrator's config: nobody chooses them to collide. */
 static uint64_t hash_bytes(const char *key, size_t len)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
-	/* The low bits index the table; let the high ones take part. */
-	return hash ^ hash >> 32;
+	return hash_fold(hash_add(HASH_START, key, len));
 }
 
 void map_fini(struct map *m)

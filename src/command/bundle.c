@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "command/supervisor.h"
 
@@ -21,11 +22,9 @@
 
 static uint64_t checksum(uint64_t generation, const char *text, size_t len)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ generation * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t start = HASH_START ^ generation * UINT64_C(0x9e3779b97f4a7c15);
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 32;
+	return hash_fold(hash_add(start, text, len));
 }
 
 static void head_line(char line[BUNDLE_LINE_LEN + 1], uint64_t generation, const char *text,

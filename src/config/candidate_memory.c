@@ -2,13 +2,14 @@
 #include "config/candidate.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
 void candidate_init(struct candidate *c, struct config_diag *diag)
 {
 	*c = (struct candidate){
 		.diag = diag, .top = { .file = -1, .header_file = -1 },
 		.defaults = { .file = -1, .header_file = -1 },
-		.hash = UINT64_C(0xcbf29ce484222325),
+		.hash = HASH_START,
 	};
 	schema_index_init(&c->index);
 }
@@ -39,19 +40,13 @@ void candidate_fini(struct candidate *c)
 	schema_index_fini(&c->index);
 }
 
-static void hash_bytes(struct candidate *c, const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		c->hash = (c->hash ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
-}
-
 int candidate_file(struct candidate *c, const char *path, const char *shown, const char *text,
 		   size_t n)
 {
 	strlist_add(&c->files, path);
 	strlist_add(&c->shown, shown);
-	hash_bytes(c, path, strlen(path) + 1);
-	hash_bytes(c, text, n);
+	c->hash = hash_add(c->hash, path, strlen(path) + 1);
+	c->hash = hash_add(c->hash, text, n);
 	return (int)c->files.n - 1;
 }
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/thread.h"
 #include "config/issue.h"
 #include "config/watch.h"
@@ -119,14 +120,11 @@ static void keep_last_good(struct loader *l, struct load_result *r)
 static uint64_t outcome_hash(const struct load_result *r)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
 	if (r->exit_code == 0)
 		return r->config->content_hash;
 	config_diag_print(&r->diag, false, &text);
-	for (size_t i = 0; i < text.len; i++)
-		h = (h ^ (unsigned char)text.buf[i]) * UINT64_C(0x100000001b3);
-	return ~h ^ (uint64_t)r->exit_code;
+	return ~hash_add(HASH_START, text.buf, text.len) ^ (uint64_t)r->exit_code;
 }
 
 /* --- watching ------------------------------------------------------------------------------- */

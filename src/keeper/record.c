@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "keeper/record.h"
 
 #define RECORDS_BAD RECORDS_FILE ".bad"
@@ -24,20 +25,15 @@ ENUMTEXT(record_state, "record state",
 
 static uint64_t mix(uint64_t h, const void *bytes, size_t n)
 {
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 32;
+	return hash_fold(hash_add(h, bytes, n));
 }
 
 #define MIX(h, field) mix(h, &(field), sizeof(field))
-#define MIX_START UINT64_C(0xcbf29ce484222325)
 
 /* WITH_PROOF false: as it is sealed before the child exists, with a pid of 0 and no proof. */
 static uint64_t seal_of(const struct record *r, bool with_proof)
 {
-	uint64_t h = MIX(MIX_START, r->slot);
+	uint64_t h = MIX(HASH_START, r->slot);
 	const uint64_t nothing = 0;
 
 	h = MIX(h, r->spawn_id);
@@ -52,7 +48,7 @@ static uint64_t seal_of(const struct record *r, bool with_proof)
 
 static uint64_t end_seal_of(const struct record *r)
 {
-	uint64_t h = MIX(MIX_START + 1, r->spawn_id);
+	uint64_t h = MIX(HASH_START + 1, r->spawn_id);
 
 	h = MIX(h, r->pid);
 	h = MIX(h, r->wait_status);
@@ -118,14 +114,14 @@ enum record_verdict record_judge(const struct record *r, uint32_t slot)
 
 static uint64_t header_checksum(const struct records_header *h)
 {
-	uint64_t sum = MIX(MIX_START, h->magic);
+	uint64_t sum = MIX(HASH_START, h->magic);
 
 	return mix(MIX(MIX(sum, h->version), h->record_size), h->boot_id, sizeof(h->boot_id));
 }
 
 void records_group_get(const struct records_header *h, char out[32])
 {
-	bool fine = h->cgroup_seal == mix(MIX_START, h->cgroup, sizeof(h->cgroup)) &&
+	bool fine = h->cgroup_seal == mix(HASH_START, h->cgroup, sizeof(h->cgroup)) &&
 		    memchr(h->cgroup, '\0', sizeof(h->cgroup)) != NULL;
 
 	memset(out, 0, 32);
@@ -137,7 +133,7 @@ void records_group_set(struct records_header *h, const char *name)
 {
 	memset(h->cgroup, 0, sizeof(h->cgroup));
 	snprintf(h->cgroup, sizeof(h->cgroup), "%s", name);
-	h->cgroup_seal = mix(MIX_START, h->cgroup, sizeof(h->cgroup));
+	h->cgroup_seal = mix(HASH_START, h->cgroup, sizeof(h->cgroup));
 }
 
 /* --- the file ----------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/sealed.h"
 #include "output/ring.h"
@@ -24,16 +25,12 @@
 
 static uint64_t mix(uint64_t h, const void *bytes, size_t n)
 {
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 32;
+	return hash_fold(hash_add(h, bytes, n));
 }
 
 static uint64_t check_of(const struct state *st)
 {
-	uint64_t h = mix(UINT64_C(0xcbf29ce484222325), st->ring,
+	uint64_t h = mix(HASH_START, st->ring,
 			 offsetof(struct state, path) - offsetof(struct state, ring));
 
 	return mix(h, st->path, strnlen(st->path, sizeof st->path)) | 1;
