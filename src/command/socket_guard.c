@@ -30,7 +30,7 @@ struct socket_guard {
 /* The file is as good as its path: a new directory under the old name has no watch. */
 static void watch_again(struct socket_guard *g)
 {
-	auto_free(freep) char *dir = x_strdup(config_current()->control.socket);
+	auto_free(freep) char *dir = x_strdup(g->supervisor->socket);
 
 	*strrchr(dir, '/') = '\0';
 	if (g->fd >= 0 && inotify_add_watch(g->fd, *dir ? dir : "/", IN_DELETE | IN_MOVED_FROM |
@@ -38,21 +38,22 @@ static void watch_again(struct socket_guard *g)
 		log_debug("%s: cannot be watched: %s", dir, strerror(errno));
 }
 
-static bool is_missing(void)
+static bool is_missing(const struct socket_guard *g)
 {
 	struct stat st;
 
-	return lstat(config_current()->control.socket, &st) < 0 && errno == ENOENT;
+	return lstat(g->supervisor->socket, &st) < 0 && errno == ENOENT;
 }
 
 static void on_due(struct loop_timer *t)
 {
 	struct socket_guard *g = container_of(t, struct socket_guard, due);
 	const struct config *config = config_current();
+	struct supervisor *s = g->supervisor;
 	auto_free(error_fini) struct error e = ERROR_INIT;
 	int fd;
 
-	if (!is_missing())
+	if (!is_missing(g))
 		return;
 	fd = control_listen(config, &e);
 	if (fd < 0) {
@@ -62,10 +63,12 @@ static void on_due(struct loop_timer *t)
 		loop_timer_set(&g->due, RETRY_NS);
 		return;
 	}
-	log_warn("control socket %s was removed by somebody: made again", config->control.socket);
+	log_warn("control socket %s was removed by somebody: made again", s->socket);
 	g->told = false;
-	keeper_hold(g->supervisor->keeper, HOLD_CONTROL, fd);
-	control_listen_on(g->supervisor->control, fd);
+	free(s->socket);	/* where the configuration wants it now */
+	s->socket = x_strdup(config->control.socket);
+	keeper_hold(s->keeper, HOLD_CONTROL, fd);
+	control_listen_on(s->control, fd);
 	watch_again(g);
 }
 
@@ -78,7 +81,7 @@ static void on_changes(struct loop_io *io, int revents)
 	(void)revents;
 	while (read(g->fd, events, sizeof(events)) > 0)
 		;
-	if (is_missing())
+	if (is_missing(g))
 		loop_timer_set(&g->due, MOMENT_NS);
 }
 
@@ -96,7 +99,7 @@ struct socket_guard *socket_guard_start(struct supervisor *s)
 		log_warn("no inotify (%s): a control socket that somebody removes is not made again",
 			 strerror(errno));
 	watch_again(g);
-	if (is_missing())
+	if (is_missing(g))
 		loop_timer_set(&g->due, MOMENT_NS);
 	return g;
 }

@@ -201,6 +201,9 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 			return EXIT_CANNOT_CREATE;
 		keeper_hold(s->keeper, HOLD_CONTROL, setup.listen_fd);
 	}
+	s->socket = control_listen_path(setup.listen_fd);
+	if (!s->socket)
+		s->socket = x_strdup(config->control.socket);
 	/* whoever is answered must find every subsystem on the board; none is started before the loop */
 	chan_cork(s->chan);
 	core_start(s->core);
@@ -265,8 +268,9 @@ static void rooms_close(struct supervisor *s)
 	} else if (s->control) {
 		control_stop(s->control);
 		mailbox_fini(&s->orders);	/* late orders meet a core that still lives */
-		unlink(config_current()->control.socket);
+		unlink(s->socket);
 	}
+	free(s->socket);
 	if (s->output)
 		output_stop(s->output);
 	mailbox_fini(&s->loads);

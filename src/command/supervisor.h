@@ -24,6 +24,7 @@ struct supervisor {
 	struct output *output;
 	struct core *core;
 	struct control *control;
+	char *socket;			/* the path that CONTROL serves */
 	struct socket_guard *guard;
 	struct loader *loader;
 	struct service_manager *manager;

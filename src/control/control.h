@@ -70,5 +70,8 @@ void control_stop(struct control *c);
  * stale socket is replaced, a live one is -EADDRINUSE, anything else at PATH is -EEXIST. Returns
  * the descriptor. Main thread or before threads. */
 int control_listen(const struct config *config, struct error *e);
+/* Where control_listen() made FD, whoever called it: the configuration may name another place by
+ * now. The caller frees it; NULL: it cannot be told. */
+char *control_listen_path(int fd);
 
 #endif

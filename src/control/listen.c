@@ -12,6 +12,7 @@
 #include "control/control.h"
 
 #define BACKLOG 64
+#define TEMPORARY ".new"
 
 /* What is at PATH now? 0: nothing, or a socket that nobody serves. */
 static int check_place(const char *path, struct error *e)
@@ -82,7 +83,7 @@ static int make_socket(const struct path_parent *dir, const char *name, const st
 {
 	gid_t gid = config->control.gid != GROUP_NONE ? config->control.gid :
 		config->control.read_gid;
-	auto_free(freep) char *temporary = x_asprintf("%s.new", config->control.socket);
+	auto_free(freep) char *temporary = x_asprintf("%s" TEMPORARY, config->control.socket);
 	auto_free(closep) int dirfd = -1;
 	struct sockaddr_un addr;
 	int fd, rc = socket_address(temporary, &addr, &dirfd);
@@ -129,7 +130,7 @@ int control_listen(const struct config *config, struct error *e)
 	rc = check_place(path, e);
 	if (rc < 0)
 		return rc;
-	temporary = x_asprintf("%s.new", dir.name);
+	temporary = x_asprintf("%s" TEMPORARY, dir.name);
 	unlinkat(dirfd, temporary, 0);
 	fd = make_socket(&dir, temporary, config, e);
 	if (fd >= 0 && renameat(dirfd, temporary, dirfd, dir.name) == 0)
@@ -142,4 +143,22 @@ int control_listen(const struct config *config, struct error *e)
 	}
 	unlinkat(dirfd, temporary, 0);
 	return rc;
+}
+
+/* The kernel remembers the name that was bound. One through a descriptor says nothing later. */
+char *control_listen_path(int fd)
+{
+	static const char through_fd[] = "/proc/self/fd/";
+	const size_t tail = sizeof(TEMPORARY) - 1;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(addr);
+	size_t n;
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+		return NULL;
+	n = strnlen(addr.sun_path, sizeof(addr.sun_path));
+	if (n <= tail || memcmp(addr.sun_path + n - tail, TEMPORARY, tail) != 0 ||
+	    strncmp(addr.sun_path, through_fd, sizeof(through_fd) - 1) == 0)
+		return NULL;
+	return x_strndup(addr.sun_path, n - tail);
 }

@@ -346,6 +346,21 @@ def test_F08_a_removed_socket_file_is_made_again(w):
     check(not os.path.exists(p.socket), "the socket is still there")
 
 
+def test_a_socket_that_a_reload_named_anew(w):
+    """The key acts after a restart of procd: until then the socket stays where it is."""
+    p = w.procd(w.sub("a", "--sleep", 1000))
+    pid = p.wait_state("a", "running")["pid"]
+    p.write('[control]\nsocket = "%s"\n' % w.path("run/other") + w.sub("a", "--sleep", 1000))
+    contains(p.ctl("reload-config").expect(0).out, "control.socket", "what needs a restart")
+    for _ in range(2):
+        equal(p.pid_of("a"), pid, "pid of a")
+        p.kill_supervisor()
+    check(not os.path.exists(w.path("run/other")), "another socket was made")
+    check("was removed" not in read_text(p.log_path), "it was not")
+    p.stop()
+    check(not os.path.exists(p.socket), "the socket is still there")
+
+
 def test_F08_a_removed_directory_of_the_socket_is_told_and_waited_for(w):
     sockets = w.path("sockets")
     os.mkdir(sockets)
