@@ -52,7 +52,7 @@ bool edges_must_stop(const struct subsystem *s)
 
 bool edges_held(const struct subsystem *s)
 {
-	bool ordered = !s->goal.up || s->edges.stops > 0;
+	bool ordered = !s->goal.up || s->bounce || s->edges.stops > 0;
 
 	return ordered && s->edges.holds > 0 && s->core->shutdown.phase <= PHASE_GRACEFUL;
 }
@@ -97,7 +97,7 @@ static uint32_t face_of(const struct subsystem *s)
 	if (ordered)
 		face |= FACE_ORDERED_DOWN;
 	if (s->state == STATE_STOPPING || subsystem_has_process(s) || alive)
-		face |= !s->goal.up || s->edges.stops > 0 || !alive ? FACE_LEAVING : 0;
+		face |= !s->goal.up || s->bounce || s->edges.stops > 0 || !alive ? FACE_LEAVING : 0;
 	if (s->adopting || s->facts & 1u << FACT_ADOPTED)
 		face |= FACE_ADOPTING;
 	return face;

@@ -173,6 +173,18 @@ def test_a_restart_of_a_dependency(w):
     p.stop()
 
 
+def test_a_restart_of_everything_is_ordered_both_ways(w):
+    p = w.procd(w.sub("web", depends_on=["app"]) + w.sub("app", depends_on=["db"]) + w.sub("db"))
+    p.wait_state("web", "running")
+    mark = p.mark()
+    p.ctl("restart", "all").expect(0)
+    equal(order_of(p, "stopping", mark), ["web", "app", "db"], "order of stops")
+    equal(order_of(p, "running", mark), ["db", "app", "web"], "order of starts")
+    names = [(e["name"], e["state"]) for e in p.find_events(mark, type="state_changed")]
+    check(names.index(("db", "stopping")) > names.index(("app", "stopped")), "db stops when app is gone: %r" % names)
+    check(names.index(("web", "starting")) > names.index(("db", "running")), "web starts when db runs: %r" % names)
+
+
 def test_soft_forms(w):
     p = w.procd(w.sub("web", wants=["cache", "absent"], after=["cache"]) + w.sub("cache", min_uptime="200ms", autostart=False) +
                 '[subsystem.absent]\ncommand = "/no/such"\nautostart = false\nrestart = "never"\n' + w.sub("first", before=["web"]))

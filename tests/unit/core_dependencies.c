@@ -544,13 +544,57 @@ START_TEST(a_restart_leaves_depends_on_and_takes_binds_to_along)
 	fx_start();
 	fx_order(CORE_RESTART, "db");
 	expect_state("bound", "stopping");
+	expect_state("db", "running");
+	fx_die("bound", SIGTERM);
 	expect_state("db", "stopping");
 	fx_die("db", SIGTERM);
 	expect_state("db", "running");
-	fx_die("bound", SIGTERM);
 	expect_state("bound", "running");
 	ck_assert_int_eq(fx_child("soft")->spawns, 1);
 	ck_assert_int_eq(fx_child("bound")->spawns, 2);
+}
+END_TEST
+
+START_TEST(a_restart_of_everything_stops_in_reverse_order_and_starts_in_order)
+{
+	struct fx_order *o;
+
+	ADD("late", after, "web");
+	start_web_on_db();
+	fx.manual_exec = true;
+	o = fx_order(CORE_RESTART, "all");
+	expect_state("late", "stopping");
+	expect_state("web", "running");
+	expect_state("db", "running");
+	fx_die("late", SIGTERM);
+	expect_state("web", "stopping");
+	expect_state("db", "running");
+	ck_assert_int_eq(fx_child("late")->spawns, 1);
+	fx_die("web", SIGTERM);
+	expect_state("db", "stopping");
+	fx_die("db", SIGTERM);
+	expect_state("db", "starting");
+	ck_assert(!asked("web") && !asked("late"));
+	exec_ok("db");
+	ck_assert(asked("web") && !asked("late"));
+	exec_ok("web");
+	exec_ok("late");
+	expect_state("late", "running");
+	ck_assert_str_eq(fx_answer(o), "");
+}
+END_TEST
+
+START_TEST(a_restart_of_what_others_are_leaving_waits_for_them)
+{
+	start_web_on_db();
+	fx_order(CORE_STOP, "web");
+	fx_order(CORE_RESTART, "db");
+	expect_state("db", "running");
+	fx_die("web", SIGTERM);
+	expect_state("db", "stopping");
+	fx_die("db", SIGTERM);
+	expect_state("db", "running");
+	expect_state("web", "stopped");
 }
 END_TEST
 
@@ -825,6 +869,8 @@ FX_MAIN("core: dependencies", a_dependant_starts_when_its_dependency_is_ready,
 	starting_a_dependant_takes_the_stop_of_its_dependency_back,
 	a_stop_is_taken_back_before_its_turn_came,
 	a_restart_leaves_depends_on_and_takes_binds_to_along,
+	a_restart_of_everything_stops_in_reverse_order_and_starts_in_order,
+	a_restart_of_what_others_are_leaving_waits_for_them,
 	a_stop_of_everything_goes_in_reverse_order, S28_a_shutdown_stops_in_reverse_order,
 	F111_the_order_is_dropped_at_the_deadline, a_rest_of_a_dependants_tree_holds_the_stop_up,
 	a_reload_changes_edges_without_touching_children, a_reload_sets_free_what_waited,
