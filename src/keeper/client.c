@@ -25,8 +25,15 @@ struct packet {
 	char bytes[];
 };
 
+struct held {
+	uint32_t slot;
+	int fd;
+};
+
 struct keeper_client {
 	int fd;
+	struct held *held;	/* not yet taken */
+	uint32_t nheld;
 	struct ev_loop *loop;
 	struct loop_io io;
 	struct list queue;
@@ -170,6 +177,13 @@ void keeper_hold(struct keeper_client *k, const char *key, int fd)
 	struct km_hold m = { .h = { KM_HOLD, sizeof(m) } };
 
 	snprintf(m.key, sizeof(m.key), "%s", key);
+	client_send(k, &m, sizeof(m), NULL, 0, fd);
+}
+
+void keeper_hold_slot(struct keeper_client *k, uint32_t slot, int fd)
+{
+	struct km_slot m = { .h = { KM_HOLD_SLOT, sizeof(m) }, .slot = slot };
+
 	client_send(k, &m, sizeof(m), NULL, 0, fd);
 }
 
@@ -326,7 +340,7 @@ static int explain(const struct km_welcome *w, const struct km_setup *setup, str
 	return EXIT_OS;
 }
 
-static int welcome_wait(int fd, struct error *e)
+static int answer_wait(int fd, struct error *e)
 {
 	int64_t until = clock_mono_ns() + SETUP_TIMEOUT_NS;
 
@@ -343,14 +357,17 @@ static int welcome_wait(int fd, struct error *e)
 	}
 }
 
-/* Receive WELCOME with its descriptors; returns their number, or -errno. */
-static int welcome_receive(int fd, struct km_welcome *w, int fds[2 + HOLD_MAX])
+#define FDS_MAX (2 + HOLD_MAX)
+_Static_assert(FDS_MAX >= HELD_PER_PACKET, "room for every answer");
+
+/* Receive a message of SIZE with its descriptors; returns their number, or -errno. */
+static int answer_receive(int fd, void *answer, size_t size, int fds[FDS_MAX])
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int) * (2 + HOLD_MAX))];
+		char room[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 	} control;
-	struct iovec iov = { .iov_base = w, .iov_len = sizeof(*w) };
+	struct iovec iov = { .iov_base = answer, .iov_len = size };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -366,7 +383,7 @@ static int welcome_receive(int fd, struct km_welcome *w, int fds[2 + HOLD_MAX])
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -errno;
-	if (got != (ssize_t)sizeof(*w) || w->h.type != KM_WELCOME || w->nheld > HOLD_MAX)
+	if (got != (ssize_t)size)
 		return -EPROTO;
 	c = CMSG_FIRSTHDR(&msg);
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
@@ -374,6 +391,48 @@ static int welcome_receive(int fd, struct km_welcome *w, int fds[2 + HOLD_MAX])
 		memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
 	}
 	return n;
+}
+
+static int welcome_receive(int fd, struct km_welcome *w, int fds[FDS_MAX])
+{
+	int n = answer_receive(fd, w, sizeof(*w), fds);
+
+	if (n >= 0 && (w->h.type != KM_WELCOME || w->nheld > HOLD_MAX ||
+		       w->nheld_slots > RECORDS_MAX_SLOTS))
+		return -EPROTO;
+	return n;
+}
+
+/* What the keeper holds for slots, behind WELCOME. 0, or the exit code with *E set. */
+static int held_receive(struct keeper_client *k, uint32_t total, struct error *e)
+{
+	k->held = x_calloc(total + 1, sizeof(*k->held));
+	while (k->nheld < total) {
+		int fds[FDS_MAX], n, rc = answer_wait(k->fd, e);
+		struct km_held m;
+
+		if (rc != 0)
+			return rc;
+		n = answer_receive(k->fd, &m, sizeof(m), fds);
+		if (n <= 0 || m.h.type != KM_HELD || m.n != (uint32_t)n ||
+		    m.n > total - k->nheld) {
+			error_set(e, ERROR_RUNTIME_SPAWN, n < 0 ? -n : 0,
+				  "cannot read what the keeper holds");
+			return EXIT_OS;
+		}
+		for (uint32_t i = 0; i < m.n; i++)
+			k->held[k->nheld++] = (struct held){ m.slots[i], fds[i] };
+	}
+	return 0;
+}
+
+int keeper_take_held(struct keeper_client *k, uint32_t *slot)
+{
+	if (k->nheld == 0)
+		return -1;
+	k->nheld--;
+	*slot = k->held[k->nheld].slot;
+	return k->held[k->nheld].fd;
 }
 
 /* Where procd may not enlarge its socket's buffer, a plan may not fit. */
@@ -393,7 +452,7 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 		       int held_fds[HOLD_MAX], struct error *e)
 {
 	struct keeper_client *k;
-	int fds[2 + HOLD_MAX], n, rc;
+	int fds[FDS_MAX], n, rc;
 	ssize_t sent;
 
 	do
@@ -403,7 +462,7 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 		error_set(e, ERROR_RUNTIME_SPAWN, errno, "cannot talk to the keeper");
 		return EXIT_OS;
 	}
-	rc = welcome_wait(fd, e);
+	rc = answer_wait(fd, e);
 	if (rc != 0)
 		return rc;
 	n = welcome_receive(fd, welcome, fds);
@@ -425,6 +484,11 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 	k->fd = fd;
 	k->packet_max = packet_max(fd);
 	list_init(&k->queue);
+	rc = held_receive(k, welcome->nheld_slots, e);
+	if (rc != 0) {
+		keeper_client_free(k);
+		return rc;
+	}
 	*out = k;
 	return 0;
 }
@@ -451,6 +515,9 @@ void keeper_client_free(struct keeper_client *k)
 		closep(&p->fd);
 		free(p);
 	}
+	while (k->nheld > 0)
+		close(k->held[--k->nheld].fd);
+	free(k->held);
 	close(k->fd);
 	free(k);
 }

@@ -40,6 +40,10 @@ void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, in
 		   enum signal_scope scope, bool then_cont);
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id);
 void keeper_hold(struct keeper_client *k, const char *key, int fd);	/* FD stays the caller's */
+/* The same for SLOT, which keeps one; -1: none any more. */
+void keeper_hold_slot(struct keeper_client *k, uint32_t slot, int fd);
+/* What an earlier supervisor gave for a slot: each once, the caller's from then on. -1: no more. */
+int keeper_take_held(struct keeper_client *k, uint32_t *slot);
 /* This process serves. */
 void keeper_ready(struct keeper_client *k);
 /* Flush everything queued (blocking, at most 2 s), then say LEAVE. The caller exits next. */

@@ -98,7 +98,7 @@ bool handover_valid(const void *data, size_t size)
 /* Does SLOT hold anything that neither records nor run directory know? */
 static bool worth_telling(const struct slot *s)
 {
-	return s->pidfd > 0 || s->fifo[0] > 0 || s->fifo[1] > 0 || s->untold != 0 || s->watched ||
+	return s->pidfd > 0 || s->fifo[0] > 0 || s->fifo[1] > 0 || s->held > 0 || s->untold != 0 || s->watched ||
 	       s->has_cgroup || s->cgroup_worn || s->adopted || s->kill_tree;
 }
 
@@ -200,6 +200,7 @@ static void descriptors_keep(const struct keeper *k, bool keep)
 		set_cloexec(s->pidfd, !keep);
 		set_cloexec(s->fifo[0], !keep);
 		set_cloexec(s->fifo[1], !keep);
+		set_cloexec(s->held, !keep);
 	}
 }
 

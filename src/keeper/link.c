@@ -55,6 +55,7 @@ int link_open(struct keeper *k)
 	}
 	k->link.fd = fds[0];
 	k->link.want_write = false;
+	k->link.held_left = 0;
 	k->signals_told = 0;
 	return 0;
 }
@@ -70,13 +71,29 @@ void link_close(struct keeper *k)
 
 /* False: not now (EPOLLOUT will tell), or never: then the connection is ended, and the next supervisor
  * learns from the records. */
-static bool link_send(struct keeper *k, const void *msg, size_t size)
+static bool link_send_with(struct keeper *k, const void *packet, size_t size, const int *fds,
+			   size_t nfds)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.u64 = event_key(EVENT_LINK, 0) };
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int) * HELD_PER_PACKET)];
+	} control = { 0 };
+	union { const void *in; void *out; } payload = { .in = packet };
+	struct iovec iov = { .iov_base = payload.out, .iov_len = size };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
+	if (nfds > 0) {
+		msg.msg_control = control.room;
+		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(nfds * sizeof(int)),
+						  .cmsg_level = SOL_SOCKET,
+						  .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.align), fds, nfds * sizeof(int));
+	}
 	do
-		n = send(k->link.fd, msg, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = sendmsg(k->link.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return true;
@@ -89,6 +106,45 @@ static bool link_send(struct keeper *k, const void *msg, size_t size)
 		epoll_ctl(k->epfd, EPOLL_CTL_MOD, k->link.fd, &ev);
 	}
 	return false;
+}
+
+static bool link_send(struct keeper *k, const void *msg, size_t size)
+{
+	return link_send_with(k, msg, size, NULL, 0);
+}
+
+uint32_t link_tell_held(struct keeper *k)
+{
+	uint32_t nslots = k->records.header->nslots, n = 0;
+
+	for (uint32_t slot = 0; slot < nslots; slot++)
+		n += slot_get(&k->slots, slot)->held > 0;
+	k->link.held_next = 0;
+	k->link.held_left = n;
+	return n;
+}
+
+static bool tell_held(struct keeper *k)
+{
+	while (k->link.held_left > 0) {
+		struct km_held m = { .h = { KM_HELD, sizeof(m) } };
+		uint32_t slot = k->link.held_next;
+		int fds[HELD_PER_PACKET];
+
+		for (; m.n < HELD_PER_PACKET && m.n < k->link.held_left; slot++) {
+			int fd = slot_get(&k->slots, slot)->held;
+
+			if (fd <= 0)
+				continue;
+			m.slots[m.n] = slot;
+			fds[m.n++] = fd;
+		}
+		if (!link_send_with(k, &m, sizeof(m), fds, m.n))
+			return false;
+		k->link.held_next = slot;
+		k->link.held_left -= m.n;
+	}
+	return true;
 }
 
 static bool tell_started(struct keeper *k, uint32_t slot)
@@ -193,7 +249,7 @@ static bool tell_all(struct keeper *k, bool *told)
 	int64_t slot;
 
 	*told = (k->signals & ~k->signals_told) != 0;
-	if (!tell_signals(k))
+	if (!tell_held(k) || !tell_signals(k))
 		return false;
 	while ((slot = slots_untold_pop(&k->slots)) >= 0) {
 		*told = true;
@@ -321,6 +377,19 @@ static bool take_hold(struct keeper *k, const void *msg, size_t size, int *fd)
 	return true;
 }
 
+static bool take_hold_slot(struct keeper *k, const void *msg, size_t size, int *fd)
+{
+	const struct km_slot *m = msg;
+
+	if (size != sizeof(*m) || m->slot >= RECORDS_MAX_SLOTS)
+		return false;
+	if (slot_record(k, m->slot) == NULL)
+		return true;	/* no room to remember whose it is: it dies with this supervisor */
+	slot_hold(&k->slots, m->slot, *fd);
+	*fd = -1;
+	return true;
+}
+
 static bool take_taken(struct keeper *k, const void *msg, size_t size)
 {
 	const struct km_forward *m = msg;
@@ -379,6 +448,7 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_SIGNAL: return take_signal(k, msg, size);
 	case KM_RELEASE: return take_release(k, msg, size);
 	case KM_HOLD: return take_hold(k, msg, size, fd);
+	case KM_HOLD_SLOT: return take_hold_slot(k, msg, size, fd);
 	case KM_TAKEN: return take_taken(k, msg, size);
 	case KM_LEAVE: return take_leave(k, msg, size);
 	case KM_UPGRADE: return take_upgrade(k, msg, size, fd);

@@ -2,8 +2,8 @@
  * per packet, a plan or a path behind the fixed part. Same machine, same executable: native layout.
  *
  * Order of a conversation: supervisor sends SETUP; keeper answers WELCOME (descriptors: run
- * directory, records file, then the held ones in the order of held_keys); after that both talk
- * freely. A later supervisor (after a crash) sends SETUP, too: the keeper compares the run
+ * directory, records file, then the held ones in the order of held_keys), and HELD with those of
+ * slots, as often as it takes; after that both talk freely. A later supervisor (after a crash) sends SETUP, too: the keeper compares the run
  * directory with the one it has and answers with recovering = 1. */
 #ifndef KEEPER_PROTO_H
 #define KEEPER_PROTO_H
@@ -13,9 +13,10 @@
 #include "keeper/plan.h"
 #include "keeper/record.h"
 
-#define KEEPER_PROTO_VERSION 2
+#define KEEPER_PROTO_VERSION 3
 #define HOLD_MAX 64
 #define HOLD_KEY_CAP 32
+#define HELD_PER_PACKET 64
 
 enum keeper_msg_type {
 	/* supervisor to keeper */
@@ -29,6 +30,7 @@ enum keeper_msg_type {
 	KM_READY,	/* struct km_header: it serves; until then a new executable is on trial */
 	KM_UPGRADE,	/* struct km_upgrade + the new executable; the supervisor exits next */
 	KM_PONG,	/* struct km_header, the answer to KM_PING */
+	KM_HOLD_SLOT,	/* struct km_slot + 1 descriptor: the same for a slot, which keeps one */
 	/* keeper to supervisor */
 	KM_WELCOME = 64,	/* struct km_welcome + descriptors */
 	KM_STARTED,	/* struct km_started: exec succeeded, or {stage, errnum} */
@@ -37,6 +39,7 @@ enum keeper_msg_type {
 	KM_FORWARD,	/* struct km_forward: a signal that the keeper received; told again to the
 			   next supervisor unless KM_TAKEN comes back */
 	KM_PING,	/* struct km_header, behind news: who does not answer has come to a halt */
+	KM_HELD,	/* struct km_held + N descriptors, what slots keep; only right behind WELCOME */
 };
 
 struct km_header {
@@ -95,8 +98,15 @@ struct km_welcome {
 	uint32_t handover;	/* keeper_handover_layout() of this keeper; 0: it cannot */
 	struct km_upgraded upgraded;	/* what became of the latest upgrade */
 	char exe[PATH_MAX];		/* where the executable of this supervisor was found */
+	uint32_t nheld_slots;		/* in the KM_HELD that follow */
 	uint32_t nheld;
 	char held_keys[HOLD_MAX][HOLD_KEY_CAP];
+};
+
+struct km_held {
+	struct km_header h;
+	uint32_t n;
+	uint32_t slots[HELD_PER_PACKET];	/* whose descriptors these are, ascending */
 };
 
 struct km_slot {

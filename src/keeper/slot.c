@@ -2,6 +2,7 @@
  * with the pids of a long life would spread over ever more pages. */
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "keeper/slot.h"
 
@@ -54,6 +55,15 @@ int64_t slots_find_pid(const struct slots *s, const struct records *r, pid_t pid
 		if (record_get(r, at - 1)->pid == pid)
 			return at - 1;
 	return -1;
+}
+
+void slot_hold(struct slots *s, uint32_t slot, int fd)
+{
+	struct slot *own = slot_get(s, slot);
+
+	if (own->held > 0)
+		close(own->held);
+	own->held = fd > 0 ? fd : 0;
 }
 
 void slots_tell(struct slots *s, uint32_t slot, enum slot_fact fact)

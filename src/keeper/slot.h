@@ -23,6 +23,7 @@ struct slot {
 	int32_t pidfd;		/* 0: none */
 	int32_t fifo[2];	/* held ends of stdout and stderr; 0: none */
 	uint32_t fifo_uid[2];
+	int32_t held;		/* kept for the supervisor (KM_HOLD_SLOT); 0: none */
 	uint32_t by_pid_next;
 	uint32_t untold_next;
 	uint32_t watched_next;
@@ -74,5 +75,7 @@ int64_t slots_untold_pop(struct slots *s);
 void slots_untold_push_front(struct slots *s, uint32_t slot);
 /* A new supervisor reads the records itself: only failed starts have to be told still. */
 void slots_forget_told_by_records(struct slots *s);
+/* Keep FD (taken over) for SLOT in place of what was there; FD < 0: nothing any more. */
+void slot_hold(struct slots *s, uint32_t slot, int fd);
 
 #endif

@@ -64,6 +64,7 @@ bool welcome_take(struct keeper *k, const void *msg, size_t size)
 	w.upgraded = k->upgrade.told;
 	memcpy(w.exe, k->upgrade.path, sizeof(w.exe));
 	w.nheld = k->hold.n;
+	w.nheld_slots = w.stage == SETUP_OK ? link_tell_held(k) : 0;
 	memcpy(w.held_keys, k->hold.keys, sizeof(w.held_keys));
 	if (!send_welcome(k, &w))
 		return false;

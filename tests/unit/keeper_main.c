@@ -425,24 +425,38 @@ END_TEST
 
 /* --- held descriptors ------------------------------------------------------------------------- */
 
-static void hold(const char *key, int fd)
+static void send_with(const void *packet, size_t size, int fd)
 {
-	struct km_hold m = { .h = { KM_HOLD, sizeof(m) } };
+	union { const void *in; void *out; } payload = { .in = packet };
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { .align = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
 				 .cmsg_type = SCM_RIGHTS } };
-	struct iovec iov = { .iov_base = &m, .iov_len = sizeof(m) };
+	struct iovec iov = { .iov_base = payload.out, .iov_len = size };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	snprintf(m.key, sizeof(m.key), "%s", key);
 	if (fd >= 0) {
 		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
 		msg.msg_control = control.room;
 		msg.msg_controllen = sizeof(control.room);
 	}
-	ck_assert_int_eq(sendmsg(rig.fd, &msg, 0), (ssize_t)sizeof(m));
+	ck_assert_int_eq(sendmsg(rig.fd, &msg, 0), (ssize_t)size);
+}
+
+static void hold(const char *key, int fd)
+{
+	struct km_hold m = { .h = { KM_HOLD, sizeof(m) } };
+
+	snprintf(m.key, sizeof(m.key), "%s", key);
+	send_with(&m, sizeof(m), fd);
+}
+
+static void hold_slot(uint32_t slot, int fd)
+{
+	struct km_slot m = { .h = { KM_HOLD_SLOT, sizeof(m) }, .slot = slot };
+
+	send_with(&m, sizeof(m), fd);
 }
 
 /* Behind everything that was sent before. */
@@ -484,6 +498,49 @@ START_TEST(held_descriptors_come_back)
 }
 END_TEST
 
+START_TEST(what_slots_hold_comes_back_behind_the_welcome)
+{
+	enum { N = HELD_PER_PACKET + 3 };
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int) * HELD_PER_PACKET)];
+	} control;
+	uint32_t seen = 0;
+	int ends[2], fd;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	rig_start(&rig);
+	for (uint32_t i = 0; i < N + 2; i++)
+		hold_slot(100 + 3 * i, ends[0]);
+	hold_slot(100, ends[1]);	/* replaced */
+	hold_slot(103, -1);		/* forgotten */
+	hold_slot(106, -1);
+	barrier();
+	kill(relay_pid(), SIGKILL);
+	ck_assert_uint_eq(rig_expect(&rig, KM_WELCOME).welcome.nheld_slots, N);
+	while (seen < N) {
+		struct km_held m;
+		struct iovec iov = { .iov_base = &m, .iov_len = sizeof(m) };
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+				      .msg_control = control.room,
+				      .msg_controllen = sizeof(control.room) };
+
+		ck_assert(readable(rig.fd, clock_mono_ns() + PATIENCE_NS));
+		ck_assert_int_eq(recvmsg(rig.fd, &msg, MSG_CMSG_CLOEXEC), (ssize_t)sizeof(m));
+		ck_assert_uint_eq(m.h.type, KM_HELD);
+		ck_assert_uint_eq(control.align.cmsg_len, CMSG_LEN(m.n * sizeof(int)));
+		ck_assert_uint_eq(m.slots[0], seen == 0 ? 100 : 100 + 3 * (seen + 2));
+		memcpy(&fd, CMSG_DATA(&control.align), sizeof(fd));
+		if (seen == 0)
+			ck_assert_int_eq(write(fd, "x", 1), 1);
+		seen += m.n;
+	}
+	ck_assert_int_eq(read(ends[0], &(char){ 0 }, 1), 1);
+	rig_spawn(&rig, 1, &sleeper);	/* and the conversation goes on */
+	rig_started(&rig);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	const struct rig_test tests[] = {
@@ -506,6 +563,7 @@ int main(int argc, char **argv)
 		{ a_child_may_wish_to_die_with_the_keeper, 1 },
 		{ an_idle_keeper_sleeps, 1 },
 		{ held_descriptors_come_back, 1 },
+		{ what_slots_hold_comes_back_behind_the_welcome, 1 },
 	};
 
 	return rig_main("keeper: main", argc, argv, setup, teardown, tests, ARRAY_LEN(tests));
