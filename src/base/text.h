@@ -24,6 +24,9 @@ const char *text_nearest(const char *word, const char *const *candidates, size_t
  * says where it is and OUT is untouched. */
 int words_split(const char *text, struct strlist *out, size_t *error_offset);
 
+/* Append WORD so that words_split() gives it back: as it is, or in quotes. */
+void word_quote(const char *word, struct strbuf *out);
+
 /* * ? [a-z] [!set] and backslash as in fnmatch(3), without its special treatment of '/' and of
  * leading dots and without [:classes:]. The time is bounded by the product of the lengths, so the
  * pattern may come from a client. */

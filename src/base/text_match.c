@@ -195,6 +195,25 @@ static int word_part(const char **p, struct strbuf *word, const char **error)
 	return 0;
 }
 
+void word_quote(const char *word, struct strbuf *out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_@%+=:,./-";
+
+	if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+		strbuf_addstr(out, word);
+		return;
+	}
+	strbuf_addch(out, '\'');
+	for (; *word != '\0'; word++) {
+		if (*word == '\'')
+			strbuf_addstr(out, "'\\''");
+		else
+			strbuf_addch(out, *word);
+	}
+	strbuf_addch(out, '\'');
+}
+
 /* A backslash with a newline is a line that goes on: no word by itself. */
 static const char *skip_blanks(const char *p)
 {

@@ -27,6 +27,29 @@ static void choices_text(const struct option *o, const char *sep, struct strbuf 
 	}
 }
 
+/* How a text of words and "WORD:REST" forms begins. */
+static json_t *form_pattern(const struct option *o)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	const char *separator = "^(";
+
+	for (int i = 0; i < o->choices->count; i++) {
+		const char *name = o->choices->names[i];
+		const char *colon = name != NULL ? strchr(name, ':') : NULL;
+
+		if (name == NULL || (o->only != 0 && !(o->only & 1u << i)))
+			continue;
+		strbuf_addstr(&text, separator);
+		if (colon != NULL)
+			strbuf_add(&text, name, (size_t)(colon - name) + 1);
+		else
+			strbuf_addf(&text, "%s$", name);
+		separator = "|";
+	}
+	strbuf_addstr(&text, ")");
+	return json_text(text.buf);
+}
+
 static bool is_fixed_choice(const struct option *o)
 {
 	for (int i = 0; o->choices != NULL && i < o->choices->count; i++)
@@ -89,6 +112,8 @@ static json_t *row_schema(const struct option *o)
 			    (o->only == 0 || o->only & 1u << i))
 				json_array_append_new(values, json_text(o->choices->names[i]));
 		json_object_set_new(j, "enum", values);
+	} else if (o->type->shape == SHAPE_STRING && o->choices != NULL) {
+		json_object_set_new(j, "pattern", form_pattern(o));
 	}
 	return j;
 }

@@ -36,6 +36,23 @@ struct stdio_option {
 	char *path;		/* STDIO_FILE: absolute */
 };
 
+/* How to find out whether something is so: config/probe.h. */
+enum probe_kind {
+	PROBE_EXEC, PROBE_NOTIFY, PROBE_FD, PROBE_TCP, PROBE_UNIX, PROBE_HTTP, PROBE_COMMAND,
+	PROBE_LOG, PROBE_NKINDS
+};
+struct probe_option {
+	enum probe_kind kind;
+	int fd;			/* PROBE_FD */
+	int port;		/* PROBE_TCP, PROBE_HTTP */
+	char *host;		/* likewise: "localhost" or a numeric address, without brackets */
+	char *socket;		/* PROBE_UNIX, and PROBE_HTTP (then HOST is NULL): absolute path, or
+				 * "@NAME" in the abstract namespace */
+	char *target;		/* PROBE_HTTP: "/PATH?QUERY" */
+	char *pattern;		/* PROBE_LOG: regular expression, POSIX, extended; compiles */
+	struct strlist command;	/* PROBE_COMMAND: argv */
+};
+
 struct limit_option {
 	bool set;
 	uint64_t soft, hard;	/* UINT64_MAX: infinity */
@@ -62,6 +79,7 @@ struct subsystem_options {
 	double restart_jitter;
 	int *success_exit_codes;
 	size_t nsuccess_exit_codes;
+	struct probe_option *ready;	/* NULL: "exec" */
 	int64_t min_uptime_ms;
 	int stop_signal;
 	int64_t stop_timeout_ms;	/* TIMEOUT_UNSET: the deadlines of [shutdown] apply */

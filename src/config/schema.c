@@ -2,6 +2,7 @@
  * is a loop. Rows of one section stand together, those of [subsystem] come last. */
 #include "config/schema.h"
 
+#include "config/probe.h"
 #include "config/type.h"
 
 #define SECOND MS_PER_SEC
@@ -14,7 +15,6 @@ ENUMTEXT(events_output, "event output", [EVENTS_NONE] = "none", [EVENTS_STDOUT] 
 	 [EVENTS_STDERR] = "stderr", [EVENTS_FILE] = "file:PATH", [EVENTS_FD] = "fd:N");
 ENUMTEXT(stdio_kind, "stream", [STDIO_NULL] = "null", [STDIO_INHERIT] = "inherit",
 	 [STDIO_LOG] = "log", [STDIO_STDOUT] = "stdout", [STDIO_FILE] = "file:PATH");
-ENUMTEXT(readiness, "probe", "exec");
 
 #define TOP(section_, name_, field, t, reload_)                                                   \
 	.section = section_, .name = name_, .offset = offsetof(struct config, field),             \
@@ -163,7 +163,8 @@ const struct option schema[] = {
 	  .help = "Part of the delay, 0 to 1, that chance may add." },
 	{ SUB("success_exit_codes", success_exit_codes, ints, LIVE), .def = "[0]", .max = 255,
 	  .help = "Exit codes that count as success." },
-	{ SUB("ready", name, ready, LIVE), .def = "\"exec\"", .choices = &readiness_text,
+	{ SUB("ready", ready, probe, LIVE), .def = "\"exec\"", .choices = &probe_kind_text,
+	  .only = PROBE_MASK(PROBE_EXEC),
 	  .help = "When it is ready: exec, as soon as its program was executed." },
 	{ SUB("min_uptime", min_uptime_ms, duration, LIVE), .def = "\"0s\"", .max = DAY,
 	  .help = "An end before this time is a failed start." },

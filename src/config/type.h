@@ -48,12 +48,14 @@ extern const struct option_type type_bool, type_int, type_float, type_duration, 
 	type_octal;
 /* type_text.c */
 extern const struct option_type type_string, type_name, type_account, type_path, type_log_file,
-	type_enum, type_word, type_signal, type_ready;
+	type_enum, type_word, type_signal;
 /* type_list.c */
 extern const struct option_type type_strings, type_ints, type_command, type_environment,
 	type_edges;
 /* type_special.c */
 extern const struct option_type type_stdio, type_limit, type_events_output;
+/* type_probe.c */
+extern const struct option_type type_probe;
 /* type_action.c */
 extern const struct option_type type_signal_action;
 
@@ -74,6 +76,9 @@ int parse_check_string(struct parse *p, const struct value *v);	/* 0, or complai
 /* V for keys that are no strings: when V is a string with variables, *TMP gets the bare value that
  * they make. Returns V or TMP; NULL: complained. value_fini(TMP) in any case. */
 const struct value *parse_plain(struct parse *p, const struct value *v, struct value *tmp);
+/* The text of V, without its first SKIP bytes, as words of a command line, each with its variables
+ * replaced. */
+int parse_words(struct parse *p, const struct value *v, size_t skip, struct strlist *out);
 int parse_choice(struct parse *p, const struct value *v, const char *text,
 		 const struct enumtext *choices, unsigned only);
 

@@ -172,12 +172,12 @@ static int command_script(struct parse *p, const struct value *v, struct strlist
 }
 
 /* Split first, then replace variables: what a variable holds stays one word. */
-static int command_words(struct parse *p, const struct value *v, struct strlist *out)
+int parse_words(struct parse *p, const struct value *v, size_t skip, struct strlist *out)
 {
 	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
 	size_t offset = 0;
 
-	if (words_split(v->text, &words, &offset) < 0)
+	if (words_split(v->text + skip, &words, &offset) < 0)
 		return parse_fail(p, v, "a quote is not closed or a backslash ends the text, at "
 				  "character %zu of the command", offset + 1);
 	for (size_t i = 0; i < words.n; i++) {
@@ -209,7 +209,7 @@ static int command_parse(struct parse *p, const struct value *v, void *obj)
 	else if (v->kind == VALUE_ARRAY)
 		ret = add_items(p, v, &list);
 	else
-		ret = command_words(p, v, &list);
+		ret = parse_words(p, v, 0, &list);
 	if (ret < 0)
 		return ret;
 	if (list.n == 0 || *list.items[0] == '\0')

@@ -194,39 +194,6 @@ static int word_parse(struct parse *p, const struct value *v, void *obj)
 
 const struct option_type type_word = { .name = "choice", STRING_VERBS, .parse = word_parse };
 
-/* A choice of one: there is nothing to keep. */
-static int ready_parse(struct parse *p, const struct value *v, void *obj)
-{
-	auto_free(freep) char *text = parse_text(p, v);
-
-	(void)obj;
-	return text != NULL && parse_choice(p, v, text, p->o->choices, p->o->only) >= 0 ? 0 :
-	       -EINVAL;
-}
-
-static bool ready_equal(const struct option *o, const void *a, const void *b)
-{
-	(void)o, (void)a, (void)b;
-	return true;
-}
-
-static void ready_format(const struct option *o, int key, const void *obj, struct strbuf *out)
-{
-	(void)key, (void)obj;
-	strbuf_addf(out, "\"%s\"", o->choices->names[0]);
-}
-
-static json_t *ready_json(const struct option *o, int key, const void *obj)
-{
-	(void)key, (void)obj;
-	return json_string(o->choices->names[0]);
-}
-
-const struct option_type type_ready = {
-	.name = "choice", .shape = SHAPE_STRING, .parse = ready_parse, .equal = ready_equal,
-	.format = ready_format, .json = ready_json,
-};
-
 /* --- signal names --------------------------------------------------------------------------- */
 
 static int signal_parse(struct parse *p, const struct value *v, void *obj)

@@ -201,6 +201,24 @@ START_TEST(a_command_line_splits_as_in_a_shell)
 }
 END_TEST
 
+START_TEST(a_quoted_word_comes_back_as_it_was)
+{
+	static const char *const words[] = {
+		"plain", "", " ", "a b", "it's", "'", "\"", "\\", "a\nb", "$HOME", "x;y", "\xc3\xa9", "#",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+		auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+
+		word_quote(words[i], &text);
+		ck_assert_int_eq(words_split(text.buf, &list, NULL), 0);
+		ck_assert_uint_eq(list.n, 1);
+		ck_assert_str_eq(list.items[0], words[i]);
+	}
+}
+END_TEST
+
 START_TEST(an_open_quote_is_an_error_with_its_place)
 {
 	static const struct {
@@ -228,4 +246,5 @@ UNIT_MAIN("base: text", well_formed_utf8_is_accepted_and_nothing_else,
 	  cleaning_any_bytes_gives_valid_utf8, a_terminal_shows_foreign_text_and_obeys_none_of_it,
 	  a_typo_suggests_the_nearest_word, words_that_are_far_from_all_suggest_nothing,
 	  globs_match_like_a_shell, a_hostile_glob_takes_no_time,
-	  a_command_line_splits_as_in_a_shell, an_open_quote_is_an_error_with_its_place)
+	  a_command_line_splits_as_in_a_shell, an_open_quote_is_an_error_with_its_place,
+	  a_quoted_word_comes_back_as_it_was)
