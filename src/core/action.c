@@ -418,7 +418,7 @@ void action_after(struct subsystem *s, enum action action)
 			publish_update(s);
 		break;
 	case ACT_CLEAR:
-		if (s->prev != STATE_STOPPING || s->state != STATE_STOPPED)
+		if (s->proc.phase == PROC_REST)
 			rest_gone(s);
 		else
 			release(s);

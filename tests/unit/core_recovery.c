@@ -186,6 +186,25 @@ START_TEST(a_rest_that_went_away_meanwhile_is_released)
 }
 END_TEST
 
+START_TEST(a_stopped_one_whose_release_was_lost_can_be_started)
+{
+	struct fx_order *order;
+
+	start_web();
+	order = fx_order(CORE_STOP, "web");
+	fx_die("web", SIGTERM);
+	ck_assert_str_eq(fx_answer(order), "");
+	fx.child[0].exited = true;	/* the supervisor died before it could release it */
+	fx_set_record(0, RECORD_GONE);
+	die();
+	come_back();
+	order = fx_order(CORE_START, "web");
+	ck_assert_str_eq(fx_answer(order), "");
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+}
+END_TEST
+
 START_TEST(a_backoff_deadline_is_kept)
 {
 	fx_add("web")->restart_delay_ms = 10000;
@@ -696,6 +715,7 @@ int main(void)
 		an_exit_while_nobody_looked_is_told_with_its_true_status,
 		the_output_of_such_a_child_is_read_before, an_unknown_exit_status_is_not_invented,
 		a_told_exit_is_not_told_again, a_rest_that_went_away_meanwhile_is_released,
+		a_stopped_one_whose_release_was_lost_can_be_started,
 		a_backoff_deadline_is_kept, an_operator_stop_is_kept,
 		a_stop_under_way_goes_on_with_its_deadline, a_restart_under_way_is_finished,
 		min_uptime_goes_on_counting_from_the_start,
