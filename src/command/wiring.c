@@ -60,6 +60,13 @@ void supervisor_on_drained(void *ctx, struct mail *mail)
 	free(d);
 }
 
+void supervisor_on_files(void *ctx, struct mail *mail)
+{
+	struct supervisor *s = ctx;
+
+	core_files_read(s->core, container_of(mail, struct start_files, mail));
+}
+
 /* --- from the core ------------------------------------------------------------------------------- */
 
 static int op_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan, size_t size)
@@ -67,6 +74,18 @@ static int op_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *pla
 	struct supervisor *s = ctx;
 
 	return keeper_spawn(s->keeper, slot, spawn_id, plan, size);
+}
+
+static int op_read_files(void *ctx, struct subsystem_options *options, uint32_t slot,
+			 uint64_t spawn_id)
+{
+	struct supervisor *s = ctx;
+	struct start_files *f = start_files_new(options, slot, spawn_id);
+	int ret = start_reader_ask(s->reader, f);
+
+	if (ret < 0)
+		start_files_free(f);
+	return ret;
 }
 
 static void op_signal(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
@@ -164,6 +183,7 @@ static void op_finished(void *ctx, int exit_code)
 
 const struct core_ops supervisor_core_ops = {
 	.spawn = op_spawn,
+	.read_files = op_read_files,
 	.signal = op_signal,
 	.release = op_release,
 	.output_attach = op_output_attach,

@@ -251,6 +251,17 @@ static struct place place_in(const struct candidate *c, const struct scope *scop
 
 #define PLACE_IN(c, scope, field) place_in(c, scope, offsetof(struct subsystem_options, field))
 
+static void warn_env_files(const struct candidate *c, const struct scope *scope,
+			   const struct subsystem_options *o)
+{
+	struct place place = PLACE_IN(c, scope, env_file);
+
+	for (size_t i = 0; i < o->env_file.n; i++)
+		if (o->env_file.items[i][0] != '-' && access(o->env_file.items[i], R_OK) < 0)
+			diag_warn(c->diag, &place, "subsystem.%s.env_file: %s: %s", o->name,
+				  o->env_file.items[i], strerror(errno));
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
@@ -267,6 +278,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", o->name,
 			  o->working_dir, strerror(errno));
 	}
+	warn_env_files(c, scope, o);
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
 		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
 		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "

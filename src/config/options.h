@@ -97,6 +97,7 @@ struct subsystem_options {
 	int64_t umask;			/* -1: procd's */
 	char *working_dir;		/* absolute; NULL: work_dir, else procd's */
 	struct strlist environment;	/* "K=V" */
+	struct strlist env_file;	/* absolute; a leading '-': it need not be there */
 	bool clear_environment;
 	struct strlist pass_environment;	/* patterns; not empty: nothing else is inherited */
 	struct stdio_option stdio[3];	/* stdin, stdout, stderr */

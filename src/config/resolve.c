@@ -6,6 +6,7 @@
 #include <config.h>
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -372,8 +373,29 @@ static void ids_resolve(struct resolve *r, const struct scope *scope, struct sub
 	}
 }
 
+/* --- files that are read at each start -------------------------------------------------------- */
+
+static void env_files_resolve(struct resolve *r, const struct scope *scope,
+			      struct subsystem_options *o)
+{
+	for (size_t i = 0; i < o->env_file.n; i++) {
+		char *item = o->env_file.items[i];
+		bool optional = *item == '-';
+		auto_free(freep) char *full = path_absolute(r->base, item + optional);
+		struct place place = PLACE_SUB(r, scope, env_file);
+
+		if (item[optional] == '\0' || strlen(full) >= PATH_MAX) {
+			diag_error(r->c->diag, &place, "env_file: \"%.80s\" is not a path", item);
+			continue;
+		}
+		o->env_file.items[i] = x_asprintf("%s%s", optional ? "-" : "", full);
+		free(item);
+	}
+}
+
 void resolve_subsystem(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
 {
 	paths_resolve(r, schema_top_n, schema_n, o);
 	ids_resolve(r, scope, o);
+	env_files_resolve(r, scope, o);
 }

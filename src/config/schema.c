@@ -191,6 +191,9 @@ const struct option schema[] = {
 	  .help = "Directory it starts in." },
 	{ SUB("environment", environment, environment, RESTART), .def = "[]",
 	  .help = "Variables: { NAME = \"value\" } or [\"NAME=value\"]." },
+	{ SUB("env_file", env_file, strings, RESTART), .def = "[]",
+	  .help = "Files of NAME=VALUE lines, read at each start; a leading - says that the file need "
+		  "not be there." },
 	{ SUB("clear_environment", clear_environment, bool, RESTART), .def = "false",
 	  .help = "Inherit nothing of procd's environment." },
 	{ SUB("pass_environment", pass_environment, strings, RESTART), .def = "[]",

@@ -11,6 +11,7 @@
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/narrate.h"
+#include "core/prepare.h"
 #include "core/publish.h"
 #include "core/request.h"
 
@@ -59,6 +60,7 @@ static void new_spawn(struct subsystem *s)
 	s->outcome = OUTCOME_NONE;
 	s->next_restart_ms = -1;
 	s->next_restart_mono_ns = 0;
+	free(take(s->start_trouble));
 	publish_head(c);
 }
 
@@ -70,7 +72,7 @@ void action_output_pid(const struct subsystem *s, int pid)
 		c->ops->output_pid(c->ops_ctx, s->slot, pid);
 }
 
-static void spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnum)
+void action_spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnum)
 {
 	s->proc.stage = stage;
 	s->proc.errnum = errnum;
@@ -80,7 +82,7 @@ static void spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnu
 								    : FACT_START_FAILED);
 }
 
-static void send_spawn(struct subsystem *s)
+void action_send_plan(struct subsystem *s, const struct start_files *files)
 {
 	struct core *c = s->core;
 	struct plan_builder *builder;
@@ -88,19 +90,27 @@ static void send_spawn(struct subsystem *s)
 	size_t size;
 	int r;
 
-	if (!s->attached && action_captures(s->options)) {
-		s->attached = true;
-		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
-	}
-	action_output_pid(s, 0);
-	r = launch_build(&c->launch, s->options, config_current()->work_dir, &builder, &block,
-			 &size);
+	r = launch_build(&c->launch, s->options, files, config_current()->work_dir, &builder,
+			 &block, &size);
 	if (r == 0) {
 		r = c->ops->spawn(c->ops_ctx, s->slot, s->proc.spawn_id, block, size);
 		plan_free(builder);
 	}
 	if (r < 0)
-		spawn_refused(s, STAGE_PLAN, -r);
+		action_spawn_refused(s, STAGE_PLAN, -r);
+}
+
+static void send_spawn(struct subsystem *s)
+{
+	struct core *c = s->core;
+
+	if (!s->attached && action_captures(s->options)) {
+		s->attached = true;
+		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
+	}
+	action_output_pid(s, 0);
+	if (!prepare_begin(s))
+		action_send_plan(s, NULL);
 }
 
 static void defer(struct subsystem *s)
@@ -294,6 +304,8 @@ static void arm_backoff(struct subsystem *s)
 
 static void terminate(struct subsystem *s)
 {
+	if (prepare_cancel(s))
+		return;
 	if (subsystem_has_process(s))
 		ladder_begin(s);
 	else

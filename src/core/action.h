@@ -3,6 +3,7 @@
 #ifndef CORE_ACTION_H
 #define CORE_ACTION_H
 
+#include "config/start_files.h"
 #include "core/subsystem.h"
 
 /* A process ended: record how, let the policy speak (subsystem.next_restart_ms, gave_up). Returns
@@ -19,6 +20,11 @@ void action_after(struct subsystem *s, enum action action);
 
 /* Is a start that failed so procd's trouble, or the machine's, and not the subsystem's? */
 bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, int errnum);
+
+/* The start's plan goes to the keeper; FILES (NULL: none) is what was read for it. */
+void action_send_plan(struct subsystem *s, const struct start_files *files);
+/* The start that was asked for fails before the keeper heard of it. */
+void action_spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnum);
 
 /* Tell the output side whose lines these are (core_ops.output_pid), if S is captured. */
 void action_output_pid(const struct subsystem *s, int pid);

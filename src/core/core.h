@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/start_files.h"
 #include "event/board.h"
 #include "event/channel.h"
 #include "keeper/proto.h"
@@ -23,6 +24,10 @@ extern const struct enumtext shutdown_mode_text;	/* "graceful", "force", "kill" 
 struct core_ops {
 	/* the keeper; see keeper/client.h */
 	int (*spawn)(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan, size_t size);
+	/* read what the start SPAWN_ID needs (config/start_files.h), then call core_files_read();
+	 * -errno: nobody can. May be NULL where no options ask for it */
+	int (*read_files)(void *ctx, struct subsystem_options *options, uint32_t slot,
+			  uint64_t spawn_id);
 	void (*signal)(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
 		       enum signal_scope scope, bool then_cont);
 	void (*release)(void *ctx, uint32_t slot, uint64_t spawn_id);
@@ -77,6 +82,7 @@ void core_start(struct core *c);
 
 /* --- facts ----------------------------------------------------------------------------------- */
 void core_keeper_started(struct core *c, const struct km_started *m);
+void core_files_read(struct core *c, struct start_files *f);	/* takes F */
 void core_keeper_exited(struct core *c, const struct km_exited *m);
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
 void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id);

@@ -1,8 +1,8 @@
 /* How a configured program becomes a plan.
  *
  * The environment is laid in layers, each replacing names of the one below: what procd inherited
- * (without what was meant for procd alone), what belongs to the user, what the options say, and
- * PROCD_SUBSYSTEM. A command without slash is looked up in the PATH that the child will have; the
+ * (without what was meant for procd alone), what belongs to the user, what the options say, what the
+ * files of env_file say, and PROCD_SUBSYSTEM. A command without slash is looked up in the PATH that the child will have; the
  * candidates travel in the plan and execve(2) itself is the test, so nothing is checked twice. */
 #include <errno.h>
 
@@ -114,7 +114,7 @@ static const char *make_var(struct made *m, const char *name, const char *value)
 }
 
 static void env_fill(struct env *env, const struct launch *l, const struct subsystem_options *o,
-		     struct made *made)
+		     const struct start_files *files, struct made *made)
 {
 	for (size_t i = 0; i < l->nbase; i++)
 		if (subsystem_inherits(o, l->base[i]))
@@ -131,6 +131,8 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 	}
 	for (size_t i = 0; i < o->environment.n; i++)
 		env_set(env, o->environment.items[i]);
+	for (size_t i = 0; files != NULL && i < files->environment.n; i++)
+		env_set(env, files->environment.items[i]);
 	env_set(env, make_var(made, "PROCD_SUBSYSTEM", o->name));
 }
 
@@ -237,7 +239,8 @@ static void set_exec(struct plan_builder *b, const struct launch *l,
 	plan_set_exec(b, &paths, o->shell ? &shell : &o->command, &envp);
 }
 
-int launch_build(const struct launch *l, const struct subsystem_options *o, const char *work_dir,
+int launch_build(const struct launch *l, const struct subsystem_options *o,
+		 const struct start_files *files, const char *work_dir,
 		 struct plan_builder **builder, const void **block, size_t *size)
 {
 	const char *cwd = o->working_dir ? o->working_dir : work_dir;
@@ -248,9 +251,9 @@ int launch_build(const struct launch *l, const struct subsystem_options *o, cons
 
 	if (o->ngids > PLAN_MAX_GROUPS)
 		return -E2BIG;
-	env.items = x_calloc(l->nbase + o->environment.n + ARRAY_LEN(made.items) + 1,
-			     sizeof(char *));
-	env_fill(&env, l, o, &made);
+	env.items = x_calloc(l->nbase + o->environment.n + ARRAY_LEN(made.items) + 1 +
+			     (files != NULL ? files->environment.n : 0), sizeof(char *));
+	env_fill(&env, l, o, files, &made);
 	b = plan_new(o->name);
 	fill_scalars(plan_header(b), o);
 	set_exec(b, l, o, &env);

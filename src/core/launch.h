@@ -3,7 +3,7 @@
 #ifndef CORE_LAUNCH_H
 #define CORE_LAUNCH_H
 
-#include "config/options.h"
+#include "config/start_files.h"
 #include "keeper/plan.h"
 
 /* What all starts share, prepared once. */
@@ -16,10 +16,11 @@ struct launch {
 void launch_init(struct launch *l, char *const *environment);
 void launch_fini(struct launch *l);
 
-/* The plan for one start. WORK_DIR: where the child runs without a working_dir of its own, NULL:
+/* The plan for one start. FILES: what was read for it, NULL: nothing had to be. WORK_DIR: where the child runs without a working_dir of its own, NULL:
  * the keeper's directory. The caller frees the builder with plan_free() on success. -E2BIG: argv
  * and environment do not fit. */
-int launch_build(const struct launch *l, const struct subsystem_options *o, const char *work_dir,
+int launch_build(const struct launch *l, const struct subsystem_options *o,
+		 const struct start_files *files, const char *work_dir,
 		 struct plan_builder **builder, const void **block, size_t *size);
 
 #endif

@@ -63,6 +63,7 @@ void subsystem_free(struct subsystem *s)
 		return;
 	subsystem_options_unref(s->options);
 	subsystem_options_unref(s->next);
+	free(s->start_trouble);
 	free(s->name);
 	free(s);
 }
@@ -126,6 +127,10 @@ char *subsystem_end_text(const struct subsystem *s)
 		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "cannot execute \"%s\"", what);
 		return err.message;
 	}
+	if (e->stage == STAGE_ENV_FILE && s->start_trouble != NULL)
+		return x_asprintf("start failed at stage %s: %s",
+				  enumtext_name(&spawn_stage_text, (int)e->stage),
+				  s->start_trouble);
 	if (e->stage != STAGE_NONE) {
 		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "start failed at stage %s",
 			  enumtext_name(&spawn_stage_text, (int)e->stage));

@@ -36,6 +36,7 @@ struct process {
 	bool tree_empty;		/* nothing lives any more, as far as the keeper said */
 	bool unrecorded;		/* the keeper has no record of it: nothing to release */
 	bool inflight;			/* counted in core->turns.inflight */
+	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
 };
 
 /* How the last process ended, or why the last start failed. */
@@ -92,6 +93,7 @@ struct subsystem {
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;
 	bool adopting;			/* until it runs: the reason shown is "adopted" */
+	char *start_trouble;		/* what the last start's stage has to say; NULL: nothing */
 	int64_t next_restart_ms;	/* -1: none decided */
 	int64_t next_restart_mono_ns;	/* 0: none pending */
 

@@ -11,7 +11,8 @@
 
 ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_NONE] = "none", [STAGE_PLAN] = "plan", [STAGE_SPAWN] = "spawn",
-	 [STAGE_OUTPUT] = "output", [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
+	 [STAGE_OUTPUT] = "output", [STAGE_ENV_FILE] = "env_file",
+	 [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
 	 [STAGE_LIMITS] = "limits", [STAGE_NICE] = "nice", [STAGE_OOM] = "oom",
 	 [STAGE_AFFINITY] = "affinity", [STAGE_UMASK] = "umask", [STAGE_STDIN] = "stdin",
 	 [STAGE_STDOUT] = "stdout", [STAGE_STDERR] = "stderr", [STAGE_GROUPS] = "groups",
@@ -127,6 +128,7 @@ void plan_free(struct plan_builder *b)
 {
 	if (b == NULL)
 		return;
+	explicit_bzero(b->block, b->cap);	/* there may be secrets in the environment */
 	free(b->block);
 	free(b);
 }

@@ -247,8 +247,19 @@ static inline void fx_finished(void *ctx, int exit_code)
 	fx.exit_code = exit_code;
 }
 
+/* Set by a test whose subsystems read files. */
+static int (*fx_ops_read_files)(void *ctx, struct subsystem_options *options, uint32_t slot,
+				uint64_t spawn_id);
+
+static inline int fx_read_files(void *ctx, struct subsystem_options *options, uint32_t slot,
+				uint64_t spawn_id)
+{
+	fx_insist(fx_ops_read_files != NULL, "nobody reads files here");
+	return fx_ops_read_files(ctx, options, slot, spawn_id);
+}
+
 static const struct core_ops fx_ops = {
-	.spawn = fx_spawn, .signal = fx_signal_op, .release = fx_release,
+	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.output_attach = fx_attach, .output_detach = fx_detach, .output_drain = fx_drain,
 	.reload = fx_reload, .reopen_logs = fx_reopen, .dump = fx_dump,
 	.daemon_state = fx_daemon_state, .finished = fx_finished,

@@ -1,0 +1,107 @@
+/* Reading what one start needs. Whatever is read may be a secret: it is never quoted, and
+ * overwritten before its memory is given back. */
+#include "config/start_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "config/env_file.h"
+
+bool start_files_needed(const struct subsystem_options *o)
+{
+	return o->env_file.n > 0;
+}
+
+struct start_files *start_files_new(struct subsystem_options *options, uint32_t slot,
+				    uint64_t spawn_id)
+{
+	struct start_files *f = x_calloc(1, sizeof(*f));
+
+	f->options = subsystem_options_ref(options);
+	f->slot = slot;
+	f->spawn_id = spawn_id;
+	return f;
+}
+
+void start_files_free(struct start_files *f)
+{
+	if (f == NULL)
+		return;
+	for (size_t i = 0; i < f->environment.n; i++)
+		explicit_bzero(f->environment.items[i], strlen(f->environment.items[i]));
+	strlist_fini(&f->environment);
+	subsystem_options_unref(f->options);
+	free(f->why);
+	free(f);
+}
+
+static void fail(struct start_files *f, enum start_files_part part, int errnum, char *why)
+{
+	f->failed = part;
+	f->errnum = errnum;
+	f->why = why;
+}
+
+/* At most MAX bytes of the regular file PATH into BUF, which has room for one more. Length or
+ * -errno. */
+static ssize_t read_file(const char *path, char *buf, size_t max)
+{
+	auto_free(closep) int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	size_t n = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	while (n <= max) {
+		ssize_t got = read(fd, buf + n, max + 1 - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return (ssize_t)n;
+		n += (size_t)got;
+	}
+	return -EFBIG;
+}
+
+static char *why_not_read(const char *path, int errnum, unsigned max)
+{
+	if (errnum == EFBIG)
+		return x_asprintf("%s: longer than %u bytes", path, max);
+	if (errnum == EINVAL)
+		return x_asprintf("%s: not a regular file", path);
+	return x_asprintf("%s: %s", path, strerror(errnum));
+}
+
+/* ITEM is a path; a leading '-' says that the file need not be there. */
+static void read_env_file(struct start_files *f, const char *item)
+{
+	const char *path = *item == '-' ? item + 1 : item;
+	char *buf = x_malloc(ENV_FILE_MAX + 1);
+	struct env_file_error e;
+	ssize_t n = read_file(path, buf, ENV_FILE_MAX);
+
+	if (n < 0 && !(*item == '-' && (n == -ENOENT || n == -ENOTDIR)))
+		fail(f, START_FILES_ENV, (int)-n, why_not_read(path, (int)-n, ENV_FILE_MAX));
+	else if (n >= 0 && env_file_parse(buf, (size_t)n, &f->environment, &e) < 0)
+		fail(f, START_FILES_ENV, EINVAL,
+		     x_asprintf("%s:%d:%d: %s", path, e.line, e.column, e.what));
+	explicit_bzero(buf, ENV_FILE_MAX + 1);
+	free(buf);
+}
+
+void start_files_read(struct start_files *f)
+{
+	const struct subsystem_options *o = f->options;
+
+	for (size_t i = 0; i < o->env_file.n && f->failed == START_FILES_OK; i++)
+		read_env_file(f, o->env_file.items[i]);
+}

@@ -1,0 +1,46 @@
+/* What a start reads from the disk, each time anew: the files of env_file.
+ *
+ * Reading can block (a network mount, a dying disk), so a few workers do it; the main thread asks
+ * and gets the answer by mail. */
+#ifndef CONFIG_START_FILES_H
+#define CONFIG_START_FILES_H
+
+#include "base/mailbox.h"
+#include "config/options.h"
+
+enum start_files_part { START_FILES_OK, START_FILES_ENV };
+
+/* One start's files. Heap; belongs to whoever holds it. */
+struct start_files {
+	struct mail mail;
+	struct start_files *next;		/* in the queue */
+	struct subsystem_options *options;	/* counted */
+	uint32_t slot;
+	uint64_t spawn_id;
+	/* the answer */
+	enum start_files_part failed;		/* START_FILES_OK: all is there */
+	int errnum;				/* why not */
+	char *why;				/* for people: names the file, never its content */
+	struct strlist environment;		/* "NAME=VALUE" */
+};
+
+/* Does a start with these options read anything? */
+bool start_files_needed(const struct subsystem_options *o);
+/* Takes a reference to OPTIONS. */
+struct start_files *start_files_new(struct subsystem_options *options, uint32_t slot,
+				    uint64_t spawn_id);
+/* Overwrites what was read; NULL is fine. */
+void start_files_free(struct start_files *f);
+/* Read them, here and now. May block; not on the main thread. */
+void start_files_read(struct start_files *f);
+
+/* The workers. Main thread. */
+struct start_reader;
+struct start_reader *start_reader_new(struct mailbox *results);
+/* Takes F, which comes back to RESULTS; -errno: no worker can be made, F stays the caller's. */
+int start_reader_ask(struct start_reader *r, struct start_files *f);
+/* Ends the workers; one that hangs in a read is left behind after a second. What was not read is
+ * dropped. NULL is fine. */
+void start_reader_free(struct start_reader *r);
+
+#endif

@@ -1,0 +1,49 @@
+/* A start that reads files asks for them and waits in phase ASKED, as if the keeper had been asked.
+ * It counts among the starts in flight only while the keeper has it: a disk that hangs must not hold
+ * up others. What comes for a start that was given up meanwhile is dropped. */
+#include "core/prepare.h"
+
+#include "base/alloc.h"
+#include "core/action.h"
+#include "core/live.h"
+
+bool prepare_begin(struct subsystem *s)
+{
+	struct core *c = s->core;
+	int ret;
+
+	if (!start_files_needed(s->options))
+		return false;
+	turn_answered(s);
+	ret = c->ops->read_files(c->ops_ctx, s->options, s->slot, s->proc.spawn_id);
+	s->proc.reading = ret == 0;
+	if (ret < 0)
+		action_spawn_refused(s, STAGE_ENV_FILE, -ret);
+	return true;
+}
+
+bool prepare_cancel(struct subsystem *s)
+{
+	if (!s->proc.reading)
+		return false;
+	s->proc.reading = false;
+	action_spawn_refused(s, STAGE_ENV_FILE, 0);
+	return true;
+}
+
+void core_files_read(struct core *c, struct start_files *f)
+{
+	struct subsystem *s = registry_at(&c->registry, f->slot);
+
+	if (s != NULL && s->proc.reading && s->proc.spawn_id == f->spawn_id) {
+		s->proc.reading = false;
+		if (f->failed != START_FILES_OK) {
+			s->start_trouble = take(f->why);
+			action_spawn_refused(s, STAGE_ENV_FILE, f->errnum);
+		} else {
+			turn_begun(s);
+			action_send_plan(s, f);
+		}
+	}
+	start_files_free(f);
+}

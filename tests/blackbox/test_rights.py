@@ -1,0 +1,130 @@
+"""What a child gets from files and what it may do (issue: environment and rights; interface 2, 5): real effects, looked
+at from inside the child, and failures that never end in a run with more rights."""
+
+import os
+import signal
+
+from harness import *
+
+
+def failed_start(p, name, stage, errno=None, timeout=10.0):
+    """The event of NAME's failed start; its step must be STAGE."""
+    e = p.wait_state(name, "failed", reason="start", timeout=timeout)
+    equal(e["error"]["stage"], stage, "stage")
+    if errno:
+        equal(e["error"]["errno"], errno, "errno")
+    contains(e["error"]["message"], stage, "message")
+    return e
+
+
+# --- env_file ---------------------------------------------------------------------------------------
+
+ENV = """# a comment
+; another one
+export A=one
+B="two  \\"quoted\\" $HOME"
+C='three # not a comment'
+D=plain value  \t
+E=
+F="line
+next"
+"""
+
+
+def test_env_file_is_read_as_written(w):
+    write_text(w.path("web.env"), ENV, 0o600)
+    p = w.procd(w.sub("a", "--report-state", w.path("r"), env_file="web.env", environment={"A": "x", "Z": "kept"}))
+    env = read_report(w.path("r"))["env"]
+    equal({k: env.get(k) for k in "ABCDEFZ"},
+          {"A": "one", "B": 'two  "quoted" $HOME', "C": "three # not a comment", "D": "plain value", "E": "",
+           "F": "line\nnext", "Z": "kept"}, "environment")
+    p.stop()
+
+
+def test_env_files_are_read_anew_at_each_start(w):
+    write_text(w.path("a.env"), "A=1\nB=1\n")
+    write_text(w.path("b.env"), "B=2\n")
+    p = w.procd(w.sub("a", "--report-state", w.path("r"), env_file=["a.env", "-b.env", "-none.env"]))
+    equal(read_report(w.path("r"))["env"]["B"], "2", "the later file")
+    os.unlink(w.path("r"))
+    os.unlink(w.path("b.env"))
+    write_text(w.path("a.env"), "A=new\nB=new\n")
+    p.ctl("restart", "a").expect(0)
+    env = read_report(w.path("r"))["env"]
+    equal((env["A"], env["B"]), ("new", "new"), "after a restart")
+    os.unlink(w.path("r"))
+    write_text(w.path("a.env"), "A=again\n")
+    p.kill_supervisor()
+    mark = p.mark()
+    os.kill(p.pid_of("a"), signal.SIGKILL)
+    p.wait_state("a", "running", after=mark)
+    equal(read_report(w.path("r"))["env"]["A"], "again", "by the next supervisor")
+    p.stop()
+
+
+def test_a_missing_env_file_is_a_failed_start(w):
+    p = w.procd(w.sub("a", env_file="none.env", restart="never") + w.sub("b"))
+    e = failed_start(p, "a", "env_file", "ENOENT")
+    contains(e["error"]["message"], w.path("none.env"))
+    equal(p.of("a")["last_error"], e["error"]["message"], "last_error")
+    contains(p.ctl("why", "a").expect(0).out, "none.env")
+    p.wait_state("b", "running")
+    r = p.ctl("start", "a").expect(1)
+    contains(r.err, "env_file")
+    write_text(w.path("none.env"), "A=1\n")
+    p.ctl("start", "a").expect(0)
+    p.stop()
+
+
+def test_a_bad_env_file_is_a_failed_start_with_its_place_and_without_its_text(w):
+    write_text(w.path("bad.env"), "A=1\nCANARY7 is no assignment\n")
+    os.mkfifo(w.path("pipe.env"))
+    write_text(w.path("big.env"), "A=" + "x" * 70000)
+    config = "".join(w.sub(n, env_file=n + ".env", restart="never") for n in ("bad", "pipe", "big"))
+    p = w.procd(config)
+    contains(failed_start(p, "bad", "env_file", "EINVAL")["error"]["message"], "bad.env:2:8:")
+    contains(failed_start(p, "pipe", "env_file", "EINVAL")["error"]["message"], "not a regular file")
+    contains(failed_start(p, "big", "env_file", "EFBIG")["error"]["message"], "65536")
+    for text in (read_text(p.events_path), read_text(p.log_path), p.ctl("status", "--json").out):
+        check("CANARY7" not in text, "the text of the file is shown:\n" + text)
+    p.stop()
+
+
+def test_check_warns_of_an_env_file_that_is_not_there(w):
+    p = w.procd(w.sub("a", env_file=["none.env", "-optional.env"]), start=False)
+    r = w.run("check", "-c", p.config_path).expect(0)
+    contains(r.err, "none.env")
+    check("optional" not in r.err, r)
+    p.write(w.sub("a", env_file="-"))
+    contains(w.run("check", "-c", p.config_path).expect(78).err, "not a path")
+
+
+def test_F122_a_secret_of_an_env_file_shows_nowhere(w):
+    write_text(w.path("s.env"), "PASSWORD=CANARY5123\n", 0o600)
+    p = w.procd(w.sub("a", "--report-state", w.path("r"), env_file="s.env"))
+    equal(read_report(w.path("r"))["env"]["PASSWORD"], "CANARY5123", "the child has it")
+    pid = p.pid_of("a")
+    shown = [p.ctl(*verb).out for verb in (("status", "--json"), ("why", "a"), ("events", "--last", "100"),
+                                           ("logs", "a"))]
+    shown += [w.run("config", "--json", "-c", p.config_path).out, read_text(p.log_path), read_text(p.events_path),
+              cmdline(pid), cmdline(p.pid), cmdline(p.supervisor_pid())]
+    for place, _, names in os.walk(p.run_dir):
+        shown += [read_text(os.path.join(place, n)) for n in names if os.path.isfile(os.path.join(place, n))]
+    for text in shown:
+        check("CANARY5123" not in text, "the secret is shown:\n" + text[:2000])
+    p.stop()
+
+
+def test_a_change_of_env_file_restarts(w):
+    write_text(w.path("a.env"), "A=1\n")
+    p = w.procd(w.sub("a", env_file="a.env") + w.sub("b", env_file="a.env"))
+    p.wait_state("a", "running")
+    p.wait_state("b", "running")
+    before = p.pid_of("a"), p.pid_of("b")
+    p.write(w.sub("a", env_file=["a.env", "-b.env"]) + w.sub("b", env_file="a.env"))
+    mark = p.mark()
+    p.ctl("reload-config").expect(0)
+    p.wait_state("a", "running", after=mark)
+    check(p.pid_of("a") != before[0], "not restarted")
+    equal(p.pid_of("b"), before[1], "pid of the unchanged one")
+    p.stop()
