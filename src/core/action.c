@@ -82,6 +82,16 @@ void action_spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnu
 								    : FACT_START_FAILED);
 }
 
+void action_attach(struct subsystem *s)
+{
+	struct core *c = s->core;
+
+	if (s->attached || !action_captures(s->options))
+		return;
+	s->attached = true;
+	c->ops->output_attach(c->ops_ctx, s->slot, s->options);
+}
+
 void action_send_plan(struct subsystem *s, const struct start_files *files)
 {
 	struct core *c = s->core;
@@ -102,12 +112,7 @@ void action_send_plan(struct subsystem *s, const struct start_files *files)
 
 static void send_spawn(struct subsystem *s)
 {
-	struct core *c = s->core;
-
-	if (!s->attached && action_captures(s->options)) {
-		s->attached = true;
-		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
-	}
+	action_attach(s);
 	action_output_pid(s, 0);
 	if (!prepare_begin(s))
 		action_send_plan(s, NULL);

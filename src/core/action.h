@@ -29,6 +29,8 @@ void action_spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnu
 /* Tell the output side whose lines these are (core_ops.output_pid), if S is captured. */
 void action_output_pid(const struct subsystem *s, int pid);
 
+/* Let the output side capture S, if its options say so. Harmless when it does. */
+void action_attach(struct subsystem *s);
 /* Does procd read its output? */
 bool action_captures(const struct subsystem_options *o);
 

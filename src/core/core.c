@@ -85,6 +85,7 @@ struct core *core_new(const struct core_setup *setup)
 	jitter_seed(&c->jitter, setup->random_seed);
 	shutdown_init(c);
 	turns_init(c);
+	tasks_init(c);
 	memory_open(&c->memory, setup->memory_fd);
 	c->recovered = recovery_needed(c);
 	if (c->recovered) {
@@ -103,6 +104,7 @@ void core_free(struct core *c)
 	if (c == NULL)
 		return;
 	request_drop_all(c);
+	tasks_free(c);
 	edges_free(c);
 	registry_for_each(s, &c->registry)
 		subsystem_free(s);
@@ -190,6 +192,7 @@ static void tell_status(struct core *c)
 void core_settle(struct core *c)
 {
 	timers_run(&c->timers, clock_mono_ns());
+	tasks_settle(c);
 	reconcile(c);
 	shutdown_settled(c);
 	settle_boot(c);
@@ -199,5 +202,5 @@ void core_settle(struct core *c)
 
 int64_t core_next_deadline(const struct core *c)
 {
-	return list_empty(&c->dirty) ? timers_next(&c->timers) : clock_mono_ns();
+	return list_empty(&c->dirty) && !tasks_waiting(c) ? timers_next(&c->timers) : clock_mono_ns();
 }

@@ -28,7 +28,7 @@ void core_keeper_started(struct core *c, const struct km_started *m)
 {
 	struct subsystem *s = subsystem_of(c, m->slot, m->spawn_id);
 
-	if (s == NULL || s->proc.phase != PROC_ASKED)
+	if (task_fact_started(c, m) || s == NULL || s->proc.phase != PROC_ASKED)
 		return;
 	turn_answered(s);
 	if (m->stage == STAGE_NONE) {
@@ -71,7 +71,8 @@ void core_keeper_exited(struct core *c, const struct km_exited *m)
 {
 	struct subsystem *s = subsystem_of(c, m->slot, m->spawn_id);
 
-	if (s == NULL || (s->proc.phase != PROC_ASKED && s->proc.phase != PROC_UP))
+	if (task_fact_exited(c, m) || s == NULL ||
+	    (s->proc.phase != PROC_ASKED && s->proc.phase != PROC_UP))
 		return;
 	turn_answered(s);
 	if (s->proc.phase == PROC_ASKED)
@@ -83,7 +84,7 @@ void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id)
 {
 	struct subsystem *s = subsystem_of(c, slot, spawn_id);
 
-	if (s == NULL || s->proc.phase < PROC_DRAINING)
+	if (task_fact_gone(c, slot, spawn_id) || s == NULL || s->proc.phase < PROC_DRAINING)
 		return;
 	s->proc.tree_empty = true;
 	if (s->proc.phase == PROC_REST)

@@ -2,12 +2,14 @@
  *
  * The environment is laid in layers, each replacing names of the one below: what procd inherited
  * (without what was meant for procd alone), what belongs to the user, what the options say, what the
- * files of env_file say, and PROCD_SUBSYSTEM. A command without slash is looked up in the PATH that the child will have; the
- * candidates travel in the plan and execve(2) itself is the test, so nothing is checked twice. */
+ * files of env_file say, and PROCD_SUBSYSTEM. A command without slash is looked up in the PATH that
+ * the child will have; the candidates travel in the plan and execve(2) itself is the test, so nothing
+ * is checked twice. */
 #include <errno.h>
 
 #include "base/alloc.h"
 #include "core/launch.h"
+#include "keeper/record.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -97,7 +99,7 @@ static const char *env_get(const struct env *env, const char *name)
 
 /* Strings made for one plan. */
 struct made {
-	char *items[5];
+	char *items[6];
 	size_t n;
 };
 
@@ -114,7 +116,8 @@ static const char *make_var(struct made *m, const char *name, const char *value)
 }
 
 static void env_fill(struct env *env, const struct launch *l, const struct subsystem_options *o,
-		     const struct start_files *files, struct made *made)
+		     const struct start_files *files, const struct launch_task *t,
+		     struct made *made)
 {
 	for (size_t i = 0; i < l->nbase; i++)
 		if (subsystem_inherits(o, l->base[i]))
@@ -134,6 +137,11 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 	for (size_t i = 0; files != NULL && i < files->environment.n; i++)
 		env_set(env, files->environment.items[i]);
 	env_set(env, make_var(made, "PROCD_SUBSYSTEM", o->name));
+	if (t == NULL)
+		return;
+	for (size_t i = 0; t->extra_env != NULL && i < t->extra_env->n; i++)
+		env_set(env, t->extra_env->items[i]);
+	env_set(env, make_var(made, PROCD_TASK_VARIABLE, t->name));
 }
 
 /* Every file that the command may mean, in order. */
@@ -217,8 +225,8 @@ static void fill_scalars(struct plan *p, const struct subsystem_options *o)
 		p->stdio[fd] = plan_stdio_of(o->stdio[fd].kind);
 }
 
-static void set_exec(struct plan_builder *b, const struct launch *l,
-		     const struct subsystem_options *o, const struct env *env)
+static void set_exec(struct plan_builder *b, const struct launch *l, const struct strlist *command,
+		     bool in_shell, const struct env *env)
 {
 	auto_free(strlist_fini) struct strlist paths = STRLIST_INIT;
 	auto_free(strlist_fini) struct strlist shell = STRLIST_INIT;
@@ -228,20 +236,41 @@ static void set_exec(struct plan_builder *b, const struct launch *l,
 
 	if (path == NULL)
 		path = l->base_path ? l->base_path : DEFAULT_PATH;
-	if (o->shell) {
+	if (in_shell) {
 		strlist_add(&paths, "/bin/sh");
 		strlist_add(&shell, "/bin/sh");
 		strlist_add(&shell, "-c");
-		strlist_add(&shell, o->command.items[0]);
+		strlist_add(&shell, command->items[0]);
 	} else {
-		add_candidates(o->command.items[0], path, &paths);
+		add_candidates(command->items[0], path, &paths);
 	}
-	plan_set_exec(b, &paths, o->shell ? &shell : &o->command, &envp);
+	plan_set_exec(b, &paths, in_shell ? &shell : command, &envp);
 }
 
-int launch_build(const struct launch *l, const struct subsystem_options *o,
-		 const struct start_files *files, const char *work_dir,
-		 struct plan_builder **builder, const void **block, size_t *size)
+static void fill_task(struct plan *p, const struct launch_task *t)
+{
+	p->flags |= PLAN_TREE;
+	p->stdio[0] = PLAN_STDIO_NULL;
+	p->capture_of = t->owner_slot + 1;
+	if (t->mute)
+		p->stdio[1] = p->stdio[2] = PLAN_STDIO_NULL;
+}
+
+static struct plan_builder *plan_for(const struct subsystem_options *o, const struct launch_task *t)
+{
+	char name[NAME_CAP];
+
+	snprintf(name, sizeof(name), "%s", o->name);
+	if (t != NULL)
+		record_name_add_task(name, t->name);
+	return plan_new(name);
+}
+
+/* T NULL: the main process. */
+static int build(const struct launch *l, const struct subsystem_options *o,
+		 const struct start_files *files, const struct launch_task *t,
+		 const char *work_dir, struct plan_builder **builder, const void **block,
+		 size_t *size)
 {
 	const char *cwd = o->working_dir ? o->working_dir : work_dir;
 	auto_free(made_fini) struct made made = { .n = 0 };
@@ -252,16 +281,19 @@ int launch_build(const struct launch *l, const struct subsystem_options *o,
 	if (o->ngids > PLAN_MAX_GROUPS)
 		return -E2BIG;
 	env.items = x_calloc(l->nbase + o->environment.n + ARRAY_LEN(made.items) + 1 +
-			     (files != NULL ? files->environment.n : 0), sizeof(char *));
-	env_fill(&env, l, o, files, &made);
-	b = plan_new(o->name);
+			     (files ? files->environment.n : 0) +
+			     (t && t->extra_env ? t->extra_env->n : 0), sizeof(char *));
+	env_fill(&env, l, o, files, t, &made);
+	b = plan_for(o, t);
 	fill_scalars(plan_header(b), o);
-	set_exec(b, l, o, &env);
+	if (t != NULL)
+		fill_task(plan_header(b), t);
+	set_exec(b, l, t ? t->command : &o->command, t == NULL && o->shell, &env);
 	free(env.items);
 	if (cwd != NULL)
 		plan_set_cwd(b, cwd);
 	for (int fd = 0; fd < 3; fd++)
-		if (o->stdio[fd].kind == STDIO_FILE)
+		if (plan_header(b)->stdio[fd] == PLAN_STDIO_FILE)
 			plan_set_stdio_path(b, fd, o->stdio[fd].path);
 	r = plan_finish(b, block, size);
 	if (r < 0) {
@@ -270,4 +302,19 @@ int launch_build(const struct launch *l, const struct subsystem_options *o,
 	}
 	*builder = b;
 	return 0;
+}
+
+int launch_build(const struct launch *l, const struct subsystem_options *o,
+		 const struct start_files *files, const char *work_dir,
+		 struct plan_builder **builder, const void **block, size_t *size)
+{
+	return build(l, o, files, NULL, work_dir, builder, block, size);
+}
+
+int launch_build_task(const struct launch *l, const struct subsystem_options *o,
+		      const struct start_files *files, const struct launch_task *t,
+		      const char *work_dir, struct plan_builder **builder, const void **block,
+		      size_t *size)
+{
+	return build(l, o, files, t, work_dir, builder, block, size);
 }

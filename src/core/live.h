@@ -30,6 +30,7 @@ struct core {
 	struct memory memory;
 	struct jitter jitter;
 	struct shutdown shutdown;
+	struct tasks tasks;
 	char *main_name;
 
 	struct list dirty;		/* subsystems that settle has to look at */

@@ -35,7 +35,7 @@ void core_files_read(struct core *c, struct start_files *f)
 {
 	struct subsystem *s = registry_at(&c->registry, f->slot);
 
-	if (s != NULL && s->proc.reading && s->proc.spawn_id == f->spawn_id) {
+	if (!task_fact_files(c, f) && s != NULL && s->proc.reading && s->proc.spawn_id == f->spawn_id) {
 		s->proc.reading = false;
 		if (f->failed != START_FILES_OK) {
 			s->start_trouble = take(f->why);

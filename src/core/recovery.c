@@ -228,6 +228,11 @@ void recovery_load(struct core *c)
 			/* The record is what is; an entry of someone else is out of date. */
 			known = known && strcmp(e.name, r->name) == 0;
 		}
+		/* What runs beside a main process comes later, when all of these are known. */
+		if (r != NULL && record_name_task(r->name) != NULL) {
+			known = false;
+			r = NULL;
+		}
 		if (known || r != NULL)
 			add_known(c, &wanted, slot, known ? &e : NULL, r, state);
 		if (registry_at(&c->registry, slot) == NULL)
@@ -240,12 +245,9 @@ void recovery_load(struct core *c)
 
 static void attach(struct subsystem *s)
 {
-	struct core *c = s->core;
-
-	if (s->attached || !action_captures(s->options))
+	if (s->attached)
 		return;
-	s->attached = true;
-	c->ops->output_attach(c->ops_ctx, s->slot, s->options);
+	action_attach(s);
 	if (s->proc.pid != 0)
 		action_output_pid(s, s->proc.pid);
 }
@@ -421,12 +423,24 @@ static json_t *names_json(const struct strlist *names)
 	return j;
 }
 
+static void resume_tasks(struct core *c)
+{
+	for (uint32_t slot = 0; slot < record_slots(c); slot++) {
+		enum record_state state;
+		const struct record *r = record_of(c, slot, &state);
+
+		if (r != NULL && record_name_task(r->name) != NULL)
+			task_recover(c, r, state);
+	}
+}
+
 void recovery_resume(struct core *c)
 {
 	json_t *j = json_object();
 	uint64_t last_seq = chan_last_seq(c->chan);
 
 	c->left_alone = json_array();
+	resume_tasks(c);
 	registry_for_each(s, &c->registry)
 		if (s->event_seq > last_seq)
 			publish_missing_event(s);

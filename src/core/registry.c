@@ -6,31 +6,41 @@
 void registry_fini(struct registry *r)
 {
 	free(r->slots);
+	free(r->tasks);
 	map_fini(&r->names);
 	*r = (struct registry)REGISTRY_INIT;
 }
 
 bool registry_free_slot(struct registry *r, uint32_t *slot)
 {
-	while (r->first_free < r->nslots && r->slots[r->first_free] != NULL)
+	while (r->first_free < r->nslots &&
+	       (r->slots[r->first_free] != NULL || r->tasks[r->first_free] != NULL))
 		r->first_free++;
 	*slot = r->first_free;
 	return *slot < RECORDS_MAX_SLOTS;
 }
 
-void registry_add(struct registry *r, uint32_t slot, const char *name, struct subsystem *s)
+/* Room for SLOT, which is free. */
+static void take_slot(struct registry *r, uint32_t slot)
 {
 	BUG_ON(slot >= RECORDS_MAX_SLOTS);
 	if (slot >= r->cap) {
 		uint32_t cap = MAX(slot + 1, r->cap * 2);
 
-		r->slots = x_reallocarray(r->slots, cap, sizeof(struct subsystem *));
-		memset(r->slots + r->cap, 0, (cap - r->cap) * sizeof(struct subsystem *));
+		r->slots = x_reallocarray(r->slots, cap, sizeof(*r->slots));
+		memset(r->slots + r->cap, 0, (cap - r->cap) * sizeof(*r->slots));
+		r->tasks = x_reallocarray(r->tasks, cap, sizeof(*r->tasks));
+		memset(r->tasks + r->cap, 0, (cap - r->cap) * sizeof(*r->tasks));
 		r->cap = cap;
 	}
-	BUG_ON(r->slots[slot] != NULL);
-	r->slots[slot] = s;
+	BUG_ON(r->slots[slot] != NULL || r->tasks[slot] != NULL);
 	r->nslots = MAX(r->nslots, slot + 1);
+}
+
+void registry_add(struct registry *r, uint32_t slot, const char *name, struct subsystem *s)
+{
+	take_slot(r, slot);
+	r->slots[slot] = s;
 	r->n++;
 	BUG_ON(map_put(&r->names, name, s) != NULL);
 }
@@ -51,4 +61,21 @@ struct subsystem *registry_find(const struct registry *r, const char *name)
 struct subsystem *registry_at(const struct registry *r, uint32_t slot)
 {
 	return slot < r->nslots ? r->slots[slot] : NULL;
+}
+
+void registry_add_task(struct registry *r, uint32_t slot, struct task *task)
+{
+	take_slot(r, slot);
+	r->tasks[slot] = task;
+}
+
+void registry_remove_task(struct registry *r, uint32_t slot)
+{
+	r->tasks[slot] = NULL;
+	r->first_free = MIN(r->first_free, slot);
+}
+
+struct task *registry_task_at(const struct registry *r, uint32_t slot)
+{
+	return slot < r->nslots ? r->tasks[slot] : NULL;
 }

@@ -8,9 +8,11 @@
 #include "base/map.h"
 
 struct subsystem;
+struct task;
 
 struct registry {
-	struct subsystem **slots;	/* NULL: free */
+	struct subsystem **slots;	/* NULL: none */
+	struct task **tasks;		/* in a slot of their own; NULL: none */
 	uint32_t nslots;		/* highest slot ever used + 1 */
 	uint32_t cap;
 	uint32_t first_free;		/* no free slot below it */
@@ -26,7 +28,12 @@ bool registry_free_slot(struct registry *r, uint32_t *slot);
 void registry_add(struct registry *r, uint32_t slot, const char *name, struct subsystem *s);
 void registry_remove(struct registry *r, uint32_t slot, const char *name);
 struct subsystem *registry_find(const struct registry *r, const char *name);	/* NULL: unknown */
-struct subsystem *registry_at(const struct registry *r, uint32_t slot);	/* NULL: free or beyond */
+struct subsystem *registry_at(const struct registry *r, uint32_t slot);	/* NULL: none */
+
+/* The same for a process beside the main ones, which has no name. SLOT must be free. */
+void registry_add_task(struct registry *r, uint32_t slot, struct task *task);
+void registry_remove_task(struct registry *r, uint32_t slot);
+struct task *registry_task_at(const struct registry *r, uint32_t slot);	/* NULL: none */
 
 #define registry_for_each(s, r)                                                                   \
 	for (uint32_t s##_i = 0; s##_i < (r)->nslots; s##_i++)                                    \

@@ -111,6 +111,8 @@ static void enter_phase(struct core *c, enum shutdown_phase phase)
 		ladder_push(s, phase_step[phase]);
 		subsystem_mark(s);	/* from now on it waits for no other to stop first */
 	}
+	if (phase == PHASE_KILL)
+		tasks_kill_all(c);
 	arm_next(c);
 }
 
@@ -241,7 +243,7 @@ void shutdown_settled(struct core *c)
 		return;
 	if (progress_is_news(c))
 		tell_progress(c);
-	if (c->nbusy > 0 && sd->phase != PHASE_ABANDON)
+	if ((c->nbusy > 0 || c->tasks.n > 0) && sd->phase != PHASE_ABANDON)
 		return;
 	sd->finished = true;
 	timer_disarm(&c->timers, &sd->timer);

@@ -7,6 +7,7 @@
 #include "core/edges.h"
 #include "core/goal.h"
 #include "core/state.h"
+#include "core/task.h"
 #include "core/timer.h"
 #include "keeper/plan.h"
 
@@ -89,6 +90,8 @@ struct subsystem {
 	struct ending end;
 	enum outcome outcome;		/* NONE: it runs, never did, or was stopped */
 	struct ladder ladder;
+	struct task *task[TASK_NKINDS];	/* core/task.h; NULL: none */
+	uint8_t dying_tasks[TASK_NKINDS];	/* cancelled, not gone yet */
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "keeper/plan.h"
+#include "keeper/record.h"
 
 ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_NONE] = "none", [STAGE_PLAN] = "plan", [STAGE_SPAWN] = "spawn",
@@ -205,7 +206,7 @@ static bool numbers_ok(const struct plan *p)
 	       p->nice >= -20 && p->nice <= 19 &&
 	       (p->oom_score_adjust == INT32_MIN ||
 		(p->oom_score_adjust >= -1000 && p->oom_score_adjust <= 1000)) &&
-	       p->stop_signal <= 64 &&
+	       p->stop_signal <= 64 && p->capture_of <= RECORDS_MAX_SLOTS &&
 	       (!(p->flags & PLAN_DIE_WITH_KEEPER) || p->stop_signal != 0) &&
 	       /* (uid_t)-1 means "leave as it is" to setresuid: never what a plan wants */
 	       (!(p->flags & PLAN_SET_IDS) || (p->uid != UINT32_MAX && p->gid != UINT32_MAX));

@@ -74,6 +74,8 @@ struct plan {
 	int32_t nice;
 	int32_t oom_score_adjust;	/* INT32_MIN: the keeper's original */
 	uint32_t stop_signal;		/* for PLAN_DIE_WITH_KEEPER */
+	uint32_t capture_of;		/* 0: PLAN_STDIO_CAPTURE is the slot's own FIFO; else 1 + the
+					 * slot whose FIFO is written to, too */
 	struct plan_limit limits[PLAN_NLIMITS];
 };
 

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "keeper/linereader.h"
 #include "keeper/proctable.h"
+#include "keeper/record.h"
 
 int proctable_init(struct proctable *t)
 {
@@ -123,7 +124,7 @@ static void entry_take(const char *entry, const char *key, char *out, size_t cap
 
 bool proc_marker(pid_t pid, char name[NAME_CAP])
 {
-	char path[32], buf[4096], entry[MARKER_ENTRY], instance[16] = "";
+	char path[32], buf[4096], entry[MARKER_ENTRY], instance[16] = "", task[16] = "";
 	size_t n = 0;
 	ssize_t got;
 	int fd;
@@ -143,12 +144,14 @@ bool proc_marker(pid_t pid, char name[NAME_CAP])
 			n = 0;
 			entry_take(entry, "PROCD_SUBSYSTEM=", name, NAME_CAP);
 			entry_take(entry, "PROCD_INSTANCE=", instance, sizeof(instance));
+			entry_take(entry, PROCD_TASK_VARIABLE "=", task, sizeof(task));
 		}
 	}
 	close(fd);
 	n = strlen(name);
 	if (instance[0] != '\0' && strchr(name, '@') == NULL && n + 1 + strlen(instance) < NAME_CAP)
 		snprintf(name + n, NAME_CAP - n, "@%s", instance);
+	record_name_add_task(name, task);
 	return n > 0;
 }
 

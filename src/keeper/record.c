@@ -5,6 +5,7 @@
  * real before nslots is raised, so that a full file system is an error here and never a SIGBUS. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -359,4 +360,12 @@ void records_unmap(struct records *r)
 	munmap(r->header, RECORDS_SPAN);
 	close(r->fd);
 	*r = (struct records){ .fd = -1 };
+}
+
+void record_name_add_task(char name[NAME_CAP], const char *task)
+{
+	size_t at = strlen(name), n = strcspn(task, "_");
+
+	if (n > 0 && at + 1 + n < NAME_CAP)
+		snprintf(name + at, NAME_CAP - at, "/%.*s", (int)n, task);
 }

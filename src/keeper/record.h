@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "base/enumtext.h"
@@ -115,6 +116,22 @@ enum record_verdict {
 };
 /* What a dead keeper left in R, the record of SLOT. */
 enum record_verdict record_judge(const struct record *r, uint32_t slot);
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+/* A process beside a subsystem's main one (core/task.h) says in this variable what it is for, and its
+ * record is named "NAME/WHAT": so neither is ever taken for the other. */
+#define PROCD_TASK_VARIABLE "PROCD_TASK"
+/* Append "/WHAT" to NAME; WHAT is TASK up to its first underscore. Nothing when TASK is empty, or
+ * when there is no room (no record has such a name then). */
+void record_name_add_task(char name[NAME_CAP], const char *task);
+/* WHAT in NAME, or NULL: a main process. */
+static inline const char *record_name_task(const char *name)
+{
+	const char *slash = strchr(name, '/');
+
+	return slash != NULL ? slash + 1 : NULL;
+}
 
 /* The name of the keeper's group, "" when it was damaged. */
 void records_group_get(const struct records_header *h, char out[32]);

@@ -101,7 +101,8 @@ bool salvage_records(struct keeper *k)
 		slot = slot_of_stream(p->pid, 1);
 		if (slot < 0)
 			slot = slot_of_stream(p->pid, 2);
-		if (slot >= 0 && proc_marker(p->pid, name))
+		/* What runs beside a main process writes to the same FIFO, and ends by itself. */
+		if (slot >= 0 && proc_marker(p->pid, name) && record_name_task(name) == NULL)
 			found += write_record(k, (uint32_t)slot, p, name);
 	}
 	k->records.header->damaged += found;

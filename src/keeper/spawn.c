@@ -138,17 +138,32 @@ void spawn_refuse(struct keeper *k, uint32_t slot, uint64_t spawn_id, uint32_t s
 	slots_tell(&k->slots, slot, FACT_START_FAILED);
 }
 
+/* Whose FIFOs its output goes to. */
+static uint32_t capture_slot(const struct plan *plan, uint32_t slot)
+{
+	return plan->capture_of != 0 ? plan->capture_of - 1 : slot;
+}
+
+static int capture_hold(struct keeper *k, uint32_t slot, const struct plan *plan, int stream)
+{
+	uid_t uid = plan->flags & PLAN_SET_IDS ? plan->uid : geteuid();
+	uint32_t from = capture_slot(plan, slot);
+	int ret = records_grow(&k->records, from + 1);	/* what is held belongs to a record */
+
+	return ret < 0 ? ret
+		       : fifo_hold(k->rundir.fd, from, slot_get(&k->slots, from), stream, uid);
+}
+
 /* Capture FIFOs and cgroup. STAGE_NONE, or what failed with *ERRNUM. */
 static enum spawn_stage prepare(struct keeper *k, uint32_t slot, const struct plan *plan,
 				int *errnum)
 {
 	struct slot *own = slot_get(&k->slots, slot);
-	uid_t uid = plan->flags & PLAN_SET_IDS ? plan->uid : geteuid();
 
 	for (int stream = 1; stream <= 2; stream++) {
 		if (plan->stdio[stream] != PLAN_STDIO_CAPTURE)
 			continue;
-		*errnum = -fifo_hold(k->rundir.fd, slot, own, stream, uid);
+		*errnum = -capture_hold(k, slot, plan, stream);
 		if (*errnum != 0)
 			return STAGE_OUTPUT;
 	}
@@ -254,8 +269,8 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 		spawn_refuse(k, slot, spawn_id, stage, errnum);
 		return;
 	}
-	fifo_name(fifo[0], slot, false);
-	fifo_name(fifo[1], slot, true);
+	fifo_name(fifo[0], capture_slot(plan, slot), false);
+	fifo_name(fifo[1], capture_slot(plan, slot), true);
 	at = vector_fill(at, plan, plan->exec_paths, &job.exec_paths);
 	at = vector_fill(at, plan, plan->argv, &job.argv);
 	vector_fill(at, plan, plan->envp, &job.envp);

@@ -262,6 +262,7 @@ static inline void rig_fini(struct rig *r)
 /* --- plans ------------------------------------------------------------------------------------ */
 
 struct wish {		/* what a test varies */
+	const char *name;	/* of the record; NULL: what the caller says */
 	const char *path;	/* NULL: argv[0] */
 	const char *argv[8];
 	const char *env[8];
@@ -274,7 +275,7 @@ struct wish {		/* what a test varies */
 
 static inline struct plan_builder *wish_plan(const struct wish *w, const char *name)
 {
-	struct plan_builder *b = plan_new(name);
+	struct plan_builder *b = plan_new(w->name ? w->name : name);
 	struct strlist paths = STRLIST_INIT, argv = STRLIST_INIT, env = STRLIST_INIT;
 
 	strlist_add(&paths, w->path ? w->path : w->argv[0]);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "keeper/plan.h"
+#include "keeper/record.h"
 #include "unit.h"
 
 static struct plan_builder *sample(void)
@@ -145,6 +146,7 @@ START_TEST(numbers_out_of_range_are_refused)
 	REFUSED(exec_paths, p->size);
 	REFUSED(name, 0);
 	REFUSED(stop_signal, 65);
+	REFUSED(capture_of, RECORDS_MAX_SLOTS + 1);
 	REFUSED(flags, PLAN_DIE_WITH_KEEPER);	/* without a signal to die of */
 	p->limits[3] = (struct plan_limit){ .soft = 2, .hard = 1, .set = 1 };
 	ck_assert(!plan_check(block, size));

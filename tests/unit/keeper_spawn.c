@@ -435,6 +435,30 @@ START_TEST(captured_bytes_wait_for_a_reader)
 }
 END_TEST
 
+static void into_slot_3(struct plan *p)
+{
+	p->capture_of = 3 + 1;
+}
+
+START_TEST(the_fifo_of_another_slot_can_be_shared)
+{
+	const struct wish w = { .argv = { "/bin/sh", "-c", "echo out" },
+				.stdio = { 0, PLAN_STDIO_CAPTURE, PLAN_STDIO_STDOUT },
+				.adjust = into_slot_3 };
+	char buf[64] = "";
+	int fd;
+
+	start_on("");
+	ck_assert_int_eq(rig_run(&rig, 1, &w), 0);
+	fd = fifo_of(3, "out");
+	ck_assert_int_eq(read(fd, buf, sizeof(buf)), 4);
+	ck_assert_str_eq(buf, "out\n");
+	close(fd);
+	ck_assert_int_lt(fifo_of(1, "out"), 0);
+	ck_assert_uint_eq(rig_state(&rig, 3), RECORD_FREE);
+}
+END_TEST
+
 START_TEST(a_file_in_place_of_a_fifo_fails_the_start)
 {
 	char path[160];
@@ -504,6 +528,7 @@ int main(int argc, char **argv)
 		{ ids_are_dropped_for_good, 1 },
 		{ without_the_right_to_change_ids_nothing_starts, 1 },
 		{ captured_bytes_wait_for_a_reader, 1 },
+		{ the_fifo_of_another_slot_can_be_shared, 1 },
 		{ a_file_in_place_of_a_fifo_fails_the_start, 1 },
 		{ nothing_is_lost_when_the_supervisor_does_not_listen,
 		  ARRAY_LEN(kernels) },

@@ -179,6 +179,28 @@ START_TEST(the_neighbour_is_left_alone)
 }
 END_TEST
 
+START_TEST(what_runs_beside_it_is_a_tree_of_its_own)
+{
+	pid_t task, orphan;
+
+	start_tree(kernels[_i], "exec sleep 1000");
+	rig_spawn(&rig, 1, &(struct wish){
+		.argv = { "/bin/sh", "-c", "(setsid " WRITE_AND_SLEEP(1) " &) ; exec sleep 1000",
+			  "sh", pid_path[1] },
+		.env = { "PROCD_SUBSYSTEM=web", "PROCD_TASK=stop_command" }, .name = "web/stop",
+		.flags = PLAN_TREE });
+	task = rig_started(&rig);
+	orphan = wait_pid_file(pid_path[1]);
+	rig_signal(&rig, 0, SIGKILL, SCOPE_TREE, false);
+	ck_gone();
+	ck_assert(alive(task));
+	ck_assert(alive(orphan));
+	rig_signal(&rig, 1, SIGKILL, SCOPE_TREE, false);
+	ck_assert_uint_eq(rig_expect(&rig, KM_EXITED).exited.slot, 1);
+	wait_reaped(orphan);
+}
+END_TEST
+
 START_TEST(without_tree_only_the_main_process_counts)
 {
 	pid_t pid;
@@ -257,6 +279,7 @@ int main(int argc, char **argv)
 		{ a_stopped_tree_acts_on_a_signal_with_cont, ARRAY_LEN(kernels) },
 		{ whoever_keeps_forking_is_killed_all_the_same, ARRAY_LEN(kernels) },
 		{ a_stranger_with_the_same_marker_is_left_alone, ARRAY_LEN(kernels) },
+		{ what_runs_beside_it_is_a_tree_of_its_own, ARRAY_LEN(kernels) },
 		{ the_neighbour_is_left_alone, ARRAY_LEN(kernels) },
 		{ without_tree_only_the_main_process_counts, ARRAY_LEN(kernels) },
 		{ orphans_are_reaped, ARRAY_LEN(kernels) },
