@@ -1,5 +1,5 @@
 /* The clocks. Deadlines and delays are CLOCK_MONOTONIC; only time stamps for people are real time.
- * Tests replace the monotonic clock. Any thread. */
+ * Tests replace them. Any thread. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -9,6 +9,7 @@ int64_t clock_mono_ns(void);
 int64_t clock_real_ns(void);		/* since the epoch */
 /* Tests only: FN replaces the monotonic clock (NULL: the real one again). */
 void clock_set_fake(int64_t (*fn)(void *ctx), void *ctx);
+void clock_set_fake_real(int64_t (*fn)(void *ctx), void *ctx);	/* likewise, the time of day */
 
 /* RFC 3339, UTC, nine digits: "2026-11-22T20:21:07.123456789Z". */
 void clock_format_rfc3339(int64_t real_ns, struct strbuf *out);
