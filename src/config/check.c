@@ -227,6 +227,19 @@ static bool command_exists(const struct config *config, const struct subsystem_o
 	return found;
 }
 
+/* What SCOPE itself gives for the key at OFFSET. */
+static const struct setting *given_in(const struct scope *scope, uint32_t offset)
+{
+	for (size_t key = schema_top_n; key < schema_n; key++) {
+		const struct setting *s = schema[key].offset == offset ? scope_find(scope, (int)key)
+								       : NULL;
+
+		if (s != NULL)
+			return s;
+	}
+	return NULL;
+}
+
 /* Where the key at OFFSET stands for SCOPE, or SCOPE's header. */
 static struct place place_in(const struct candidate *c, const struct scope *scope, uint32_t offset)
 {
@@ -235,18 +248,10 @@ static struct place place_in(const struct candidate *c, const struct scope *scop
 		.file = scope->file, .line = scope->line, .column = scope->column,
 		.label = scope->label,
 	};
+	const struct setting *s = given_in(scope, offset);
 
-	for (size_t key = schema_top_n; key < schema_n; key++) {
-		const struct setting *s;
-
-		if (schema[key].offset != offset)
-			continue;
-		s = scope_find(scope, (int)key);
-		s = s != NULL ? s : scope_find(&c->defaults, (int)key);
-		if (s != NULL)
-			return place_of(c, s);
-	}
-	return candidate_place(c, &header);
+	s = s != NULL ? s : given_in(&c->defaults, offset);
+	return s != NULL ? place_of(c, s) : candidate_place(c, &header);
 }
 
 #define PLACE_IN(c, scope, field) place_in(c, scope, offsetof(struct subsystem_options, field))
@@ -279,6 +284,11 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 			  o->working_dir, strerror(errno));
 	}
 	warn_env_files(c, scope, o);
+	if (o->log_file == NULL && given_in(scope, offsetof(struct subsystem_options, log_format))) {
+		place = PLACE_IN(c, scope, log_format);
+		diag_warn(c->diag, &place, "subsystem.%s.log_format: says how log_file looks, and "
+			  "there is none; procd's own log has logging.json", o->name);
+	}
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
 		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
 		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "

@@ -12,6 +12,9 @@ ENUMTEXT(restart_policy, "restart policy", [RESTART_NEVER] = "never", [RESTART_A
 	 [RESTART_EXPONENTIAL_BACKOFF] = "exponential-backoff");
 ENUMTEXT(subsystem_type, "type", [TYPE_SERVICE] = "service", [TYPE_ONESHOT] = "oneshot");
 ENUMTEXT(kill_mode, "kill mode", [KILL_MODE_GROUP] = "group", [KILL_MODE_PROCESS] = "process");
+ENUMTEXT(log_format, "log format",
+	[LOG_FORMAT_RAW] = "raw", [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json");
+
 ENUMTEXT(keeper_death, "death mode", [KEEPER_DEATH_KEEP] = "keep", [KEEPER_DEATH_STOP] = "stop");
 ENUMTEXT(signal_action, "signal action", [SIGNAL_SHUTDOWN] = "shutdown",
 	 [SIGNAL_IMMEDIATE] = "immediate", [SIGNAL_RELOAD] = "reload",

@@ -53,6 +53,10 @@ struct probe_option {
 	struct strlist command;	/* PROBE_COMMAND: argv */
 };
 
+/* How the lines of a log_file look. */
+enum log_format { LOG_FORMAT_RAW, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+extern const struct enumtext log_format_text;
+
 struct limit_option {
 	bool set;
 	uint64_t soft, hard;	/* UINT64_MAX: infinity */
@@ -104,6 +108,8 @@ struct subsystem_options {
 	char *log_file;			/* absolute; NULL: procd's own log */
 	uint64_t log_max_file_size;
 	int64_t log_max_files;
+	enum log_format log_format;
+	int64_t log_rate_limit;		/* lines per second; 0: no limit */
 	const struct limit_option *limits;	/* RLIM_NLIMITS; shared while none is set */
 	int64_t nice;			/* INT64_MIN: not given */
 	int64_t oom_score_adjust;	/* INT64_MIN: not given */

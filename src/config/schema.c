@@ -214,6 +214,12 @@ const struct option schema[] = {
 	  .max = 1024 * 1024 * MEBIBYTE, .help = "Size at which log_file is rotated." },
 	{ SUB("log_max_files", log_max_files, int, LIVE), .def = "5", .max = 1000,
 	  .help = "Rotated files that are kept; 0 truncates instead of rotating." },
+	{ SUB("log_format", log_format, enum, LIVE), .def = "\"raw\"",
+	  .choices = &log_format_text,
+	  .help = "Lines of log_file: as they were written, with time and name, or as JSON." },
+	{ SUB("log_rate_limit", log_rate_limit, rate, LIVE), .max = 1000000,
+	  .help = "Lines per second that reach the log, as \"1000/s\"; so many may come at once. What "
+		  "is dropped is counted and said there." },
 	LIMIT_ROW("as", RLIMIT_AS, "address space in bytes"),
 	LIMIT_ROW("core", RLIMIT_CORE, "size of a core dump in bytes"),
 	LIMIT_ROW("cpu", RLIMIT_CPU, "processor time in seconds"),

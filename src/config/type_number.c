@@ -294,6 +294,49 @@ const struct option_type type_size = {
 	.format = size_option_format, .json = int_json,
 };
 
+/* --- how often ------------------------------------------------------------------------------ */
+
+static int rate_parse(struct parse *p, const struct value *v, void *obj)
+{
+	auto_free(freep) char *text = parse_string(p, v);
+	char *end;
+	long long n;
+
+	if (text == NULL)
+		return -EINVAL;
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || strcmp(end, "/s") != 0)
+		return parse_fail(p, v, "expected a number per second such as \"1000/s\"");
+	if (errno != 0 || n < 1 || n > p->o->max)
+		return parse_fail(p, v, "must be between \"1/s\" and \"%" PRId64 "/s\"", p->o->max);
+	*FIELD(int64_t, p->o, obj) = n;
+	return 0;
+}
+
+static bool rate_is_set(const struct option *o, int key, const void *obj)
+{
+	(void)key;
+	return *CFIELD(int64_t, o, obj) > 0;
+}
+
+static void rate_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+{
+	(void)key;
+	strbuf_addf(out, "\"%" PRId64 "/s\"", *CFIELD(int64_t, o, obj));
+}
+
+static json_t *rate_json(const struct option *o, int key, const void *obj)
+{
+	(void)key;
+	return json_sprintf("%lld/s", (long long)*CFIELD(int64_t, o, obj));
+}
+
+const struct option_type type_rate = {
+	.name = "rate", .shape = SHAPE_STRING, .parse = rate_parse, .is_set = rate_is_set,
+	.equal = int_equal, .format = rate_format, .json = rate_json,
+};
+
 /* --- permission bits ------------------------------------------------------------------------ */
 
 static int octal_parse(struct parse *p, const struct value *v, void *obj)

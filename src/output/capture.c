@@ -287,7 +287,10 @@ static void close_stream(struct captures *c, struct stream *s)
 {
 	char file[24];
 
+	s->slot->limit.tell_ns = MIN(s->slot->limit.tell_ns, 1);
 	drain_stream(c, s);
+	if (s->ring != NULL && ring_lost_unsaid(s->ring) > 0)
+		(void)forward_stream(c, s);
 	list_remove(&s->paced);
 	list_remove(&s->pending);
 	loop_io_set(&s->readable, -1, 0);
@@ -459,6 +462,7 @@ void captures_read_all(struct captures *c)
 
 		if (slot == NULL)
 			continue;
+		slot->limit.tell_ns = MIN(slot->limit.tell_ns, 1);	/* now or never */
 		if (slot->out.fd >= 0)
 			read_stream(c, &slot->out, TURN_READS);
 		if (slot->err != NULL && slot->err->fd >= 0)
@@ -469,7 +473,8 @@ void captures_read_all(struct captures *c)
 int captures_init(struct captures *c, int run_dirfd, struct ev_loop *loop, struct targets *targets,
 		  struct ownlog *ownlog, struct state *state)
 {
-	*c = (struct captures){ .loop = loop, .targets = targets, .ownlog = ownlog, .state = state };
+	*c = (struct captures){ .loop = loop, .targets = targets, .ownlog = ownlog, .state = state,
+				.stamp = FORMAT_STAMP_UTC };
 	c->ring_dirfd = -1;
 	list_init(&c->paced);
 	list_init(&c->pending);

@@ -6,6 +6,8 @@
 #include "base/loop.h"
 #include "base/rcu.h"
 #include "config/options.h"
+#include "output/format.h"
+#include "output/limit.h"
 #include "output/output.h"
 #include "output/ring.h"
 #include "output/target.h"
@@ -38,14 +40,18 @@ struct slot {
 	uint32_t number;
 	int pid;
 	bool held;			/* not read: whose lines these are is not known yet */
+	struct limit limit;		/* log_rate_limit */
 };
 
-/* Formatted lines, and up to where in the ring each one came from. */
+/* Formatted lines, and up to where in the ring each one came from. A line that the rate limit leaves
+ * out goes with the one before it. */
 #define BATCH_LINES 512u
 struct batch {
 	size_t len;
-	unsigned nlines;
-	struct { uint32_t out_end, raw_end; } line[BATCH_LINES];
+	unsigned nlines, nwritten;
+	struct { uint32_t out_end, raw_end, dropped; } line[BATCH_LINES];
+	size_t skipped;			/* bytes left out before the first line, and its lines */
+	uint32_t skipped_lines;
 	char text[192 * 1024];
 };
 
@@ -62,6 +68,7 @@ struct captures {
 	struct list paced, pending;
 	struct loop_timer pace;
 	struct batch *batch;
+	struct stamp stamp;
 	bool news;			/* bytes were captured; whoever tells resets it */
 	uint64_t in_memory;		/* rings that found no room in the run directory */
 };

@@ -1,9 +1,6 @@
-/* Hand-written formatting into given memory: captured lines come by the million. Escapes that reach
- * a terminal from a child are limited to colours; everything else is made harmless there. Files get
- * the bytes as they are. */
+/* Escapes that reach a terminal from a child are limited to colours; everything else is made harmless
+ * there. Files get the bytes as they are. */
 #include "output/ownlog.h"
-
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -19,7 +16,8 @@ static const char *const name_colors[] = { "\033[36m", "\033[32m", "\033[35m",
 
 void ownlog_init(struct ownlog *log, struct target *fallback)
 {
-	*log = (struct ownlog){ .fallback = fallback, .queue = STRBUF_INIT, .stamp_sec = -1 };
+	*log = (struct ownlog){ .fallback = fallback, .queue = STRBUF_INIT,
+				.stamp = FORMAT_STAMP_UTC };
 }
 
 void ownlog_fini(struct ownlog *log)
@@ -44,102 +42,8 @@ void ownlog_set_target(struct ownlog *log, struct target *target, bool json, boo
 	log->target = target;
 	log->style = json ? OWNLOG_JSON : target->terminal ? OWNLOG_TERMINAL : OWNLOG_TEXT;
 	log->color = log->style == OWNLOG_TERMINAL && wants_color(color);
-	log->stamp_sec = -1;
-}
-
-/* --- pieces: each appends at P and returns the new end -------------------------------------- */
-
-static char *put(char *p, const char *s, size_t n)
-{
-	memcpy(p, s, n);
-	return p + n;
-}
-
-static char *put_text(char *p, const char *s)
-{
-	return put(p, s, strlen(s));
-}
-
-static char *put_number(char *p, unsigned long n)
-{
-	char digits[24];
-	size_t i = sizeof digits;
-
-	do
-		digits[--i] = (char)('0' + n % 10);
-	while ((n /= 10) > 0);
-	return put(p, digits + i, sizeof digits - i);
-}
-
-/* The second is formatted once, the milliseconds each time. */
-static char *put_stamp(struct ownlog *log, char *p, int64_t real_ns)
-{
-	int64_t sec = real_ns / NS_PER_SEC;
-	unsigned ms = (unsigned)(real_ns / NS_PER_MS % 1000);
-
-	if (sec != log->stamp_sec) {
-		time_t t = (time_t)sec;
-		struct tm tm;
-
-		if (log->style == OWNLOG_TERMINAL) {
-			localtime_r(&t, &tm);
-			strftime(log->stamp, sizeof log->stamp, "%H:%M:%S.", &tm);
-		} else {
-			gmtime_r(&t, &tm);
-			strftime(log->stamp, sizeof log->stamp, "%Y-%m-%dT%H:%M:%S.", &tm);
-		}
-		log->stamp_sec = sec;
-	}
-	p = put_text(p, log->stamp);
-	*p++ = (char)('0' + ms / 100);
-	*p++ = (char)('0' + ms / 10 % 10);
-	*p++ = (char)('0' + ms % 10);
-	if (log->style != OWNLOG_TERMINAL)
-		*p++ = 'Z';
-	return p;
-}
-
-/* Length of the valid UTF-8 sequence at S, 0 when there is none. */
-static size_t utf8_length(const char *s, size_t n)
-{
-	unsigned char c = (unsigned char)*s;
-	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	return len > 0 && len <= n && (len == 1 || utf8_valid(s, len)) ? len : 0;
-}
-
-static char *put_json(char *p, const char *s, size_t n)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n;) {
-		unsigned char c = (unsigned char)s[i];
-		size_t len = utf8_length(s + i, n - i);
-
-		if (len > 1) {
-			p = put(p, s + i, len);
-			i += len;
-			continue;
-		}
-		i++;
-		if (len == 0) {
-			p = put(p, "\\ufffd", 6);
-		} else if (c == '"' || c == '\\') {
-			*p++ = '\\';
-			*p++ = (char)c;
-		} else if (c == '\t') {
-			p = put(p, "\\t", 2);
-		} else if (c == '\n') {
-			p = put(p, "\\n", 2);
-		} else if (c < 0x20 || c == 0x7f) {
-			p = put(p, "\\u00", 4);
-			*p++ = hex[c >> 4];
-			*p++ = hex[c & 15];
-		} else {
-			*p++ = (char)c;
-		}
-	}
-	return p;
+	log->stamp = log->style == OWNLOG_TERMINAL ? (struct stamp)FORMAT_STAMP_LOCAL
+						   : (struct stamp)FORMAT_STAMP_UTC;
 }
 
 /* ESC [ digits ; ... m at S: its length, else 0. */
@@ -224,41 +128,11 @@ static char *put_column(struct ownlog *log, char *p, const char *name, int pid)
 
 /* --- captured lines -------------------------------------------------------------------------- */
 
-static char *captured_json(struct ownlog *log, char *p, const struct captured *c)
-{
-	p = put_text(p, "{\"ts\":\"");
-	p = put_stamp(log, p, c->real_ns);
-	p = put_text(p, "\",\"level\":\"info\",\"subsystem\":\"");
-	p = put_json(p, c->name, strlen(c->name));
-	p = put_text(p, "\",\"pid\":");
-	p = c->pid > 0 ? put_number(p, (unsigned long)c->pid) : put_text(p, "null");
-	p = put_text(p, c->is_stderr ? ",\"stream\":\"stderr\"" : ",\"stream\":\"stdout\"");
-	if (c->continued)
-		p = put_text(p, ",\"partial\":true");
-	p = put_text(p, ",\"msg\":\"");
-	p = put_json(p, c->text, c->len);
-	return put_text(p, "\"}");
-}
-
-static char *captured_text(struct ownlog *log, char *p, const struct captured *c)
-{
-	p = put_stamp(log, p, c->real_ns);
-	p = put_text(p, c->is_stderr ? " err   " : " out   ");
-	p = put_text(p, c->name);
-	if (c->pid > 0) {
-		*p++ = '[';
-		p = put_number(p, (unsigned long)c->pid);
-		*p++ = ']';
-	}
-	*p++ = ' ';
-	return put(p, c->text, c->len);
-}
-
 static char *captured_terminal(struct ownlog *log, char *p, const struct captured *c)
 {
 	char *begin = p;
 
-	p = put_stamp(log, p, c->real_ns);
+	p = put_stamp(&log->stamp, p, c->real_ns);
 	if (log->color) {
 		memmove(begin + 4, begin, (size_t)(p - begin));
 		memcpy(begin, "\033[2m", 4);
@@ -272,13 +146,19 @@ static char *captured_terminal(struct ownlog *log, char *p, const struct capture
 
 size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c)
 {
-	static char *(*const format[])(struct ownlog *, char *, const struct captured *) = {
-		[OWNLOG_TEXT] = captured_text,
-		[OWNLOG_TERMINAL] = captured_terminal,
-		[OWNLOG_JSON] = captured_json,
-	};
-	char *p = format[log->style](log, out, c);
+	char *p = out;
 
+	switch (log->style) {
+	case OWNLOG_TEXT:
+		p = format_captured_text(&log->stamp, p, c);
+		break;
+	case OWNLOG_TERMINAL:
+		p = captured_terminal(log, p, c);
+		break;
+	case OWNLOG_JSON:
+		p = format_captured_json(&log->stamp, p, c);
+		break;
+	}
 	if (c->continued && log->style != OWNLOG_JSON)
 		p = put_text(p, LINES_MARK);
 	*p++ = '\n';
@@ -287,59 +167,10 @@ size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c)
 
 /* --- procd's own messages -------------------------------------------------------------------- */
 
-/* Further lines of one message are set off, so that no line looks like a message of its own. */
-static char *put_message(char *p, const char *message)
-{
-	for (; *message != '\0'; message++) {
-		*p++ = *message;
-		if (*message == '\n')
-			p = put(p, "  ", 2);
-	}
-	return p;
-}
-
-static char *message_json(struct ownlog *log, char *p, enum log_level level, const char *subsystem,
-			  int64_t real_ns, const char *message)
-{
-	p = put_text(p, "{\"ts\":\"");
-	p = put_stamp(log, p, real_ns);
-	p = put_text(p, "\",\"level\":\"");
-	p = put_text(p, enumtext_name(&log_level_text, (int)level));
-	if (subsystem != NULL) {
-		p = put_text(p, "\",\"subsystem\":\"");
-		p = put_json(p, subsystem, strlen(subsystem));
-	}
-	p = put_text(p, "\",\"msg\":\"");
-	p = put_json(p, message, strlen(message));
-	return put_text(p, "\"}");
-}
-
-static char *put_level(char *p, enum log_level level)
-{
-	const char *name = enumtext_name(&log_level_text, (int)level);
-	size_t len = strlen(name);
-
-	p = put(p, name, len);
-	return put(p, "      ", len < 6 ? 6 - len : 1);
-}
-
-static char *message_text(struct ownlog *log, char *p, enum log_level level, const char *subsystem,
-			  int64_t real_ns, const char *message)
-{
-	p = put_stamp(log, p, real_ns);
-	*p++ = ' ';
-	p = put_level(p, level);
-	if (subsystem != NULL) {
-		p = put_text(p, subsystem);
-		p = put(p, ": ", 2);
-	}
-	return put_message(p, message);
-}
-
 static char *message_terminal(struct ownlog *log, char *p, enum log_level level,
 			      const char *subsystem, int64_t real_ns, const char *message)
 {
-	p = put_stamp(log, p, real_ns);
+	p = put_stamp(&log->stamp, p, real_ns);
 	*p++ = ' ';
 	p = put_column(log, p, subsystem != NULL ? subsystem : "procd", 0);
 	*p++ = ' ';
@@ -353,13 +184,7 @@ static char *message_terminal(struct ownlog *log, char *p, enum log_level level,
 void ownlog_message(struct ownlog *log, enum log_level level, const char *subsystem,
 		    int64_t real_ns, const char *message)
 {
-	static char *(*const format[])(struct ownlog *, char *, enum log_level, const char *,
-				       int64_t, const char *) = {
-		[OWNLOG_TEXT] = message_text,
-		[OWNLOG_TERMINAL] = message_terminal,
-		[OWNLOG_JSON] = message_json,
-	};
-	size_t room = OWNLOG_ROOM(strlen(message) + (subsystem != NULL ? strlen(subsystem) : 0));
+	size_t room = FORMAT_ROOM(strlen(message) + (subsystem != NULL ? strlen(subsystem) : 0));
 
 	if (log->queue.len + room > QUEUE_MAX && log->queue.len > 0) {
 		log->lost++;
@@ -367,7 +192,14 @@ void ownlog_message(struct ownlog *log, enum log_level level, const char *subsys
 	}
 	strbuf_reserve(&log->queue, room);
 	char *begin = log->queue.buf + log->queue.len;
-	char *p = format[log->style](log, begin, level, subsystem, real_ns, message);
+	char *p = begin;
+
+	if (log->style == OWNLOG_TERMINAL)
+		p = message_terminal(log, p, level, subsystem, real_ns, message);
+	else if (log->style == OWNLOG_JSON)
+		p = format_message_json(&log->stamp, p, level, subsystem, real_ns, message);
+	else
+		p = format_message_text(&log->stamp, p, level, subsystem, real_ns, message);
 
 	*p++ = '\n';
 	log->queue.len += (size_t)(p - begin);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "output/format.h"
 #include "output/target.h"
 
 enum ownlog_style { OWNLOG_TEXT, OWNLOG_TERMINAL, OWNLOG_JSON };
@@ -24,29 +25,15 @@ struct ownlog {
 	size_t name_width;		/* terminal: of the longest NAME[PID] so far */
 	struct strbuf queue;		/* own messages that are not written yet */
 	uint64_t lost;			/* messages dropped because the queue was full */
-	int64_t stamp_sec;		/* cache of the formatted second */
-	char stamp[32];
+	struct stamp stamp;
 };
-
-struct captured {
-	int64_t real_ns;
-	const char *name;
-	int pid;			/* 0: not known */
-	bool is_stderr;
-	bool continued;			/* a piece of a cut line, more follows */
-	const char *text;
-	size_t len;
-};
-
-/* Room that one captured line of LEN bytes needs at most. */
-#define OWNLOG_ROOM(len) (6 * (size_t)(len) + 512)
 
 /* Takes over the reference FALLBACK. */
 void ownlog_init(struct ownlog *log, struct target *fallback);
 void ownlog_fini(struct ownlog *log);
 /* Takes over the reference TARGET. */
 void ownlog_set_target(struct ownlog *log, struct target *target, bool json, bool color);
-/* Format into OUT (OWNLOG_ROOM bytes), newline included. Returns the length. */
+/* Format into OUT (FORMAT_ROOM bytes), newline included. Returns the length. */
 size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c);
 /* Queue one of procd's own messages; beyond a bound it is dropped and counted. */
 void ownlog_message(struct ownlog *log, enum log_level level, const char *subsystem,

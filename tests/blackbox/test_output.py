@@ -1,8 +1,11 @@
 """Captured output: no line lost, torn or invented (interface 2, 4; faults.md S44-S49, F53-F64)."""
 
+import json
 import os
+import re
 import signal
 import subprocess
+import time
 
 from harness import *
 
@@ -153,12 +156,121 @@ def test_json_log_is_json(w):
     p.stop()
     mine = []
     for line in read_text(p.log_path).splitlines():
-        entry = __import__("json").loads(line)
+        entry = json.loads(line)
         check("ts" in entry and "level" in entry and "msg" in entry, entry)
         if entry.get("subsystem") == "a" and "stream" in entry:
             mine.append(entry)
     equal(sorted((e["msg"], e["stream"], e["pid"]) for e in mine),
           [("e", "stderr", pid), ("quote \" and \\ and \x07", "stdout", pid)], "captured lines")
+
+
+def test_log_format_of_a_file(w):
+    """raw is the default; text and json tell when, who and, for JSON, from where."""
+    p = w.procd("".join(w.sub(f, "--print", 'a "b"\x07', "--fd", 2, "--print", "e", "--exit", 0, restart="never",
+                              stderr="log", log_file=w.path(f + ".log"), log_format=f) for f in ("raw", "text", "json")))
+    pid = {f: ended(p, f)["pid"] for f in ("raw", "text", "json")}
+    p.stop()
+    equal(sorted(read_text(w.path("raw.log")).splitlines()), ['a "b"\x07', "e"], "raw")
+    lines = read_text(w.path("text.log")).splitlines()
+    for line, rest in zip(sorted(lines, key=lambda l: l.split()[1]), ("err   text[%d] e", 'out   text[%d] a "b"\x07')):
+        check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z " + re.escape(rest % pid["text"]), line), line)
+    equal(len(lines), 2, "text lines")
+    entries = [json.loads(line) for line in read_text(w.path("json.log")).splitlines()]
+    equal(sorted((e["msg"], e["stream"], e["subsystem"], e["pid"], e["level"]) for e in entries),
+          [('a "b"\x07', "stdout", "json", pid["json"], "info"), ("e", "stderr", "json", pid["json"], "info")], "JSON")
+
+
+def test_log_format_acts_at_a_reload_without_a_restart(w):
+    path = w.path("a.log")
+    fifo = w.path("say")
+    os.mkfifo(fifo)
+    config = 'command = ["/bin/sh", "-c", "exec 3<>%s; while read line <&3; do echo $line; done"]\n' % fifo
+    p = w.procd("[subsystem.a]\nlog_file = \"%s\"\n" % path + config)
+    pid = p.wait_state("a", "running")["pid"]
+    write_text(fifo, "one\n")
+    wait_until(lambda: read_text(path) == "one\n", "the raw line")
+    p.write("[subsystem.a]\nlog_file = \"%s\"\nlog_format = \"json\"\n" % path + config)
+    equal(p.rpc("config.reload")["updated"], ["a"], "changed without a restart")
+    write_text(fifo, "two\n")
+    wait_until(lambda: read_text(path).count("\n") == 2, "the second line")
+    equal(json.loads(read_text(path).splitlines()[1])["msg"], "two", "the JSON line")
+    equal(p.pid_of("a"), pid, "pid")
+    p.stop()
+
+
+def test_log_format_without_a_file_is_warned_of(w):
+    path = w.path("d.toml")
+    write_text(path, '[subsystem.a]\ncommand = "true"\nlog_format = "json"\n')
+    r = w.run("check", "-c", path).expect(0)
+    contains(r.err, "d.toml:3:", "the warning's place")
+    contains(r.err, "log_file", "the warning")
+    write_text(path, '[defaults]\nlog_format = "json"\n[subsystem.a]\ncommand = "true"\n')
+    equal(w.run("check", "-c", path).expect(0).err, "", "a default that some do not need")
+
+
+def limited(w, fmt="raw", **keys):
+    """A log of 3,000 lines at once, of which 100 per second may pass; ended, with its procd."""
+    path = w.path("a.log")
+    p = w.procd(w.sub("a", "--line-size", 20, "--spew", 3000, "--sleep", 600, restart="never", log_file=path, log_format=fmt,
+                      log_rate_limit="100/s", **keys))
+    p.wait_state("a", "running")
+    return p, path
+
+
+def dropped(text):
+    return sum(int(n) for n in re.findall(r"\.\.\. (\d+) lines dropped", text))
+
+
+def kept(text):
+    return len(re.findall(r"\d{10}", text))
+
+
+def test_log_rate_limit_counts_and_says_what_it_drops(w):
+    began = time.monotonic()
+    p, path = limited(w)
+    wait_until(lambda: os.path.exists(path) and kept(read_text(path)) + dropped(read_text(path)) == 3000,
+               "every line is there or counted")
+    at_most = 100 + 100 * (time.monotonic() - began)
+    check(100 <= kept(read_text(path)) <= at_most, "%d lines passed, at most %d may" % (kept(read_text(path)), at_most))
+    equal(p.ctl("logs", "-n", 1, "a").expect(0).out, "0000003000 xxxxxxxxx\n", "the tail has the dropped ones, too")
+    p.stop()
+
+
+def test_log_rate_limit_says_it_in_the_format_of_the_log(w):
+    p, path = limited(w, "json")
+    wait_until(lambda: os.path.exists(path) and dropped(read_text(path)) > 0, "it is said")
+    notes = [e for e in map(json.loads, read_text(path).splitlines()) if "dropped" in e["msg"]]
+    equal((notes[0]["level"], notes[0]["subsystem"]), ("warn", "a"), "the note")
+    p.stop()
+
+
+def test_log_rate_limit_without_a_file(w):
+    p = w.procd(w.sub("a", "--line-size", 20, "--spew", 3000, "--sleep", 600, restart="never", log_rate_limit="100/s"))
+    wait_until(lambda: dropped(read_text(p.log_path)) > 0, "it is said in procd's log")
+    contains(read_text(p.log_path), " warn  a: ... ", "with the name")
+    p.stop()
+
+
+def test_what_the_rate_limit_dropped_is_said_after_a_death(w):
+    p, path = limited(w)
+    wait_until(lambda: os.path.exists(path) and kept(read_text(path)) >= 100, "the first lines")
+    p.kill_supervisor()
+    wait_until(lambda: kept(read_text(path)) + dropped(read_text(path)) == 3000, "every line is there or counted")
+    p.stop()
+
+
+def test_what_the_rate_limit_dropped_is_said_before_the_end(w):
+    p, path = limited(w)
+    wait_until(lambda: p.ctl("logs", "-n", 1, "a").out.startswith("0000003000"), "all is read")
+    p.stop()
+    equal(kept(read_text(path)) + dropped(read_text(path)), 3000, "every line is there or counted")
+
+
+def test_log_rate_limit_refuses_nonsense(w):
+    for bad in ("0/s", "-1/s", "10", "10/m", "ten/s", "/s", "1.5/s", "99999999999/s", "10 /s", ""):
+        path = w.path("d.toml")
+        write_text(path, '[subsystem.a]\ncommand = "true"\nlog_rate_limit = "%s"\n' % bad)
+        contains(w.run("check", "-c", path).expect(78).err, "d.toml:3:", bad)
 
 
 def test_procds_log_to_a_file(w):

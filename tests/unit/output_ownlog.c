@@ -60,17 +60,17 @@ static void as(enum ownlog_style style, bool color)
 {
 	ownlog.style = style;
 	ownlog.color = color;
-	ownlog.stamp_sec = -1;
+	ownlog.stamp = (struct stamp){ .sec = -1, .local = style == OWNLOG_TERMINAL };
 }
 
 static void expect_captured(struct captured c, const char *expected)
 {
-	auto_free(freep) char *text = x_malloc(OWNLOG_ROOM(c.len) + 1);
+	auto_free(freep) char *text = x_malloc(FORMAT_ROOM(c.len) + 1);
 
 	c.real_ns = AT;
 	size_t n = ownlog_captured(&ownlog, text, &c);
 
-	ck_assert_uint_le(n, OWNLOG_ROOM(c.len));
+	ck_assert_uint_le(n, FORMAT_ROOM(c.len));
 	text[n] = '\0';
 	ck_assert_str_eq(text, expected);
 }
@@ -101,7 +101,7 @@ END_TEST
 
 static void expect_msg(struct captured c, const char *msg)
 {
-	auto_free(freep) char *text = x_malloc(OWNLOG_ROOM(c.len));
+	auto_free(freep) char *text = x_malloc(FORMAT_ROOM(c.len));
 	struct error e = ERROR_INIT;
 
 	c.real_ns = AT;
@@ -169,14 +169,14 @@ START_TEST(the_longest_line_of_the_worst_bytes_fits)
 	enum { LEN = 16384 };
 	auto_free(freep) char *worst = x_malloc(LEN);
 	struct captured c = { .real_ns = AT, .name = "n", .text = worst, .len = LEN };
-	auto_free(freep) char *text = x_malloc(OWNLOG_ROOM(LEN));
+	auto_free(freep) char *text = x_malloc(FORMAT_ROOM(LEN));
 	static const char bytes[] = { '\x01', '\xff', '\x1b', '\xc2', '"' };
 
 	for (unsigned i = 0; i < sizeof bytes; i++)
 		for (int style = OWNLOG_TEXT; style <= OWNLOG_JSON; style++) {
 			memset(worst, bytes[i], LEN);
 			as((enum ownlog_style)style, true);
-			ck_assert_uint_le(ownlog_captured(&ownlog, text, &c), OWNLOG_ROOM(LEN));
+			ck_assert_uint_le(ownlog_captured(&ownlog, text, &c), FORMAT_ROOM(LEN));
 		}
 }
 END_TEST

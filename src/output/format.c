@@ -1,0 +1,175 @@
+/* Hand-written formatting into given memory: captured lines come by the million. */
+#include "output/format.h"
+
+#include <time.h>
+
+#include "base/text.h"
+
+char *put(char *p, const char *s, size_t n)
+{
+	memcpy(p, s, n);
+	return p + n;
+}
+
+char *put_text(char *p, const char *s)
+{
+	return put(p, s, strlen(s));
+}
+
+char *put_number(char *p, unsigned long n)
+{
+	char digits[24];
+	size_t i = sizeof digits;
+
+	do
+		digits[--i] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return put(p, digits + i, sizeof digits - i);
+}
+
+char *put_stamp(struct stamp *stamp, char *p, int64_t real_ns)
+{
+	int64_t sec = real_ns / NS_PER_SEC;
+	unsigned ms = (unsigned)(real_ns / NS_PER_MS % 1000);
+
+	if (sec != stamp->sec) {
+		time_t t = (time_t)sec;
+		struct tm tm;
+
+		if (stamp->local) {
+			localtime_r(&t, &tm);
+			strftime(stamp->text, sizeof stamp->text, "%H:%M:%S.", &tm);
+		} else {
+			gmtime_r(&t, &tm);
+			strftime(stamp->text, sizeof stamp->text, "%Y-%m-%dT%H:%M:%S.", &tm);
+		}
+		stamp->sec = sec;
+	}
+	p = put_text(p, stamp->text);
+	*p++ = (char)('0' + ms / 100);
+	*p++ = (char)('0' + ms / 10 % 10);
+	*p++ = (char)('0' + ms % 10);
+	if (!stamp->local)
+		*p++ = 'Z';
+	return p;
+}
+
+size_t utf8_length(const char *s, size_t n)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	return len > 0 && len <= n && (len == 1 || utf8_valid(s, len)) ? len : 0;
+}
+
+static char *put_json(char *p, const char *s, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n;) {
+		unsigned char c = (unsigned char)s[i];
+		size_t len = utf8_length(s + i, n - i);
+
+		if (len > 1) {
+			p = put(p, s + i, len);
+			i += len;
+			continue;
+		}
+		i++;
+		if (len == 0) {
+			p = put(p, "\\ufffd", 6);
+		} else if (c == '"' || c == '\\') {
+			*p++ = '\\';
+			*p++ = (char)c;
+		} else if (c == '\t') {
+			p = put(p, "\\t", 2);
+		} else if (c == '\n') {
+			p = put(p, "\\n", 2);
+		} else if (c < 0x20 || c == 0x7f) {
+			p = put(p, "\\u00", 4);
+			*p++ = hex[c >> 4];
+			*p++ = hex[c & 15];
+		} else {
+			*p++ = (char)c;
+		}
+	}
+	return p;
+}
+
+char *format_captured_json(struct stamp *stamp, char *p, const struct captured *c)
+{
+	p = put_text(p, "{\"ts\":\"");
+	p = put_stamp(stamp, p, c->real_ns);
+	p = put_text(p, "\",\"level\":\"info\",\"subsystem\":\"");
+	p = put_json(p, c->name, strlen(c->name));
+	p = put_text(p, "\",\"pid\":");
+	p = c->pid > 0 ? put_number(p, (unsigned long)c->pid) : put_text(p, "null");
+	p = put_text(p, c->is_stderr ? ",\"stream\":\"stderr\"" : ",\"stream\":\"stdout\"");
+	if (c->continued)
+		p = put_text(p, ",\"partial\":true");
+	p = put_text(p, ",\"msg\":\"");
+	p = put_json(p, c->text, c->len);
+	return put_text(p, "\"}");
+}
+
+char *format_captured_text(struct stamp *stamp, char *p, const struct captured *c)
+{
+	p = put_stamp(stamp, p, c->real_ns);
+	p = put_text(p, c->is_stderr ? " err   " : " out   ");
+	p = put_text(p, c->name);
+	if (c->pid > 0) {
+		*p++ = '[';
+		p = put_number(p, (unsigned long)c->pid);
+		*p++ = ']';
+	}
+	*p++ = ' ';
+	return put(p, c->text, c->len);
+}
+
+char *put_message(char *p, const char *message)
+{
+	for (; *message != '\0'; message++) {
+		*p++ = *message;
+		if (*message == '\n')
+			p = put(p, "  ", 2);
+	}
+	return p;
+}
+
+char *format_message_json(struct stamp *stamp, char *p, enum log_level level, const char *subsystem,
+			  int64_t real_ns, const char *message)
+{
+	p = put_text(p, "{\"ts\":\"");
+	p = put_stamp(stamp, p, real_ns);
+	p = put_text(p, "\",\"level\":\"");
+	p = put_text(p, enumtext_name(&log_level_text, (int)level));
+	if (subsystem != NULL) {
+		p = put_text(p, "\",\"subsystem\":\"");
+		p = put_json(p, subsystem, strlen(subsystem));
+	}
+	p = put_text(p, "\",\"msg\":\"");
+	p = put_json(p, message, strlen(message));
+	return put_text(p, "\"}");
+}
+
+char *put_level(char *p, enum log_level level)
+{
+	const char *name = enumtext_name(&log_level_text, (int)level);
+	size_t len = strlen(name);
+
+	p = put(p, name, len);
+	return put(p, "      ", len < 6 ? 6 - len : 1);
+}
+
+char *format_message_text(struct stamp *stamp, char *p, enum log_level level, const char *subsystem,
+			  int64_t real_ns, const char *message)
+{
+	p = put_stamp(stamp, p, real_ns);
+	*p++ = ' ';
+	p = put_level(p, level);
+	if (subsystem != NULL) {
+		p = put_text(p, subsystem);
+		p = put(p, ": ", 2);
+	}
+	return put_message(p, message);
+}
