@@ -84,6 +84,8 @@ static json_t *type_schema(const struct option *o)
 	case SHAPE_INTS:
 		return json_pack("{s:[s,s],s:{s:s}}", "type", "array", "integer", "items", "type",
 				 "integer");
+	case SHAPE_CPUS:
+		return json_pack("{s:[s,s,s]}", "type", "string", "integer", "array");
 	case SHAPE_COMMAND:
 		j = json_pack("{s:[s,s],s:{s:s},s:i}", "type", "array", "string", "items", "type",
 			      "string", "minItems", 1);

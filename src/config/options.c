@@ -102,6 +102,7 @@ void subsystem_options_unref(struct subsystem_options *o)
 	free(o->home);
 	free(o->login_shell);
 	free(o->user_name);
+	free(o->numa_cpus);
 	free(o->gids);
 	free(o->origins);
 	free(o);

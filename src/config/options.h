@@ -113,6 +113,10 @@ struct subsystem_options {
 	const struct limit_option *limits;	/* RLIM_NLIMITS; shared while none is set */
 	int64_t nice;			/* INT64_MIN: not given */
 	int64_t oom_score_adjust;	/* INT64_MIN: not given */
+	char *cpu_affinity;		/* "0-1,3"; config/placement.h reads these three */
+	char *sched_policy, *io_class;
+	int64_t numa_node;		/* INT64_MIN: not given */
+	char *numa_cpus;		/* of that node, as the kernel lists them; NULL: unknown */
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;
 };

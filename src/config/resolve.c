@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "config/source.h"
 #include "config/type.h"
 
@@ -393,9 +394,32 @@ static void env_files_resolve(struct resolve *r, const struct scope *scope,
 	}
 }
 
+/* --- the machine ---------------------------------------------------------------------------------- */
+
+/* A configuration that was in force is not refused for what the machine has lost: its starts fail. */
+static void numa_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	struct place place = PLACE_SUB(r, scope, numa_node);
+	char path[64];
+	int ret;
+
+	if (o->numa_node == INT64_MIN)
+		return;
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist", (int)o->numa_node);
+	ret = file_read(path, 64 * 1024, &text);
+	if (ret == 0)
+		o->numa_cpus = x_strndup(text.buf, strcspn(text.buf, "\n"));
+	else if (!r->c->saved)
+		diag_error(r->c->diag, &place, ret == -ENOENT ?
+			   "numa_node: this machine has no NUMA node %d" :
+			   "numa_node: cannot look at NUMA node %d", (int)o->numa_node);
+}
+
 void resolve_subsystem(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
 {
 	paths_resolve(r, schema_top_n, schema_n, o);
 	ids_resolve(r, scope, o);
 	env_files_resolve(r, scope, o);
+	numa_resolve(r, scope, o);
 }

@@ -241,6 +241,17 @@ const struct option schema[] = {
 	{ SUB("oom_score_adjust", oom_score_adjust, int, RESTART), .min = -1000, .max = 1000,
 	  .def_words = "procd's own at its start",
 	  .help = "How gladly the kernel kills it when memory ends." },
+	{ SUB("cpu_affinity", cpu_affinity, cpus, RESTART), .def_words = "procd's own at its start",
+	  .help = "Processors that it may run on: \"0-1,3\" or an array." },
+	{ SUB("sched_policy", sched_policy, sched, RESTART),
+	  .def_words = "procd's own at its start",
+	  .help = "Scheduling policy: other, batch, idle, fifo:N or rr:N (N: 1 to 99)." },
+	{ SUB("io_class", io_class, io_class, RESTART), .def_words = "procd's",
+	  .help = "Class of its disk traffic: idle, best-effort:N or realtime:N (N: 0, first, to "
+		  "7)." },
+	{ SUB("numa_node", numa_node, int, RESTART), .min = 0, .max = 1023,
+	  .help = "NUMA node whose memory it prefers, and whose processors it runs on unless "
+		  "cpu_affinity names others." },
 };
 
 const size_t schema_n = ARRAY_LEN(schema);

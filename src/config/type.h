@@ -23,6 +23,7 @@ struct parse {
 enum shape {	/* what it looks like in JSON Schema */
 	SHAPE_STRING, SHAPE_BOOL, SHAPE_INT, SHAPE_NUMBER, SHAPE_DURATION, SHAPE_SIZE,
 	SHAPE_STRINGS, SHAPE_INTS, SHAPE_COMMAND, SHAPE_ENVIRONMENT, SHAPE_LIMIT,
+	SHAPE_CPUS,
 };
 
 struct option_type {
@@ -54,10 +55,26 @@ extern const struct option_type type_strings, type_ints, type_command, type_envi
 	type_edges;
 /* type_special.c */
 extern const struct option_type type_stdio, type_limit, type_events_output;
+/* type_placement.c */
+extern const struct option_type type_cpus, type_sched, type_io_class;
 /* type_probe.c */
 extern const struct option_type type_probe;
 /* type_action.c */
 extern const struct option_type type_signal_action;
+
+/* --- fields that are a char * (type_text.c) ----------------------------------------------------- */
+
+bool string_is_set(const struct option *o, int key, const void *obj);
+bool string_equal(const struct option *o, const void *a, const void *b);
+void string_format(const struct option *o, int key, const void *obj, struct strbuf *out);
+json_t *string_json(const struct option *o, int key, const void *obj);
+void string_copy(const struct option *o, void *dst, const void *src);
+void string_clear(const struct option *o, void *obj);
+
+#define STRING_VERBS .shape = SHAPE_STRING, STRING_VERBS_BUT_SHAPE
+#define STRING_VERBS_BUT_SHAPE                                                                    \
+	.is_set = string_is_set, .equal = string_equal, .format = string_format,                  \
+	.json = string_json, .copy = string_copy, .clear = string_clear
 
 /* --- for the implementations ---------------------------------------------------------------- */
 

@@ -25,44 +25,40 @@ static int string_parse(struct parse *p, const struct value *v, void *obj)
 	return 0;
 }
 
-static bool string_is_set(const struct option *o, int key, const void *obj)
+bool string_is_set(const struct option *o, int key, const void *obj)
 {
 	(void)key;
 	return *CFIELD(char *, o, obj) != NULL;
 }
 
-static bool string_equal(const struct option *o, const void *a, const void *b)
+bool string_equal(const struct option *o, const void *a, const void *b)
 {
 	const char *sa = *CFIELD(char *, o, a), *sb = *CFIELD(char *, o, b);
 
 	return sa == NULL || sb == NULL ? sa == sb : strcmp(sa, sb) == 0;
 }
 
-static void string_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+void string_format(const struct option *o, int key, const void *obj, struct strbuf *out)
 {
 	(void)key;
 	toml_quote(*CFIELD(char *, o, obj), true, out);
 }
 
-static json_t *string_json(const struct option *o, int key, const void *obj)
+json_t *string_json(const struct option *o, int key, const void *obj)
 {
 	(void)key;
 	return json_text(*CFIELD(char *, o, obj));
 }
 
-static void string_copy(const struct option *o, void *dst, const void *src)
+void string_copy(const struct option *o, void *dst, const void *src)
 {
 	*FIELD(char *, o, dst) = x_strdup(*CFIELD(char *, o, src));
 }
 
-static void string_clear(const struct option *o, void *obj)
+void string_clear(const struct option *o, void *obj)
 {
 	replace(FIELD(char *, o, obj), NULL);
 }
-
-#define STRING_VERBS                                                                              \
-	.shape = SHAPE_STRING, .is_set = string_is_set, .equal = string_equal,                    \
-	.format = string_format, .json = string_json, .copy = string_copy, .clear = string_clear
 
 const struct option_type type_string = { .name = "string", STRING_VERBS, .parse = string_parse };
 

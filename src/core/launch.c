@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "core/launch.h"
+#include "core/launch_rights.h"
 #include "keeper/record.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -289,6 +290,7 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 	if (t != NULL)
 		fill_task(plan_header(b), t);
 	set_exec(b, l, t ? t->command : &o->command, t == NULL && o->shell, &env);
+	launch_rights(b, o);
 	free(env.items);
 	if (cwd != NULL)
 		plan_set_cwd(b, cwd);

@@ -74,6 +74,7 @@ static struct subsystem_options *forgotten_options(const char *name, uint32_t pl
 	o->umask = -1;
 	o->nice = INT64_MIN;
 	o->oom_score_adjust = INT64_MIN;
+	o->numa_node = INT64_MIN;
 	return o;
 }
 

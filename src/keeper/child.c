@@ -18,6 +18,7 @@
 
 #include "base/path.h"
 #include "keeper/child.h"
+#include "keeper/confine.h"
 
 #if defined(__clang__)
 #define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
@@ -412,7 +413,11 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 		failed = child_scheduler(job);
 		return failed != 0 ? failed : child_nice(job);
 	case STAGE_OOM: return child_oom(job);
-	case STAGE_AFFINITY: return child_affinity(job);
+	case STAGE_AFFINITY:
+		return job->plan->cpus ? -confine_affinity(job->plan) : child_affinity(job);
+	case STAGE_SCHED: return -confine_sched(job->plan);
+	case STAGE_IO_CLASS: return -confine_io(job->plan);
+	case STAGE_NUMA: return -confine_numa(job->plan);
 	case STAGE_UMASK:
 		syscall(SYS_umask, job->plan->flags & PLAN_SET_UMASK ? job->plan->umask
 								     : job->original->umask);

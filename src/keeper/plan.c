@@ -15,7 +15,8 @@ ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_OUTPUT] = "output", [STAGE_ENV_FILE] = "env_file",
 	 [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
 	 [STAGE_LIMITS] = "limits", [STAGE_NICE] = "nice", [STAGE_OOM] = "oom",
-	 [STAGE_AFFINITY] = "affinity", [STAGE_UMASK] = "umask", [STAGE_STDIN] = "stdin",
+	 [STAGE_AFFINITY] = "affinity", [STAGE_SCHED] = "sched_policy",
+	 [STAGE_IO_CLASS] = "io_class", [STAGE_NUMA] = "numa_node", [STAGE_UMASK] = "umask", [STAGE_STDIN] = "stdin",
 	 [STAGE_STDOUT] = "stdout", [STAGE_STDERR] = "stderr", [STAGE_GROUPS] = "groups",
 	 [STAGE_GID] = "gid", [STAGE_UID] = "uid", [STAGE_CHDIR] = "chdir",
 	 [STAGE_SIGNALS] = "signals", [STAGE_EXEC] = "exec");
@@ -105,6 +106,24 @@ void plan_set_cwd(struct plan_builder *b, const char *path)
 	uint32_t at = path != NULL ? plan_add_string(b, path) : 0;
 
 	plan_header(b)->cwd = at;
+}
+
+/* N bytes as they are; where they begin. */
+static uint32_t plan_add_bytes(struct plan_builder *b, const void *bytes, size_t n)
+{
+	uint32_t at = plan_room(b, n, sizeof(uint64_t));
+
+	if (at != 0)
+		memcpy(b->block + at, bytes, n);
+	return at;
+}
+
+void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words)
+{
+	uint32_t at = plan_add_bytes(b, mask, words * sizeof(*mask));
+
+	plan_header(b)->cpus = at;
+	plan_header(b)->cpus_size = (uint32_t)(words * sizeof(*mask));
 }
 
 void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path)
@@ -197,10 +216,29 @@ static bool limits_ok(const struct plan *p)
 	return true;
 }
 
+/* N bytes that are read as 64-bit words. */
+static bool bytes_ok(const struct plan *p, uint32_t off, uint32_t n)
+{
+	return off >= sizeof(*p) && off % sizeof(uint64_t) == 0 && off < p->size &&
+	       n < p->size - off;
+}
+
+static bool placement_ok(const struct plan *p)
+{
+	bool cpus = p->cpus == 0 ? p->cpus_size == 0
+				 : p->cpus_size > 0 && p->cpus_size <= PLAN_MAX_CPUS_SIZE &&
+				   p->cpus_size % sizeof(uint64_t) == 0 &&
+				   bytes_ok(p, p->cpus, p->cpus_size);
+
+	return cpus && p->numa_node < PLAN_MAX_NODES && p->sched_policy <= INT32_MAX &&
+	       p->sched_priority <= INT32_MAX && p->io_priority <= UINT16_MAX;
+}
+
 static bool numbers_ok(const struct plan *p)
 {
 	const uint32_t known = PLAN_SET_IDS | PLAN_SET_UMASK | PLAN_SET_NICE |
-			       PLAN_DIE_WITH_KEEPER | PLAN_TREE;
+			       PLAN_DIE_WITH_KEEPER | PLAN_TREE | PLAN_SET_SCHED |
+			       PLAN_SET_NUMA;
 
 	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && p->umask <= 0777 &&
 	       p->nice >= -20 && p->nice <= 19 &&
@@ -223,5 +261,6 @@ bool plan_check(const void *block, size_t size)
 		return false;
 	return vector_ok(p, p->exec_paths, false) && vector_ok(p, p->argv, false) &&
 	       vector_ok(p, p->envp, true) && string_or_absent_ok(p, p->cwd) && stdio_ok(p, 0) &&
-	       stdio_ok(p, 1) && stdio_ok(p, 2) && limits_ok(p) && numbers_ok(p);
+	       stdio_ok(p, 1) && stdio_ok(p, 2) && limits_ok(p) &&
+	       placement_ok(p) && numbers_ok(p);
 }

@@ -14,12 +14,14 @@
 #include "base/enumtext.h"
 #include "base/strlist.h"
 
-#define PLAN_MAGIC 0x314e4c50u	/* "PLN1" */
+#define PLAN_MAGIC 0x324e4c50u	/* "PLN2" */
 /* A plan travels as one SOCK_SEQPACKET message. Larger ones (argv + environment) are refused with
  * E2BIG at stage "plan". */
 #define PLAN_MAX (160u * 1024)
 #define PLAN_NLIMITS 16		/* RLIM_NLIMITS of Linux */
 #define PLAN_MAX_GROUPS 64
+#define PLAN_MAX_CPUS_SIZE 1024	/* bytes: 8192 processors */
+#define PLAN_MAX_NODES 1024
 
 /* In which step a start failed; the text is what users see as error.stage. */
 enum spawn_stage {
@@ -29,6 +31,7 @@ enum spawn_stage {
 	STAGE_OUTPUT,		/* capture FIFO could not be made: procd's trouble, too */
 	STAGE_ENV_FILE,		/* the supervisor could not read it: nothing was sent */
 	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
+	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
 	STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_CHDIR, STAGE_SIGNALS, STAGE_EXEC,
 	STAGE_COUNT
@@ -49,6 +52,8 @@ enum plan_flags {
 	PLAN_SET_NICE = 1 << 2,		/* otherwise reset to the keeper's own at its start */
 	PLAN_DIE_WITH_KEEPER = 1 << 3,	/* on_supervisor_death = "stop" */
 	PLAN_TREE = 1 << 4,		/* kill_mode = "group": track and end the whole tree */
+	PLAN_SET_SCHED = 1 << 8,	/* otherwise as the keeper's own at its start */
+	PLAN_SET_NUMA = 1 << 9,
 };
 
 struct plan_limit {
@@ -76,6 +81,10 @@ struct plan {
 	uint32_t stop_signal;		/* for PLAN_DIE_WITH_KEEPER */
 	uint32_t capture_of;		/* 0: PLAN_STDIO_CAPTURE is the slot's own FIFO; else 1 + the
 					 * slot whose FIFO is written to, too */
+	uint32_t cpus, cpus_size;	/* affinity mask and its bytes; 0: the keeper's original */
+	uint32_t sched_policy, sched_priority;	/* for PLAN_SET_SCHED */
+	uint32_t io_priority;		/* as ioprio_set(2) takes it; 0: leave it */
+	uint32_t numa_node;		/* for PLAN_SET_NUMA */
 	struct plan_limit limits[PLAN_NLIMITS];
 };
 
@@ -88,6 +97,7 @@ struct plan *plan_header(struct plan_builder *b);
 void plan_set_exec(struct plan_builder *b, const struct strlist *exec_paths,
 		   const struct strlist *argv, const struct strlist *envp);
 void plan_set_cwd(struct plan_builder *b, const char *path);
+void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words);
 void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path);	/* fd 0..2 */
 /* The finished block, owned by the builder until plan_free(); -E2BIG above PLAN_MAX. */
 int plan_finish(struct plan_builder *b, const void **block, size_t *size);

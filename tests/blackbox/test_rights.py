@@ -1,6 +1,7 @@
 """What a child gets from files and what it may do (issue: environment and rights; interface 2, 5): real effects, looked
 at from inside the child, and failures that never end in a run with more rights."""
 
+import ctypes
 import os
 import signal
 
@@ -127,4 +128,80 @@ def test_a_change_of_env_file_restarts(w):
     p.wait_state("a", "running", after=mark)
     check(p.pid_of("a") != before[0], "not restarted")
     equal(p.pid_of("b"), before[1], "pid of the unchanged one")
+    p.stop()
+
+
+# --- where and when it runs -------------------------------------------------------------------------
+
+NOBODY = (65534, 65534)
+
+
+def readable(w):
+    """procd, run as nobody, has to get at the test's directory and at the programs."""
+    os.chmod(w.dir, 0o755)
+    os.chown(w.dir, *NOBODY)
+    if w.run_program([w.procd_path, "--version"], user=NOBODY).rc != 0:
+        raise Skip("another user may not execute the build")
+
+
+def status_of(pid):
+    return dict(line.split(":\t", 1) for line in read_text("/proc/%d/status" % pid).splitlines() if ":\t" in line)
+
+
+def io_priority(pid):
+    return ctypes.CDLL(None).syscall({"x86_64": 252, "aarch64": 31}[os.uname().machine], 1, pid)
+
+
+def test_placement_is_applied(w):
+    need_root()
+    cpu = min(os.sched_getaffinity(0))
+    p = w.procd(w.sub("a", cpu_affinity=[cpu], sched_policy="rr:7", io_class="best-effort:6") +
+                w.sub("b", sched_policy="idle", io_class="idle", cpu_affinity=str(cpu)) +
+                w.sub("c", sched_policy="batch", nice=5, io_class="realtime:1") + w.sub("d"))
+    for name in "abcd":
+        p.wait_state(name, "running")
+    pid = {name: p.pid_of(name) for name in "abcd"}
+    equal(os.sched_getaffinity(pid["a"]), {cpu}, "processors of a")
+    equal(os.sched_getaffinity(pid["b"]), {cpu}, "processors of b")
+    equal(os.sched_getaffinity(pid["d"]), os.sched_getaffinity(0), "processors of d")
+    equal([os.sched_getscheduler(pid[n]) for n in "abcd"],
+          [os.SCHED_RR, os.SCHED_IDLE, os.SCHED_BATCH, os.SCHED_OTHER], "policies")
+    equal(os.sched_getparam(pid["a"]).sched_priority, 7, "priority")
+    equal([io_priority(pid[n]) for n in "abc"], [2 << 13 | 6, 3 << 13, 1 << 13 | 1], "io priorities")
+    equal(os.getpriority(os.PRIO_PROCESS, pid["c"]), 5, "nice")
+    equal(os.sched_getscheduler(p.pid), os.SCHED_OTHER, "the keeper's policy")
+    p.stop()
+
+
+def test_numa_node_sets_processors_and_memory(w):
+    if not os.path.exists("/sys/devices/system/node/node0") or not os.path.exists("/proc/self/numa_maps"):
+        raise Skip("no NUMA in this kernel")
+    p = w.procd(w.sub("a", numa_node=0))
+    p.wait_state("a", "running")
+    maps = read_text("/proc/%d/numa_maps" % p.pid_of("a"))
+    contains(maps, " prefer")
+    p.stop()
+    p.write(w.sub("a", numa_node=1000))
+    r = w.run("check", "-c", p.config_path).expect(78)
+    contains(r.err, "no NUMA node 1000")
+
+
+def test_processors_that_are_not_there_are_a_failed_start(w):
+    p = w.procd(w.sub("a", cpu_affinity="8000-8191", restart="never"))
+    failed_start(p, "a", "affinity", "EINVAL")
+    p.stop()
+
+
+def test_ordinary_users_fail_closed_with_placement(w):
+    need_root()
+    readable(w)
+    config = (w.sub("rr", sched_policy="rr:7", restart="never") +
+              w.sub("nicer", nice=-5, restart="never") + w.sub("rt", io_class="realtime:0", restart="never") +
+              w.sub("idle", sched_policy="idle", io_class="idle"))
+    p = w.procd(config, user=NOBODY)
+    failed_start(p, "rr", "sched_policy", "EPERM")
+    failed_start(p, "nicer", "nice", "EACCES")
+    failed_start(p, "rt", "io_class", "EPERM")
+    p.wait_state("idle", "running")
+    equal(os.sched_getscheduler(p.pid_of("idle")), os.SCHED_IDLE, "policy")
     p.stop()

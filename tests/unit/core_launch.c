@@ -110,6 +110,37 @@ START_TEST(a_command_with_slash_is_taken_as_it_is)
 }
 END_TEST
 
+START_TEST(placement_reaches_the_plan)
+{
+	const uint64_t *mask;
+
+	build(NULL);
+	ck_assert_uint_eq(p->cpus, 0);
+	ck_assert_uint_eq(p->io_priority, 0);
+	ck_assert_uint_eq(p->flags & (PLAN_SET_SCHED | PLAN_SET_NUMA), 0);
+	plan_free(builder);
+	o->numa_node = 1;
+	o->numa_cpus = strdup("64,66");
+	o->sched_policy = strdup("rr:7");
+	o->io_class = strdup("best-effort:6");
+	build(NULL);
+	mask = (const uint64_t *)(const void *)((const char *)p + p->cpus);
+	ck_assert_uint_eq(p->cpus_size, 16);
+	ck_assert_uint_eq(mask[1], 5);
+	ck_assert_uint_eq(p->flags & (PLAN_SET_SCHED | PLAN_SET_NUMA), PLAN_SET_SCHED | PLAN_SET_NUMA);
+	ck_assert_uint_eq(p->sched_policy, 2);
+	ck_assert_uint_eq(p->sched_priority, 7);
+	ck_assert_uint_eq(p->io_priority, 2 << 13 | 6);
+	ck_assert_uint_eq(p->numa_node, 1);
+	plan_free(builder);
+	o->cpu_affinity = strdup("0");		/* wins over the node's */
+	build(NULL);
+	mask = (const uint64_t *)(const void *)((const char *)p + p->cpus);
+	ck_assert_uint_eq(p->cpus_size, 8);
+	ck_assert_uint_eq(mask[0], 1);
+}
+END_TEST
+
 START_TEST(a_shell_command_runs_through_bin_sh)
 {
 	strlist_fini(&o->command);
@@ -294,7 +325,7 @@ int main(void)
 {
 	const TTest *tests[] = {
 		a_bare_command_is_looked_up_in_path, the_path_of_the_child_counts,
-		a_command_with_slash_is_taken_as_it_is, a_shell_command_runs_through_bin_sh,
+		a_command_with_slash_is_taken_as_it_is, placement_reaches_the_plan, a_shell_command_runs_through_bin_sh,
 		working_dir_wins_over_work_dir, without_both_the_child_stays_where_procd_is,
 		ordinary_variables_are_inherited_and_procds_own_removed,
 		given_variables_replace_inherited_ones,

@@ -271,6 +271,7 @@ struct wish {		/* what a test varies */
 	uint32_t flags;
 	uint32_t stdio[3];
 	void (*adjust)(struct plan *p);
+	void (*extend)(struct plan_builder *b);
 };
 
 static inline struct plan_builder *wish_plan(const struct wish *w, const char *name)
@@ -297,6 +298,8 @@ static inline struct plan_builder *wish_plan(const struct wish *w, const char *n
 		plan_header(b)->stdio[1] = PLAN_STDIO_FILE;
 		plan_header(b)->stdio[2] = PLAN_STDIO_STDOUT;
 	}
+	if (w->extend)
+		w->extend(b);
 	plan_header(b)->flags |= w->flags;
 	if (w->adjust)
 		w->adjust(plan_header(b));

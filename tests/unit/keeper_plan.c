@@ -22,6 +22,7 @@ static struct plan_builder *sample(void)
 	plan_header(b)->stdio[1] = PLAN_STDIO_FILE;
 	plan_set_stdio_path(b, 1, "/var/log/web");
 	plan_header(b)->stdio[2] = PLAN_STDIO_STDOUT;
+	plan_set_cpus(b, (const uint64_t[]){ 3, 1 }, 2);
 	plan_header(b)->flags = PLAN_TREE | PLAN_SET_NICE;
 	strlist_fini(&paths);
 	strlist_fini(&argv);
@@ -50,6 +51,8 @@ static size_t walk(const struct plan *p)
 	for (int fd = 0; fd < 3; fd++)
 		if (p->stdio[fd] == PLAN_STDIO_FILE)
 			sum += strlen(plan_str(p, p->stdio_path[fd]));
+	for (uint32_t i = 0; i < p->cpus_size; i++)
+		sum += ((const unsigned char *)p)[p->cpus + i];
 	return sum;
 }
 
@@ -148,6 +151,17 @@ START_TEST(numbers_out_of_range_are_refused)
 	REFUSED(stop_signal, 65);
 	REFUSED(capture_of, RECORDS_MAX_SLOTS + 1);
 	REFUSED(flags, PLAN_DIE_WITH_KEEPER);	/* without a signal to die of */
+	REFUSED(cpus, 0);
+	REFUSED(cpus, p->cpus + 4);
+	REFUSED(cpus, p->size - 8);
+	REFUSED(cpus_size, 0);
+	REFUSED(cpus_size, 12);
+	REFUSED(cpus_size, PLAN_MAX_CPUS_SIZE + 8);
+	REFUSED(cpus_size, p->size & ~7u);
+	REFUSED(io_priority, 1u << 16);
+	REFUSED(numa_node, PLAN_MAX_NODES);
+	REFUSED(sched_policy, UINT32_MAX);
+	REFUSED(sched_priority, UINT32_MAX);
 	p->limits[3] = (struct plan_limit){ .soft = 2, .hard = 1, .set = 1 };
 	ck_assert(!plan_check(block, size));
 	p->limits[3].hard = 2;

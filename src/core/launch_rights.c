@@ -1,0 +1,37 @@
+/* Options whose text was checked when they were loaded become the numbers that system calls take. */
+#include "core/launch_rights.h"
+
+#include "config/placement.h"
+
+static void set_cpus(struct plan_builder *b, const struct subsystem_options *o)
+{
+	const char *list = o->cpu_affinity != NULL ? o->cpu_affinity : o->numa_cpus;
+	uint64_t mask[CPU_LIST_WORDS] = { 0 };
+
+	/* a node without processors of its own has an empty list */
+	if (list != NULL && cpu_list_parse(list, mask) == 0)
+		plan_set_cpus(b, mask, cpu_list_words(mask));
+}
+
+static void set_placement(struct plan *p, const struct subsystem_options *o)
+{
+	int policy, priority;
+
+	if (o->sched_policy != NULL && sched_policy_parse(o->sched_policy, &policy, &priority)) {
+		p->flags |= PLAN_SET_SCHED;
+		p->sched_policy = (uint32_t)policy;
+		p->sched_priority = (uint32_t)priority;
+	}
+	if (o->io_class != NULL && io_class_parse(o->io_class, &priority))
+		p->io_priority = (uint32_t)priority;
+	if (o->numa_node != INT64_MIN) {
+		p->flags |= PLAN_SET_NUMA;
+		p->numa_node = (uint32_t)o->numa_node;
+	}
+}
+
+void launch_rights(struct plan_builder *b, const struct subsystem_options *o)
+{
+	set_cpus(b, o);
+	set_placement(plan_header(b), o);
+}

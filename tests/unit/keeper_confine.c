@@ -1,0 +1,138 @@
+/* What a plan says about where a program runs and what it may do, seen from inside it; and that a
+ * step which cannot be taken is a failed start. */
+#include "keeper_fixture.h"
+
+static struct rig rig;
+static char out_path[128];
+
+static void setup(void)
+{
+	rig_init(&rig);
+	snprintf(out_path, sizeof(out_path), "%s/out", rig.base);
+	setenv("PROCD_TEST_NO_FEATURE", "", 1);
+	rig_start(&rig);
+}
+
+static void teardown(void)
+{
+	rig_fini(&rig);
+}
+
+/* What the shell prints as a child. */
+static char *shown(const char *script, void (*extend)(struct plan_builder *b))
+{
+	const struct wish w = { .argv = { "/bin/sh", "-c", script }, .out = out_path,
+				.extend = extend };
+
+	unlink(out_path);
+	ck_assert_int_eq(rig_run(&rig, 0, &w), 0);
+	return slurp(out_path);
+}
+
+static void ck_shows(const char *script, void (*extend)(struct plan_builder *b), const char *part)
+{
+	char *text = shown(script, extend);
+
+	ck_assert_msg(strstr(text, part) != NULL, "no <%s> in:\n%s", part, text);
+	free(text);
+}
+
+static void ck_fails(void (*extend)(struct plan_builder *b), enum spawn_stage stage, int errnum)
+{
+	const struct wish w = { .argv = { "/bin/true" }, .extend = extend };
+	struct km_started m = rig_fail(&rig, 0, &w);
+
+	ck_assert_str_eq(enumtext_name(&spawn_stage_text, (int)m.stage),
+			 enumtext_name(&spawn_stage_text, (int)stage));
+	ck_assert_str_eq(strerror(m.errnum), strerror(errnum));
+}
+
+/* --- placement ---------------------------------------------------------------------------------- */
+
+static void on_the_first(struct plan_builder *b)
+{
+	plan_set_cpus(b, (const uint64_t[]){ 1 }, 1);
+}
+
+static void on_none(struct plan_builder *b)
+{
+	plan_set_cpus(b, (const uint64_t[]){ 0, 0, 1 }, 3);
+}
+
+START_TEST(a_plan_chooses_processors)
+{
+	ck_shows("grep Cpus_allowed_list /proc/self/status", on_the_first,
+		 "Cpus_allowed_list:\t0\n");
+	ck_fails(on_none, STAGE_AFFINITY, EINVAL);
+}
+END_TEST
+
+static void as_batch(struct plan_builder *b)
+{
+	plan_header(b)->flags |= PLAN_SET_SCHED;
+	plan_header(b)->sched_policy = 3;
+}
+
+static void as_nothing(struct plan_builder *b)
+{
+	plan_header(b)->flags |= PLAN_SET_SCHED;
+	plan_header(b)->sched_policy = 77;
+}
+
+START_TEST(a_plan_chooses_the_scheduling_policy)
+{
+	/* field 41 of stat */
+	ck_shows("cut -d' ' -f41 /proc/self/stat", as_batch, "3\n");
+	ck_fails(as_nothing, STAGE_SCHED, EINVAL);
+}
+END_TEST
+
+static void idle_io(struct plan_builder *b)
+{
+	plan_header(b)->io_priority = 3 << 13;
+}
+
+static void no_io(struct plan_builder *b)
+{
+	plan_header(b)->io_priority = 7 << 13;
+}
+
+START_TEST(a_plan_chooses_the_io_class)
+{
+	if (access("/usr/bin/ionice", X_OK) == 0)
+		ck_shows("ionice", idle_io, "idle\n");
+	ck_fails(no_io, STAGE_IO_CLASS, EINVAL);
+}
+END_TEST
+
+static void on_node_0(struct plan_builder *b)
+{
+	plan_header(b)->flags |= PLAN_SET_NUMA;
+}
+
+static void on_node_999(struct plan_builder *b)
+{
+	plan_header(b)->flags |= PLAN_SET_NUMA;
+	plan_header(b)->numa_node = 999;
+}
+
+START_TEST(a_plan_chooses_the_memory)
+{
+	if (access("/proc/self/numa_maps", R_OK) < 0)
+		return;		/* a kernel without NUMA */
+	ck_shows("cat /proc/self/numa_maps", on_node_0, "prefer");
+	ck_fails(on_node_999, STAGE_NUMA, EINVAL);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	const struct rig_test tests[] = {
+		{ a_plan_chooses_processors, 1 },
+		{ a_plan_chooses_the_scheduling_policy, 1 },
+		{ a_plan_chooses_the_io_class, 1 },
+		{ a_plan_chooses_the_memory, 1 },
+	};
+
+	return rig_main("keeper: confine", argc, argv, setup, teardown, tests, ARRAY_LEN(tests));
+}
