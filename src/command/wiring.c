@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "command/supervisor.h"
+#include "probe/attempt.h"
 
 /* --- from the keeper ----------------------------------------------------------------------------- */
 
@@ -131,6 +132,33 @@ static void op_output_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
 	output_drain(s->output, slot, spawn_id);
 }
 
+static void on_attempt(void *ctx, uint64_t tag, enum attempt_result result, const char *detail)
+{
+	struct supervisor *s = ctx;
+
+	core_probed(s->core, tag, result == ATTEMPT_GOOD ? PROBE_PASSED :
+				  result == ATTEMPT_BAD  ? PROBE_FAILED : PROBE_NOT_MADE, detail);
+}
+
+static void *op_probe(void *ctx, uint64_t id, const struct probe_option *o, int64_t timeout_ns)
+{
+	struct supervisor *s = ctx;
+	struct attempt_target target = {
+		.host = o->host,
+		.port = o->port,
+		.socket = o->socket,
+		.http = o->target,
+	};
+
+	return attempt_start(s->loop, &target, timeout_ns, on_attempt, s, id);
+}
+
+static void op_probe_cancel(void *ctx, void *handle)
+{
+	(void)ctx;
+	attempt_cancel(handle);
+}
+
 static void op_reload(void *ctx)
 {
 	supervisor_reload(ctx);
@@ -190,6 +218,8 @@ const struct core_ops supervisor_core_ops = {
 	.output_detach = op_output_detach,
 	.output_pid = op_output_pid,
 	.output_drain = op_output_drain,
+	.probe = op_probe,
+	.probe_cancel = op_probe_cancel,
 	.reload = op_reload,
 	.reopen_logs = op_reopen_logs,
 	.dump = op_dump,

@@ -104,6 +104,8 @@ void core_free(struct core *c)
 	if (c == NULL)
 		return;
 	request_drop_all(c);
+	registry_for_each(s, &c->registry)
+		prober_cancel(s);
 	tasks_free(c);
 	edges_free(c);
 	registry_for_each(s, &c->registry)

@@ -19,6 +19,11 @@ struct core;
 enum shutdown_mode { SHUTDOWN_GRACEFUL, SHUTDOWN_FORCE, SHUTDOWN_KILL };
 extern const struct enumtext shutdown_mode_text;	/* "graceful", "force", "kill" */
 
+enum probe_result {
+	PROBE_PASSED, PROBE_FAILED,
+	PROBE_NOT_MADE,		/* procd had not the means to ask: nothing is known */
+};
+
 /* What the core wishes for. All are called from core_settle() or from the function that the caller
  * called; none may call back into the core at once. */
 struct core_ops {
@@ -40,6 +45,11 @@ struct core_ops {
 	 * lines wait until the next call; -1: it came to nothing. Only for captured ones; may be
 	 * NULL */
 	void (*output_pid)(void *ctx, uint32_t slot, int pid);
+	/* look at what O (tcp, unix, http; not kept) names for at most TIMEOUT_NS, then call
+	 * core_probed() with ID. Returns a handle, until then; and: forget it, no call follows. May
+	 * be NULL where no options ask for it */
+	void *(*probe)(void *ctx, uint64_t id, const struct probe_option *o, int64_t timeout_ns);
+	void (*probe_cancel)(void *ctx, void *handle);
 	/* [signals] actions that are not the core's */
 	void (*reload)(void *ctx);
 	void (*reopen_logs)(void *ctx);
@@ -86,6 +96,8 @@ void core_files_read(struct core *c, struct start_files *f);	/* takes F */
 void core_keeper_exited(struct core *c, const struct km_exited *m);
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
 void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id);
+/* The answer to core_ops.probe; DETAIL: a few words for people. */
+void core_probed(struct core *c, uint64_t id, enum probe_result result, const char *detail);
 void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */
 
 /* Apply NEW: diff against the published one, publish (takes NEW), add, remove, mark to restart.

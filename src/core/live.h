@@ -31,6 +31,7 @@ struct core {
 	struct jitter jitter;
 	struct shutdown shutdown;
 	struct tasks tasks;
+	uint32_t last_probe;		/* number of the last question (core/prober.h) */
 	char *main_name;
 
 	struct list dirty;		/* subsystems that settle has to look at */

@@ -170,6 +170,7 @@ static void disappear(struct subsystem *s)
 	if (s->attached)
 		c->ops->output_detach(c->ops_ctx, s->slot);
 	request_forget(s);
+	prober_cancel(s);
 	task_forget_owner(s);
 	edges_drop(s);
 	publish_disappear(s);

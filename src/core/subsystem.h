@@ -6,6 +6,7 @@
 #include "config/options.h"
 #include "core/edges.h"
 #include "core/goal.h"
+#include "core/prober.h"
 #include "core/state.h"
 #include "core/task.h"
 #include "core/timer.h"
@@ -92,6 +93,7 @@ struct subsystem {
 	struct ladder ladder;
 	struct task *task[TASK_NKINDS];	/* core/task.h; NULL: none */
 	uint8_t dying_tasks[TASK_NKINDS];	/* cancelled, not gone yet */
+	struct prober prober;
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/rcu.h"
 #include "config/defaults.h"
+#include "config/probe.h"
 #include "config/store.h"
 #include "core/core.h"
 #include "event/event.h"
@@ -34,6 +35,11 @@ struct fx_child {
 	int spawns;
 	struct plan *plan;		/* copy of the latest */
 	bool attached, drain;
+	/* the question that is asked, and how many were */
+	uint64_t probe_id;		/* 0: none */
+	int64_t probe_timeout_ns;
+	struct probe_option *probed;	/* copy of the latest */
+	int probes;
 };
 
 struct fx_signal {
@@ -212,6 +218,31 @@ static inline void fx_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
 		fx.child[slot].drain = true;
 }
 
+static inline void *fx_probe(void *ctx, uint64_t id, const struct probe_option *o,
+			     int64_t timeout_ns)
+{
+	struct fx_child *k = &fx.child[(uint32_t)id];
+
+	(void)ctx;
+	fx_insist(k->probe_id == 0, "two questions at once");
+	fx_insist(timeout_ns > 0, "no time to answer");
+	k->probe_id = id;
+	k->probe_timeout_ns = timeout_ns;
+	k->probes++;
+	probe_option_free(k->probed);
+	k->probed = probe_option_copy(o);
+	return k;
+}
+
+static inline void fx_probe_cancel(void *ctx, void *handle)
+{
+	struct fx_child *k = handle;
+
+	(void)ctx;
+	fx_insist(k->probe_id != 0, "nothing to cancel");
+	k->probe_id = 0;
+}
+
 static inline void fx_reload(void *ctx)
 {
 	(void)ctx;
@@ -261,6 +292,7 @@ static inline int fx_read_files(void *ctx, struct subsystem_options *options, ui
 
 static const struct core_ops fx_ops = {
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
+	.probe = fx_probe, .probe_cancel = fx_probe_cancel,
 	.output_attach = fx_attach, .output_detach = fx_detach, .output_drain = fx_drain,
 	.reload = fx_reload, .reopen_logs = fx_reopen, .dump = fx_dump,
 	.daemon_state = fx_daemon_state, .finished = fx_finished,
@@ -392,6 +424,18 @@ static inline void fx_gone(const char *name)
 	if (fx.core == NULL)
 		return;
 	core_keeper_gone(fx.core, slot, fx.child[slot].spawn_id);
+	fx_settle();
+}
+
+/* Answer the question that is asked about NAME. */
+static inline void fx_probed(const char *name, enum probe_result result, const char *detail)
+{
+	struct fx_child *k = fx_child(name);
+	uint64_t id = k->probe_id;
+
+	fx_insist(id != 0, "%s is not asked", name);
+	k->probe_id = 0;
+	core_probed(fx.core, id, result, detail);
 	fx_settle();
 }
 
@@ -643,8 +687,11 @@ static inline void fx_teardown(void)
 	core_free(fx.core);
 	while (!list_empty(&fx_orders))
 		fx_order_free(list_entry(fx_orders.next, struct fx_order, link));
-	for (size_t i = 0; i < FX_SLOTS; i++)
+	for (size_t i = 0; i < FX_SLOTS; i++) {
+		fx_insist(fx.child[i].probe_id == 0, "a question outlives the core");
 		free(fx.child[i].plan);
+		probe_option_free(fx.child[i].probed);
+	}
 	json_decref(fx.event);
 	free(fx.records.header);
 	free(fx.records.slots);
