@@ -4,6 +4,7 @@
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
 
+#include "base/list.h"
 #include "base/strlist.h"
 #include "config/start_files.h"
 #include "core/timer.h"
