@@ -229,6 +229,19 @@ static void add_escaped(struct strbuf *out, const char *text)
 		terminal_escape(text, strlen(text), out);
 }
 
+static void add_last_lines(struct strbuf *out, const char *text)
+{
+	strbuf_addstr(out, "  what it wrote last:\n");
+	while (*text != '\0') {
+		size_t n = strcspn(text, "\n");
+
+		strbuf_addstr(out, "    | ");
+		terminal_escape(text, n, out);
+		strbuf_addch(out, '\n');
+		text += n + (text[n] == '\n');
+	}
+}
+
 static void add_why(struct strbuf *out, const json_t *why)
 {
 	size_t i;
@@ -243,6 +256,8 @@ static void add_why(struct strbuf *out, const json_t *why)
 		add_escaped(out, json_string_value(line));
 		strbuf_addch(out, '\n');
 	}
+	if (json_object_get(why, "stderr_tail"))
+		add_last_lines(out, json_string_value(json_object_get(why, "stderr_tail")));
 }
 
 int verb_why(const struct cli_options *o)

@@ -57,7 +57,8 @@ void supervisor_on_drained(void *ctx, struct mail *mail)
 	struct supervisor *s = ctx;
 	struct output_drained *d = container_of(mail, struct output_drained, mail);
 
-	core_drained(s->core, d->slot, d->spawn_id);
+	core_drained(s->core, d->slot, d->spawn_id, d->tail);
+	free(d->tail);
 	free(d);
 }
 

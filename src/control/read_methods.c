@@ -12,6 +12,7 @@
 #include "control/features.h"
 #include "control/methods.h"
 #include "control/server.h"
+#include "output/tail.h"
 
 /* --- status ----------------------------------------------------------------------------------- */
 
@@ -173,6 +174,35 @@ void method_status(struct connection *c, const struct rpc_request *r)
 	rcu_leave();
 }
 
+/* What it wrote last: to a stderr of its own if it has one. NULL: nothing. */
+static json_t *last_lines(const struct connection *c, const struct board_record *r)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	struct output *output = c->server->setup.output;
+	const enum tail_stream order[] = { TAIL_ERR, TAIL_OUT };
+
+	for (size_t i = 0; i < ARRAY_LEN(order) && text.len == 0; i++) {
+		uint64_t pos = tail_seek_lines(output, r->slot, order[i], OUTPUT_END_LINES), lost = 0;
+
+		tail_read(output, r->slot, order[i], &pos, OUTPUT_TAIL_BYTES, &text, &lost);
+	}
+	if (text.len > OUTPUT_END_BYTES)
+		strbuf_consume(&text, text.len - OUTPUT_END_BYTES);
+	return text.len > 0 ? json_text(text.buf) : NULL;
+}
+
+static json_t *why(const struct connection *c, const struct board_record *r)
+{
+	json_t *j = core_why(c->server->setup.board, r, clock_mono_ns());
+	json_t *lines = NULL;
+
+	if (r->state == STATE_FAILED || (r->state == STATE_RESTARTING && r->last_error))
+		lines = last_lines(c, r);
+	if (lines)
+		json_object_set_new(j, "stderr_tail", lines);
+	return j;
+}
+
 void method_why(struct connection *c, const struct rpc_request *r)
 {
 	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
@@ -191,8 +221,7 @@ void method_why(struct connection *c, const struct rpc_request *r)
 		const struct board_record *record = board_get(c->server->setup.board, slots[i]);
 
 		if (record)
-			json_array_append_new(list, core_why(c->server->setup.board, record,
-							     clock_mono_ns()));
+			json_array_append_new(list, why(c, record));
 	}
 	rcu_leave();
 	if (ok)

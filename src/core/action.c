@@ -56,6 +56,7 @@ static void new_spawn(struct subsystem *s)
 		.spawn_id = c->next_spawn_id++,
 		.status_known = true,
 	};
+	free(take(s->end_tail));
 	turn_begun(s);
 	s->outcome = OUTCOME_NONE;
 	s->next_restart_ms = -1;

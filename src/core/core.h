@@ -95,7 +95,8 @@ void core_keeper_started(struct core *c, const struct km_started *m);
 void core_files_read(struct core *c, struct start_files *f);	/* takes F */
 void core_keeper_exited(struct core *c, const struct km_exited *m);
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
-void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id);
+/* TAIL: the last lines of its stderr, or NULL. */
+void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail);
 /* The answer to core_ops.probe; DETAIL: a few words for people. */
 void core_probed(struct core *c, uint64_t id, enum probe_result result, const char *detail);
 void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */

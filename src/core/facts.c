@@ -1,5 +1,6 @@
 /* What the keeper and the output side say. Each fact is checked against the process that the slot
  * holds now (a repeated or late one changes nothing), noted, and left for settle. */
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "core/action.h"
 #include "core/facts.h"
@@ -91,10 +92,13 @@ void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id)
 		subsystem_note(s, FACT_GONE);
 }
 
-void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id)
+void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail)
 {
 	struct subsystem *s = subsystem_of(c, slot, spawn_id);
 
-	if (s != NULL && s->proc.phase == PROC_DRAINING)
-		facts_ended(s);
+	if (s == NULL || s->proc.phase != PROC_DRAINING)
+		return;
+	free(s->end_tail);
+	s->end_tail = x_strdup(tail);
+	facts_ended(s);
 }

@@ -57,6 +57,7 @@ static void send_event(struct subsystem *s)
 					    : NULL,
 		.error_errno = s->end.errnum,
 		.error_message = text,
+		.stderr_tail = end && s->state == STATE_FAILED ? s->end_tail : NULL,
 	};
 
 	event_state_changed(s->core->chan, &e);

@@ -64,6 +64,7 @@ void subsystem_free(struct subsystem *s)
 	subsystem_options_unref(s->options);
 	subsystem_options_unref(s->next);
 	free(s->start_trouble);
+	free(s->end_tail);
 	free(s->name);
 	free(s);
 }

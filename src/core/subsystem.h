@@ -89,6 +89,7 @@ struct subsystem {
 	int64_t since_mono_ns;
 	struct process proc;
 	struct ending end;
+	char *end_tail;			/* the last lines of its stderr; NULL: none */
 	enum outcome outcome;		/* NONE: it runs, never did, or was stopped */
 	struct ladder ladder;
 	struct task *task[TASK_NKINDS];	/* core/task.h; NULL: none */

@@ -50,6 +50,7 @@ struct state_event {
 	const char *error_stage;	/* NULL: no "error" object */
 	int error_errno;
 	const char *error_message;
+	const char *stderr_tail;	/* last lines it wrote; NULL: absent */
 };
 uint64_t event_state_changed(struct chan *chan, const struct state_event *e);
 

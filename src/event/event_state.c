@@ -8,9 +8,10 @@
 #include "base/signame.h"
 #include "event/event.h"
 
-#define BODY_MAX 4096
+#define BODY_MAX 6144
 #define MESSAGE_MAX 2048	/* escaped bytes of an error message */
 #define NAME_MAX_ESCAPED (NAME_CAP * 6)
+#define TAIL_MAX 1536		/* escaped bytes of what it wrote last */
 #define TOKEN_MAX 64		/* stage, errno and signal names */
 #define AT_MAX 40
 
@@ -177,6 +178,10 @@ static void put_exceptions(struct writer *w, const struct state_event *e)
 		put_literal(w, ",\"core_dumped\":false");
 	if (e->core_dumped > 0)
 		put_literal(w, ",\"core_dumped\":true");
+	if (e->stderr_tail != NULL) {
+		put_literal(w, ",\"stderr_tail\":");
+		put_text(w, e->stderr_tail, TAIL_MAX);
+	}
 	if (e->error_stage == NULL)
 		return;
 	put_literal(w, ",\"error\":{\"stage\":");

@@ -365,6 +365,7 @@ void capture_attach(struct captures *c, uint32_t number, struct subsystem_option
 
 static void hold_stream(struct stream *s)
 {
+	s->run_from = s->ring != NULL ? ring_head(s->ring) : 0;
 	loop_io_set(&s->readable, s->fd, 0);
 	list_remove(&s->paced);
 }
@@ -424,6 +425,35 @@ void capture_drain(struct captures *c, uint32_t number)
 	drain_stream(c, &slot->out);
 	if (slot->err != NULL)
 		drain_stream(c, slot->err);
+}
+
+/* Without an own stream for it, stderr is in stdout's. */
+static const struct stream *stderr_of(const struct slot *slot)
+{
+	if (slot->options->stdio[2].kind == STDIO_LOG)
+		return slot->err;
+	return slot->options->stdio[2].kind == STDIO_STDOUT ? &slot->out : NULL;
+}
+
+char *capture_end(struct captures *c, uint32_t number)
+{
+	const struct slot *slot = find_slot(c, number);
+	const struct stream *s = slot != NULL ? stderr_of(slot) : NULL;
+
+	if (s == NULL || s->ring == NULL)
+		return NULL;
+	uint64_t head = ring_head(s->ring), from = MAX(s->run_from, head - MIN(head, OUTPUT_END_BYTES));
+	const char *data = s->ring->data + from % RING_DATA;
+	size_t len = (size_t)(head - from), cut = 0;
+
+	/* Not from the middle of a line, unless it is all there is. */
+	if (from > s->run_from) {
+		const char *nl = memchr(data, '\n', len);
+
+		cut = nl != NULL && nl + 1 < data + len ? (size_t)(nl - data) + 1 : 0;
+	}
+	cut += lines_last(data + cut, len - cut, OUTPUT_END_LINES);
+	return len > cut ? x_strndup(data + cut, len - cut) : NULL;
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */

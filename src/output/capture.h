@@ -26,6 +26,7 @@ struct stream {
 	struct slot *slot;
 	struct ring *ring;		/* RCU; NULL before the first byte */
 	int64_t read_ns;		/* when it was last read */
+	uint64_t run_from;		/* where in the ring the output of this process begins */
 	int fd;				/* -1: nothing to capture */
 	bool is_stderr, enlarged, waiting;	/* waiting: ring full, not read */
 };
@@ -83,6 +84,9 @@ void capture_set_pid(struct captures *c, uint32_t number, int pid);
 void capture_detach(struct captures *c, uint32_t number);
 /* Read and forward what SLOT's FIFOs hold (bounded in time and bytes), ending an open line. */
 void capture_drain(struct captures *c, uint32_t number);
+
+/* What SLOT's process wrote last to its stderr, whole lines; NULL: nothing. The caller frees it. */
+char *capture_end(struct captures *c, uint32_t number);
 
 /* Try again to forward what is pending. True: nothing is left. */
 bool captures_retry(struct captures *c);

@@ -22,6 +22,8 @@
 #define OUTPUT_LINE_MAX (16u * 1024)	/* longer lines are cut; each piece but the last ends with
 					 * " \" (declared limit; JSON: "partial":true) */
 #define OUTPUT_TAIL_BYTES (64u * 1024)
+#define OUTPUT_END_BYTES 800u
+#define OUTPUT_END_LINES 10u
 
 struct output;
 
@@ -30,6 +32,8 @@ struct output_drained {
 	struct mail mail;
 	uint32_t slot;
 	uint64_t spawn_id;
+	char *tail;		/* the last lines of its stderr, at most OUTPUT_END_BYTES; owned by
+				 * the receiver; NULL: there were none, or they cannot be had now */
 };
 
 /* Start the thread. RUN_DIRFD stays the caller's. Takes over as log sink (base/log.h). Reads the

@@ -44,12 +44,14 @@ struct order {
 
 /* --- answers to drains ----------------------------------------------------------------------- */
 
-static void post_drained(struct output *o, uint32_t slot, uint64_t spawn_id)
+/* Takes TAIL. */
+static void post_drained(struct output *o, const struct order *order, char *tail)
 {
 	struct output_drained *d = x_calloc(1, sizeof *d);
 
-	d->slot = slot;
-	d->spawn_id = spawn_id;
+	d->slot = order->slot;
+	d->spawn_id = order->spawn_id;
+	d->tail = tail;
 	mailbox_send(o->drained, &d->mail);
 }
 
@@ -62,7 +64,7 @@ static void answer_drain(struct output *o, struct order *order)
 	list_remove(&order->open);
 	pthread_mutex_unlock(&o->lock);
 	if (open)
-		post_drained(o, order->slot, order->spawn_id);
+		post_drained(o, order, capture_end(&o->captures, order->slot));
 }
 
 static bool is_stalled(struct output *o)
@@ -78,9 +80,7 @@ static void answer_all_drains(struct output *o)
 
 	pthread_mutex_lock(&o->lock);
 	while ((l = list_pop(&o->drains)) != NULL) {
-		struct order *order = list_entry(l, struct order, open);
-
-		post_drained(o, order->slot, order->spawn_id);
+		post_drained(o, list_entry(l, struct order, open), NULL);
 	}
 	pthread_mutex_unlock(&o->lock);
 }

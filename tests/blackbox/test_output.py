@@ -273,6 +273,40 @@ def test_log_rate_limit_refuses_nonsense(w):
         contains(w.run("check", "-c", path).expect(78).err, "d.toml:3:", bad)
 
 
+def test_the_last_lines_of_a_failed_child_are_in_its_event_and_in_why(w):
+    own = ["--fd", 2]
+    p = w.procd(w.sub("shared", "--print", "first", *own, "--print", "what broke", "--exit", 1, restart="never") +
+                w.sub("apart", "--print", "quiet", *own, "--print", "what broke", "--exit", 1, restart="never", stderr="log") +
+                w.sub("long", *own, "--line-size", 200, "--spew", 50, "--exit", 1, restart="never") +
+                w.sub("fine", *own, "--print", "all well", "--exit", 0, restart="never") +
+                w.sub("mute", "--exit", 1, restart="never"))
+    tail = {n: ended(p, n).get("stderr_tail") for n in ("shared", "apart", "long", "fine", "mute")}
+    equal(tail["shared"], "first\nwhat broke\n", "stderr in stdout's pipe")
+    equal(tail["apart"], "what broke\n", "stderr by itself")
+    equal([line[:10] for line in tail["long"].splitlines()], ["0000000048", "0000000049", "0000000050"], "whole lines only")
+    equal((tail["fine"], tail["mute"]), (None, None), "nothing to tell")
+    equal(p.rpc("subsystem.why", {"names": ["apart"]})["subsystems"][0]["stderr_tail"], "what broke\n", "why")
+    contains(p.ctl("why", "shared").expect(0).out, "\n    | first\n    | what broke\n", "why")
+    check("stderr_tail" not in p.rpc("subsystem.why", {"names": ["mute"]})["subsystems"][0], "mute has one")
+    p.stop()
+
+
+def test_the_last_lines_are_of_the_last_run(w):
+    counter = w.path("runs")
+    p = w.procd(w.sub("a", "-c", "", restart="on-failure", restart_delay_ms=10, restart_max_attempts=1).replace(
+        w.child("-c", ""), '["/bin/sh", "-c", "if test -e %s; then exit 3; fi; touch %s; echo old; exit 3"]' % (counter, counter)))
+    p.wait_event(name="a", gave_up=True)
+    equal([e.get("stderr_tail") for e in p.find_events(name="a", state="failed")], ["old\n", None], "of each run")
+    p.stop()
+
+
+def test_bytes_that_are_no_text_are_cleaned_in_the_event(w):
+    p = w.procd('[subsystem.a]\ncommand = ["/bin/sh", "-c", "printf \'\\\\377\\\\033[31m\\\\001x\'; exit 1"]\nrestart = "never"\n')
+    equal(ended(p, "a")["stderr_tail"], "\ufffd\x1b[31m\x01x\n", "cleaned")
+    check("\x1b" not in p.ctl("why", "a").expect(0).out, "an escape sequence reaches the terminal")
+    p.stop()
+
+
 def test_procds_log_to_a_file(w):
     p = w.procd('[logging]\nfile = "%s"\n' % w.path("own.log") + w.sub("a", "--print", "hello", "--exit", 0,
                                                                        restart="never"))

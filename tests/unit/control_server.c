@@ -69,7 +69,10 @@ static void on_order(void *ctx, struct mail *mail)
 static void on_drained(void *ctx, struct mail *mail)
 {
 	(void)ctx;
-	free(container_of(mail, struct output_drained, mail));
+	struct output_drained *d = container_of(mail, struct output_drained, mail);
+
+	free(d->tail);
+	free(d);
 }
 
 static void on_quit(struct loop_async *a)

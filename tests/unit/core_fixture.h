@@ -364,7 +364,7 @@ static inline void fx_settle(void)
 			}
 			if (fx.child[slot].drain && !fx.manual_drain) {
 				fx.child[slot].drain = false;
-				core_drained(fx.core, slot, fx.child[slot].spawn_id);
+				core_drained(fx.core, slot, fx.child[slot].spawn_id, NULL);
 				moved = true;
 			}
 		}

@@ -440,7 +440,7 @@ START_TEST(gone_before_the_output_is_read_is_not_forgotten)
 	ck_assert_str_eq(fx_state("web"), "running");	/* the exit is told after the drain */
 	fx_gone("web");
 	ck_assert_str_eq(fx_state("web"), "running");
-	core_drained(fx.core, 0, fx_child("web")->spawn_id);
+	core_drained(fx.core, 0, fx_child("web")->spawn_id, NULL);
 	fx_settle();
 	ck_assert_str_eq(fx_state("web"), "restarting");
 	fx_advance_ms(100);
@@ -459,7 +459,7 @@ START_TEST(an_end_whose_output_cannot_be_read_is_told_all_the_same)
 	fx_advance_ms(1);
 	ck_assert_str_eq(fx_state("web"), "restarting");
 	fx_skip_events();
-	core_drained(fx.core, 0, fx_child("web")->spawn_id);	/* late */
+	core_drained(fx.core, 0, fx_child("web")->spawn_id, NULL);	/* late */
 	fx_settle();
 	fx_expect_quiet();
 	fx.manual_exec = true;
@@ -490,7 +490,7 @@ START_TEST(repeated_and_foreign_facts_change_nothing)
 	core_keeper_gone(fx.core, 6300, 1);
 	started.spawn_id--;
 	core_keeper_started(fx.core, &started);
-	core_drained(fx.core, 0, started.spawn_id);
+	core_drained(fx.core, 0, started.spawn_id, NULL);
 	core_keeper_gone(fx.core, 0, started.spawn_id);
 	fx_settle();
 	fx_expect_quiet();

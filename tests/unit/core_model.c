@@ -205,7 +205,7 @@ static void answer_keeper(uint32_t slot)
 
 	if (k->drain) {
 		k->drain = false;
-		core_drained(fx.core, slot, k->spawn_id);
+		core_drained(fx.core, slot, k->spawn_id, NULL);
 	}
 	if (!k->asked)
 		return;
@@ -232,7 +232,7 @@ static void babble(uint32_t slot)
 	core_keeper_started(fx.core, &started);
 	core_keeper_exited(fx.core, &exited);
 	core_keeper_gone(fx.core, slot, old);
-	core_drained(fx.core, slot, old);
+	core_drained(fx.core, slot, old, NULL);
 	core_keeper_gone(fx.core, slot + 500, 1);
 }
 
@@ -528,7 +528,7 @@ static void let_everything_happen(int64_t ms)
 
 			if (k->drain) {
 				k->drain = false;
-				core_drained(fx.core, slot, k->spawn_id);
+				core_drained(fx.core, slot, k->spawn_id, NULL);
 			}
 			if (k->asked)
 				fx_exec_ok_slot(slot);

@@ -136,7 +136,7 @@ START_TEST(the_output_of_such_a_child_is_read_before)
 	come_back();
 	ck_assert(fx.child[0].drain);
 	ck_assert_str_eq(fx_state("web"), "running");
-	core_drained(fx.core, 0, fx.child[0].spawn_id);
+	core_drained(fx.core, 0, fx.child[0].spawn_id, NULL);
 	fx_settle();
 	ck_assert_str_eq(fx_state("web"), "restarting");
 }

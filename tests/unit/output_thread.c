@@ -33,7 +33,10 @@ static void on_drained(void *ctx, struct mail *mail)
 	(void)ctx;
 	answers++;
 	ev_break(loop, EVBREAK_ALL);
-	free(container_of(mail, struct output_drained, mail));
+	struct output_drained *d = container_of(mail, struct output_drained, mail);
+
+	free(d->tail);
+	free(d);
 }
 
 static char *in_dir(const char *name)
