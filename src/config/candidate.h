@@ -27,6 +27,7 @@ struct scope {
 	const char *label;
 	int header_file;	/* the file whose header was seen last, -1: none */
 	int header_line;
+	bool unresolved;	/* something about its names or paths was complained about */
 };
 
 struct candidate {
@@ -35,6 +36,7 @@ struct candidate {
 	struct scope top, defaults;
 	struct scope **subsystems;	/* in order of appearance */
 	size_t nsubsystems, cap;
+	struct scope **owners;		/* of each of config.subsystems: where its values stand */
 	struct map by_name;
 	struct map headers;		/* "FILE SECTION": line of the header */
 	struct strlist files;		/* absolute names of the files read */

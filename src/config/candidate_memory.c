@@ -31,6 +31,7 @@ void candidate_fini(struct candidate *c)
 		free(c->subsystems[i]);
 	}
 	free(c->subsystems);
+	free(c->owners);
 	map_fini(&c->by_name);
 	map_fini(&c->headers);
 	strlist_fini(&c->files);

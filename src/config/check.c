@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/loop.h"
+#include "config/family.h"
 #include "config/source.h"
 #include "config/type.h"
 
@@ -150,11 +151,12 @@ static void check_signals(const struct candidate *c, const struct config *config
 		struct place place = place_of(c, s);
 		int signo = s->key >= (int)schema_n ? s->key - (int)schema_n : o->index;
 		const char *target;
+		uint32_t first, n;
 
 		if (o->type != &type_signal_action || signo <= 0 || signo >= NSIG)
 			continue;
 		target = config->signals[signo].target;
-		if (target != NULL && config_find(config, target) == NULL)
+		if (target != NULL && !config_select(config, target, &first, &n))
 			diag_error(c->diag, &place, "forward:%s: there is no subsystem \"%s\"",
 				   target, target);
 	}
@@ -276,11 +278,11 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	if (o->command.n > 0 && !o->shell && !command_exists(config, o, known)) {
 		place = PLACE_IN(c, scope, command);
 		diag_warn(c->diag, &place, "subsystem.%s.command: \"%.200s\" is not there or not "
-			  "executable (yet)", o->name, o->command.items[0]);
+			  "executable (yet)", scope->name, o->command.items[0]);
 	}
 	if (o->working_dir != NULL && access(o->working_dir, X_OK) < 0) {
 		place = PLACE_IN(c, scope, working_dir);
-		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", o->name,
+		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", scope->name,
 			  o->working_dir, strerror(errno));
 	}
 	warn_env_files(c, scope, o);
@@ -292,16 +294,22 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
 		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
 		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "
-			  "change user or group: its start will fail", o->name);
+			  "change user or group: its start will fail", scope->name);
 	}
 }
 
 void check_subsystems(const struct candidate *c, const struct config *config)
 {
+	const struct scope *told = NULL;	/* what all instances do wrong is told of the first */
 	struct map known = MAP_INIT;
 
-	for (size_t i = 0; i < config->nsubsystems && !c->saved; i++)
-		check_subsystem(c, config, c->subsystems[i], config->subsystems[i], &known);
+	for (size_t i = 0; i < config->nsubsystems && !c->saved; i++) {
+		size_t before = c->diag->n;
+
+		if (c->owners[i] != told)
+			check_subsystem(c, config, c->owners[i], config->subsystems[i], &known);
+		told = c->diag->n > before ? c->owners[i] : told;
+	}
 	map_fini(&known);
 	if (config->nsubsystems == 0 && c->diag->nerrors == 0) {
 		struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };

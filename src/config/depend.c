@@ -2,6 +2,7 @@
 #include "config/depend.h"
 
 #include "base/alloc.h"
+#include "config/family.h"
 
 ENUMTEXT(condition, "condition",
 	[CONDITION_STARTED] = "started", [CONDITION_READY] = "ready",
@@ -40,16 +41,16 @@ bool edge_split(const char *item, enum edge_kind kind, size_t *name_len,
 	return false;
 }
 
-struct subsystem_options *edge_target(const struct config *config, const char *item,
-				      enum edge_kind kind, enum condition *condition)
+bool edge_targets(const struct config *config, const char *item, enum edge_kind kind,
+		  enum condition *condition, uint32_t *first, uint32_t *n)
 {
 	auto_free(freep) char *name = NULL;
-	size_t n;
+	size_t len;
 
-	if (!edge_split(item, kind, &n, condition))
-		return NULL;
-	if (item[n] == '\0')
-		return config_find(config, item);
-	name = x_strndup(item, n);
-	return config_find(config, name);
+	if (!edge_split(item, kind, &len, condition))
+		return false;
+	if (item[len] == '\0')
+		return config_select(config, item, first, n);
+	name = x_strndup(item, len);
+	return config_select(config, name, first, n);
 }

@@ -31,8 +31,8 @@ const struct strlist *edge_list(const struct subsystem_options *o, enum edge_kin
 /* Split ITEM of a KIND list: *NAME_LEN bytes of it are the name. False: the condition is unknown. */
 bool edge_split(const char *item, enum edge_kind kind, size_t *name_len,
 		enum condition *condition);
-/* The subsystem that ITEM names in CONFIG; NULL: there is none. */
-struct subsystem_options *edge_target(const struct config *config, const char *item,
-				      enum edge_kind kind, enum condition *condition);
+/* The subsystems that ITEM names in CONFIG, as config_select() tells them; false: there is none. */
+bool edge_targets(const struct config *config, const char *item, enum edge_kind kind,
+		  enum condition *condition, uint32_t *first, uint32_t *n);
 
 #endif

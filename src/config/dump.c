@@ -2,6 +2,7 @@
  * value came from. */
 #include "base/alloc.h"
 #include "config/config.h"
+#include "config/family.h"
 #include "config/type.h"
 
 /* --- TOML ----------------------------------------------------------------------------------- */
@@ -33,6 +34,27 @@ static void other_signals(const struct config *c,
 	}
 }
 
+/* What stands in the file: subsystems, and families in place of their instances. Begins with two
+ * zeros; NULL: that was all. */
+struct declared {
+	size_t subsystem, family;
+	const struct family *f;		/* NULL: no family */
+};
+
+static const struct subsystem_options *declared_next(const struct config *c, struct declared *d)
+{
+	const struct family *f = d->family < c->nfamilies ? &c->families[d->family] : NULL;
+
+	d->f = NULL;
+	if (f != NULL && f->first == d->subsystem) {
+		d->family++;
+		d->subsystem += f->n;
+		d->f = f;
+		return f->options;
+	}
+	return d->subsystem < c->nsubsystems ? c->subsystems[d->subsystem++] : NULL;
+}
+
 struct toml_dump {
 	const struct config *c;
 	struct strbuf *out;
@@ -45,9 +67,21 @@ static void signal_toml(void *ctx, const char *name, int key)
 	pair_toml(name, schema_row(key), key, d->c, d->out);
 }
 
+static void subsystem_pair(const struct subsystem_options *sub, const struct family *f, int key,
+			   struct strbuf *out)
+{
+	const struct varying *v = f != NULL ? family_varying(f, key) : NULL;
+
+	if (v != NULL)
+		strbuf_addf(out, "%s = %s\n", v->name, v->toml);
+	else if (is_shown(&schema[key], key, sub))
+		pair_toml(schema[key].name, &schema[key], key, sub, out);
+}
+
 void config_dump_toml(const struct config *c, struct strbuf *out)
 {
 	struct toml_dump d = { c, out };
+	const struct subsystem_options *sub;
 	const char *section = "";
 
 	for (size_t i = 0; i < schema_top_n; i++) {
@@ -65,13 +99,10 @@ void config_dump_toml(const struct config *c, struct strbuf *out)
 		if (is_shown(o, (int)i, c))
 			pair_toml(o->name, o, (int)i, c, out);
 	}
-	for (size_t s = 0; s < c->nsubsystems; s++) {
-		const struct subsystem_options *sub = c->subsystems[s];
-
+	for (struct declared at = { 0 }; (sub = declared_next(c, &at)) != NULL;) {
 		strbuf_addf(out, "\n[subsystem.%s]\n", sub->name);
 		for (size_t i = schema_top_n; i < schema_n; i++)
-			if (is_shown(&schema[i], (int)i, sub))
-				pair_toml(schema[i].name, &schema[i], (int)i, sub, out);
+			subsystem_pair(sub, at.f, (int)i, out);
 	}
 }
 
@@ -130,8 +161,36 @@ static void signal_json(void *ctx, const char *name, int key)
 				 c));
 }
 
+/* How many there are has an answer also where nobody said it. */
+static json_t *instances_json(json_t *leaf)
+{
+	if (json_is_null(json_object_get(leaf, "value")))
+		json_object_set_new(leaf, "value", json_integer(1));
+	return leaf;
+}
+
+static json_t *subsystem_json(const struct config *c, const struct subsystem_options *sub,
+			      const struct family *f)
+{
+	json_t *table = json_object();
+
+	for (size_t i = schema_top_n; i < schema_n; i++) {
+		const struct origin *from = origin_find(sub->origins, sub->norigins, (int)i);
+		const struct varying *v = f != NULL ? family_varying(f, (int)i) : NULL;
+		json_t *j = leaf(c, from, &schema[i], (int)i, sub);
+
+		if (v != NULL)
+			json_object_set(j, "value", v->json);
+		if (schema[i].type == &type_instances)
+			j = instances_json(j);
+		json_object_set_new(table, schema[i].name, j);
+	}
+	return table;
+}
+
 json_t *config_dump_json(const struct config *c)
 {
+	const struct subsystem_options *sub;
 	json_t *root = json_object(), *subsystems = json_object();
 	struct json_dump d = { c, root };
 
@@ -145,16 +204,8 @@ json_t *config_dump_json(const struct config *c)
 					 c));
 	}
 	other_signals(c, signal_json, &d);
-	for (size_t s = 0; s < c->nsubsystems; s++) {
-		const struct subsystem_options *sub = c->subsystems[s];
-		json_t *table = json_object();
-
-		for (size_t i = schema_top_n; i < schema_n; i++)
-			json_object_set_new(table, schema[i].name,
-					    leaf(c, origin_find(sub->origins, sub->norigins,
-								(int)i), &schema[i], (int)i, sub));
-		json_object_set_new(subsystems, sub->name, table);
-	}
+	for (struct declared at = { 0 }; (sub = declared_next(c, &at)) != NULL;)
+		json_object_set_new(subsystems, sub->name, subsystem_json(c, sub, at.f));
 	json_object_set_new(root, "subsystem", subsystems);
 	return root;
 }

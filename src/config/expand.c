@@ -23,6 +23,16 @@ static size_t name_length(const char *p)
 	return n;
 }
 
+/* What came from a variable is not looked into again, now or later. */
+static void add_value(const struct vars *vars, const char *value, size_t n, struct strbuf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (vars->keep && (value[i] == '$' || value[i] == '%'))
+			strbuf_addch(out, value[i]);
+		strbuf_addch(out, value[i]);
+	}
+}
+
 /* At "${". Sets *END behind the '}'. */
 static int expand_variable(const struct vars *vars, const char *p, const char **end,
 			   struct strbuf *out, struct strbuf *why)
@@ -43,7 +53,7 @@ static int expand_variable(const struct vars *vars, const char *p, const char **
 	*end = close + 1;
 	value = lookup(vars, name, len);
 	if (name[len] == ':' && (value == NULL || *value == '\0')) {
-		strbuf_add(out, name + len + 2, (size_t)(close - (name + len + 2)));
+		add_value(vars, name + len + 2, (size_t)(close - (name + len + 2)), out);
 		return 0;
 	}
 	if (value == NULL) {
@@ -52,19 +62,23 @@ static int expand_variable(const struct vars *vars, const char *p, const char **
 			    (int)MIN(len, 80), name);
 		return -EINVAL;
 	}
-	strbuf_addstr(out, value);
+	add_value(vars, value, strlen(value), out);
 	return 0;
 }
 
 static int expand_percent(const struct vars *vars, char c, struct strbuf *out, struct strbuf *why)
 {
+	if (vars->keep) {
+		strbuf_addf(out, "%%%c", c);
+		return 0;
+	}
 	if (vars->subsystem == NULL && !vars->quiet) {
 		strbuf_addf(why, "%%%c stands for something only in a subsystem; write %%%%%c for "
 			    "the characters themselves", c, c);
 		return -EINVAL;
 	}
 	if (c == 'i')
-		strbuf_addch(out, '0');
+		strbuf_addf(out, "%u", vars->instance);
 	else
 		strbuf_addstr(out, vars->subsystem != NULL ? vars->subsystem : "NAME");
 	return 0;
@@ -85,7 +99,7 @@ int expand(const struct vars *vars, const char *text, struct strbuf *out, struct
 		} else {
 			bool doubled = (*p == '$' || *p == '%') && p[1] == *p;
 
-			strbuf_addch(out, *p);
+			strbuf_add(out, p, doubled && vars->keep ? 2 : 1);
 			p += doubled ? 2 : 1;
 		}
 	}

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "config/assemble.h"
 #include "config/check.h"
 #include "config/config.h"
 #include "config/defaults.h"
@@ -46,9 +47,9 @@ char *config_locate(const char *path)
 
 /* --- settings into objects ------------------------------------------------------------------ */
 
-/* Let the key's type read S into OBJ; what it complains about becomes an error at its place. */
-static void apply(struct candidate *c, struct setting *s, const struct vars *vars, void *obj)
+void setting_apply(struct candidate *c, struct setting *s, const struct vars *vars, void *obj)
 {
+	auto_free(freep) char *subsystem = NULL;
 	struct parse p = {
 		.o = schema_row(s->key),
 		.key = s->key,
@@ -65,7 +66,9 @@ static void apply(struct candidate *c, struct setting *s, const struct vars *var
 		auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
 
 		s->bad = true;
-		schema_path(s->key, vars->quiet ? NULL : vars->subsystem, &path);
+		if (!vars->quiet && vars->subsystem != NULL)
+			subsystem = x_strndup(vars->subsystem, strcspn(vars->subsystem, "@"));
+		schema_path(s->key, subsystem, &path);
 		diag_error(c->diag, &place, "%s: %s", path.buf, p.why.buf);
 	}
 	strbuf_fini(&p.why);
@@ -78,8 +81,7 @@ static int by_key(const void *a, const void *b)
 	return (x->key > y->key) - (x->key < y->key);
 }
 
-/* In order of the table, because some keys decide how later ones are read. */
-static void scope_sort(struct scope *s)
+void scope_sort(struct scope *s)
 {
 	if (s->n > 1)
 		qsort(s->settings, s->n, sizeof(*s->settings), by_key);
@@ -95,8 +97,7 @@ static struct origin origin_of(const struct setting *from)
 	};
 }
 
-/* Of the settings in S and, where S has none, in DEFAULTS (may be NULL). Both are sorted. */
-static struct origin *origins_of(const struct scope *s, const struct scope *defaults, uint32_t *n)
+struct origin *origins_of(const struct scope *s, const struct scope *defaults, uint32_t *n)
 {
 	uint32_t ndefaults = defaults != NULL ? defaults->n : 0, i = 0, k = 0;
 	struct origin *origins;
@@ -116,97 +117,6 @@ static struct origin *origins_of(const struct scope *s, const struct scope *defa
 	return origins;
 }
 
-/* --- subsystems ----------------------------------------------------------------------------- */
-
-struct assembly {
-	struct candidate *c;
-	struct config *config;
-	struct subsystem_options *template;	/* defaults of the table, then of [defaults] */
-	int command_key;
-};
-
-static bool is_given(const struct assembly *a, const struct scope *s, int key)
-{
-	return scope_find(s, key) != NULL || scope_find(&a->c->defaults, key) != NULL;
-}
-
-/* Defaults that depend on other keys of the same subsystem. */
-static void computed_defaults(const struct assembly *a, const struct scope *s,
-			      struct subsystem_options *o)
-{
-	for (size_t key = schema_top_n; key < schema_n; key++)
-		if (schema[key].def_oneshot != NULL && o->type == TYPE_ONESHOT &&
-		    !is_given(a, s, (int)key))
-			default_apply(&schema[key], schema[key].def_oneshot, o);
-	for (size_t key = schema_top_n; key < schema_n; key++)
-		if (schema[key].def_backoff != NULL && o->restart == RESTART_EXPONENTIAL_BACKOFF &&
-		    !is_given(a, s, (int)key))
-			default_apply(&schema[key], schema[key].def_backoff, o);
-}
-
-static void command_missing(const struct assembly *a, const struct scope *s)
-{
-	struct source_point at = {
-		.kind = s->file >= 0 ? ORIGIN_FILE : ORIGIN_CLI,
-		.file = s->file, .line = s->line, .column = s->column, .label = s->label,
-	};
-	struct place place = candidate_place(a->c, &at);
-
-	diag_error(a->c->diag, &place, "subsystem \"%s\" has no command; say what to run with "
-		   "command = \"...\"", s->name);
-}
-
-static struct subsystem_options *assemble(const struct assembly *a, struct scope *s)
-{
-	struct subsystem_options *o = subsystem_options_new(a->template, s->name);
-	struct vars vars = { .environment = environ, .subsystem = s->name };
-
-	scope_sort(s);
-	/* what [defaults] says with variables means something else for each subsystem */
-	for (uint32_t i = 0; i < a->c->defaults.n; i++)
-		if (a->c->defaults.settings[i].value.variables)
-			apply(a->c, &a->c->defaults.settings[i], &vars, o);
-	for (uint32_t i = 0; i < s->n; i++)
-		apply(a->c, &s->settings[i], &vars, o);
-	computed_defaults(a, s, o);
-	if (scope_find(s, a->command_key) == NULL)
-		command_missing(a, s);
-	o->origins = origins_of(s, &a->c->defaults, &o->norigins);
-	return o;
-}
-
-static int by_name(const void *a, const void *b, void *ctx)
-{
-	const struct config *config = ctx;
-	const uint32_t *x = a, *y = b;
-
-	return strcmp(config->subsystems[*x]->name, config->subsystems[*y]->name);
-}
-
-static void assemble_all(struct assembly *a)
-{
-	struct candidate *c = a->c;
-	struct config *config = a->config;
-	struct vars vars = { .environment = environ, .quiet = true };
-	struct schema_key key;
-
-	BUG_ON(schema_find(&c->index, "subsystem", "command", 7, &key) < 0);
-	a->command_key = key.key;
-	a->template = subsystem_options_template();
-	scope_sort(&c->defaults);
-	for (uint32_t i = 0; i < c->defaults.n; i++)
-		apply(c, &c->defaults.settings[i], &vars, a->template);
-	config->subsystems = x_calloc(MAX(c->nsubsystems, (size_t)1), sizeof(*config->subsystems));
-	config->by_name = x_calloc(MAX(c->nsubsystems, (size_t)1), sizeof(*config->by_name));
-	for (size_t i = 0; i < c->nsubsystems; i++) {
-		config->subsystems[i] = assemble(a, c->subsystems[i]);
-		config->by_name[i] = (uint32_t)i;
-	}
-	config->nsubsystems = c->nsubsystems;
-	qsort_r(config->by_name, config->nsubsystems, sizeof(*config->by_name), by_name, config);
-	subsystem_options_unref(a->template);
-}
-
 /* --- all of it ------------------------------------------------------------------------------ */
 
 static void assemble_top(struct candidate *c, struct config *config)
@@ -215,7 +125,7 @@ static void assemble_top(struct candidate *c, struct config *config)
 
 	scope_sort(&c->top);
 	for (uint32_t i = 0; i < c->top.n; i++)
-		apply(c, &c->top.settings[i], &vars, config);
+		setting_apply(c, &c->top.settings[i], &vars, config);
 	config->origins = origins_of(&c->top, NULL, &config->norigins);
 	config->content_hash = c->hash;
 	strlist_copy(&config->files, &c->files);
@@ -265,15 +175,13 @@ static void gather_others(struct candidate *c, const struct config_source *sourc
 static void build(struct candidate *c, const struct config_source *source, struct config *config,
 		  struct strbuf *bundle)
 {
-	struct assembly a = { .c = c, .config = config };
 	struct resolve r;
 
 	assemble_top(c, config);
-	assemble_all(&a);
+	assemble_subsystems(c, config);
 	resolve_init(&r, c, source->bundle, source->bundle_len, bundle);
 	resolve_top(&r, config);
-	for (size_t i = 0; i < config->nsubsystems; i++)
-		resolve_subsystem(&r, c->subsystems[i], config->subsystems[i]);
+	resolve_subsystems(&r, config);
 	resolve_fini(&r);
 	check_top(c, config);
 	check_subsystems(c, config);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "config/defaults.h"
+#include "config/family.h"
 #include "config/type.h"
 
 ENUMTEXT(restart_policy, "restart policy", [RESTART_NEVER] = "never", [RESTART_ALWAYS] = "always",
@@ -130,6 +131,10 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < schema_top_n; i++)
 		if (schema[i].type->clear != NULL)
 			schema[i].type->clear(&schema[i], config);
+	for (size_t i = 0; i < config->nfamilies; i++)
+		family_fini(&config->families[i]);
+	free(config->families);
+	free(config->families_by_name);
 	free(config->subsystems);
 	free(config->by_name);
 	free(config->origins);
@@ -137,23 +142,4 @@ void config_free(struct config *config)
 	strlist_fini(&config->files);
 	strlist_fini(&config->globs);
 	free(config);
-}
-
-struct subsystem_options *config_find(const struct config *config, const char *name)
-{
-	size_t low = 0, high = config->nsubsystems;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		struct subsystem_options *o = config->subsystems[config->by_name[mid]];
-		int order = strcmp(name, o->name);
-
-		if (order == 0)
-			return o;
-		if (order < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return NULL;
 }

@@ -73,6 +73,7 @@ struct subsystem_options {
 	bool shell;
 	char *description;
 	struct strlist groups;
+	int64_t instances;		/* as declared; 0: not. Of an instance: without meaning */
 	enum subsystem_type type;
 	bool autostart, critical;
 	struct strlist depends_on, binds_to;	/* "NAME[:CONDITION]"; config/depend.h */
@@ -188,8 +189,10 @@ struct config {
 		int64_t debounce_ms;
 	} reload;
 
-	struct subsystem_options **subsystems;	/* order of the file */
+	struct subsystem_options **subsystems;	/* order of the file, instances in a row */
 	size_t nsubsystems;
+	struct family *families;	/* those that declare instances (config/family.h), likewise */
+	size_t nfamilies;
 
 	char *file;			/* the main file, absolute */
 	struct strlist files;		/* every file read, absolute, main file first */
@@ -197,8 +200,10 @@ struct config {
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;
 	uint32_t *by_name;		/* indices of subsystems, sorted by name */
+	uint32_t *families_by_name;
 };
 void config_free(struct config *config);	/* NULL is fine */
+/* One subsystem or instance by its whole name; NULL: there is none. */
 struct subsystem_options *config_find(const struct config *config, const char *name);
 
 /* Where a value came from, for `procd config` and for messages. */

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "config/family.h"
 #include "config/source.h"
 #include "config/type.h"
 
@@ -416,10 +417,31 @@ static void numa_resolve(struct resolve *r, const struct scope *scope, struct su
 			   "numa_node: cannot look at NUMA node %d", (int)o->numa_node);
 }
 
-void resolve_subsystem(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+static void resolve_subsystem(struct resolve *r, const struct scope *scope,
+			      struct subsystem_options *o)
 {
 	paths_resolve(r, schema_top_n, schema_n, o);
 	ids_resolve(r, scope, o);
 	env_files_resolve(r, scope, o);
 	numa_resolve(r, scope, o);
+}
+
+/* Instances are alike: what is wrong is told once. */
+static void resolve_once(struct resolve *r, struct scope *scope, struct subsystem_options *o)
+{
+	size_t errors = r->c->diag->nerrors;
+
+	if (scope->unresolved)
+		return;
+	resolve_subsystem(r, scope, o);
+	scope->unresolved = r->c->diag->nerrors > errors;
+}
+
+void resolve_subsystems(struct resolve *r, const struct config *config)
+{
+	for (size_t i = 0; i < config->nfamilies; i++)
+		resolve_once(r, map_find(&r->c->by_name, config->families[i].name),
+			     config->families[i].options);
+	for (size_t i = 0; i < config->nsubsystems; i++)
+		resolve_once(r, r->c->owners[i], config->subsystems[i]);
 }

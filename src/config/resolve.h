@@ -19,7 +19,7 @@ void resolve_fini(struct resolve *r);
 
 /* work_dir and the other paths, run_dir, control.socket, control groups. */
 void resolve_top(struct resolve *r, struct config *config);
-/* Paths and ids of one subsystem; SCOPE says where its settings stand. */
-void resolve_subsystem(struct resolve *r, const struct scope *scope, struct subsystem_options *o);
+/* Paths and ids of all subsystems. */
+void resolve_subsystems(struct resolve *r, const struct config *config);
 
 #endif

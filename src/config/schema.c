@@ -2,6 +2,7 @@
  * is a loop. Rows of one section stand together, those of [subsystem] come last. */
 #include "config/schema.h"
 
+#include "config/family.h"
 #include "config/probe.h"
 #include "config/type.h"
 
@@ -127,6 +128,10 @@ const struct option schema[] = {
 	{ SUB("description", description, string, LIVE), .help = "Text for people." },
 	{ SUB("groups", groups, strings, LIVE), .def = "[]",
 	  .help = "Names of groups, addressed as @GROUP." },
+	{ SUB("instances", instances, instances, LIVE), .def_words = "1", .min = 1,
+	  .max = INSTANCES_MAX,
+	  .help = "How many of it run, as NAME@0, NAME@1, ...: %i is the number. Given (even 1), "
+		  "the names have one, and procd scale changes how many there are." },
 	{ SUB("type", type, enum, RESTART), .def = "\"service\"", .choices = &subsystem_type_text,
 	  .help = "A service runs on; a oneshot does its work and ends." },
 	{ SUB("autostart", autostart, bool, LIVE), .def = "true",

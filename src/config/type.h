@@ -45,8 +45,8 @@ struct option_type {
 };
 
 /* type_number.c */
-extern const struct option_type type_bool, type_int, type_float, type_duration, type_size,
-	type_octal, type_rate;
+extern const struct option_type type_bool, type_int, type_instances, type_float, type_duration,
+	type_size, type_octal, type_rate;
 /* type_text.c */
 extern const struct option_type type_string, type_name, type_account, type_path, type_log_file,
 	type_enum, type_word, type_signal;

@@ -118,6 +118,32 @@ const struct option_type type_int = {
 	.is_set = int_is_set, .equal = int_equal, .format = int_format, .json = int_json,
 };
 
+/* --- how many instances ---------------------------------------------------------------------- */
+
+static void instances_unset(const struct option *o, void *obj)
+{
+	*FIELD(int64_t, o, obj) = 0;
+}
+
+static bool instances_is_set(const struct option *o, int key, const void *obj)
+{
+	(void)key;
+	return *CFIELD(int64_t, o, obj) != 0;
+}
+
+/* One more or less is no change of the others: their names say how many there are. */
+static bool instances_equal(const struct option *o, const void *a, const void *b)
+{
+	(void)o, (void)a, (void)b;
+	return true;
+}
+
+const struct option_type type_instances = {
+	.name = "number of instances", .shape = SHAPE_INT, .unset = instances_unset,
+	.parse = int_parse, .is_set = instances_is_set, .equal = instances_equal,
+	.format = int_format, .json = int_json,
+};
+
 /* --- floating-point ------------------------------------------------------------------------- */
 
 static int float_parse(struct parse *p, const struct value *v, void *obj)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/signame.h"
 #include "config/depend.h"
+#include "config/family.h"
 #include "config/store.h"
 #include "config.h"
 #include "control/emit.h"
@@ -40,9 +41,21 @@ static void emit_depends_on(struct strbuf *out, const char *name)
 	emit_close(out, ']');
 }
 
+/* The first one, for who expects one. */
+static void emit_group(struct strbuf *out, const char *groups)
+{
+	size_t n = strcspn(groups, " ");
+
+	if (n > 0)
+		emit_text_n(out, "group", groups, n);
+	else
+		emit_null(out, "group");
+}
+
 static void emit_subsystem(struct strbuf *out, const struct board_record *r, int64_t now)
 {
 	int64_t left = r->next_restart_mono_ns - now;
+	int instance = instance_number(r->name, NULL);
 
 	emit_open(out, NULL, '{');
 	emit_uint(out, "id", r->id);
@@ -63,12 +76,14 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 	emit_text(out, "reason", enumtext_name(&reason_text, (int)r->reason));
 	emit_bool(out, "killed", r->killed);
 	emit_bool(out, "core_dumped", r->core_dumped);
+	emit_int_or_null(out, "instance", instance >= 0, instance);
 	emit_int(out, "in_state_ms", ms_since(now, r->since_mono_ns));
 	emit_text(out, "goal", r->goal_up ? "up" : "down");
 	emit_text(out, "goal_why", r->goal_why);
 	emit_text(out, "type", enumtext_name(&subsystem_type_text,
 					     r->oneshot ? TYPE_ONESHOT : TYPE_SERVICE));
 	emit_bool(out, "autostart", r->autostart);
+	emit_group(out, r->groups);
 	emit_words(out, "groups", r->groups, ' ');
 	emit_words(out, "waits_for", r->waits_for, ' ');
 	emit_depends_on(out, r->name);
@@ -231,6 +246,19 @@ void method_why(struct connection *c, const struct rpc_request *r)
 
 /* --- graph ------------------------------------------------------------------------------------ */
 
+static void emit_edge(struct strbuf *out, const struct subsystem_options *from,
+		      const struct subsystem_options *to, enum edge_kind kind,
+		      enum condition condition)
+{
+	emit_open(out, NULL, '{');
+	emit_text(out, "from", from->name);
+	emit_text(out, "to", to->name);
+	emit_text(out, "kind", enumtext_name(&edge_kind_text, (int)kind));
+	if (edge_is_hard(kind))
+		emit_text(out, "condition", enumtext_name(&condition_text, (int)condition));
+	emit_close(out, '}');
+}
+
 static void emit_edges(struct strbuf *out, const struct config *config,
 		       const struct subsystem_options *o, enum edge_kind kind)
 {
@@ -238,16 +266,11 @@ static void emit_edges(struct strbuf *out, const struct config *config,
 
 	for (size_t i = 0; i < list->n; i++) {
 		enum condition condition;
-		const struct subsystem_options *to = edge_target(config, list->items[i], kind,
-								 &condition);
+		uint32_t first, n;
 
-		emit_open(out, NULL, '{');
-		emit_text(out, "from", o->name);
-		emit_text(out, "to", to->name);
-		emit_text(out, "kind", enumtext_name(&edge_kind_text, (int)kind));
-		if (edge_is_hard(kind))
-			emit_text(out, "condition", enumtext_name(&condition_text, (int)condition));
-		emit_close(out, '}');
+		edge_targets(config, list->items[i], kind, &condition, &first, &n);
+		for (uint32_t to = first; to < first + n; to++)
+			emit_edge(out, o, config->subsystems[to], kind, condition);
 	}
 }
 

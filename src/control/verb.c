@@ -7,7 +7,8 @@
 #include "control/methods.h"
 
 #define NAMES_HELP								\
-	"NAME is a subsystem, a glob such as 'web*', a group '@GROUP', or 'all'.\n"
+	"NAME is a subsystem (with all its instances), one instance NAME@0, a glob such as\n"	\
+	"'web*', a group '@GROUP', or 'all'.\n"
 #define WAITS_HELP								\
 	"Exit 1 when one of them failed, 4 for an unknown NAME, 124 when --timeout ran out\n" \
 	"(the action goes on). With --no-wait: returns as soon as the order is accepted.\n"

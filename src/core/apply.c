@@ -105,9 +105,10 @@ static void update(struct subsystem *s, struct subsystem_options *o, bool restar
 	subsystem_mark(s);
 }
 
+/* Of instances, those with the highest numbers go first. */
 static void remove_missing(struct core *c, const struct config_diff *diff)
 {
-	for (size_t i = 0; i < diff->removed.n; i++) {
+	for (size_t i = diff->removed.n; i-- > 0;) {
 		struct subsystem *s = registry_find(&c->registry, diff->removed.items[i]);
 
 		if (s == NULL)

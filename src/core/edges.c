@@ -7,6 +7,7 @@
 #include "core/edges.h"
 
 #include "base/alloc.h"
+#include "config/family.h"
 #include "core/live.h"
 
 enum face {
@@ -16,6 +17,7 @@ enum face {
 	FACE_ORDERED_DOWN = 1 << 10,
 	FACE_LEAVING = 1 << 11,		/* it is up, and will not be */
 	FACE_ADOPTING = 1 << 12,	/* it is up, as will be seen in a moment */
+	FACE_FRESH = 1 << 13,		/* it has not been up yet: nobody loses it */
 	FACE_UNKNOWN = 1 << 16,		/* none was computed yet */
 };
 #define HOLDS(condition) (1u << (condition))
@@ -100,6 +102,8 @@ static uint32_t face_of(const struct subsystem *s)
 		face |= !s->goal.up || s->bounce || s->edges.stops > 0 || !alive ? FACE_LEAVING : 0;
 	if (s->adopting || s->facts & 1u << FACT_ADOPTED)
 		face |= FACE_ADOPTING;
+	if (begins && s->state <= STATE_STARTING && !s->end.known)
+		face |= FACE_FRESH;
 	return face;
 }
 
@@ -123,7 +127,8 @@ static struct edge meaning_of(const struct edge *e)
 		now.stuck = !met && !(to & FACE_COMING);
 		now.ordered = !met && carries_stops(e) && to & FACE_ORDERED_DOWN;
 		now.stops = now.ordered ||
-			    (e->kind == EDGE_BINDS_TO && !met && !(to & FACE_ADOPTING));
+			    (e->kind == EDGE_BINDS_TO && !met &&
+			     !(to & (FACE_ADOPTING | FACE_FRESH)));
 	} else if (e->kind == EDGE_AFTER) {
 		now.unmet = to & FACE_SETTLING;
 	}
@@ -245,24 +250,54 @@ static void add(struct subsystem *from, struct subsystem *to, enum edge_kind kin
 	from->core->nedges++;
 }
 
-/* What is on its way out waits for nobody new, and makes nobody else wait by its `before`. */
-static void add_item(struct subsystem *s, enum edge_kind kind, const char *item)
+/* What is on its way out makes nobody else wait by its `before`. */
+static void add_one(struct subsystem *s, struct subsystem *other, enum edge_kind kind,
+		    enum condition condition)
 {
-	auto_free(freep) char *name = NULL;
-	enum condition condition;
-	struct subsystem *other;
-	size_t n;
-
-	if (!edge_split(item, kind, &n, &condition))
-		return;
-	name = x_strndup(item, n);
-	other = registry_find(&s->core->registry, name);
 	if (other == NULL || other == s)
 		return;
 	if (kind != EDGE_BEFORE)
 		add(s, other, kind, condition);
 	else if (!s->removed)
 		add(other, s, EDGE_AFTER, CONDITION_READY);
+}
+
+/* NAME is gone from the configuration: what is left of it, or of its instances. */
+static void add_removed(struct subsystem *s, const char *name, enum edge_kind kind,
+			enum condition condition)
+{
+	struct registry *r = &s->core->registry;
+	struct subsystem *other = registry_find(r, name);
+
+	add_one(s, other, kind, condition);
+	for (uint32_t i = 0; other == NULL; i++) {
+		auto_free(freep) char *instance = x_asprintf("%s@%u", name, i);
+		struct subsystem *found = registry_find(r, instance);
+
+		if (found == NULL)
+			break;
+		add_one(s, found, kind, condition);
+	}
+}
+
+static void add_item(struct subsystem *s, enum edge_kind kind, const char *item)
+{
+	const struct config *config = config_current();
+	auto_free(freep) char *name = NULL;
+	enum condition condition;
+	uint32_t first, n;
+	size_t len;
+
+	if (!edge_split(item, kind, &len, &condition))
+		return;
+	name = x_strndup(item, len);
+	if (!config_select(config, name, &first, &n)) {
+		add_removed(s, name, kind, condition);
+		return;
+	}
+	for (uint32_t i = first; i < first + n; i++)
+		add_one(s, registry_find(&s->core->registry, config->subsystems[i]->name), kind,
+			condition);
 }
 
 static void edge_free(struct edge *e)

@@ -2,12 +2,13 @@
  *
  * The environment is laid in layers, each replacing names of the one below: what procd inherited
  * (without what was meant for procd alone), what belongs to the user, what the options say, what the
- * files of env_file say, and PROCD_SUBSYSTEM. A command without slash is looked up in the PATH that
- * the child will have; the candidates travel in the plan and execve(2) itself is the test, so nothing
- * is checked twice. */
+ * files of env_file say, and PROCD_SUBSYSTEM with PROCD_INSTANCE. A command without slash is looked up
+ * in the PATH that the child will have; the candidates travel in the plan and execve(2) itself is the
+ * test, so nothing is checked twice. */
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "config/family.h"
 #include "core/launch.h"
 #include "core/launch_rights.h"
 #include "keeper/record.h"
@@ -120,6 +121,8 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 		     const struct start_files *files, const struct launch_task *t,
 		     struct made *made)
 {
+	size_t base;
+
 	for (size_t i = 0; i < l->nbase; i++)
 		if (subsystem_inherits(o, l->base[i]))
 			env->items[env->n++] = l->base[i];
@@ -138,6 +141,8 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 	for (size_t i = 0; files != NULL && i < files->environment.n; i++)
 		env_set(env, files->environment.items[i]);
 	env_set(env, make_var(made, "PROCD_SUBSYSTEM", o->name));
+	if (instance_number(o->name, &base) >= 0)
+		env_set(env, make_var(made, "PROCD_INSTANCE", o->name + base + 1));
 	if (t == NULL)
 		return;
 	for (size_t i = 0; t->extra_env != NULL && i < t->extra_env->n; i++)

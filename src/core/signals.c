@@ -1,6 +1,7 @@
 /* What a signal to the instance means: the [signals] table, and behind "default" procd's own. */
 #include "base/log.h"
 #include "base/signame.h"
+#include "config/family.h"
 #include "core/live.h"
 #include "core/reconcile.h"
 
@@ -23,16 +24,26 @@ static enum signal_action own_action(int signo)
 	}
 }
 
+static void forward_to(struct core *c, const char *name, int signo)
+{
+	struct subsystem *s = registry_find(&c->registry, name);
+
+	if (s == NULL || !subsystem_is_up(s))
+		log_warn("%s not forwarded: %s does not run", signame(signo), name);
+	else
+		c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
+}
+
+/* Loading saw to it that there is such a one. */
 static void forward(struct core *c, const char *target, int signo)
 {
-	struct subsystem *s = target ? registry_find(&c->registry, target) : NULL;
+	const struct config *config = config_current();
+	uint32_t first, n;
 
-	if (s == NULL || !subsystem_is_up(s)) {
-		log_warn("%s not forwarded: %s does not run", signame(signo),
-			 target ? target : "its target");
+	if (target == NULL || !config_select(config, target, &first, &n))
 		return;
-	}
-	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
+	for (uint32_t i = first; i < first + n; i++)
+		forward_to(c, config->subsystems[i]->name, signo);
 }
 
 void core_signal(struct core *c, int signo)

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/rcu.h"
 #include "config/defaults.h"
+#include "config/family.h"
 #include "config/probe.h"
 #include "config/store.h"
 #include "core/core.h"
@@ -125,12 +126,25 @@ static inline struct subsystem_options *fx_add(const char *name)
 	return o;
 }
 
-static inline int fx_by_name(const void *a, const void *b, void *config)
+/* N instances of NAME, as the configuration would make them. */
+static inline void fx_add_instances(const char *name, uint32_t n)
 {
-	struct config *c = config;
+	struct subsystem_options *template = subsystem_options_template();
+	struct config *c = fx.draft;
+	struct family *f;
 
-	return strcmp(c->subsystems[*(const uint32_t *)a]->name,
-		      c->subsystems[*(const uint32_t *)b]->name);
+	c->families = x_reallocarray(c->families, c->nfamilies + 1, sizeof(*f));
+	f = &c->families[c->nfamilies++];
+	*f = (struct family){
+		.name = x_strdup(name), .first = (uint32_t)c->nsubsystems, .n = n, .declared = n,
+		.options = subsystem_options_new(template, name),
+	};
+	subsystem_options_unref(template);
+	for (uint32_t i = 0; i < n; i++) {
+		auto_free(freep) char *instance = x_asprintf("%s@%u", name, i);
+
+		fx_add(instance);
+	}
 }
 
 static inline struct config *fx_draft(void)
@@ -138,10 +152,7 @@ static inline struct config *fx_draft(void)
 	struct config *c = fx.draft;
 
 	fx.draft = NULL;
-	c->by_name = x_calloc(c->nsubsystems + 1, sizeof(uint32_t));
-	for (uint32_t i = 0; i < c->nsubsystems; i++)
-		c->by_name[i] = i;
-	qsort_r(c->by_name, c->nsubsystems, sizeof(uint32_t), fx_by_name, c);
+	config_index(c);
 	return c;
 }
 
