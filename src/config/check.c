@@ -269,6 +269,19 @@ static void warn_env_files(const struct candidate *c, const struct scope *scope,
 				  o->env_file.items[i], strerror(errno));
 }
 
+/* The kernel would refuse it at each start. */
+static void check_ambient(const struct candidate *c, const struct scope *scope,
+			  const struct subsystem_options *o)
+{
+	uint64_t beyond = o->ambient_capabilities.mask & ~o->capabilities.mask;
+	struct place place = PLACE_IN(c, scope, ambient_capabilities);
+
+	if (o->capabilities.set && beyond != 0)
+		diag_error(c->diag, &place, "subsystem.%s.ambient_capabilities: %s is not among its "
+			   "capabilities", o->name,
+			   enumtext_name(&capability_text, __builtin_ctzll(beyond)));
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
@@ -286,6 +299,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 			  o->working_dir, strerror(errno));
 	}
 	warn_env_files(c, scope, o);
+	check_ambient(c, scope, o);
 	if (o->log_file == NULL && given_in(scope, offsetof(struct subsystem_options, log_format))) {
 		place = PLACE_IN(c, scope, log_format);
 		diag_warn(c->diag, &place, "subsystem.%s.log_format: says how log_file looks, and "

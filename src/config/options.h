@@ -62,6 +62,12 @@ struct limit_option {
 	uint64_t soft, hard;	/* UINT64_MAX: infinity */
 };
 
+struct capability_option {
+	bool set;
+	uint64_t mask;		/* bit N: the capability N of the kernel */
+};
+extern const struct enumtext capability_text;	/* "CAP_CHOWN", ...: type_rights.c */
+
 #define TIMEOUT_UNSET (-1)	/* a duration key that was not given and has no default */
 
 /* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
@@ -118,6 +124,8 @@ struct subsystem_options {
 	char *sched_policy, *io_class;
 	int64_t numa_node;		/* INT64_MIN: not given */
 	char *numa_cpus;		/* of that node, as the kernel lists them; NULL: unknown */
+	struct capability_option capabilities, ambient_capabilities;
+	bool no_new_privileges;
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;
 };

@@ -257,6 +257,14 @@ const struct option schema[] = {
 	{ SUB("numa_node", numa_node, int, RESTART), .min = 0, .max = 1023,
 	  .help = "NUMA node whose memory it prefers, and whose processors it runs on unless "
 		  "cpu_affinity names others." },
+	{ SUB("capabilities", capabilities, capabilities, RESTART), .def_words = "all that procd has",
+	  .help = "Capabilities that it, and whatever it executes, can have at most: \"CAP_...\" names; "
+		  "[] is none." },
+	{ SUB("ambient_capabilities", ambient_capabilities, capabilities, RESTART),
+	  .def_words = "procd's; none for another user",
+	  .help = "Capabilities that it has, whoever its user is." },
+	{ SUB("no_new_privileges", no_new_privileges, bool, RESTART), .def = "false",
+	  .help = "It gains no rights by executing set-user-ID programs and the like." },
 };
 
 const size_t schema_n = ARRAY_LEN(schema);

@@ -57,6 +57,8 @@ extern const struct option_type type_strings, type_ints, type_command, type_envi
 extern const struct option_type type_stdio, type_limit, type_events_output;
 /* type_placement.c */
 extern const struct option_type type_cpus, type_sched, type_io_class;
+/* type_rights.c */
+extern const struct option_type type_capabilities;
 /* type_probe.c */
 extern const struct option_type type_probe;
 /* type_action.c */

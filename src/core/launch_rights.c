@@ -30,8 +30,23 @@ static void set_placement(struct plan *p, const struct subsystem_options *o)
 	}
 }
 
+static void set_capabilities(struct plan *p, const struct subsystem_options *o)
+{
+	if (o->capabilities.set) {
+		p->flags |= PLAN_SET_CAPABILITIES;
+		p->capabilities = o->capabilities.mask;
+	}
+	if (o->ambient_capabilities.set) {
+		p->flags |= PLAN_SET_AMBIENT;
+		p->ambient = o->ambient_capabilities.mask;
+	}
+	if (o->no_new_privileges)
+		p->flags |= PLAN_NO_NEW_PRIVILEGES;
+}
+
 void launch_rights(struct plan_builder *b, const struct subsystem_options *o)
 {
 	set_cpus(b, o);
 	set_placement(plan_header(b), o);
+	set_capabilities(plan_header(b), o);
 }

@@ -425,10 +425,15 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 	case STAGE_STDIN: return child_stdio(job, 0);
 	case STAGE_STDOUT: return child_stdio(job, 1);
 	case STAGE_STDERR: return child_stdio(job, 2);
+	case STAGE_CAPABILITIES: return -confine_capabilities(job->plan);
 	case STAGE_GROUPS: return child_groups(job->plan);
 	case STAGE_GID: return child_gid(job->plan);
-	case STAGE_UID: return child_uid(job->plan);
+	case STAGE_UID:
+		confine_keep_capabilities(job->plan);
+		return child_uid(job->plan);
+	case STAGE_AMBIENT: return -confine_ambient(job->plan);
 	case STAGE_CHDIR: return child_chdir(job->plan);
+	case STAGE_NO_NEW_PRIVILEGES: return -confine_no_new_privileges(job->plan);
 	case STAGE_SIGNALS:
 		failed = child_death_signal(job);
 		return failed != 0 ? failed : child_signals();

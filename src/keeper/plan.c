@@ -16,10 +16,12 @@ ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
 	 [STAGE_LIMITS] = "limits", [STAGE_NICE] = "nice", [STAGE_OOM] = "oom",
 	 [STAGE_AFFINITY] = "affinity", [STAGE_SCHED] = "sched_policy",
-	 [STAGE_IO_CLASS] = "io_class", [STAGE_NUMA] = "numa_node", [STAGE_UMASK] = "umask", [STAGE_STDIN] = "stdin",
-	 [STAGE_STDOUT] = "stdout", [STAGE_STDERR] = "stderr", [STAGE_GROUPS] = "groups",
-	 [STAGE_GID] = "gid", [STAGE_UID] = "uid", [STAGE_CHDIR] = "chdir",
-	 [STAGE_SIGNALS] = "signals", [STAGE_EXEC] = "exec");
+	 [STAGE_IO_CLASS] = "io_class", [STAGE_NUMA] = "numa_node", [STAGE_UMASK] = "umask",
+	 [STAGE_STDIN] = "stdin", [STAGE_STDOUT] = "stdout", [STAGE_STDERR] = "stderr",
+	 [STAGE_CAPABILITIES] = "capabilities", [STAGE_GROUPS] = "groups", [STAGE_GID] = "gid",
+	 [STAGE_UID] = "uid", [STAGE_AMBIENT] = "ambient_capabilities", [STAGE_CHDIR] = "chdir",
+	 [STAGE_NO_NEW_PRIVILEGES] = "no_new_privileges", [STAGE_SIGNALS] = "signals",
+	 [STAGE_EXEC] = "exec");
 
 /* --- supervisor's side -------------------------------------------------------------------- */
 
@@ -238,7 +240,8 @@ static bool numbers_ok(const struct plan *p)
 {
 	const uint32_t known = PLAN_SET_IDS | PLAN_SET_UMASK | PLAN_SET_NICE |
 			       PLAN_DIE_WITH_KEEPER | PLAN_TREE | PLAN_SET_SCHED |
-			       PLAN_SET_NUMA;
+			       PLAN_SET_NUMA | PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT |
+			       PLAN_NO_NEW_PRIVILEGES;
 
 	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && p->umask <= 0777 &&
 	       p->nice >= -20 && p->nice <= 19 &&

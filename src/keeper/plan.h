@@ -14,7 +14,7 @@
 #include "base/enumtext.h"
 #include "base/strlist.h"
 
-#define PLAN_MAGIC 0x324e4c50u	/* "PLN2" */
+#define PLAN_MAGIC 0x334e4c50u	/* "PLN3" */
 /* A plan travels as one SOCK_SEQPACKET message. Larger ones (argv + environment) are refused with
  * E2BIG at stage "plan". */
 #define PLAN_MAX (160u * 1024)
@@ -33,7 +33,8 @@ enum spawn_stage {
 	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
 	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
-	STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_CHDIR, STAGE_SIGNALS, STAGE_EXEC,
+	STAGE_CAPABILITIES, STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_AMBIENT, STAGE_CHDIR,
+	STAGE_NO_NEW_PRIVILEGES, STAGE_SIGNALS, STAGE_EXEC,
 	STAGE_COUNT
 };
 extern const struct enumtext spawn_stage_text;	/* "exec", "chdir", ... */
@@ -54,6 +55,9 @@ enum plan_flags {
 	PLAN_TREE = 1 << 4,		/* kill_mode = "group": track and end the whole tree */
 	PLAN_SET_SCHED = 1 << 8,	/* otherwise as the keeper's own at its start */
 	PLAN_SET_NUMA = 1 << 9,
+	PLAN_SET_CAPABILITIES = 1 << 10,	/* otherwise all that the keeper has */
+	PLAN_SET_AMBIENT = 1 << 11,
+	PLAN_NO_NEW_PRIVILEGES = 1 << 12,
 };
 
 struct plan_limit {
@@ -85,6 +89,8 @@ struct plan {
 	uint32_t sched_policy, sched_priority;	/* for PLAN_SET_SCHED */
 	uint32_t io_priority;		/* as ioprio_set(2) takes it; 0: leave it */
 	uint32_t numa_node;		/* for PLAN_SET_NUMA */
+	uint64_t capabilities;		/* for PLAN_SET_CAPABILITIES: bits that stay */
+	uint64_t ambient;		/* for PLAN_SET_AMBIENT */
 	struct plan_limit limits[PLAN_NLIMITS];
 };
 

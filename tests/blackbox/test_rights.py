@@ -4,6 +4,7 @@ at from inside the child, and failures that never end in a run with more rights.
 import ctypes
 import os
 import signal
+import subprocess
 
 from harness import *
 
@@ -136,10 +137,12 @@ def test_a_change_of_env_file_restarts(w):
 NOBODY = (65534, 65534)
 
 
-def readable(w):
-    """procd, run as nobody, has to get at the test's directory and at the programs."""
+def readable(w, own=True):
+    """nobody's procd (OWN), or root's child that runs as nobody, has to get at the test's directory and at the
+    programs."""
     os.chmod(w.dir, 0o755)
-    os.chown(w.dir, *NOBODY)
+    if own:
+        os.chown(w.dir, *NOBODY)
     if w.run_program([w.procd_path, "--version"], user=NOBODY).rc != 0:
         raise Skip("another user may not execute the build")
 
@@ -205,3 +208,94 @@ def test_ordinary_users_fail_closed_with_placement(w):
     p.wait_state("idle", "running")
     equal(os.sched_getscheduler(p.pid_of("idle")), os.SCHED_IDLE, "policy")
     p.stop()
+
+
+# --- capabilities -----------------------------------------------------------------------------------
+
+def caps(pid):
+    s = status_of(pid)
+    return [int(s[k], 16) for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] + [s["NoNewPrivs"]]
+
+
+CHOWN, NET_BIND = 1 << 0, 1 << 10
+
+
+def test_capabilities_bound_what_root_can_do(w):
+    need_root()
+    p = w.procd(w.sub("none", capabilities=[]) + w.sub("two", capabilities=["CAP_CHOWN", "CAP_NET_BIND_SERVICE"]) +
+                w.sub("all", no_new_privileges=True))
+    for name in ("none", "two", "all"):
+        p.wait_state(name, "running")
+    both = CHOWN | NET_BIND
+    equal(caps(p.pid_of("none")), [0, 0, 0, 0, 0, "0"], "of none")
+    equal(caps(p.pid_of("two")), [0, both, both, both, 0, "0"], "of two")
+    equal(caps(p.pid_of("all"))[3:], [caps(p.pid)[3], 0, "1"], "of all")
+    p.stop()
+
+
+def test_ambient_capabilities_survive_the_change_of_user(w):
+    need_root()
+    readable(w, own=False)
+    p = w.procd(w.sub("a", user=65534, ambient_capabilities=["CAP_NET_BIND_SERVICE"], no_new_privileges=True) +
+                w.sub("b", user=65534) +
+                w.sub("c", user=65534, capabilities="CAP_NET_BIND_SERVICE",
+                      ambient_capabilities="CAP_NET_BIND_SERVICE"))
+    for name in "abc":
+        p.wait_state(name, "running")
+    whole = caps(p.pid)[3]
+    equal(caps(p.pid_of("a")), [NET_BIND, NET_BIND, NET_BIND, whole, NET_BIND, "1"], "of a")
+    equal(caps(p.pid_of("b")), [0, 0, 0, whole, 0, "0"], "of b")
+    equal(caps(p.pid_of("c")), [NET_BIND] * 5 + ["0"], "of c")
+    equal(status_of(p.pid_of("a"))["Uid"].split(), ["65534"] * 4, "user of a")
+    p.stop()
+
+
+def fails_closed(w, stage, call, fault, **keys):
+    """A start of which every CALL fails (or lies): never a run. The keeper itself is done with its own by then."""
+    label = "%s-%s-%s" % (stage, call, fault.split("=")[1].lower())
+    starts = w.path("starts")
+    p = w.procd(w.sub("a", "--starts", starts, restart="never", autostart=False, **keys), label=label)
+    tracer = subprocess.Popen([need_program("strace"), "-f", "-qq", "-p", str(p.pid), "-o", w.path("trace"), "-e",
+                               "trace=" + call, "-e", "inject=%s:%s" % (call, fault)])
+    try:
+        wait_until(lambda: status_of(p.pid)["TracerPid"] == str(tracer.pid), "strace is attached")
+        p.ctl("start", "a")
+        failed_start(p, "a", stage)
+        check(not os.path.exists(starts), "it ran with other rights")
+    finally:
+        tracer.terminate()
+        tracer.wait()
+    p.stop()
+
+
+def test_F38_capabilities_fail_closed(w):
+    need_root()
+    os.chmod(w.dir, 0o1777)
+    for fault in ("error=EPERM", "error=EINVAL", "error=ENOSYS", "retval=0"):
+        fails_closed(w, "ambient_capabilities", "capset", fault, user=65534, ambient_capabilities="CAP_KILL")
+        # prctl() says 0 to "is it in the bounding set?", too: then only the next step can tell
+        fails_closed(w, "ambient_capabilities" if fault == "retval=0" else "capabilities", "prctl", fault, user=65534,
+                     capabilities=["CAP_KILL"], ambient_capabilities="CAP_KILL")
+    for fault in ("error=EPERM", "error=EINVAL", "retval=0"):
+        fails_closed(w, "no_new_privileges", "prctl", fault, no_new_privileges=True)
+
+
+def test_ordinary_users_fail_closed_with_capabilities(w):
+    need_root()
+    readable(w)
+    p = w.procd(w.sub("bound", capabilities=[], restart="never") +
+                w.sub("ambient", ambient_capabilities="CAP_KILL", restart="never") +
+                w.sub("nnp", no_new_privileges=True), user=NOBODY)
+    failed_start(p, "bound", "capabilities", "EPERM")
+    failed_start(p, "ambient", "ambient_capabilities", "EPERM")
+    p.wait_state("nnp", "running")
+    equal(caps(p.pid_of("nnp"))[5], "1", "no_new_privileges")
+    p.stop()
+
+
+def test_capabilities_are_shown_as_they_were_written(w):
+    p = w.procd(w.sub("a", capabilities=["CAP_NET_RAW", "CAP_CHOWN"]), start=False)
+    out = w.run("config", "-c", p.config_path).expect(0).out
+    contains(out, 'capabilities = ["CAP_CHOWN", "CAP_NET_RAW"]')
+    p.write(w.sub("a", capabilities=["CAP_CHOWN"], ambient_capabilities=["CAP_KILL"]))
+    contains(w.run("check", "-c", p.config_path).expect(78).err, "CAP_KILL is not among")

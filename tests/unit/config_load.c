@@ -50,6 +50,9 @@ static const char *other_value(const struct option *o)
 		return "\"idle\"";
 	if (strcmp(o->name, "numa_node") == 0)
 		return "0";
+	if (o->type == &type_capabilities)
+		return strcmp(o->name, "capabilities") == 0 ? "[\"CAP_BPF\", \"CAP_CHOWN\"]"
+							    : "[\"CAP_BPF\"]";
 	if (o->type == &type_signal)
 		return "\"SIGINT\"";
 	if (o->type == &type_signal_action)

@@ -141,6 +141,22 @@ START_TEST(placement_reaches_the_plan)
 }
 END_TEST
 
+START_TEST(rights_reach_the_plan)
+{
+	build(NULL);
+	ck_assert_uint_eq(p->flags & ~(uint32_t)(PLAN_TREE | PLAN_DIE_WITH_KEEPER), 0);
+	plan_free(builder);
+	o->capabilities = (struct capability_option){ .set = true, .mask = 5 };
+	o->ambient_capabilities = (struct capability_option){ .set = true, .mask = 4 };
+	o->no_new_privileges = true;
+	build(NULL);
+	ck_assert_uint_eq(p->flags & ~(uint32_t)(PLAN_TREE | PLAN_DIE_WITH_KEEPER),
+			  PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT | PLAN_NO_NEW_PRIVILEGES);
+	ck_assert_uint_eq(p->capabilities, 5);
+	ck_assert_uint_eq(p->ambient, 4);
+}
+END_TEST
+
 START_TEST(a_shell_command_runs_through_bin_sh)
 {
 	strlist_fini(&o->command);
@@ -325,7 +341,8 @@ int main(void)
 {
 	const TTest *tests[] = {
 		a_bare_command_is_looked_up_in_path, the_path_of_the_child_counts,
-		a_command_with_slash_is_taken_as_it_is, placement_reaches_the_plan, a_shell_command_runs_through_bin_sh,
+		a_command_with_slash_is_taken_as_it_is, placement_reaches_the_plan,
+		rights_reach_the_plan, a_shell_command_runs_through_bin_sh,
 		working_dir_wins_over_work_dir, without_both_the_child_stays_where_procd_is,
 		ordinary_variables_are_inherited_and_procds_own_removed,
 		given_variables_replace_inherited_ones,

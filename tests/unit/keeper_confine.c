@@ -125,6 +125,83 @@ START_TEST(a_plan_chooses_the_memory)
 }
 END_TEST
 
+/* --- capabilities ------------------------------------------------------------------------------- */
+
+#define NET_BIND UINT64_C(0x400)
+
+static void as_nobody(struct plan *p)
+{
+	p->flags |= PLAN_SET_IDS;
+	p->uid = p->gid = 65534;
+}
+
+static void only_net_bind(struct plan_builder *b)
+{
+	struct plan *p = plan_header(b);
+
+	p->flags |= PLAN_SET_CAPABILITIES;
+	p->capabilities = NET_BIND;
+}
+
+static void nobody_with_net_bind(struct plan_builder *b)
+{
+	struct plan *p = plan_header(b);
+
+	as_nobody(p);
+	p->flags |= PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT | PLAN_NO_NEW_PRIVILEGES;
+	p->capabilities = p->ambient = NET_BIND;
+}
+
+static void more_than_the_bounds(struct plan_builder *b)
+{
+	struct plan *p = plan_header(b);
+
+	p->flags |= PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT;
+	p->capabilities = 0;
+	p->ambient = NET_BIND;
+}
+
+static void an_unknown_one(struct plan_builder *b)
+{
+	struct plan *p = plan_header(b);
+
+	p->flags |= PLAN_SET_AMBIENT;
+	p->ambient = UINT64_C(1) << 63;
+}
+
+#define CAPS "sed -n '/^Cap/p;/^NoNew/p' /proc/self/status"
+
+START_TEST(a_plan_bounds_capabilities)
+{
+	if (geteuid() != 0) {
+		ck_fails(only_net_bind, STAGE_CAPABILITIES, EPERM);
+		return;
+	}
+	ck_shows(CAPS, only_net_bind,
+		 "CapInh:\t0000000000000000\nCapPrm:\t0000000000000400\nCapEff:\t0000000000000400\n"
+		 "CapBnd:\t0000000000000400\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\n");
+}
+END_TEST
+
+START_TEST(a_plan_gives_capabilities_to_an_ordinary_user)
+{
+	if (geteuid() != 0)
+		return;
+	chmod(rig.base, 0755);
+	ck_shows(CAPS, nobody_with_net_bind,
+		 "CapInh:\t0000000000000400\nCapPrm:\t0000000000000400\nCapEff:\t0000000000000400\n"
+		 "CapBnd:\t0000000000000400\nCapAmb:\t0000000000000400\nNoNewPrivs:\t1\n");
+}
+END_TEST
+
+START_TEST(capabilities_that_cannot_be_had_are_a_failed_start)
+{
+	if (geteuid() == 0)
+		ck_fails(more_than_the_bounds, STAGE_AMBIENT, EPERM);
+	ck_fails(an_unknown_one, STAGE_AMBIENT, EPERM);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	const struct rig_test tests[] = {
@@ -132,6 +209,9 @@ int main(int argc, char **argv)
 		{ a_plan_chooses_the_scheduling_policy, 1 },
 		{ a_plan_chooses_the_io_class, 1 },
 		{ a_plan_chooses_the_memory, 1 },
+		{ a_plan_bounds_capabilities, 1 },
+		{ a_plan_gives_capabilities_to_an_ordinary_user, 1 },
+		{ capabilities_that_cannot_be_had_are_a_failed_start, 1 },
 	};
 
 	return rig_main("keeper: confine", argc, argv, setup, teardown, tests, ARRAY_LEN(tests));

@@ -1,0 +1,60 @@
+/* What a program may do, as text. */
+#include <linux/capability.h>
+
+#include "config_fixture.h"
+
+#define WEB "[subsystem.web]\ncommand = \"true\"\n"
+
+static const struct subsystem_options *web(void)
+{
+	return config_find(config, "web");
+}
+
+START_TEST(names_of_capabilities_are_the_kernels_bits)
+{
+	load_fine(WEB "capabilities = [\"CAP_NET_RAW\", \"CAP_CHOWN\", \"CAP_CHECKPOINT_RESTORE\"]\n"
+		  "ambient_capabilities = \"CAP_NET_RAW\"\n");
+	ck_assert(web()->capabilities.set);
+	ck_assert_uint_eq(web()->capabilities.mask,
+			  1 << CAP_CHOWN | 1 << CAP_NET_RAW | UINT64_C(1) << 40);
+	ck_assert_uint_eq(web()->ambient_capabilities.mask, 1 << CAP_NET_RAW);
+	for (int cap = 0; cap <= 40; cap++)
+		ck_assert_msg(strncmp(enumtext_name(&capability_text, cap), "CAP_", 4) == 0,
+			      "capability %d has no name", cap);
+}
+END_TEST
+
+START_TEST(no_capabilities_are_something_else_than_no_word_on_them)
+{
+	load_fine(WEB);
+	ck_assert(!web()->capabilities.set && !web()->ambient_capabilities.set);
+	ck_assert(!web()->no_new_privileges);
+	load_fine(WEB "capabilities = []\nno_new_privileges = true\n");
+	ck_assert(web()->capabilities.set);
+	ck_assert_uint_eq(web()->capabilities.mask, 0);
+	ck_assert(web()->no_new_privileges);
+}
+END_TEST
+
+START_TEST(mistakes_are_told_where_they_are)
+{
+	expect_error(WEB "capabilities = [\"CAP_CHOWN\", \"CAP_NONE\"]\n", 3, 30,
+		     "unknown capability \"CAP_NONE\"");
+	expect_error(WEB "capabilities = 7\n", 3, 16, "string");
+	expect_error(WEB "capabilities = \"\"\n", 3, 16, "unknown capability");
+	expect_error(WEB "capabilities = { a = 1 }\n", 3, 16, "not a table");
+	expect_error(WEB "capabilities = []\nambient_capabilities = [\"CAP_KILL\"]\n", 4, 24,
+		     "CAP_KILL is not among its capabilities");
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+		names_of_capabilities_are_the_kernels_bits,
+		no_capabilities_are_something_else_than_no_word_on_them,
+		mistakes_are_told_where_they_are,
+	};
+
+	return unit_run_in("config: rights", setup, teardown, tests, ARRAY_LEN(tests));
+}
