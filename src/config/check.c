@@ -282,6 +282,20 @@ static void check_ambient(const struct candidate *c, const struct scope *scope,
 			   enumtext_name(&capability_text, __builtin_ctzll(beyond)));
 }
 
+static void warn_logs(const struct candidate *c, const struct scope *scope,
+		      const struct subsystem_options *o)
+{
+	struct place file = PLACE_IN(c, scope, log_file), format = PLACE_IN(c, scope, log_format);
+
+	if (o->log_file != NULL && o->stdio[1].kind != STDIO_LOG && o->stdio[2].kind != STDIO_LOG &&
+	    given_in(scope, offsetof(struct subsystem_options, log_file)))
+		diag_warn(c->diag, &file, "subsystem.%s.log_file: stays empty, neither stdout nor "
+			  "stderr is \"log\"", o->name);
+	if (o->log_file == NULL && given_in(scope, offsetof(struct subsystem_options, log_format)))
+		diag_warn(c->diag, &format, "subsystem.%s.log_format: says how log_file looks, and "
+			  "there is none; procd's own log has logging.json", o->name);
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
@@ -300,11 +314,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	}
 	warn_env_files(c, scope, o);
 	check_ambient(c, scope, o);
-	if (o->log_file == NULL && given_in(scope, offsetof(struct subsystem_options, log_format))) {
-		place = PLACE_IN(c, scope, log_format);
-		diag_warn(c->diag, &place, "subsystem.%s.log_format: says how log_file looks, and "
-			  "there is none; procd's own log has logging.json", o->name);
-	}
+	warn_logs(c, scope, o);
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
 		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
 		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "

@@ -10,8 +10,8 @@ uint64_t config_descriptors(const struct config *config)
 
 	for (size_t i = 0; i < config->nsubsystems; i++) {
 		const struct subsystem_options *o = config->subsystems[i];
-		uint64_t streams = (o->stdio[1].kind == STDIO_LOG) +
-				   (uint64_t)(o->stdio[2].kind == STDIO_LOG);
+		uint64_t streams = (uint64_t)stdio_is_captured(&o->stdio[1]) +
+				   (uint64_t)stdio_is_captured(&o->stdio[2]);
 
 		keeper += 1 + streams;
 		supervisor += streams + (o->log_file != NULL);

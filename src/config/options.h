@@ -29,12 +29,17 @@ enum keeper_death { KEEPER_DEATH_KEEP, KEEPER_DEATH_STOP };
 extern const struct enumtext keeper_death_text;
 
 enum stdio_kind {	/* one enum for the three; the schema limits the choices of each */
-	STDIO_NULL, STDIO_INHERIT, STDIO_LOG, STDIO_STDOUT, STDIO_FILE
+	STDIO_NULL, STDIO_INHERIT, STDIO_LOG, STDIO_STDOUT, STDIO_FILE, STDIO_SYSLOG, STDIO_JOURNAL
 };
 struct stdio_option {
 	enum stdio_kind kind;
 	char *path;		/* STDIO_FILE: absolute */
 };
+/* Does procd read it, line by line? */
+static inline bool stdio_is_captured(const struct stdio_option *s)
+{
+	return s->kind == STDIO_LOG || s->kind == STDIO_SYSLOG || s->kind == STDIO_JOURNAL;
+}
 
 /* How to find out whether something is so: config/probe.h. */
 enum probe_kind {

@@ -15,7 +15,8 @@ ENUMTEXT(event_backend, "event backend", "auto", "epoll", "poll", "select", "io_
 ENUMTEXT(events_output, "event output", [EVENTS_NONE] = "none", [EVENTS_STDOUT] = "stdout",
 	 [EVENTS_STDERR] = "stderr", [EVENTS_FILE] = "file:PATH", [EVENTS_FD] = "fd:N");
 ENUMTEXT(stdio_kind, "stream", [STDIO_NULL] = "null", [STDIO_INHERIT] = "inherit",
-	 [STDIO_LOG] = "log", [STDIO_STDOUT] = "stdout", [STDIO_FILE] = "file:PATH");
+	 [STDIO_LOG] = "log", [STDIO_STDOUT] = "stdout", [STDIO_FILE] = "file:PATH",
+	 [STDIO_SYSLOG] = "syslog", [STDIO_JOURNAL] = "journal");
 
 #define TOP(section_, name_, field, t, reload_)                                                   \
 	.section = section_, .name = name_, .offset = offsetof(struct config, field),             \
@@ -55,7 +56,7 @@ const struct option schema[] = {
 	{ TOP("logging", "color", logging.color, bool, LIVE), .def = "true",
 	  .help = "Colours on a terminal." },
 	{ TOP("logging", "file", logging.file, log_file, LIVE), .def_words = "standard error",
-	  .help = "File for procd's own log." },
+	  .help = "File for procd's own log, or \"syslog\", or \"journal\"." },
 	{ TOP("logging", "max_file_size", logging.max_file_size, size, LIVE), .def = "\"100M\"",
 	  .min = 1, .max = 1024 * 1024 * MEBIBYTE,
 	  .help = "Size at which the log file is rotated." },
@@ -208,8 +209,9 @@ const struct option schema[] = {
 	  .only = 1U << STDIO_NULL | 1U << STDIO_INHERIT | 1U << STDIO_FILE,
 	  .help = "Standard input." },
 	{ SUB("stdout", stdio[1], stdio, RESTART), .def = "\"log\"", .choices = &stdio_kind_text,
-	  .only = 1U << STDIO_NULL | 1U << STDIO_INHERIT | 1U << STDIO_LOG | 1U << STDIO_FILE,
-	  .help = "Standard output; log: captured line by line." },
+	  .only = 1U << STDIO_NULL | 1U << STDIO_INHERIT | 1U << STDIO_LOG | 1U << STDIO_FILE |
+		  1U << STDIO_SYSLOG | 1U << STDIO_JOURNAL,
+	  .help = "Standard output; log, syslog, journal: captured line by line." },
 	{ SUB("stderr", stdio[2], stdio, RESTART), .def = "\"stdout\"",
 	  .choices = &stdio_kind_text,
 	  .help = "Standard error; stdout: the same as standard output, order kept." },

@@ -128,16 +128,17 @@ static int path_parse(struct parse *p, const struct value *v, void *obj)
 const struct option_type type_path = { .name = "path", STRING_VERBS, .parse = path_parse,
 				       .path = string_path };
 
-static int log_file_parse(struct parse *p, const struct value *v, void *obj)
+/* The words are no paths; "./syslog" is a file of that name. */
+static char **log_file_path(const struct option *o, void *obj)
 {
-	if (v->text != NULL && (strcmp(v->text, "syslog") == 0 || strcmp(v->text, "journal") == 0))
-		return parse_fail(p, v, "'%s' is not supported by this version; write a path "
-				  "(\"./%s\" for a file of that name)", v->text, v->text);
-	return path_parse(p, v, obj);
+	char **path = string_path(o, obj);
+
+	return *path != NULL && (strcmp(*path, "syslog") == 0 || strcmp(*path, "journal") == 0) ?
+	       NULL : path;
 }
 
-const struct option_type type_log_file = { .name = "path", STRING_VERBS, .parse = log_file_parse,
-					   .path = string_path };
+const struct option_type type_log_file = { .name = "path", STRING_VERBS, .parse = path_parse,
+					   .path = log_file_path };
 
 /* --- choices -------------------------------------------------------------------------------- */
 

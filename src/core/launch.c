@@ -176,6 +176,8 @@ static enum plan_stdio plan_stdio_of(enum stdio_kind kind)
 	case STDIO_INHERIT:
 		return PLAN_STDIO_INHERIT;
 	case STDIO_LOG:
+	case STDIO_SYSLOG:
+	case STDIO_JOURNAL:
 		return PLAN_STDIO_CAPTURE;
 	case STDIO_STDOUT:
 		return PLAN_STDIO_STDOUT;

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "keeper/fifo.h"
+#include "output/datagram.h"
 #include "output/forward.h"
 #include "output/lines.h"
 
@@ -297,13 +298,14 @@ static void close_stream(struct captures *c, struct stream *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
-	if (s->ring == NULL)
-		return;
-	if (ring_head(s->ring) > ring_written(s->ring))
+	if (s->ring != NULL && ring_head(s->ring) > ring_written(s->ring))
 		log_warn("%s: the last %llu bytes of its output are lost: %s cannot be written",
 			 s->slot->options->name,
 			 (unsigned long long)(ring_head(s->ring) - ring_written(s->ring)),
 			 target_name(forward_target(s)));
+	target_unref(take(s->target));
+	if (s->ring == NULL)
+		return;
 	stream_file(s, file);
 	unlinkat(c->ring_dirfd, file, 0);
 	struct ring *old = rcu_xchg_pointer(&s->ring, NULL);
@@ -330,36 +332,58 @@ static struct slot *new_slot(struct captures *c, uint32_t number)
 	return slot;
 }
 
+/* A new reference, or NULL: procd's own log. */
+static struct target *target_of(struct captures *c, const struct stream *s)
+{
+	const struct subsystem_options *o = s->slot->options;
+
+	switch (o->stdio[s->is_stderr ? 2 : 1].kind) {
+	case STDIO_SYSLOG:
+		return target_daemon(c->targets, DATAGRAM_SYSLOG);
+	case STDIO_JOURNAL:
+		return target_daemon(c->targets, DATAGRAM_JOURNAL);
+	default:
+		if (o->log_file == NULL)
+			return NULL;
+		return target_file(c->targets, o->log_file, o->log_max_file_size, o->log_max_files);
+	}
+}
+
+/* As the slot's options say. */
+static void attach_stream(struct captures *c, struct stream *s)
+{
+	const struct stdio_option *wanted = &s->slot->options->stdio[s->is_stderr ? 2 : 1];
+
+	if (stdio_is_captured(wanted)) {
+		struct target *old = s->target;
+
+		s->target = target_of(c, s);
+		target_unref(old);
+		open_stream(c, s);
+	} else {
+		close_stream(c, s);
+	}
+}
+
 /* SLOT keeps the counted reference OPTIONS. */
 void capture_attach(struct captures *c, uint32_t number, struct subsystem_options *options)
 {
 	BUG_ON(number >= CAPTURE_PAGE * CAPTURE_PAGES);
 	struct slot *slot = find_slot(c, number);
-	struct target *old_file = slot != NULL ? slot->file : NULL;
 	struct subsystem_options *old = slot != NULL ? slot->options : NULL;
 
 	if (slot == NULL)
 		slot = new_slot(c, number);
 	slot->options = options;
-	slot->file = NULL;
-	if (options->log_file != NULL)
-		slot->file = target_file(c->targets, options->log_file, options->log_max_file_size,
-					 options->log_max_files);
-	target_unref(old_file);
-	if (options->stdio[1].kind == STDIO_LOG)
-		open_stream(c, &slot->out);
-	else
-		close_stream(c, &slot->out);
-	if (options->stdio[2].kind == STDIO_LOG && slot->err == NULL) {
+	attach_stream(c, &slot->out);
+	if (stdio_is_captured(&options->stdio[2]) && slot->err == NULL) {
 		struct stream *err = x_calloc(1, sizeof *err);
 
 		init_stream(c, err, slot, true);
 		(void)rcu_publish(&slot->err, err);
 	}
-	if (slot->err != NULL && options->stdio[2].kind == STDIO_LOG)
-		open_stream(c, slot->err);
-	else if (slot->err != NULL)
-		close_stream(c, slot->err);
+	if (slot->err != NULL)
+		attach_stream(c, slot->err);
 	subsystem_options_unref(old);
 }
 
@@ -410,7 +434,6 @@ void capture_detach(struct captures *c, uint32_t number)
 	if (slot->err != NULL)
 		close_stream(c, slot->err);
 	(void)rcu_xchg_pointer(&c->pages[number / CAPTURE_PAGE][number % CAPTURE_PAGE], NULL);
-	target_unref(slot->file);
 	subsystem_options_unref(slot->options);
 	rcu_tsan_release(slot);
 	rcu_retire(&slot->rcu, free_slot);
@@ -430,7 +453,7 @@ void capture_drain(struct captures *c, uint32_t number)
 /* Without an own stream for it, stderr is in stdout's. */
 static const struct stream *stderr_of(const struct slot *slot)
 {
-	if (slot->options->stdio[2].kind == STDIO_LOG)
+	if (stdio_is_captured(&slot->options->stdio[2]))
 		return slot->err;
 	return slot->options->stdio[2].kind == STDIO_STDOUT ? &slot->out : NULL;
 }
@@ -504,7 +527,8 @@ int captures_init(struct captures *c, int run_dirfd, struct ev_loop *loop, struc
 		  struct ownlog *ownlog, struct state *state)
 {
 	*c = (struct captures){ .loop = loop, .targets = targets, .ownlog = ownlog, .state = state,
-				.stamp = FORMAT_STAMP_UTC };
+				.stamp = STAMP(STAMP_UTC),
+				.syslog_stamp = STAMP(STAMP_SYSLOG) };
 	c->ring_dirfd = -1;
 	list_init(&c->paced);
 	list_init(&c->pending);
@@ -532,6 +556,7 @@ static void fini_stream(struct stream *s)
 		ring_close(s->ring);
 		free(s->ring);
 	}
+	target_unref(s->target);
 }
 
 /* No thread reads any more. The rings stay for a successor. */
@@ -545,7 +570,6 @@ void captures_fini(struct captures *c)
 		fini_stream(&slot->out);
 		if (slot->err != NULL)
 			fini_stream(slot->err);
-		target_unref(slot->file);
 		subsystem_options_unref(slot->options);
 		free(slot->err);
 		free(slot);

@@ -24,6 +24,7 @@ struct stream {
 	struct list paced;		/* in captures.paced: read by the timer for a while */
 	struct list pending;		/* in captures.pending: its target did not take all */
 	struct slot *slot;
+	struct target *target;		/* NULL: procd's own log */
 	struct ring *ring;		/* RCU; NULL before the first byte */
 	int64_t read_ns;		/* when it was last read */
 	uint64_t run_from;		/* where in the ring the output of this process begins */
@@ -35,9 +36,8 @@ struct slot {
 	struct rcu_head rcu;
 	struct captures *owner;
 	struct subsystem_options *options;
-	struct target *file;		/* NULL: procd's own log */
 	struct stream out;
-	struct stream *err;		/* stderr = "log" only */
+	struct stream *err;		/* only where stderr is captured by itself */
 	uint32_t number;
 	int pid;
 	bool held;			/* not read: whose lines these are is not known yet */
@@ -69,7 +69,7 @@ struct captures {
 	struct list paced, pending;
 	struct loop_timer pace;
 	struct batch *batch;
-	struct stamp stamp;
+	struct stamp stamp, syslog_stamp;
 	bool news;			/* bytes were captured; whoever tells resets it */
 	uint64_t in_memory;		/* rings that found no room in the run directory */
 };

@@ -2,6 +2,7 @@
 #include "output/format.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -27,6 +28,17 @@ char *put_number(char *p, unsigned long n)
 	return put(p, digits + i, sizeof digits - i);
 }
 
+char *put_name_pid(char *p, const char *name, int pid)
+{
+	p = put_text(p, name);
+	if (pid <= 0)
+		return p;
+	*p++ = '[';
+	p = put_number(p, (unsigned long)pid);
+	*p++ = ']';
+	return p;
+}
+
 char *put_stamp(struct stamp *stamp, char *p, int64_t real_ns)
 {
 	int64_t sec = real_ns / NS_PER_SEC;
@@ -36,20 +48,25 @@ char *put_stamp(struct stamp *stamp, char *p, int64_t real_ns)
 		time_t t = (time_t)sec;
 		struct tm tm;
 
-		if (stamp->local) {
-			localtime_r(&t, &tm);
-			strftime(stamp->text, sizeof stamp->text, "%H:%M:%S.", &tm);
-		} else {
+		if (stamp->form == STAMP_UTC)
 			gmtime_r(&t, &tm);
+		else
+			localtime_r(&t, &tm);
+		if (stamp->form == STAMP_UTC)
 			strftime(stamp->text, sizeof stamp->text, "%Y-%m-%dT%H:%M:%S.", &tm);
-		}
+		else if (stamp->form == STAMP_LOCAL)
+			strftime(stamp->text, sizeof stamp->text, "%H:%M:%S.", &tm);
+		else
+			strftime(stamp->text, sizeof stamp->text, "%b %e %H:%M:%S", &tm);
 		stamp->sec = sec;
 	}
 	p = put_text(p, stamp->text);
+	if (stamp->form == STAMP_SYSLOG)
+		return p;
 	*p++ = (char)('0' + ms / 100);
 	*p++ = (char)('0' + ms / 10 % 10);
 	*p++ = (char)('0' + ms % 10);
-	if (!stamp->local)
+	if (stamp->form == STAMP_UTC)
 		*p++ = 'Z';
 	return p;
 }
@@ -116,13 +133,34 @@ char *format_captured_text(struct stamp *stamp, char *p, const struct captured *
 {
 	p = put_stamp(stamp, p, c->real_ns);
 	p = put_text(p, c->is_stderr ? " err   " : " out   ");
-	p = put_text(p, c->name);
-	if (c->pid > 0) {
-		*p++ = '[';
-		p = put_number(p, (unsigned long)c->pid);
-		*p++ = ']';
-	}
+	p = put_name_pid(p, c->name, c->pid);
 	*p++ = ' ';
+	return put(p, c->text, c->len);
+}
+
+/* syslog.h has the names of base/log.h. Source: RFC 3164, section 4.1.1. */
+enum { SYSLOG_ERR = 3, SYSLOG_WARNING = 4, SYSLOG_INFO = 6, SYSLOG_DEBUG = 7, SYSLOG_DAEMON = 3 << 3 };
+
+static const unsigned severities[LOG_NLEVELS] = {
+	[LOG_TRACE] = SYSLOG_DEBUG, [LOG_DEBUG] = SYSLOG_DEBUG, [LOG_INFO] = SYSLOG_INFO,
+	[LOG_WARN] = SYSLOG_WARNING, [LOG_ERROR] = SYSLOG_ERR,
+};
+
+static char *put_syslog_header(struct stamp *stamp, char *p, unsigned severity, int64_t real_ns)
+{
+	*p++ = '<';
+	p = put_number(p, SYSLOG_DAEMON | severity);
+	*p++ = '>';
+	p = put_stamp(stamp, p, real_ns);
+	*p++ = ' ';
+	return p;
+}
+
+char *format_captured_syslog(struct stamp *stamp, char *p, const struct captured *c)
+{
+	p = put_syslog_header(stamp, p, c->is_stderr ? SYSLOG_ERR : SYSLOG_INFO, c->real_ns);
+	p = put_name_pid(p, c->name, c->pid);
+	p = put_text(p, ": ");
 	return put(p, c->text, c->len);
 }
 
@@ -172,4 +210,19 @@ char *format_message_text(struct stamp *stamp, char *p, enum log_level level, co
 		p = put(p, ": ", 2);
 	}
 	return put_message(p, message);
+}
+
+char *format_message_syslog(struct stamp *stamp, char *p, enum log_level level,
+			    const char *subsystem, int64_t real_ns, const char *message)
+{
+	p = put_syslog_header(stamp, p, severities[level], real_ns);
+	p = put_name_pid(p, "procd", getpid());
+	p = put_text(p, ": ");
+	if (subsystem != NULL) {
+		p = put_text(p, subsystem);
+		p = put_text(p, ": ");
+	}
+	for (; *message != '\0'; message++)
+		*p++ = *message == '\n' ? ' ' : *message;	/* a line is a datagram */
+	return p;
 }

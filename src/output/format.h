@@ -8,14 +8,18 @@
 /* Room that a formatted line needs at most for LEN bytes of text. */
 #define FORMAT_ROOM(len) (6 * (size_t)(len) + 512)
 
-/* Begin with FORMAT_STAMP_UTC or FORMAT_STAMP_LOCAL. The second is formatted once and kept. */
+enum stamp_form {
+	STAMP_UTC,			/* "2006-01-02T15:04:05.123Z" */
+	STAMP_LOCAL,			/* "15:04:05.123" */
+	STAMP_SYSLOG			/* "Jan  2 15:04:05", local time */
+};
+/* Begin with STAMP(form). The second is formatted once and kept. */
 struct stamp {
-	bool local;			/* "15:04:05.123", else "2006-01-02T15:04:05.123Z" */
+	enum stamp_form form;
 	int64_t sec;
 	char text[32];
 };
-#define FORMAT_STAMP_UTC { .sec = -1 }
-#define FORMAT_STAMP_LOCAL { .sec = -1, .local = true }
+#define STAMP(form_) { .form = (form_), .sec = -1 }
 
 struct captured {
 	int64_t real_ns;
@@ -30,17 +34,22 @@ struct captured {
 /* Whole lines without the newline. */
 char *format_captured_text(struct stamp *stamp, char *p, const struct captured *c);
 char *format_captured_json(struct stamp *stamp, char *p, const struct captured *c);
+/* In the form of the syslog protocol, facility daemon. */
+char *format_captured_syslog(struct stamp *stamp, char *p, const struct captured *c);
 /* One of procd's own messages; SUBSYSTEM may be NULL. */
 char *format_message_text(struct stamp *stamp, char *p, enum log_level level, const char *subsystem,
 			  int64_t real_ns, const char *message);
 char *format_message_json(struct stamp *stamp, char *p, enum log_level level, const char *subsystem,
 			  int64_t real_ns, const char *message);
+char *format_message_syslog(struct stamp *stamp, char *p, enum log_level level,
+			    const char *subsystem, int64_t real_ns, const char *message);
 
 /* --- pieces --------------------------------------------------------------------------------------- */
 
 char *put(char *p, const char *s, size_t n);
 char *put_text(char *p, const char *s);
 char *put_number(char *p, unsigned long n);
+char *put_name_pid(char *p, const char *name, int pid);	/* "web[4242]"; PID 0: "web" */
 char *put_stamp(struct stamp *stamp, char *p, int64_t real_ns);
 char *put_level(char *p, enum log_level level);		/* in a column of its own */
 /* Further lines of MESSAGE are set off, so that no line looks like a message of its own. */

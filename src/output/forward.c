@@ -13,7 +13,7 @@
 
 struct target *forward_target(const struct stream *s)
 {
-	return s->slot->file != NULL ? s->slot->file : s->slot->owner->ownlog->target;
+	return s->target != NULL ? s->target : s->slot->owner->ownlog->target;
 }
 
 void forward_later(struct captures *c, struct stream *s)
@@ -79,20 +79,21 @@ static int write_lines(struct captures *c, struct stream *s, const char *text, s
 	return 0;
 }
 
-/* A line for a log_file, without the newline. */
-static char *file_line(struct captures *c, char *p, const struct captured *line,
-		       enum log_format format)
+/* A line for S's own target, without the newline. */
+static char *target_line(struct captures *c, const struct stream *s, char *p,
+			 const struct captured *line)
 {
-	switch (format) {
-	case LOG_FORMAT_JSON:
+	bool to_daemon = s->target->kind == TARGET_DAEMON;
+	enum log_format format = s->slot->options->log_format;
+
+	if (!to_daemon && format == LOG_FORMAT_JSON)
 		return format_captured_json(&c->stamp, p, line);	/* tells "partial" itself */
-	case LOG_FORMAT_TEXT:
+	if (to_daemon)
+		p = format_captured_syslog(&c->syslog_stamp, p, line);
+	else if (format == LOG_FORMAT_TEXT)
 		p = format_captured_text(&c->stamp, p, line);
-		break;
-	case LOG_FORMAT_RAW:
+	else
 		p = put(p, line->text, line->len);
-		break;
-	}
 	return line->continued ? put_text(p, LINES_MARK) : p;
 }
 
@@ -112,10 +113,10 @@ static void add_line(struct captures *c, const struct stream *s, const struct li
 		.len = line->len,
 	};
 
-	if (s->slot->file == NULL) {
+	if (s->target == NULL) {
 		b->len += ownlog_captured(c->ownlog, at, &captured);
 	} else {
-		b->len += (size_t)(file_line(c, at, &captured, o->log_format) - at);
+		b->len += (size_t)(target_line(c, s, at, &captured) - at);
 		b->text[b->len++] = '\n';
 	}
 	b->line[b->nlines].out_end = (uint32_t)b->len;
@@ -155,17 +156,21 @@ static void fill_batch(struct captures *c, const struct stream *s, const char *d
 	}
 }
 
-/* As a line of the log_file, newline included. */
+/* As a line of S's target, newline included. (procd's own log gives it its form itself.) */
 static size_t lost_line(struct captures *c, const struct stream *s, const char *text, char *out)
 {
 	const struct subsystem_options *o = s->slot->options;
 	int64_t now = clock_real_ns();
-	char *p = o->log_format == LOG_FORMAT_JSON ?
-			  format_message_json(&c->stamp, out, LOG_WARN, o->name, now, text) :
-		  o->log_format == LOG_FORMAT_TEXT ?
-			  format_message_text(&c->stamp, out, LOG_WARN, o->name, now, text) :
-			  put_text(out, text);
+	char *p;
 
+	if (s->target != NULL && s->target->kind == TARGET_DAEMON)
+		p = format_message_syslog(&c->syslog_stamp, out, LOG_WARN, o->name, now, text);
+	else if (s->target != NULL && o->log_format == LOG_FORMAT_JSON)
+		p = format_message_json(&c->stamp, out, LOG_WARN, o->name, now, text);
+	else if (s->target != NULL && o->log_format == LOG_FORMAT_TEXT)
+		p = format_message_text(&c->stamp, out, LOG_WARN, o->name, now, text);
+	else
+		p = put_text(out, text);
 	*p++ = '\n';
 	return (size_t)(p - out);
 }
@@ -186,26 +191,24 @@ static int tell_lost(struct captures *c, struct stream *s)
 	size_t n = lost_line(c, s, text, line);
 	ssize_t got = target_prepare(t, line, n);
 
+	if (got > 0 && s->target != NULL)
+		got = target_write(t, line, n);
 	if (got < 0)
 		return (int)got;
-	if (s->slot->file == NULL) {
-		/* Only once it can be written: messages have a bounded queue. */
+	/* Only once it can be written: messages have a bounded queue. */
+	if (s->target == NULL)
 		ownlog_message(c->ownlog, LOG_WARN, s->slot->options->name, clock_real_ns(), text);
-	} else {
-		if (got > 0)
-			got = target_write(t, line, n);
-		if (got < 0)
-			return (int)got;
-	}
 	ring_lost_said(s->ring, lost);
 	return 0;
 }
 
-/* May the bytes of the ring go to the file as they are? */
-static bool is_plain(const struct slot *slot)
+/* May the bytes of the ring go to the target as they are? */
+static bool is_plain(const struct stream *s)
 {
-	return slot->file != NULL && slot->options->log_format == LOG_FORMAT_RAW &&
-	       slot->options->log_rate_limit == 0;
+	const struct subsystem_options *o = s->slot->options;
+
+	return s->target != NULL && s->target->kind == TARGET_FILE &&
+	       o->log_format == LOG_FORMAT_RAW && o->log_rate_limit == 0;
 }
 
 /* One piece. 0: some lines were written; -ENODATA: no whole line is left. */
@@ -219,12 +222,12 @@ static int forward_some(struct captures *c, struct stream *s)
 		return err;
 	if (len == 0)
 		return -ENODATA;
-	if (is_plain(s->slot)) {
+	if (is_plain(s)) {
 		size_t whole = lines_whole(data, len, OUTPUT_LINE_MAX);
 
 		if (whole > 0)
 			return write_lines(c, s, data, whole, NULL);
-	} else if (s->slot->file == NULL) {
+	} else if (s->target == NULL) {
 		err = ownlog_flush(c->ownlog);
 		if (err < 0)
 			return err;

@@ -14,10 +14,15 @@ static const char *const level_colors[LOG_NLEVELS] = { "\033[2m", "\033[2m", "",
 static const char *const name_colors[] = { "\033[36m", "\033[32m", "\033[35m",
 					   "\033[34m", "\033[96m", "\033[92m" };
 
+static const enum stamp_form stamp_forms[] = {
+	[OWNLOG_TEXT] = STAMP_UTC, [OWNLOG_JSON] = STAMP_UTC,
+	[OWNLOG_TERMINAL] = STAMP_LOCAL, [OWNLOG_SYSLOG] = STAMP_SYSLOG,
+};
+
 void ownlog_init(struct ownlog *log, struct target *fallback)
 {
 	*log = (struct ownlog){ .fallback = fallback, .queue = STRBUF_INIT,
-				.stamp = FORMAT_STAMP_UTC };
+				.stamp = STAMP(STAMP_UTC) };
 }
 
 void ownlog_fini(struct ownlog *log)
@@ -40,10 +45,10 @@ void ownlog_set_target(struct ownlog *log, struct target *target, bool json, boo
 {
 	target_unref(log->target);
 	log->target = target;
-	log->style = json ? OWNLOG_JSON : target->terminal ? OWNLOG_TERMINAL : OWNLOG_TEXT;
+	log->style = target->kind == TARGET_DAEMON ? OWNLOG_SYSLOG : json ? OWNLOG_JSON :
+		     target->terminal ? OWNLOG_TERMINAL : OWNLOG_TEXT;
 	log->color = log->style == OWNLOG_TERMINAL && wants_color(color);
-	log->stamp = log->style == OWNLOG_TERMINAL ? (struct stamp)FORMAT_STAMP_LOCAL
-						   : (struct stamp)FORMAT_STAMP_UTC;
+	log->stamp = (struct stamp)STAMP(stamp_forms[log->style]);
 }
 
 /* ESC [ digits ; ... m at S: its length, else 0. */
@@ -107,17 +112,12 @@ static char *put_colored(struct ownlog *log, char *p, const char *color, const c
 /* "web[4242]", padded to the widest so far. */
 static char *put_column(struct ownlog *log, char *p, const char *name, int pid)
 {
-	char label[NAME_CAP + 16], *end = put_text(label, name);
+	char label[NAME_CAP + 16];
 	unsigned hash = 0;
 
 	for (const char *c = name; *c != '\0'; c++)
 		hash = hash * 31 + (unsigned char)*c;
-	if (pid > 0) {
-		*end++ = '[';
-		end = put_number(end, (unsigned long)pid);
-		*end++ = ']';
-	}
-	size_t len = (size_t)(end - label);
+	size_t len = (size_t)(put_name_pid(label, name, pid) - label);
 
 	log->name_width = MIN(MAX(log->name_width, len), (size_t)NAME_WIDTH_MAX);
 	p = put_colored(log, p, name_colors[hash % ARRAY_LEN(name_colors)], label, len);
@@ -158,6 +158,9 @@ size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c)
 	case OWNLOG_JSON:
 		p = format_captured_json(&log->stamp, p, c);
 		break;
+	case OWNLOG_SYSLOG:
+		p = format_captured_syslog(&log->stamp, p, c);
+		break;
 	}
 	if (c->continued && log->style != OWNLOG_JSON)
 		p = put_text(p, LINES_MARK);
@@ -194,13 +197,20 @@ void ownlog_message(struct ownlog *log, enum log_level level, const char *subsys
 	char *begin = log->queue.buf + log->queue.len;
 	char *p = begin;
 
-	if (log->style == OWNLOG_TERMINAL)
-		p = message_terminal(log, p, level, subsystem, real_ns, message);
-	else if (log->style == OWNLOG_JSON)
-		p = format_message_json(&log->stamp, p, level, subsystem, real_ns, message);
-	else
+	switch (log->style) {
+	case OWNLOG_TEXT:
 		p = format_message_text(&log->stamp, p, level, subsystem, real_ns, message);
-
+		break;
+	case OWNLOG_TERMINAL:
+		p = message_terminal(log, p, level, subsystem, real_ns, message);
+		break;
+	case OWNLOG_JSON:
+		p = format_message_json(&log->stamp, p, level, subsystem, real_ns, message);
+		break;
+	case OWNLOG_SYSLOG:
+		p = format_message_syslog(&log->stamp, p, level, subsystem, real_ns, message);
+		break;
+	}
 	*p++ = '\n';
 	log->queue.len += (size_t)(p - begin);
 	log->queue.buf[log->queue.len] = '\0';

@@ -4,6 +4,7 @@
  *             2026-11-22T20:21:07.123Z warn  web: message about it
  *             2026-11-22T20:21:07.123Z out   web[4242] captured line      ("err": its stderr)
  *   terminal  20:21:07.123 web[4242]  | captured line                     (coloured, aligned)
+ *   syslog    <30>Nov 22 20:21:07 web[4242]: captured line                (to a log daemon)
  *   JSON      {"ts":...,"level":"info","subsystem":"web","pid":4242,"stream":"stdout","msg":...}
  *
  * Log thread. */
@@ -15,7 +16,7 @@
 #include "output/format.h"
 #include "output/target.h"
 
-enum ownlog_style { OWNLOG_TEXT, OWNLOG_TERMINAL, OWNLOG_JSON };
+enum ownlog_style { OWNLOG_TEXT, OWNLOG_TERMINAL, OWNLOG_JSON, OWNLOG_SYSLOG };
 
 struct ownlog {
 	struct target *target;

@@ -82,7 +82,7 @@ static uint64_t first_cursor(struct sink *s)
 		return last;
 	if (sealed_value(s->state->sink_active) == 0)
 		return chan_oldest_seq(s->chan) - 1;
-	if (s->target->number < 0) {
+	if (s->target->kind == TARGET_FILE) {
 		auto_free(closep) int fd = file_open_owned(AT_FDCWD, s->target->file.path,
 							   O_RDWR, 0640);
 		uint64_t written = fd >= 0 ? last_seq_in(fd) : 0;

@@ -144,7 +144,7 @@ void state_begin(struct state *st, const char *ring, uint64_t raw_to, struct tar
 {
 	struct stat now;
 
-	if (!target_provable(t) || fstat(t->number < 0 ? t->file.fd : t->fd, &now) < 0)
+	if (!target_provable(t) || fstat(t->kind == TARGET_FILE ? t->file.fd : t->fd, &now) < 0)
 		return;
 	memset(st->ring, 0, sizeof st->ring);
 	snprintf(st->ring, sizeof st->ring, "%s", ring);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "output/datagram.h"
 #include "output/lines.h"
 
 #define PAUSE_FIRST_NS (100 * NS_PER_MS)
@@ -37,12 +38,13 @@ static void on_writable(struct loop_io *io, int revents)
 	t->owner->ready(t->owner->ctx);
 }
 
-static struct target *target_new(struct targets *ts)
+static struct target *target_new(struct targets *ts, enum target_kind kind)
 {
 	struct target *t = x_calloc(1, sizeof *t);
 
 	t->owner = ts;
 	t->refs = 1;
+	t->kind = kind;
 	t->number = t->fd = t->file.fd = -1;
 	list_append(&ts->all, &t->link);
 	loop_io_init(&t->writable, ts->loop, on_writable);
@@ -57,13 +59,13 @@ struct target *target_file(struct targets *ts, const char *path, uint64_t max_si
 	list_for_each(l, &ts->all) {
 		struct target *other = list_entry(l, struct target, link);
 
-		if (other->number < 0 && strcmp(other->file.path, path) == 0)
+		if (other->kind == TARGET_FILE && strcmp(other->file.path, path) == 0)
 			t = other;
 	}
 	if (t != NULL) {
 		t->refs++;
 	} else {
-		t = target_new(ts);
+		t = target_new(ts, TARGET_FILE);
 		file_init(&t->file, path);
 	}
 	t->file.max_size = max_size;
@@ -99,16 +101,40 @@ struct target *target_fd(struct targets *ts, int fd)
 	list_for_each(l, &ts->all) {
 		struct target *other = list_entry(l, struct target, link);
 
-		if (other->number == fd) {
+		if (other->kind == TARGET_FD && other->number == fd) {
 			other->refs++;
 			return other;
 		}
 	}
-	struct target *t = target_new(ts);
+	struct target *t = target_new(ts, TARGET_FD);
 
 	t->number = fd;
 	open_own(t);
 	return t;
+}
+
+struct target *target_daemon(struct targets *ts, const char *address)
+{
+	list_for_each(l, &ts->all) {
+		struct target *other = list_entry(l, struct target, link);
+
+		if (other->kind == TARGET_DAEMON && strcmp(other->address, address) == 0) {
+			other->refs++;
+			return other;
+		}
+	}
+	struct target *t = target_new(ts, TARGET_DAEMON);
+
+	t->address = address;
+	t->own_fd = true;
+	return t;
+}
+
+static void hang_up(struct target *t)
+{
+	loop_io_set(&t->writable, -1, 0);
+	closep(&t->fd);
+	t->fd = -1;
 }
 
 void target_unref(struct target *t)
@@ -117,8 +143,8 @@ void target_unref(struct target *t)
 		return;
 	loop_io_set(&t->writable, -1, 0);
 	if (t->own_fd)
-		close(t->fd);
-	if (t->number < 0)
+		closep(&t->fd);
+	if (t->kind == TARGET_FILE)
 		file_fini(&t->file);
 	if (t->err != 0)
 		t->owner->changed = true;
@@ -132,8 +158,10 @@ void targets_reopen(struct targets *ts)
 	list_for_each(l, &ts->all) {
 		struct target *t = list_entry(l, struct target, link);
 
-		if (t->number < 0)
+		if (t->kind == TARGET_FILE)
 			file_reopen(&t->file);
+		else if (t->kind == TARGET_DAEMON)
+			hang_up(t);
 		t->retry_at_ns = 0;
 	}
 }
@@ -160,7 +188,7 @@ static ssize_t failed(struct target *t, int err)
 		/* Over the mailbox like every message; a broken own log says it on stderr. */
 		if (t->err == 0)
 			log_warn("cannot write %s: %s; trying again", target_name(t),
-				 t->number < 0 ? file_refusal(err) : strerror(-err));
+				 t->kind == TARGET_FILE ? file_refusal(err) : strerror(-err));
 	}
 	t->pause_ns = t->err == 0 ? PAUSE_FIRST_NS : MIN(2 * t->pause_ns, PAUSE_MAX_NS);
 	t->err = err;
@@ -238,11 +266,23 @@ static int flush_carry(struct target *t)
 	return 0;
 }
 
+static ssize_t prepare_daemon(struct target *t, size_t len)
+{
+	int fd = t->fd >= 0 ? t->fd : datagram_open(t->address);
+
+	if (fd < 0)
+		return failed(t, fd);
+	t->fd = fd;
+	return (ssize_t)len;
+}
+
 ssize_t target_prepare(struct target *t, const char *lines, size_t len)
 {
 	if (t->err != 0 && clock_mono_ns() < t->retry_at_ns)
 		return -EAGAIN;
-	if (t->number >= 0) {
+	if (t->kind == TARGET_DAEMON)
+		return prepare_daemon(t, len);
+	if (t->kind == TARGET_FD) {
 		int err = flush_carry(t);
 
 		return err < 0 ? err : (ssize_t)len;
@@ -266,10 +306,33 @@ static ssize_t write_file(struct target *t, const char *lines, size_t n)
 	return (ssize_t)n;
 }
 
+static ssize_t write_daemon(struct target *t, const char *lines, size_t n)
+{
+	ssize_t got = datagram_send(t->fd, lines, n);
+
+	if (got < 0 && got != -EAGAIN) {
+		hang_up(t);	/* a restarted daemon has a new socket */
+		got = prepare_daemon(t, n);
+		if (got < 0)
+			return got;
+		got = datagram_send(t->fd, lines, n);
+	}
+	if (got == -EAGAIN)
+		return blocked(t);
+	if (got < 0) {
+		hang_up(t);
+		return failed(t, (int)got);
+	}
+	succeeded(t);
+	return got;
+}
+
 ssize_t target_write(struct target *t, const char *lines, size_t n)
 {
-	if (t->number < 0)
+	if (t->kind == TARGET_FILE)
 		return write_file(t, lines, n);
+	if (t->kind == TARGET_DAEMON)
+		return write_daemon(t, lines, n);
 	if (t->regular)
 		atomic_store(&t->owner->busy_since_ns, clock_mono_ns());
 	ssize_t got = write_fd(t, lines, n);
@@ -302,12 +365,14 @@ bool target_stuck(const struct target *t)
 
 bool target_provable(const struct target *t)
 {
-	return t->number < 0 || t->regular;
+	return t->kind == TARGET_FILE || t->regular;
 }
 
 const char *target_name(const struct target *t)
 {
-	if (t->number < 0)
+	if (t->kind == TARGET_FILE)
 		return t->file.path;
+	if (t->kind == TARGET_DAEMON)
+		return t->address;
 	return t->number < (int)ARRAY_LEN(fd_names) ? fd_names[t->number] : "the given descriptor";
 }

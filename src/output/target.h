@@ -1,6 +1,6 @@
-/* Where lines go: a file of ours, or a descriptor that procd was given (terminal, pipe, socket,
- * redirected file). Never blocks on a reader that does not read; a target that fails is tried again
- * with growing pauses. Counted: one object per path or descriptor. Log thread. */
+/* Where lines go: a file of ours, a descriptor that procd was given (terminal, pipe, socket,
+ * redirected file), or a log daemon. Never blocks on a reader that does not read; a target that fails
+ * is tried again with growing pauses. Counted: one object per path or descriptor. Log thread. */
 #ifndef OUTPUT_TARGET_H
 #define OUTPUT_TARGET_H
 
@@ -22,13 +22,17 @@ struct targets {
 	bool changed;			/* some target's error came or went */
 };
 
+enum target_kind { TARGET_FILE, TARGET_FD, TARGET_DAEMON };
+
 struct target {
 	struct list link;
 	struct targets *owner;
 	unsigned refs;
-	int number;			/* the given descriptor; -1: a file */
-	struct file file;
-	int fd;				/* descriptor in use; may be an own description */
+	enum target_kind kind;
+	struct file file;		/* TARGET_FILE */
+	const char *address;		/* TARGET_DAEMON */
+	int number;			/* TARGET_FD: as given */
+	int fd;				/* in use, not TARGET_FILE; may be an own description */
 	bool regular, terminal, socket, own_fd;
 	struct loop_io writable;
 	char *carry;			/* rest of a line that was taken in part */
@@ -43,6 +47,8 @@ void targets_init(struct targets *ts, struct ev_loop *loop, void (*ready)(void *
 struct target *target_file(struct targets *ts, const char *path, uint64_t max_size,
 			   int64_t max_files);
 struct target *target_fd(struct targets *ts, int fd);
+/* ADDRESS: of output/datagram.h. Lines must have the form of the syslog protocol. */
+struct target *target_daemon(struct targets *ts, const char *address);
 void target_unref(struct target *t);		/* NULL is fine */
 void targets_reopen(struct targets *ts);	/* files: at the next write; retry failed ones now */
 /* When the next pause of a failed target ends, monotonic, later than NOW; 0: none. */

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/thread.h"
 #include "config/store.h"
+#include "output/datagram.h"
 
 #define MESSAGES_MAX 10000u
 #define STALLED_NS (10 * NS_PER_MS)
@@ -101,12 +102,10 @@ static void read_config(struct wanted *w)
 {
 	rcu_enter();
 	const struct config *c = config_current();
-	bool to_file = c->logging.file != NULL && c->logging.file[0] == '/';
-
 	*w = (struct wanted){
 		.json = c->logging.json,
 		.color = c->logging.color,
-		.file = to_file ? x_strdup(c->logging.file) : NULL,
+		.file = x_strdup(c->logging.file),
 		.max_file_size = c->logging.max_file_size,
 		.max_files = c->logging.max_files,
 		.events = c->events.enabled ? c->events.output : EVENTS_NONE,
@@ -133,16 +132,23 @@ static struct target *events_target(struct output *o, const struct wanted *w)
 	return NULL;
 }
 
+static struct target *ownlog_target(struct output *o, const struct wanted *w)
+{
+	if (w->file == NULL)
+		return target_fd(&o->targets, STDERR_FILENO);
+	if (strcmp(w->file, "syslog") == 0)
+		return target_daemon(&o->targets, DATAGRAM_SYSLOG);
+	if (strcmp(w->file, "journal") == 0)
+		return target_daemon(&o->targets, DATAGRAM_JOURNAL);
+	return target_file(&o->targets, w->file, w->max_file_size, w->max_files);
+}
+
 static void apply_config(struct output *o)
 {
 	struct wanted w;
 
 	read_config(&w);
-	ownlog_set_target(&o->ownlog,
-			  w.file != NULL ? target_file(&o->targets, w.file, w.max_file_size,
-						       w.max_files) :
-					   target_fd(&o->targets, STDERR_FILENO),
-			  w.json, w.color);
+	ownlog_set_target(&o->ownlog, ownlog_target(o, &w), w.json, w.color);
 	sink_set_target(&o->sink, events_target(o, &w));
 	free(w.file);
 	free(w.events_path);

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -305,6 +306,88 @@ def test_bytes_that_are_no_text_are_cleaned_in_the_event(w):
     equal(ended(p, "a")["stderr_tail"], "\ufffd\x1b[31m\x01x\n", "cleaned")
     check("\x1b" not in p.ctl("why", "a").expect(0).out, "an escape sequence reaches the terminal")
     p.stop()
+
+
+class LogDaemon:
+    """syslogd, for who sees the file system as NAMESPACE makes it: a socket that takes datagrams."""
+    NAMESPACE = ["sh", "-c", """
+        set -e
+        mkdir -p "$0/dev"
+        mount --rbind /dev "$0/dev"
+        mount -t tmpfs none /dev
+        ln -s "$0/dev/"* /dev/
+        ln -sfn "$0/log" /dev/log
+        mount -t tmpfs none /run
+        mkdir -p /run/systemd/journal
+        ln -s "$0/journal" /run/systemd/journal/dev-log
+        exec "$@" """]
+
+    def __init__(self, w, name):
+        self.path = w.path(name)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(10 * SCALE)
+
+    def line(self):
+        """Severity and facility, identifier with pid, text."""
+        text = self.socket.recv(65536).decode()
+        m = re.fullmatch(r"<(\d+)>[A-Z][a-z]{2} [ 1-3]\d \d\d:\d\d:\d\d ([^: ]+): (.*)", text)
+        check(m, "no line of the syslog protocol: %r" % text)
+        return int(m[1]), m[2], m[3]
+
+    def end(self):
+        self.socket.close()
+        os.unlink(self.path)
+
+
+def in_namespace(w):
+    need_root()
+    return [need_program("unshare"), "-m"] + LogDaemon.NAMESPACE + [w.dir]
+
+
+def test_syslog_and_journal_take_lines_with_name_pid_and_severity(w):
+    space = in_namespace(w)
+    syslog, journal = LogDaemon(w, "log"), LogDaemon(w, "journal")
+    p = w.procd(w.sub("web", "--print", "hello", "--fd", 2, "--print", "\x1b[1mnot\x07", stdout="syslog", stderr="journal"),
+                launcher=space)
+    p.wait_state("web", "running")
+    pid = p.pid_of("web")
+    equal(syslog.line(), (30, "web[%d]" % pid, "hello"), "stdout")
+    equal(journal.line(), (27, "web[%d]" % pid, "\x1b[1mnot\x07"), "stderr")
+    contains(p.ctl("logs", "web").out, "hello", "the tail has it, too")
+    p.stop()
+
+
+def test_procds_log_goes_to_the_log_daemon(w):
+    space = in_namespace(w)
+    syslog = LogDaemon(w, "log")
+    p = w.procd("[logging]\nfile = \"syslog\"\njson = true\n" + w.sub("a", "--print", "hello", "--exit", 0, restart="never"),
+                launcher=space)
+    lines = []
+    while not any(who.startswith("a[") for _, who, _ in lines):
+        lines.append(syslog.line())
+    equal([(n, text) for n, who, text in lines if who.startswith("a[")], [(30, "hello")], "captured")
+    check([who for _, who, _ in lines if who.startswith("procd[")], "no message of procd's own: %r" % lines)
+    p.stop()
+
+
+def test_a_log_daemon_that_is_away_or_restarted_loses_nothing_that_fits(w):
+    space = in_namespace(w)
+    p = w.procd(w.sub("web", "--print", "one", "--wait-for", w.path("go"), "--print", "two", stdout="syslog"), launcher=space)
+    wait_until(lambda: any("/dev/log" in d for d in p.status().get("degraded", [])), "degraded")
+    syslog = LogDaemon(w, "log")
+    equal(syslog.line()[2], "one", "after it came")
+    wait_until(lambda: not p.status().get("degraded"), "well again")
+    syslog.end()
+    syslog = LogDaemon(w, "log")
+    write_text(w.path("go"), "")
+    equal(syslog.line()[2], "two", "after it was restarted")
+    p.stop()
+
+
+def test_log_file_beside_streams_that_do_not_go_there_is_told(w):
+    path = write_text(w.path("d.toml"), w.sub("a", stdout="syslog", log_file=w.path("x.log")))
+    contains(w.run("check", "-c", path).expect(0).err, "log_file: stays empty", "check")
 
 
 def test_procds_log_to_a_file(w):

@@ -237,11 +237,10 @@ START_TEST(a_value_of_the_wrong_kind_is_refused)
 		"[shutdown]\ntimeout = \"5 parsecs\"\n", "[shutdown]\ngraceful = 1.5\n",
 		"[shutdown]\nforce_signal = \"SIGFOO\"\n", "[control]\nmode = \"0999\"\n",
 		"[control]\nmode = \"01777\"\n", "name = []\n", "name = \"\"\n", "name = \"a/b\"\n",
-		"pid_file = \"\"\n", "include = { a = 1 }\n", "[logging]\nfile = \"syslog\"\n",
-		"[logging]\nfile = \"journal\"\n", "[events]\noutput = \"fd:x\"\n",
+		"pid_file = \"\"\n", "include = { a = 1 }\n", "[events]\noutput = \"fd:x\"\n",
 		"[events]\noutput = \"file:\"\n", "[events]\noutput = \"printer\"\n",
 		WEB "restart = \"sometimes\"\n", WEB "ready = \"notify\"\n", WEB "stdin = \"log\"\n",
-		WEB "stdout = \"syslog\"\n", WEB "success_exit_codes = [\"a\"]\n",
+		WEB "stdin = \"syslog\"\n", WEB "success_exit_codes = [\"a\"]\n",
 		WEB "success_exit_codes = [256]\n", WEB "restart_jitter = 1.5\n",
 		WEB "limit_nofile = \"5:3\"\n", WEB "limit_nofile = \"many\"\n",
 		WEB "environment = [\"A\"]\n", WEB "environment = [\"A=1\", \"A=2\"]\n",
@@ -426,6 +425,10 @@ START_TEST(relative_paths_belong_to_work_dir_or_the_start_directory)
 	ck_assert_str_eq(config->control.socket, socket);
 	load_fine("work_dir = \"sub\"\n" WEB "stdout = \"file:o\"\nworking_dir = \".\"\n");
 	ck_assert_ptr_nonnull(strstr(web()->stdio[1].path, "/sub/o"));
+	load_fine("[logging]\nfile = \"syslog\"\n" WEB);
+	ck_assert_str_eq(config->logging.file, "syslog");
+	load_fine("[logging]\nfile = \"./syslog\"\n" WEB);
+	ck_assert_int_eq(config->logging.file[0], '/');
 	expect_error("work_dir = \"none\"\n" WEB, 1, 12, "No such file");
 	expect_error("work_dir = \"t.toml\"\n" WEB, 1, 12, "not a directory");
 }

@@ -60,7 +60,8 @@ static void as(enum ownlog_style style, bool color)
 {
 	ownlog.style = style;
 	ownlog.color = color;
-	ownlog.stamp = (struct stamp){ .sec = -1, .local = style == OWNLOG_TERMINAL };
+	ownlog.stamp = (struct stamp)STAMP(style == OWNLOG_TERMINAL ? STAMP_LOCAL :
+					   style == OWNLOG_SYSLOG ? STAMP_SYSLOG : STAMP_UTC);
 }
 
 static void expect_captured(struct captured c, const char *expected)
@@ -96,6 +97,21 @@ START_TEST(text_has_time_level_and_name)
 	expect_message(LOG_INFO, NULL, "message", "2026-11-22T20:21:07.123Z info  message\n");
 	expect_message(LOG_ERROR, "web", "two\nlines",
 		       "2026-11-22T20:21:07.123Z error web: two\n  lines\n");
+}
+END_TEST
+
+START_TEST(lines_for_a_log_daemon_have_the_form_of_the_syslog_protocol)
+{
+	char own[80];
+
+	as(OWNLOG_SYSLOG, false);
+	expect_captured((struct captured){ .name = "web", .pid = 42, LINE("hello") },
+			"<30>Nov 22 20:21:07 web[42]: hello\n");
+	expect_captured((struct captured){ .name = "web", .is_stderr = true, .continued = true,
+					   LINE("piece") },
+			"<27>Nov 22 20:21:07 web: piece \\\n");
+	snprintf(own, sizeof own, "<28>Nov 22 20:21:07 procd[%d]: web: two lines\n", getpid());
+	expect_message(LOG_WARN, "web", "two\nlines", own);
 }
 END_TEST
 
@@ -313,6 +329,7 @@ int main(void)
 {
 	const TTest *tests[] = {
 		text_has_time_level_and_name,
+		lines_for_a_log_daemon_have_the_form_of_the_syslog_protocol,
 		json_lines_carry_every_field_and_are_valid_whatever_the_bytes,
 		a_terminal_gets_aligned_columns_and_only_colours_from_children,
 		the_longest_line_of_the_worst_bytes_fits,
