@@ -269,6 +269,21 @@ static void warn_env_files(const struct candidate *c, const struct scope *scope,
 				  o->env_file.items[i], strerror(errno));
 }
 
+/* What is inside is not looked at: links in there lead elsewhere for us. */
+static void warn_root(const struct candidate *c, const struct scope *scope,
+		      const struct subsystem_options *o)
+{
+	struct place place = PLACE_IN(c, scope, root_dir);
+	struct stat st;
+
+	if (stat(o->root_dir, &st) < 0)
+		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s: %s", o->name, o->root_dir,
+			  strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s is no directory", o->name,
+			  o->root_dir);
+}
+
 /* The kernel would refuse it at each start. */
 static void check_ambient(const struct candidate *c, const struct scope *scope,
 			  const struct subsystem_options *o)
@@ -302,12 +317,14 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 {
 	struct place place;
 
-	if (o->command.n > 0 && !o->shell && !command_exists(config, o, known)) {
+	if (o->root_dir != NULL) {
+		warn_root(c, scope, o);
+	} else if (o->command.n > 0 && !o->shell && !command_exists(config, o, known)) {
 		place = PLACE_IN(c, scope, command);
 		diag_warn(c->diag, &place, "subsystem.%s.command: \"%.200s\" is not there or not "
 			  "executable (yet)", scope->name, o->command.items[0]);
 	}
-	if (o->working_dir != NULL && access(o->working_dir, X_OK) < 0) {
+	if (o->working_dir != NULL && o->root_dir == NULL && access(o->working_dir, X_OK) < 0) {
 		place = PLACE_IN(c, scope, working_dir);
 		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", scope->name,
 			  o->working_dir, strerror(errno));

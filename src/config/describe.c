@@ -86,6 +86,8 @@ static json_t *type_schema(const struct option *o)
 				 "integer");
 	case SHAPE_CPUS:
 		return json_pack("{s:[s,s,s]}", "type", "string", "integer", "array");
+	case SHAPE_LEVEL:
+		return json_pack("{s:[b,b,s,s]}", "enum", 0, 1, "full", "strict");
 	case SHAPE_COMMAND:
 		j = json_pack("{s:[s,s],s:{s:s},s:i}", "type", "array", "string", "items", "type",
 			      "string", "minItems", 1);

@@ -73,6 +73,9 @@ struct capability_option {
 };
 extern const struct enumtext capability_text;	/* "CAP_CHOWN", ...: type_rights.c */
 
+enum protect_system { PROTECT_FALSE, PROTECT_TRUE, PROTECT_FULL, PROTECT_STRICT };
+extern const struct enumtext protect_system_text;
+
 #define TIMEOUT_UNSET (-1)	/* a duration key that was not given and has no default */
 
 /* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
@@ -131,6 +134,9 @@ struct subsystem_options {
 	char *numa_cpus;		/* of that node, as the kernel lists them; NULL: unknown */
 	struct capability_option capabilities, ambient_capabilities;
 	bool no_new_privileges;
+	char *root_dir;			/* absolute; NULL: procd's */
+	bool private_tmp;
+	enum protect_system protect_system;
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;
 };

@@ -195,6 +195,8 @@ const struct option schema[] = {
 	  .help = "File mode creation mask." },
 	{ SUB("working_dir", working_dir, path, RESTART), .def_words = "work_dir",
 	  .help = "Directory it starts in." },
+	{ SUB("root_dir", root_dir, path, RESTART), .def_words = "procd's",
+	  .help = "Directory that it sees as /; command and working_dir are paths inside." },
 	{ SUB("environment", environment, environment, RESTART), .def = "[]",
 	  .help = "Variables: { NAME = \"value\" } or [\"NAME=value\"]." },
 	{ SUB("env_file", env_file, strings, RESTART), .def = "[]",
@@ -267,6 +269,12 @@ const struct option schema[] = {
 	  .help = "Capabilities that it has, whoever its user is." },
 	{ SUB("no_new_privileges", no_new_privileges, bool, RESTART), .def = "false",
 	  .help = "It gains no rights by executing set-user-ID programs and the like." },
+	{ SUB("private_tmp", private_tmp, bool, RESTART), .def = "false",
+	  .help = "/tmp and /var/tmp of its own, in memory, empty at each start." },
+	{ SUB("protect_system", protect_system, protect, RESTART), .def = "false",
+	  .choices = &protect_system_text,
+	  .help = "Read-only for it: true: /usr and /boot; \"full\": /etc, too; \"strict\": all but "
+		  "/dev, /proc, /sys and a private /tmp." },
 };
 
 const size_t schema_n = ARRAY_LEN(schema);

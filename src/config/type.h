@@ -23,7 +23,7 @@ struct parse {
 enum shape {	/* what it looks like in JSON Schema */
 	SHAPE_STRING, SHAPE_BOOL, SHAPE_INT, SHAPE_NUMBER, SHAPE_DURATION, SHAPE_SIZE,
 	SHAPE_STRINGS, SHAPE_INTS, SHAPE_COMMAND, SHAPE_ENVIRONMENT, SHAPE_LIMIT,
-	SHAPE_CPUS,
+	SHAPE_CPUS, SHAPE_LEVEL,
 };
 
 struct option_type {
@@ -58,7 +58,7 @@ extern const struct option_type type_stdio, type_limit, type_events_output;
 /* type_placement.c */
 extern const struct option_type type_cpus, type_sched, type_io_class;
 /* type_rights.c */
-extern const struct option_type type_capabilities;
+extern const struct option_type type_capabilities, type_protect;
 /* type_probe.c */
 extern const struct option_type type_probe;
 /* type_action.c */

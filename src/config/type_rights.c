@@ -1,4 +1,5 @@
-/* Types for what a program may do: sets of capabilities, written as names, kept as bits. */
+/* Types for what a program may do: sets of capabilities, written as names, kept as bits; and a choice
+ * that begins with false and true. */
 #include "config/type.h"
 
 #include <errno.h>
@@ -100,4 +101,47 @@ const struct option_type type_capabilities = {
 	.name = "array of names", .shape = SHAPE_STRINGS, .parse = capabilities_parse,
 	.is_set = capabilities_is_set, .equal = capabilities_equal,
 	.format = capabilities_format, .json = capabilities_json,
+};
+
+/* --- protect_system --------------------------------------------------------------------------------- */
+
+ENUMTEXT(protect_system, "level of protection", [PROTECT_FALSE] = "false", [PROTECT_TRUE] = "true",
+	 [PROTECT_FULL] = "full", [PROTECT_STRICT] = "strict");
+
+static int protect_parse(struct parse *p, const struct value *v, void *obj)
+{
+	auto_free(freep) char *text = parse_text(p, v);
+	int choice = text != NULL ? parse_choice(p, v, text, p->o->choices, p->o->only) : -1;
+
+	if (choice < 0)
+		return -EINVAL;
+	*FIELD(enum protect_system, p->o, obj) = (enum protect_system)choice;
+	return 0;
+}
+
+static bool protect_equal(const struct option *o, const void *a, const void *b)
+{
+	return *CFIELD(enum protect_system, o, a) == *CFIELD(enum protect_system, o, b);
+}
+
+static void protect_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+{
+	int level = *CFIELD(enum protect_system, o, obj);
+
+	(void)key;
+	strbuf_addf(out, level <= PROTECT_TRUE ? "%s" : "\"%s\"", enumtext_name(o->choices, level));
+}
+
+static json_t *protect_json(const struct option *o, int key, const void *obj)
+{
+	int level = *CFIELD(enum protect_system, o, obj);
+
+	(void)key;
+	return level <= PROTECT_TRUE ? json_boolean(level)
+				     : json_string(enumtext_name(o->choices, level));
+}
+
+const struct option_type type_protect = {
+	.name = "choice", .shape = SHAPE_LEVEL, .parse = protect_parse, .equal = protect_equal,
+	.format = protect_format, .json = protect_json,
 };

@@ -280,7 +280,8 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 		 const char *work_dir, struct plan_builder **builder, const void **block,
 		 size_t *size)
 {
-	const char *cwd = o->working_dir ? o->working_dir : work_dir;
+	/* work_dir is a path outside */
+	const char *cwd = o->working_dir ? o->working_dir : o->root_dir ? "/" : work_dir;
 	auto_free(made_fini) struct made made = { .n = 0 };
 	struct env env = { .n = 0 };
 	struct plan_builder *b;

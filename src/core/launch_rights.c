@@ -44,8 +44,23 @@ static void set_capabilities(struct plan *p, const struct subsystem_options *o)
 		p->flags |= PLAN_NO_NEW_PRIVILEGES;
 }
 
+static void set_mounts(struct plan_builder *b, const struct subsystem_options *o)
+{
+	static const enum plan_protect levels[] = {
+		[PROTECT_FALSE] = PLAN_PROTECT_NONE, [PROTECT_TRUE] = PLAN_PROTECT_PROGRAMS,
+		[PROTECT_FULL] = PLAN_PROTECT_FULL, [PROTECT_STRICT] = PLAN_PROTECT_STRICT,
+	};
+
+	if (o->root_dir != NULL)
+		plan_set_root_dir(b, o->root_dir);
+	if (o->private_tmp)
+		plan_header(b)->flags |= PLAN_PRIVATE_TMP;
+	plan_header(b)->protect_system = levels[o->protect_system];
+}
+
 void launch_rights(struct plan_builder *b, const struct subsystem_options *o)
 {
+	set_mounts(b, o);
 	set_cpus(b, o);
 	set_placement(plan_header(b), o);
 	set_capabilities(plan_header(b), o);

@@ -5,7 +5,7 @@
  * (glibc's setuid family does), no write to memory but to the own stack and the two result fields;
  * errno is the keeper's and is put back by the parent. Sanitizers keep state per stack and are kept
  * out. The order of the steps is that of enum spawn_stage, with one exception: the limit on
- * descriptors is set after the standard ones were opened, so that a tiny limit cannot fail them. */
+ * descriptors is set after the last step that opens any, so that a tiny limit cannot fail them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "keeper/child.h"
 #include "keeper/confine.h"
+#include "keeper/mounts.h"
 
 #if defined(__clang__)
 #define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
@@ -425,6 +426,10 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 	case STAGE_STDIN: return child_stdio(job, 0);
 	case STAGE_STDOUT: return child_stdio(job, 1);
 	case STAGE_STDERR: return child_stdio(job, 2);
+	case STAGE_MOUNT_NAMESPACE: return -mounts_namespace(job->plan);
+	case STAGE_ROOT_DIR: return -mounts_root(job->plan);
+	case STAGE_PRIVATE_TMP: return -mounts_private_tmp(job->plan);
+	case STAGE_PROTECT_SYSTEM: return -mounts_protect_system(job->plan);
 	case STAGE_CAPABILITIES: return -confine_capabilities(job->plan);
 	case STAGE_GROUPS: return child_groups(job->plan);
 	case STAGE_GID: return child_gid(job->plan);
@@ -432,7 +437,9 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 		confine_keep_capabilities(job->plan);
 		return child_uid(job->plan);
 	case STAGE_AMBIENT: return -confine_ambient(job->plan);
-	case STAGE_CHDIR: return child_chdir(job->plan);
+	case STAGE_CHDIR:
+		failed = -mounts_reenter(job->plan);
+		return failed != 0 ? failed : child_chdir(job->plan);
 	case STAGE_NO_NEW_PRIVILEGES: return -confine_no_new_privileges(job->plan);
 	case STAGE_SIGNALS:
 		failed = child_death_signal(job);
@@ -452,7 +459,7 @@ IN_CHILD int child_run(void *arg)
 		failed = child_step(job, (enum spawn_stage)stage);
 		if (failed != 0)
 			job->stage = (uint32_t)stage;
-		if (failed != 0 || stage != STAGE_STDERR)
+		if (failed != 0 || stage != STAGE_PROTECT_SYSTEM)
 			continue;
 		failed = child_limit(job, RLIMIT_NOFILE);
 		if (failed != 0)

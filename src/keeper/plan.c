@@ -18,6 +18,8 @@ ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_AFFINITY] = "affinity", [STAGE_SCHED] = "sched_policy",
 	 [STAGE_IO_CLASS] = "io_class", [STAGE_NUMA] = "numa_node", [STAGE_UMASK] = "umask",
 	 [STAGE_STDIN] = "stdin", [STAGE_STDOUT] = "stdout", [STAGE_STDERR] = "stderr",
+	 [STAGE_MOUNT_NAMESPACE] = "mount_namespace", [STAGE_ROOT_DIR] = "root_dir",
+	 [STAGE_PRIVATE_TMP] = "private_tmp", [STAGE_PROTECT_SYSTEM] = "protect_system",
 	 [STAGE_CAPABILITIES] = "capabilities", [STAGE_GROUPS] = "groups", [STAGE_GID] = "gid",
 	 [STAGE_UID] = "uid", [STAGE_AMBIENT] = "ambient_capabilities", [STAGE_CHDIR] = "chdir",
 	 [STAGE_NO_NEW_PRIVILEGES] = "no_new_privileges", [STAGE_SIGNALS] = "signals",
@@ -108,6 +110,13 @@ void plan_set_cwd(struct plan_builder *b, const char *path)
 	uint32_t at = path != NULL ? plan_add_string(b, path) : 0;
 
 	plan_header(b)->cwd = at;
+}
+
+void plan_set_root_dir(struct plan_builder *b, const char *path)
+{
+	uint32_t at = plan_add_string(b, path);
+
+	plan_header(b)->root_dir = at;
 }
 
 /* N bytes as they are; where they begin. */
@@ -241,7 +250,7 @@ static bool numbers_ok(const struct plan *p)
 	const uint32_t known = PLAN_SET_IDS | PLAN_SET_UMASK | PLAN_SET_NICE |
 			       PLAN_DIE_WITH_KEEPER | PLAN_TREE | PLAN_SET_SCHED |
 			       PLAN_SET_NUMA | PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT |
-			       PLAN_NO_NEW_PRIVILEGES;
+			       PLAN_NO_NEW_PRIVILEGES | PLAN_PRIVATE_TMP;
 
 	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && p->umask <= 0777 &&
 	       p->nice >= -20 && p->nice <= 19 &&
@@ -265,5 +274,6 @@ bool plan_check(const void *block, size_t size)
 	return vector_ok(p, p->exec_paths, false) && vector_ok(p, p->argv, false) &&
 	       vector_ok(p, p->envp, true) && string_or_absent_ok(p, p->cwd) && stdio_ok(p, 0) &&
 	       stdio_ok(p, 1) && stdio_ok(p, 2) && limits_ok(p) &&
-	       placement_ok(p) && numbers_ok(p);
+	       placement_ok(p) && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
+	       p->protect_system < PLAN_PROTECT_COUNT && numbers_ok(p);
 }

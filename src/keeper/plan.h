@@ -14,7 +14,7 @@
 #include "base/enumtext.h"
 #include "base/strlist.h"
 
-#define PLAN_MAGIC 0x334e4c50u	/* "PLN3" */
+#define PLAN_MAGIC 0x344e4c50u	/* "PLN4" */
 /* A plan travels as one SOCK_SEQPACKET message. Larger ones (argv + environment) are refused with
  * E2BIG at stage "plan". */
 #define PLAN_MAX (160u * 1024)
@@ -33,6 +33,7 @@ enum spawn_stage {
 	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
 	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
+	STAGE_MOUNT_NAMESPACE, STAGE_ROOT_DIR, STAGE_PRIVATE_TMP, STAGE_PROTECT_SYSTEM,
 	STAGE_CAPABILITIES, STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_AMBIENT, STAGE_CHDIR,
 	STAGE_NO_NEW_PRIVILEGES, STAGE_SIGNALS, STAGE_EXEC,
 	STAGE_COUNT
@@ -58,6 +59,15 @@ enum plan_flags {
 	PLAN_SET_CAPABILITIES = 1 << 10,	/* otherwise all that the keeper has */
 	PLAN_SET_AMBIENT = 1 << 11,
 	PLAN_NO_NEW_PRIVILEGES = 1 << 12,
+	PLAN_PRIVATE_TMP = 1 << 13,
+};
+
+enum plan_protect {	/* what is read-only */
+	PLAN_PROTECT_NONE,
+	PLAN_PROTECT_PROGRAMS,	/* /usr, /boot and what belongs to them */
+	PLAN_PROTECT_FULL,	/* and /etc */
+	PLAN_PROTECT_STRICT,	/* everything but /dev, /proc, /sys and private mounts */
+	PLAN_PROTECT_COUNT
 };
 
 struct plan_limit {
@@ -89,6 +99,8 @@ struct plan {
 	uint32_t sched_policy, sched_priority;	/* for PLAN_SET_SCHED */
 	uint32_t io_priority;		/* as ioprio_set(2) takes it; 0: leave it */
 	uint32_t numa_node;		/* for PLAN_SET_NUMA */
+	uint32_t root_dir;		/* string or 0; then cwd and exec_paths are meant inside */
+	uint32_t protect_system;	/* enum plan_protect */
 	uint64_t capabilities;		/* for PLAN_SET_CAPABILITIES: bits that stay */
 	uint64_t ambient;		/* for PLAN_SET_AMBIENT */
 	struct plan_limit limits[PLAN_NLIMITS];
@@ -103,6 +115,7 @@ struct plan *plan_header(struct plan_builder *b);
 void plan_set_exec(struct plan_builder *b, const struct strlist *exec_paths,
 		   const struct strlist *argv, const struct strlist *envp);
 void plan_set_cwd(struct plan_builder *b, const char *path);
+void plan_set_root_dir(struct plan_builder *b, const char *path);
 void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words);
 void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path);	/* fd 0..2 */
 /* The finished block, owned by the builder until plan_free(); -E2BIG above PLAN_MAX. */

@@ -3,6 +3,8 @@ at from inside the child, and failures that never end in a run with more rights.
 
 import ctypes
 import os
+import re
+import shutil
 import signal
 import subprocess
 
@@ -299,3 +301,157 @@ def test_capabilities_are_shown_as_they_were_written(w):
     contains(out, 'capabilities = ["CAP_CHOWN", "CAP_NET_RAW"]')
     p.write(w.sub("a", capabilities=["CAP_CHOWN"], ambient_capabilities=["CAP_KILL"]))
     contains(w.run("check", "-c", p.config_path).expect(78).err, "CAP_KILL is not among")
+
+
+# --- what it sees of the file system ----------------------------------------------------------------
+
+def mounts(pid):
+    """Mount point -> (options, type), the topmost one."""
+    found = {}
+    for line in read_text("/proc/%d/mountinfo" % pid).splitlines():
+        left, right = line.split(" - ", 1)
+        found[left.split()[4]] = (left.split()[5].split(","), right.split()[0])
+    return found
+
+
+def shell(name, script, **keys):
+    """A subsystem from a program that is outside of /tmp, where a test may be."""
+    keys = dict({"working_dir": "/"}, **keys)
+    return "[subsystem.%s]\ncommand = %s\n" % (name, toml(["/bin/sh", "-c", script])) + \
+           "".join("%s = %s\n" % (k, toml(v)) for k, v in keys.items())
+
+
+def inside(pid, path):
+    return "/proc/%d/root%s" % (pid, path)
+
+
+def make_root(w, name="jail"):
+    """A directory with the scripted child and what it is linked to."""
+    need_program("ldd")
+    root = w.path(name)
+    files = [w.child_path] + re.findall(r"(/\S+) \(0x", w.run_program(["ldd", w.child_path]).expect(0).out)
+    for path in files:
+        os.makedirs(root + os.path.dirname(path), exist_ok=True)
+        shutil.copy(path, root + path)
+    for place in ("proc", "tmp", "in"):
+        os.makedirs(root + "/" + place, exist_ok=True)
+    os.chmod(root + "/tmp", 0o1777)
+    shutil.copy(w.child_path, root + "/child")
+    return root
+
+
+def test_root_dir_is_what_the_child_sees(w):
+    need_root()
+    root = make_root(w)
+    p = w.procd(w.sub("a", "--report-state", "/r", root_dir="jail") +
+                '[subsystem.b]\ncommand = "/child --report-state r2"\nroot_dir = "%s"\nworking_dir = "/in"\n'
+                'private_tmp = true\n' % root)
+    p.wait_state("a", "running")
+    p.wait_state("b", "running")
+    read_report(root + "/r")
+    read_report(root + "/in/r2")
+    for name in "ab":
+        equal(os.readlink("/proc/%d/root" % p.pid_of(name)), root, "root of " + name)
+    equal(os.readlink("/proc/%d/cwd" % p.pid_of("a")), root, "directory of a")
+    equal(mounts(p.pid_of("b"))["/tmp"][1], "tmpfs", "what is mounted on its /tmp")
+    check("tmpfs" not in [t for m, (_, t) in mounts(p.pid).items() if m.startswith(root)], "it is mounted outside, too")
+    p.stop()
+
+
+def test_root_dir_that_is_not_there_is_a_failed_start(w):
+    need_root()
+    p = w.procd(w.sub("a", root_dir="nowhere", restart="never") + w.sub("b", root_dir=make_root(w), restart="never",
+                                                                       working_dir="/none"))
+    failed_start(p, "a", "root_dir", "ENOENT")
+    failed_start(p, "b", "chdir", "ENOENT")
+    contains(w.run("check", "-c", p.config_path).expect(0).err, "subsystem.a.root_dir")
+    p.stop()
+
+
+def test_private_tmp_is_empty_and_its_own(w):
+    need_root()
+    name = "pt-canary-%d" % os.getpid()
+    outside = write_text("/tmp/" + name, "x")
+    try:
+        script = "ls -A /tmp /var/tmp; echo mine >/tmp/%s.new; exec sleep 1000" % name
+        p = w.procd(shell("a", script, private_tmp=True, user=65534) + shell("b", script, private_tmp=True))
+        for sub in "ab":
+            p.wait_state(sub, "running")
+            pid = p.pid_of(sub)
+            wait_until(lambda: os.path.exists(inside(pid, "/tmp/%s.new" % name)), "the file of " + sub)
+            check(not os.path.exists(inside(pid, "/tmp/" + name)), "it sees the /tmp of others")
+            for place in ("/tmp", "/var/tmp"):
+                options, kind = mounts(pid)[place]
+                equal(kind, "tmpfs", place)
+                check("nosuid" in options and "nodev" in options, options)
+            equal(os.stat(inside(pid, "/tmp")).st_mode & 0o7777, 0o1777, "mode")
+        check(not os.path.exists("/tmp/%s.new" % name), "what it writes is seen outside")
+        mark = p.mark()
+        p.ctl("restart", "a").expect(0)
+        p.wait_state("a", "running", after=mark)
+        pid = p.pid_of("a")
+        wait_until(lambda: os.path.exists(inside(pid, "/tmp/%s.new" % name)), "the file of the next one")
+        equal(p.ctl("logs", "a").expect(0).out.split(), ["/tmp:", "/var/tmp:"] * 2, "what it saw")
+        p.stop()
+    finally:
+        os.unlink("/tmp/" + name)
+
+
+def test_a_working_directory_in_the_hidden_tmp_is_a_failed_start(w):
+    need_root()
+    if not w.dir.startswith("/tmp/"):
+        raise Skip("the tests do not run in /tmp")
+    p = w.procd("[subsystem.a]\ncommand = [\"/bin/sleep\", \"1000\"]\nprivate_tmp = true\nrestart = \"never\"\n", cwd=w.dir)
+    failed_start(p, "a", "chdir", "ENOENT")
+    p.stop()
+
+
+def test_protect_system_makes_read_only(w):
+    need_root()
+    levels = {"none": False, "usr": True, "full": "full", "strict": "strict"}
+    config = "".join(shell(n, "exec sleep 1000", protect_system=v) for n, v in levels.items())
+    p = w.procd(config + shell("both", "exec sleep 1000", protect_system="strict", private_tmp=True, user=65534,
+                               limit_nofile=4))
+    for name in list(levels) + ["both"]:
+        p.wait_state(name, "running")
+    def writable(name):
+        root = inside(p.pid_of(name), "")
+        return [d for d in ("/usr", "/etc", "/var", "/tmp", "/dev", "/proc", "/sys")
+                if not os.statvfs(root + d).f_flag & os.ST_RDONLY]
+    rest = [d for d in ("/dev", "/proc", "/sys") if not os.statvfs(d).f_flag & os.ST_RDONLY]
+    equal(writable("none"), ["/usr", "/etc", "/var", "/tmp"] + rest, "without")
+    equal(writable("usr"), ["/etc", "/var", "/tmp"] + rest, "true")
+    equal(writable("full"), ["/var", "/tmp"] + rest, "full")
+    equal(writable("strict"), rest, "strict")
+    equal(writable("both"), ["/tmp"] + rest, "strict with private_tmp")
+    equal(os.readlink(inside(p.pid_of("none"), "/proc/self")), str(os.getpid()), "the same /proc")
+    check(os.stat("/proc/%d/ns/mnt" % p.pid_of("none")).st_ino == os.stat("/proc/self/ns/mnt").st_ino,
+          "a namespace that nobody asked for")
+    check(not os.statvfs("/usr").f_flag & os.ST_RDONLY, "/usr is read-only outside")
+    p.stop()
+
+
+def test_F38_mounts_fail_closed(w):
+    need_root()
+    os.chmod(w.dir, 0o1777)
+    root = make_root(w)
+    for fault in ("error=EPERM", "error=ENOSYS", "retval=0"):
+        fails_closed(w, "mount_namespace", "unshare", fault, private_tmp=True)
+        fails_closed(w, "root_dir", "chroot", fault, root_dir=root)
+        fails_closed(w, "protect_system", "mount_setattr", fault, protect_system=True)
+    fails_closed(w, "mount_namespace", "mount", "error=EPERM", private_tmp=True)
+    fails_closed(w, "private_tmp", "mount", "retval=0", private_tmp=True)
+    fails_closed(w, "protect_system", "open_tree", "error=ENOSYS", protect_system="strict")
+    fails_closed(w, "protect_system", "move_mount", "error=EPERM", protect_system="strict")
+
+
+def test_ordinary_users_fail_closed_with_mounts(w):
+    need_root()
+    readable(w)
+    p = w.procd(shell("root", "exit 0", root_dir="/", restart="never") +
+                shell("tmp", "exit 0", private_tmp=True, restart="never") +
+                shell("protect", "exit 0", protect_system="full", restart="never"), user=NOBODY)
+    failed_start(p, "root", "root_dir", "EPERM")
+    failed_start(p, "tmp", "mount_namespace", "EPERM")
+    failed_start(p, "protect", "mount_namespace", "EPERM")
+    p.stop()

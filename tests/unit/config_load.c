@@ -85,6 +85,8 @@ static const char *other_value(const struct option *o)
 		return "\"echo \\\"$$1\\\" %%n\\u0009\"";
 	case SHAPE_ENVIRONMENT:
 		return "{ A = \"1\", B = \"$${x} %%i \\\\ \\u00e4\" }";
+	case SHAPE_LEVEL:
+		return "\"strict\"";
 	case SHAPE_LIMIT:
 		return "\"5:infinity\"";
 	case SHAPE_CPUS:

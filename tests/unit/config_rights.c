@@ -36,6 +36,24 @@ START_TEST(no_capabilities_are_something_else_than_no_word_on_them)
 }
 END_TEST
 
+START_TEST(protection_has_levels)
+{
+	load_fine(WEB);
+	ck_assert_int_eq(web()->protect_system, PROTECT_FALSE);
+	ck_assert(!web()->private_tmp);
+	load_fine(WEB "protect_system = true\nprivate_tmp = true\n");
+	ck_assert_int_eq(web()->protect_system, PROTECT_TRUE);
+	ck_assert(web()->private_tmp);
+	load_fine(WEB "protect_system = \"full\"\n");
+	ck_assert_int_eq(web()->protect_system, PROTECT_FULL);
+	load_fine(WEB "protect_system = \"strict\"\nroot_dir = \"jail\"\n");
+	ck_assert_int_eq(web()->protect_system, PROTECT_STRICT);
+	ck_assert_int_eq(web()->root_dir[0], '/');
+	expect_error(WEB "protect_system = \"ful\"\n", 3, 18, "full");
+	expect_error(WEB "protect_system = 2\n", 3, 18, "accepted");
+}
+END_TEST
+
 START_TEST(mistakes_are_told_where_they_are)
 {
 	expect_error(WEB "capabilities = [\"CAP_CHOWN\", \"CAP_NONE\"]\n", 3, 30,
@@ -53,7 +71,7 @@ int main(void)
 	const TTest *tests[] = {
 		names_of_capabilities_are_the_kernels_bits,
 		no_capabilities_are_something_else_than_no_word_on_them,
-		mistakes_are_told_where_they_are,
+		protection_has_levels, mistakes_are_told_where_they_are,
 	};
 
 	return unit_run_in("config: rights", setup, teardown, tests, ARRAY_LEN(tests));

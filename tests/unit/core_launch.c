@@ -149,7 +149,12 @@ START_TEST(rights_reach_the_plan)
 	o->capabilities = (struct capability_option){ .set = true, .mask = 5 };
 	o->ambient_capabilities = (struct capability_option){ .set = true, .mask = 4 };
 	o->no_new_privileges = true;
-	build(NULL);
+	o->root_dir = strdup("/srv/jail");
+	o->protect_system = PROTECT_FULL;
+	build("/outside");
+	ck_assert_str_eq(plan_str(p, p->root_dir), "/srv/jail");
+	ck_assert_str_eq(plan_str(p, p->cwd), "/");
+	ck_assert_uint_eq(p->protect_system, PLAN_PROTECT_FULL);
 	ck_assert_uint_eq(p->flags & ~(uint32_t)(PLAN_TREE | PLAN_DIE_WITH_KEEPER),
 			  PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT | PLAN_NO_NEW_PRIVILEGES);
 	ck_assert_uint_eq(p->capabilities, 5);

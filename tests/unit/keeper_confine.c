@@ -202,6 +202,80 @@ START_TEST(capabilities_that_cannot_be_had_are_a_failed_start)
 }
 END_TEST
 
+/* --- mounts --------------------------------------------------------------------------------------- */
+
+static void private_tmp(struct plan_builder *b)
+{
+	plan_header(b)->flags |= PLAN_PRIVATE_TMP;
+	plan_set_cwd(b, "/");
+}
+
+START_TEST(a_plan_hides_tmp)
+{
+	if (geteuid() != 0) {
+		ck_fails(private_tmp, STAGE_MOUNT_NAMESPACE, EPERM);
+		return;
+	}
+	ck_shows("ls -A /tmp /var/tmp; touch /tmp/procd-test-x && echo writable", private_tmp,
+		 "/tmp:\n\n/var/tmp:\nwritable\n");
+	ck_assert_int_ne(access("/tmp/procd-test-x", F_OK), 0);
+}
+END_TEST
+
+static void read_only(struct plan_builder *b)
+{
+	plan_header(b)->protect_system = PLAN_PROTECT_PROGRAMS;
+}
+
+static void read_only_with_settings(struct plan_builder *b)
+{
+	plan_header(b)->protect_system = PLAN_PROTECT_FULL;
+}
+
+static void read_only_all(struct plan_builder *b)
+{
+	plan_header(b)->protect_system = PLAN_PROTECT_STRICT;
+	private_tmp(b);
+}
+
+#define TRY_WRITES                                                                                \
+	"for d in /usr /etc /var /dev/shm /tmp; do "                                              \
+	"if touch $d/procd-test 2>/dev/null; then rm $d/procd-test; echo yes; "                   \
+	"else echo no; fi; done"
+
+START_TEST(a_plan_makes_what_is_not_the_programs_read_only)
+{
+	if (geteuid() != 0)
+		return;
+	ck_shows(TRY_WRITES, NULL, "yes\nyes\nyes\nyes\nyes\n");
+	ck_shows(TRY_WRITES, read_only, "no\nyes\nyes\nyes\nyes\n");
+	ck_shows(TRY_WRITES, read_only_with_settings, "no\nno\nyes\nyes\nyes\n");
+	ck_shows(TRY_WRITES, read_only_all, "no\nno\nno\nyes\nyes\n");
+	ck_shows("echo x >/dev/null && test -r /proc/self/status && echo fine", read_only_all,
+		 "fine\n");
+}
+END_TEST
+
+static void in_a_root(struct plan_builder *b)
+{
+	plan_set_root_dir(b, "/usr");
+	plan_set_cwd(b, "/bin");
+}
+
+static void in_no_root(struct plan_builder *b)
+{
+	plan_set_root_dir(b, "/nowhere");
+}
+
+START_TEST(a_plan_changes_the_root_directory)
+{
+	ck_fails(in_no_root, STAGE_ROOT_DIR, ENOENT);
+	/* there is no /bin/true in /usr unless /usr/bin was linked there */
+	if (geteuid() != 0)
+		ck_fails(in_a_root, STAGE_ROOT_DIR, EPERM);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	const struct rig_test tests[] = {
@@ -212,6 +286,9 @@ int main(int argc, char **argv)
 		{ a_plan_bounds_capabilities, 1 },
 		{ a_plan_gives_capabilities_to_an_ordinary_user, 1 },
 		{ capabilities_that_cannot_be_had_are_a_failed_start, 1 },
+		{ a_plan_hides_tmp, 1 },
+		{ a_plan_makes_what_is_not_the_programs_read_only, 1 },
+		{ a_plan_changes_the_root_directory, 1 },
 	};
 
 	return rig_main("keeper: confine", argc, argv, setup, teardown, tests, ARRAY_LEN(tests));

@@ -162,6 +162,10 @@ START_TEST(numbers_out_of_range_are_refused)
 	REFUSED(numa_node, PLAN_MAX_NODES);
 	REFUSED(sched_policy, UINT32_MAX);
 	REFUSED(sched_priority, UINT32_MAX);
+	REFUSED(root_dir, 8);
+	REFUSED(root_dir, p->size);
+	REFUSED(root_dir, p->size - 1);
+	REFUSED(protect_system, PLAN_PROTECT_COUNT);
 	p->limits[3] = (struct plan_limit){ .soft = 2, .hard = 1, .set = 1 };
 	ck_assert(!plan_check(block, size));
 	p->limits[3].hard = 2;
