@@ -17,7 +17,7 @@
 #include "base/util.h"
 
 static const int kept[] = {
-	CAP_CHOWN,		/* the group of the control socket */
+	CAP_CHOWN,		/* the group of the control socket, the users of notify sockets */
 	CAP_DAC_OVERRIDE,	/* configuration and logs in directories of other users */
 	CAP_FOWNER,		/* rotation and replacement in sticky directories */
 	CAP_SYS_NICE,		/* [performance] nice below 0 */

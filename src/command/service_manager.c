@@ -138,7 +138,7 @@ void service_manager_free(struct service_manager *m)
 	free(m);
 }
 
-void service_manager_state(struct service_manager *m, enum daemon_state state, bool all_ready,
+void service_manager_state(struct service_manager *m, enum daemon_state state, bool booted,
 			   const char *text)
 {
 	auto_free(strbuf_fini) struct strbuf s = STRBUF_INIT;
@@ -151,7 +151,7 @@ void service_manager_state(struct service_manager *m, enum daemon_state state, b
 		m->told_ready = false;
 	} else if (state == DAEMON_STOPPING && m->state != DAEMON_STOPPING) {
 		strbuf_addstr(&s, "STOPPING=1\n");
-	} else if (all_ready && state == DAEMON_RUNNING && !m->told_ready) {
+	} else if (booted && state == DAEMON_RUNNING && !m->told_ready) {
 		strbuf_addstr(&s, "READY=1\n");
 		m->told_ready = true;
 	}

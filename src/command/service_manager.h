@@ -15,9 +15,9 @@ struct service_manager;
 struct service_manager *service_manager_new(struct ev_loop *loop, pid_t main_pid);
 void service_manager_free(struct service_manager *m);
 
-/* The instance entered STATE; TEXT becomes STATUS=. READY=1 is sent the first time ALL_READY is
+/* The instance entered STATE; TEXT becomes STATUS=. READY=1 is sent the first time BOOTED is
  * true, and again after each RELOADING. */
-void service_manager_state(struct service_manager *m, enum daemon_state state, bool all_ready,
+void service_manager_state(struct service_manager *m, enum daemon_state state, bool booted,
 			   const char *text);
 
 #endif

@@ -207,6 +207,7 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 	/* whoever is answered must find every subsystem on the board; none is started before the loop */
 	chan_cork(s->chan);
 	core_start(s->core);
+	notify_sockets_sweep(s->notify);
 	chan_uncork(s->chan);
 	s->control = control_start(&setup, e);
 	return s->control ? 0 : EXIT_OS;
@@ -243,6 +244,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	s->reader = start_reader_new(&s->files);
 	core.chan = s->chan;
 	core.board = s->board;
+	s->notify = notify_sockets_start(s);
 	s->core = core_new(&core);
 	s->loader = loader_start(&source, config, &s->loads, e);
 	if (!s->loader)
@@ -280,6 +282,7 @@ static void rooms_close(struct supervisor *s)
 	mailbox_fini(&s->drained);
 	if (s->core)
 		core_free(s->core);
+	notify_sockets_stop(s->notify, !s->yielding);
 	service_manager_free(s->manager);
 	rcu_barrier();			/* what was retired is freed, nobody reads any more */
 	board_free(s->board);

@@ -2,6 +2,7 @@
 #ifndef COMMAND_SUPERVISOR_H
 #define COMMAND_SUPERVISOR_H
 
+#include "command/notify_sockets.h"
 #include "command/service_manager.h"
 #include "config/loader.h"
 #include "control/control.h"
@@ -29,6 +30,7 @@ struct supervisor {
 	struct loader *loader;
 	struct start_reader *reader;
 	struct service_manager *manager;
+	struct notify_sockets *notify;
 	struct mailbox orders;		/* struct control_order, from the front thread */
 	struct mailbox loads;		/* struct load_result, from the loader thread */
 	struct mailbox files;		/* struct start_files, from the readers */

@@ -19,6 +19,8 @@ static void on_exited(void *ctx, const struct km_exited *m)
 {
 	struct supervisor *s = ctx;
 
+	/* what it said before comes first */
+	notify_sockets_read(s->notify, m->slot);
 	core_keeper_exited(s->core, m);
 }
 
@@ -160,6 +162,20 @@ static void op_probe_cancel(void *ctx, void *handle)
 	attempt_cancel(handle);
 }
 
+static int op_notify_open(void *ctx, uint32_t slot, uid_t uid, bool fresh, const char **path)
+{
+	struct supervisor *s = ctx;
+
+	return notify_sockets_open(s->notify, slot, uid, fresh, path);
+}
+
+static void op_notify_close(void *ctx, uint32_t slot)
+{
+	struct supervisor *s = ctx;
+
+	notify_sockets_close(s->notify, slot);
+}
+
 static void op_reload(void *ctx)
 {
 	supervisor_reload(ctx);
@@ -193,12 +209,12 @@ static void op_dump(void *ctx)
 	}
 }
 
-static void op_daemon_state(void *ctx, enum daemon_state state, bool all_ready, const char *text)
+static void op_daemon_state(void *ctx, enum daemon_state state, bool booted, const char *text)
 {
 	struct supervisor *s = ctx;
 
 	if (s->manager)
-		service_manager_state(s->manager, state, all_ready, text);
+		service_manager_state(s->manager, state, booted, text);
 }
 
 static void op_finished(void *ctx, int exit_code)
@@ -221,6 +237,8 @@ const struct core_ops supervisor_core_ops = {
 	.output_drain = op_output_drain,
 	.probe = op_probe,
 	.probe_cancel = op_probe_cancel,
+	.notify_open = op_notify_open,
+	.notify_close = op_notify_close,
 	.reload = op_reload,
 	.reopen_logs = op_reopen_logs,
 	.dump = op_dump,

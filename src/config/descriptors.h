@@ -11,8 +11,8 @@
 #define DESCRIPTORS_CONNECTIONS 128
 
 /* The larger need of the two processes when every subsystem runs: without it some could not be
- * started. Keeper: the process and each captured stream. Supervisor: each captured stream, and the
- * log file that it goes to. */
+ * started. Keeper: the process, each captured stream, and the socket that it speaks through.
+ * Supervisor: each captured stream, the log file that it goes to, and that socket. */
 uint64_t config_descriptors(const struct config *config);
 
 #endif

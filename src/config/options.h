@@ -76,6 +76,8 @@ extern const struct enumtext capability_text;	/* "CAP_CHOWN", ...: type_rights.c
 enum protect_system { PROTECT_FALSE, PROTECT_TRUE, PROTECT_FULL, PROTECT_STRICT };
 extern const struct enumtext protect_system_text;
 
+#define NOTIFY_DIR "notify"	/* below the run directory: sockets that subsystems speak through */
+
 #define TIMEOUT_UNSET (-1)	/* a duration key that was not given and has no default */
 
 /* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
@@ -99,7 +101,9 @@ struct subsystem_options {
 	int *success_exit_codes;
 	size_t nsuccess_exit_codes;
 	struct probe_option *ready;	/* NULL: "exec" */
+	int64_t start_timeout_ms;	/* 0: no limit */
 	int64_t min_uptime_ms;
+	int64_t watchdog_ms;		/* TIMEOUT_UNSET: none */
 	int stop_signal;
 	int64_t stop_timeout_ms;	/* TIMEOUT_UNSET: the deadlines of [shutdown] apply */
 	enum kill_mode kill_mode;
@@ -142,6 +146,11 @@ struct subsystem_options {
 };
 struct subsystem_options *subsystem_options_ref(struct subsystem_options *o);
 void subsystem_options_unref(struct subsystem_options *o);	/* any thread; NULL is fine */
+/* Does it get a socket to speak to procd through? Pure; any thread. */
+static inline bool subsystem_speaks(const struct subsystem_options *o)
+{
+	return (o->ready != NULL && o->ready->kind == PROBE_NOTIFY) || o->watchdog_ms > 0;
+}
 /* Does it inherit NAME=VALUE of procd's environment? Pure; any thread. */
 bool subsystem_inherits(const struct subsystem_options *o, const char *item);
 

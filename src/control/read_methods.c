@@ -86,6 +86,10 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 	emit_group(out, r->groups);
 	emit_words(out, "groups", r->groups, ' ');
 	emit_words(out, "waits_for", r->waits_for, ' ');
+	emit_text(out, "awaits", *r->awaits ? r->awaits : NULL);
+	emit_int_or_null(out, "start_timeout_left_ms", r->ready_by_mono_ns != 0,
+			 MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
+	emit_text(out, "status_text", *r->status ? r->status : NULL);
 	emit_depends_on(out, r->name);
 	emit_text(out, "description", r->description);
 	emit_uint(out, "generation", r->generation);

@@ -3,6 +3,7 @@
  * timers, follow-up facts): so a death between the two is repaired by doing the second part again. */
 #include <errno.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -32,6 +33,7 @@ bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, in
 {
 	switch (stage) {
 	case STAGE_SPAWN:
+	case STAGE_READY:
 	case STAGE_OUTPUT:
 	case STAGE_CGROUP:
 		return true;	/* steps in places of procd's own */
@@ -62,6 +64,7 @@ static void new_spawn(struct subsystem *s)
 	s->next_restart_ms = -1;
 	s->next_restart_mono_ns = 0;
 	free(take(s->start_trouble));
+	ready_reset(s);
 	publish_head(c);
 }
 
@@ -93,16 +96,38 @@ void action_attach(struct subsystem *s)
 	c->ops->output_attach(c->ops_ctx, s->slot, s->options);
 }
 
+/* The socket that it speaks through, where it is to have one. 0 or -errno. */
+static int open_ways(struct subsystem *s, struct launch_ways *w)
+{
+	const struct subsystem_options *o = s->options;
+	struct core *c = s->core;
+
+	if (c->ops->notify_open == NULL)
+		return 0;
+	if (!subsystem_speaks(o)) {
+		c->ops->notify_close(c->ops_ctx, s->slot);
+		return 0;
+	}
+	w->watchdog_ms = o->watchdog_ms;
+	return c->ops->notify_open(c->ops_ctx, s->slot, o->set_ids ? o->uid : geteuid(), true,
+				   &w->notify_socket);
+}
+
 void action_send_plan(struct subsystem *s, const struct start_files *files)
 {
 	struct core *c = s->core;
+	struct launch_ways ways = { .notify_socket = NULL };
 	struct plan_builder *builder;
 	const void *block;
 	size_t size;
-	int r;
+	int r = open_ways(s, &ways);
 
-	r = launch_build(&c->launch, s->options, files, config_current()->work_dir, &builder,
-			 &block, &size);
+	if (r < 0) {
+		action_spawn_refused(s, STAGE_READY, -r);
+		return;
+	}
+	r = launch_build(&c->launch, s->options, files, &ways, config_current()->work_dir,
+			 &builder, &block, &size);
 	if (r == 0) {
 		r = c->ops->spawn(c->ops_ctx, s->slot, s->proc.spawn_id, block, size);
 		plan_free(builder);
@@ -153,12 +178,9 @@ static bool is_success(const struct subsystem *s)
 
 bool action_was_ready(const struct subsystem *s)
 {
-	const struct subsystem_options *o = s->options;
-	int64_t ran_ns = s->proc.ended_mono_ns - s->proc.started_mono_ns;
-
 	/* A oneshot that has done its work did not die too early. */
-	return ran_ns >= o->min_uptime_ms * NS_PER_MS ||
-	       (o->type == TYPE_ONESHOT && is_success(s));
+	return ready_was(s) || (s->options->type == TYPE_ONESHOT && is_success(s) &&
+				s->ready.expiry == EXPIRY_NONE);
 }
 
 static void note_ending(struct subsystem *s)
@@ -171,6 +193,7 @@ static void note_ending(struct subsystem *s)
 		.pid = s->proc.pid,
 		.exit_code = -1,
 		.killed = killed,
+		.expiry = s->ready.expiry,
 		.status_lost = !s->proc.status_known,
 	};
 	if (!s->proc.status_known)
@@ -204,7 +227,8 @@ enum fact action_judge_end(struct subsystem *s)
 {
 	const struct subsystem_options *o = subsystem_newest(s);
 	int64_t ran_ns = s->proc.ended_mono_ns - s->proc.started_mono_ns;
-	bool success = is_success(s) && s->state != STATE_STARTING;
+	bool success = is_success(s) && s->state != STATE_STARTING &&
+		       s->ready.expiry == EXPIRY_NONE;
 
 	note_ending(s);
 	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
@@ -263,10 +287,12 @@ static void finally_down(struct subsystem *s)
 
 static void after_end(struct subsystem *s)
 {
-	if (s->proc.phase == PROC_REST)
+	if (s->proc.phase == PROC_REST) {
 		ladder_begin(s);
-	else
+	} else {
+		ladder_end(s);	/* one that expired was on it already */
 		release(s);
+	}
 	if (s->next_restart_ms >= 0)
 		subsystem_note(s, FACT_WILL_RESTART);
 	else
@@ -275,23 +301,10 @@ static void after_end(struct subsystem *s)
 
 /* --- small ones ------------------------------------------------------------------------------- */
 
-static void await_ready(struct subsystem *s)
-{
-	int64_t min_ns = s->options->min_uptime_ms * NS_PER_MS;
-
-	if (min_ns == 0) {
-		subsystem_note(s, FACT_READY);
-		return;
-	}
-	/* One that has ended meanwhile waits for its drain. */
-	if (s->proc.phase == PROC_UP)
-		subsystem_wait(s, FACT_READY, s->proc.started_mono_ns + min_ns);
-	publish_update(s);
-}
-
 static void enter_run(struct subsystem *s)
 {
 	s->adopting = false;
+	ready_entered(s);
 	if (s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
 			       s->options->restart_reset_after_ms * NS_PER_MS);
@@ -335,6 +348,16 @@ static void rest_gone(struct subsystem *s)
 	request_progress(s);
 }
 
+/* It stays in its state until it has ended. */
+static void expire(struct subsystem *s)
+{
+	narrate_expired(s);
+	publish_ready(s, s->ready.expiry == EXPIRY_START ? REASON_START_TIMEOUT
+							 : REASON_WATCHDOG);
+	ladder_begin(s);
+	publish_update(s);
+}
+
 void action_before(struct subsystem *s, enum action action)
 {
 	switch (action) {
@@ -366,12 +389,19 @@ void action_before(struct subsystem *s, enum action action)
 	case ACT_ENTER_RUN:
 		s->gave_up = false;
 		break;
+	case ACT_EXPIRE:
+		subsystem_wait_cancel(s);
+		ready_expire(s);
+		break;
 	case ACT_DECIDE:
 		subsystem_wait_cancel(s);
+		ready_cancel(s);
 		process_told(s);
 		break;
 	case ACT_TERMINATE:
 		subsystem_wait_cancel(s);
+		ready_cancel(s);
+		s->ready.expiry = EXPIRY_NONE;
 		s->bounce = false;
 		s->outcome = OUTCOME_NONE;
 		break;
@@ -401,7 +431,10 @@ void action_after(struct subsystem *s, enum action action)
 		subsystem_note(s, FACT_READY);
 		break;
 	case ACT_AWAIT_READY:
-		await_ready(s);
+		ready_begin(s);
+		break;
+	case ACT_EXPIRE:
+		expire(s);
 		break;
 	case ACT_DEFER:
 		defer(s);

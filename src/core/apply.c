@@ -65,6 +65,7 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 		subsystem_set_options(s, o, false);
 	else
 		subsystem_set_options(s, o, true);
+	ready_retime(s);
 	if (s->attached)
 		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
 }

@@ -16,7 +16,6 @@ static void boot_over(struct core *c)
 {
 	registry_for_each(s, &c->registry)
 		s->boot_pending = s->edges.boot_stuck = false;
-	c->boot_failed |= c->boot_pending > 0;
 	c->boot_pending = c->boot_stuck = 0;
 	c->status_changed = true;
 }
@@ -126,6 +125,20 @@ void core_free(struct core *c)
 	free(c);
 }
 
+/* The instance is ready when every one has had its time; one without limit has all the time. */
+static void arm_boot(struct core *c)
+{
+	int64_t longest_ms = 0;
+
+	registry_for_each(s, &c->registry) {
+		if (s->boot_pending && s->options->start_timeout_ms == 0)
+			return;
+		if (s->boot_pending)
+			longest_ms = MAX(longest_ms, s->options->start_timeout_ms);
+	}
+	timer_arm(&c->timers, &c->boot_timer, clock_mono_ns() + longest_ms * NS_PER_MS);
+}
+
 void core_start(struct core *c)
 {
 	bool first = c->state == DAEMON_STARTING;
@@ -144,7 +157,7 @@ void core_start(struct core *c)
 			s->boot_pending = true;
 			c->boot_pending++;
 		}
-		timer_arm(&c->timers, &c->boot_timer, clock_mono_ns() + CORE_BOOT_NS);
+		arm_boot(c);
 	}
 	c->daemon_changed = true;
 	publish_head(c);
@@ -194,7 +207,7 @@ static void tell_status(struct core *c)
 	timer_disarm(&c->timers, &c->status_timer);
 	status_text(c, &text);
 	c->ops->daemon_state(c->ops_ctx, c->state,
-			     c->state == DAEMON_RUNNING && !c->boot_failed, text.buf);
+			     c->state == DAEMON_RUNNING, text.buf);
 }
 
 void core_settle(struct core *c)

@@ -50,13 +50,19 @@ struct core_ops {
 	 * be NULL where no options ask for it */
 	void *(*probe)(void *ctx, uint64_t id, const struct probe_option *o, int64_t timeout_ns);
 	void (*probe_cancel)(void *ctx, void *handle);
+	/* SLOT's next process is to be able to speak to procd: its socket, made where it is missing,
+	 * for UID to write to; what was said before is thrown away when FRESH. *PATH is its name, valid
+	 * until it is closed. 0 or -errno. NULL in unit tests that have no use for it */
+	int (*notify_open)(void *ctx, uint32_t slot, uid_t uid, bool fresh, const char **path);
+	void (*notify_close)(void *ctx, uint32_t slot);	/* harmless when there is none */
 	/* [signals] actions that are not the core's */
 	void (*reload)(void *ctx);
 	void (*reopen_logs)(void *ctx);
 	void (*dump)(void *ctx);
 	/* the instance entered this state, or its one-line status TEXT changed (at most once per
-	 * second); for the service manager */
-	void (*daemon_state)(void *ctx, enum daemon_state state, bool all_ready, const char *text);
+	 * second); for the service manager. BOOTED: each start that came with procd is ready, has
+	 * failed for good, or has used up its time */
+	void (*daemon_state)(void *ctx, enum daemon_state state, bool booted, const char *text);
 	/* everything is down: leave with this code (interface 1) */
 	void (*finished)(void *ctx, int exit_code);
 };
@@ -100,6 +106,9 @@ void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
 void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail);
 /* The answer to core_ops.probe; DETAIL: a few words for people. */
 void core_probed(struct core *c, uint64_t id, enum probe_result result, const char *detail);
+/* SLOT's process said this of itself; the sender is proven. */
+struct notify_message;
+void core_notify(struct core *c, uint32_t slot, const struct notify_message *m);
 void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */
 
 /* Apply NEW: diff against the published one, publish (takes NEW), add, remove, mark to restart.

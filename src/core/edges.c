@@ -71,7 +71,8 @@ static uint32_t conditions_of(const struct subsystem *s)
 	bool succeeded = ended && s->outcome == OUTCOME_SUCCEEDED;
 	bool executed = s->state == STATE_RUNNING ||
 			(s->state == STATE_STARTING && s->proc.phase >= PROC_UP);
-	bool stays = s->goal.up && !s->bounce && s->edges.stops == 0;
+	bool stays = s->goal.up && !s->bounce && s->edges.stops == 0 &&
+		     s->ready.expiry == EXPIRY_NONE;
 	uint32_t held = 0;
 
 	if ((executed && stays) || (is_oneshot(s) && succeeded))

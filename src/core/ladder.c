@@ -20,9 +20,11 @@ static void send_signal(struct subsystem *s, int signo, bool then_cont)
 static void take_step(struct subsystem *s, enum ladder_step step)
 {
 	const struct config *config = config_current();
+	/* Of one that hangs a core dump tells where, and no handler need run. */
+	int ask = s->ready.expiry == EXPIRY_WATCHDOG ? SIGABRT : s->options->stop_signal;
 	int signo = step == LADDER_KILLED   ? SIGKILL
 		    : step == LADDER_FORCED ? config->shutdown.force_signal
-					    : s->options->stop_signal;
+					    : ask;
 
 	s->ladder.step = step;
 	if (step == LADDER_KILLED || signo == SIGKILL) {

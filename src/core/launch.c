@@ -101,7 +101,7 @@ static const char *env_get(const struct env *env, const char *name)
 
 /* Strings made for one plan. */
 struct made {
-	char *items[6];
+	char *items[9];
 	size_t n;
 };
 
@@ -148,6 +148,20 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 	for (size_t i = 0; t->extra_env != NULL && i < t->extra_env->n; i++)
 		env_set(env, t->extra_env->items[i]);
 	env_set(env, make_var(made, PROCD_TASK_VARIABLE, t->name));
+}
+
+static void env_add_ways(struct env *env, const struct launch_ways *w, struct made *made)
+{
+	char usec[24];
+
+	if (w == NULL || w->notify_socket == NULL)
+		return;
+	env_set(env, make_var(made, "NOTIFY_SOCKET", w->notify_socket));
+	if (w->watchdog_ms <= 0)
+		return;
+	snprintf(usec, sizeof(usec), "%lld", (long long)w->watchdog_ms * 1000);
+	env_set(env, make_var(made, "WATCHDOG_USEC", usec));
+	env_set(env, make_var(made, PLAN_WATCHDOG_PID, PLAN_PID_UNKNOWN));
 }
 
 /* Every file that the command may mean, in order. */
@@ -276,9 +290,9 @@ static struct plan_builder *plan_for(const struct subsystem_options *o, const st
 
 /* T NULL: the main process. */
 static int build(const struct launch *l, const struct subsystem_options *o,
-		 const struct start_files *files, const struct launch_task *t,
-		 const char *work_dir, struct plan_builder **builder, const void **block,
-		 size_t *size)
+		 const struct start_files *files, const struct launch_ways *ways,
+		 const struct launch_task *t, const char *work_dir, struct plan_builder **builder,
+		 const void **block, size_t *size)
 {
 	/* work_dir is a path outside */
 	const char *cwd = o->working_dir ? o->working_dir : o->root_dir ? "/" : work_dir;
@@ -293,6 +307,7 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 			     (files ? files->environment.n : 0) +
 			     (t && t->extra_env ? t->extra_env->n : 0), sizeof(char *));
 	env_fill(&env, l, o, files, t, &made);
+	env_add_ways(&env, ways, &made);
 	b = plan_for(o, t);
 	fill_scalars(plan_header(b), o);
 	if (t != NULL)
@@ -315,10 +330,11 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 }
 
 int launch_build(const struct launch *l, const struct subsystem_options *o,
-		 const struct start_files *files, const char *work_dir,
-		 struct plan_builder **builder, const void **block, size_t *size)
+		 const struct start_files *files, const struct launch_ways *ways,
+		 const char *work_dir, struct plan_builder **builder, const void **block,
+		 size_t *size)
 {
-	return build(l, o, files, NULL, work_dir, builder, block, size);
+	return build(l, o, files, ways, NULL, work_dir, builder, block, size);
 }
 
 int launch_build_task(const struct launch *l, const struct subsystem_options *o,
@@ -326,5 +342,5 @@ int launch_build_task(const struct launch *l, const struct subsystem_options *o,
 		      const char *work_dir, struct plan_builder **builder, const void **block,
 		      size_t *size)
 {
-	return build(l, o, files, t, work_dir, builder, block, size);
+	return build(l, o, files, NULL, t, work_dir, builder, block, size);
 }

@@ -16,6 +16,12 @@ struct launch {
 void launch_init(struct launch *l, char *const *environment);
 void launch_fini(struct launch *l);
 
+/* How a main process may tell procd about itself. */
+struct launch_ways {
+	const char *notify_socket;	/* NULL: none */
+	int64_t watchdog_ms;		/* > 0: it is to give signs of life */
+};
+
 /* What runs beside a main process (core/task.h) with the options of its owner. */
 struct launch_task {
 	const struct strlist *command;	/* argv */
@@ -25,12 +31,14 @@ struct launch_task {
 	bool mute;			/* to none */
 };
 
-/* The plan for one start. FILES: what was read for it, NULL: nothing had to be. WORK_DIR: where the
- * child runs without a working_dir of its own, NULL: the keeper's directory. The caller frees the
- * builder with plan_free() on success. -E2BIG: argv and environment do not fit. */
+/* The plan for one start. FILES: what was read for it, NULL: nothing had to be. WAYS: NULL when there
+ * are none. WORK_DIR: where the child runs without a working_dir of its own, NULL: the keeper's
+ * directory. The caller frees the builder with plan_free() on success. -E2BIG: argv and environment
+ * do not fit. */
 int launch_build(const struct launch *l, const struct subsystem_options *o,
-		 const struct start_files *files, const char *work_dir,
-		 struct plan_builder **builder, const void **block, size_t *size);
+		 const struct start_files *files, const struct launch_ways *ways,
+		 const char *work_dir, struct plan_builder **builder, const void **block,
+		 size_t *size);
 /* The same for T: its own tree, whatever kill_mode says, and nothing on its standard input. */
 int launch_build_task(const struct launch *l, const struct subsystem_options *o,
 		      const struct start_files *files, const struct launch_task *t,

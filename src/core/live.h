@@ -12,8 +12,6 @@
 #include "core/subsystem.h"
 #include "core/turn.h"
 
-/* A start that takes longer no longer holds up the instance's readiness. */
-#define CORE_BOOT_NS (30 * NS_PER_SEC)
 #define CORE_STATUS_PERIOD_NS NS_PER_SEC
 
 struct core {
@@ -53,7 +51,6 @@ struct core {
 	bool shutdown_void;		/* an earlier keeper's, never finished */
 	enum daemon_state state;
 	uint32_t boot_pending, boot_stuck;
-	bool boot_failed;
 	struct timer boot_timer, status_timer;
 	int64_t status_told_ns;
 	bool status_changed;

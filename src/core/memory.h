@@ -24,6 +24,13 @@ enum memory_flags {
 	MEMORY_PULLED = 1 << 13, MEMORY_SUCCEEDED = 1 << 14, MEMORY_ENDED_BADLY = 1 << 15,
 };
 
+/* Zero in files of before there was anything but exec; two bits each for an enum expiry. */
+enum memory_readiness {
+	MEMORY_READY_TOLD = 1 << 0, MEMORY_READY_EXTENDED = 1 << 1, MEMORY_READY_STOPPING = 1 << 2,
+	MEMORY_READY_RELOADING = 1 << 3, MEMORY_EXPIRY_SHIFT = 4, MEMORY_END_EXPIRY_SHIFT = 6,
+	MEMORY_EXPIRY_MASK = 3,
+};
+
 /* One subsystem. Times are CLOCK_MONOTONIC, valid within one boot. */
 struct memory_entry {
 	uint64_t checksum;	/* of the rest */
@@ -36,7 +43,10 @@ struct memory_entry {
 	int32_t pid, end_pid, exit_code, signal, errnum;
 	uint8_t state, prev, reason, order_reason, wish, ladder_step, stage, phase;
 	char name[NAME_CAP];
-	char pad[256 - 11 * 8 - 2 * 4 - 5 * 4 - 8 - NAME_CAP];
+	uint32_t readiness;		/* enum memory_readiness */
+	int64_t ready_by_mono_ns;	/* deadline of the start; 0: none */
+	int64_t watchdog_ns;
+	char pad[256 - 13 * 8 - 3 * 4 - 5 * 4 - 8 - NAME_CAP];
 };
 _Static_assert(sizeof(struct memory_entry) == 256, "memory entries are a file format");
 

@@ -79,6 +79,12 @@ void narrate_deferred(const struct subsystem *s)
 	log_at(LOG_WARN, s->name, "%s", text);
 }
 
+void narrate_expired(const struct subsystem *s)
+{
+	log_at(LOG_WARN, s->name, s->ready.expiry == EXPIRY_START ?
+	       "not ready in time: it is ended" : "no sign of life in time: it is ended");
+}
+
 void narrate_budget(unsigned per_second)
 {
 	log_warn("too many quick restarts: they are held to %u per second over all subsystems",

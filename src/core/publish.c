@@ -63,16 +63,22 @@ static void send_event(struct subsystem *s)
 	event_state_changed(s->core->chan, &e);
 }
 
+static bool is_ready(const struct subsystem *s)
+{
+	return s->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE;
+}
+
 /* Readiness as an event of its own, for those who route traffic. */
-static void send_ready(struct subsystem *s)
+void publish_ready(struct subsystem *s, enum reason reason)
 {
 	json_t *j;
 
-	if ((s->state == STATE_RUNNING) == (s->prev == STATE_RUNNING))
+	if (s->ready_shown == is_ready(s))
 		return;
+	s->ready_shown = is_ready(s);
 	j = publish_ident(s);
-	json_object_set_new(j, "ready", json_boolean(s->state == STATE_RUNNING));
-	json_object_set_new(j, "reason", json_text(enumtext_name(&reason_text, (int)s->reason)));
+	json_object_set_new(j, "ready", json_boolean(s->ready_shown));
+	json_object_set_new(j, "reason", json_text(enumtext_name(&reason_text, (int)reason)));
 	event_send(s->core->chan, EVENT_READY_CHANGED, j);
 }
 
@@ -87,6 +93,8 @@ static void put_board(struct subsystem *s)
 	const struct subsystem_options *o = subsystem_newest(s);
 	auto_free(strbuf_fini) struct strbuf groups = STRBUF_INIT;
 	auto_free(strbuf_fini) struct strbuf waits_for = STRBUF_INIT;
+	auto_free(strbuf_fini) struct strbuf awaits = STRBUF_INIT;
+	auto_free(strbuf_fini) struct strbuf status = STRBUF_INIT;
 	auto_free(freep) char *last_error = subsystem_end_text(s);
 	struct board_record *r;
 
@@ -94,13 +102,20 @@ static void put_board(struct subsystem *s)
 	edges_waits_for(s, WAITS_FOR_MAX, &waits_for);
 	s->edges.shown = s->edges.version;
 	s->edges.shown_waiting = edges_waiting(s);
-	r = board_record_new(o->description, last_error, groups.buf, waits_for.buf);
+	(void)ready_waits_for(s, &awaits);
+	(void)ready_status(s, &status);
+	s->ready.changed = false;
+	r = board_record_new(&(struct board_texts){
+		.description = o->description, .last_error = last_error, .groups = groups.buf,
+		.waits_for = waits_for.buf, .awaits = awaits.buf, .status = status.buf,
+	});
 	r->waiting = s->edges.shown_waiting;
 	r->id = s->id;
 	r->slot = s->slot;
 	r->state = s->state;
 	r->health = HEALTH_UNKNOWN;
-	r->ready = s->state == STATE_RUNNING;
+	r->ready = is_ready(s);
+	r->ready_by_mono_ns = ready_deadline(s);
 	r->gave_up = s->gave_up;
 	r->autostart = o->autostart;
 	r->goal_up = s->goal.up;
@@ -155,6 +170,9 @@ void publish_memory(struct subsystem *s)
 		.started_mono_ns = s->proc.started_mono_ns,
 		.wait_mono_ns = s->next_restart_mono_ns,
 		.ladder_mono_ns = s->ladder.began_mono_ns,
+		.ready_by_mono_ns = s->ready.deadline_mono_ns,
+		.watchdog_ns = s->ready.watchdog_ns,
+		.readiness = ready_flags(s),
 		.next_restart_ms = s->next_restart_ms,
 		.flags = memory_flags_of(s),
 		.attempt = s->attempt,
@@ -198,7 +216,7 @@ void publish_state(struct subsystem *s, enum subsystem_state next, enum reason r
 	s->event_seq = chan_last_seq(c->chan) + 1;
 	publish_update(s);
 	send_event(s);
-	send_ready(s);
+	publish_ready(s, reason);
 	narrate_state(s);
 	request_progress(s);
 }

@@ -6,6 +6,8 @@
 
 /* Store NEXT (a legal transition, else a bug), then tell it once. */
 void publish_state(struct subsystem *s, enum subsystem_state next, enum reason reason);
+/* Tell ready_changed, if that is news. */
+void publish_ready(struct subsystem *s, enum reason reason);
 /* Something that status shows or that the next supervisor must know has changed: board and memory,
  * no event. */
 void publish_update(struct subsystem *s);

@@ -37,6 +37,9 @@ static enum reason reason_of(const struct subsystem *s, enum fact fact)
 		return s->state == STATE_STOPPING ? s->reason : REASON_START;
 	case FACT_DONE:
 	case FACT_DIED:
+		if (s->end.expiry != EXPIRY_NONE)
+			return s->end.expiry == EXPIRY_START ? REASON_START_TIMEOUT
+							     : REASON_WATCHDOG;
 		return s->end.signal != 0 ? REASON_SIGNAL : REASON_EXIT;
 	case FACT_WANT_DOWN:
 		return down_reason(s);
@@ -157,7 +160,6 @@ static void update_boot(struct subsystem *s)
 	c->boot_stuck -= s->edges.boot_stuck;
 	s->edges.boot_stuck = false;
 	s->boot_pending = false;
-	c->boot_failed |= s->state == STATE_FAILED;
 	c->boot_pending--;
 	c->status_changed = true;
 }
@@ -175,7 +177,10 @@ static void disappear(struct subsystem *s)
 	edges_drop(s);
 	publish_disappear(s);
 	registry_remove(&c->registry, s->slot, s->name);
+	if (c->ops->notify_close != NULL)
+		c->ops->notify_close(c->ops_ctx, s->slot);
 	subsystem_wait_cancel(s);
+	ready_cancel(s);
 	turn_forget(s);
 	list_remove(&s->dirty);
 	subsystem_free(s);
@@ -225,6 +230,8 @@ static void settle_one(struct subsystem *s)
 		publish_update(s);
 		request_progress(s);
 	}
+	if (s->ready.changed)
+		publish_update(s);
 	show_waiting(s);
 }
 

@@ -5,6 +5,8 @@
  *
  * After the death of the keeper, too, what lives appears anew, as adopted. What was to die with it
  * is not adopted but ended, and started again if it is wanted. */
+#include <unistd.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -83,7 +85,27 @@ static bool entry_sane(const struct memory_entry *e)
 	return e->state < STATE_NSTATES && e->prev < STATE_NSTATES && e->reason < REASON_COUNT &&
 	       e->order_reason < REASON_COUNT && e->wish <= OPERATOR_DOWN &&
 	       e->ladder_step <= LADDER_KILLED && e->stage < STAGE_COUNT &&
-	       e->phase < PROC_NPHASES && e->name[0] != '\0';
+	       e->phase < PROC_NPHASES && e->name[0] != '\0' &&
+	       (e->readiness >> MEMORY_EXPIRY_SHIFT & MEMORY_EXPIRY_MASK) < EXPIRY_COUNT &&
+	       (e->readiness >> MEMORY_END_EXPIRY_SHIFT & MEMORY_EXPIRY_MASK) < EXPIRY_COUNT &&
+	       e->watchdog_ns >= 0;
+}
+
+static enum expiry expiry_of(const struct memory_entry *e, unsigned shift)
+{
+	return (enum expiry)(e->readiness >> shift & MEMORY_EXPIRY_MASK);
+}
+
+static void fill_readiness(struct subsystem *s, const struct memory_entry *e)
+{
+	s->ready.told = e->readiness & MEMORY_READY_TOLD;
+	s->ready.extended = e->readiness & MEMORY_READY_EXTENDED;
+	s->ready.stopping = e->readiness & MEMORY_READY_STOPPING;
+	s->ready.reloading = e->readiness & MEMORY_READY_RELOADING;
+	s->ready.expiry = expiry_of(e, MEMORY_EXPIRY_SHIFT);
+	s->ready.deadline_mono_ns = e->ready_by_mono_ns;
+	s->ready.watchdog_ns = e->watchdog_ns;
+	s->ready_shown = e->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE;
 }
 
 static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
@@ -121,7 +143,9 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 		.status_lost = e->flags & MEMORY_STATUS_LOST,
 		.stage = (enum spawn_stage)e->stage,
 		.errnum = e->errnum,
+		.expiry = expiry_of(e, MEMORY_END_EXPIRY_SHIFT),
 	};
+	fill_readiness(s, e);
 	s->proc = (struct process){
 		.phase = (enum proc_phase)e->phase,
 		.spawn_id = e->spawn_id,
@@ -171,6 +195,8 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 		fill_from_entry(s, e);
 	else
 		s->config_up = o->autostart;
+	if (e == NULL)
+		ready_reset(s);
 	if (r != NULL && (state == RECORD_RUNNING || (e == NULL && condemned(r))))
 		settle_death(c, s, r);
 	s->removed = own != NULL;
@@ -270,12 +296,27 @@ static void take_process(struct subsystem *s, const struct record *r)
 	s->proc.tree_empty = false;
 }
 
+/* What it was given to speak to procd through: where the keeper lives that is still there, with all
+ * that was said meanwhile. */
+static void resume_ways(struct subsystem *s)
+{
+	const struct subsystem_options *o = s->options;
+	struct core *c = s->core;
+	const char *path;
+	int r;
+
+	if (s->proc.phase == PROC_NONE || !subsystem_speaks(o) || c->ops->notify_open == NULL)
+		return;
+	r = c->ops->notify_open(c->ops_ctx, s->slot, o->set_ids ? o->uid : geteuid(), false, &path);
+	if (r < 0)
+		log_at(LOG_WARN, s->name, "cannot hear what it says: %s", strerror(-r));
+}
+
 static void resume_timers(struct subsystem *s)
 {
-	if (s->state == STATE_STARTING && s->proc.phase == PROC_UP &&
-	    !(s->facts & 1u << FACT_STARTED))
-		subsystem_wait(s, FACT_READY, s->proc.started_mono_ns +
-			       s->options->min_uptime_ms * NS_PER_MS);
+	resume_ways(s);
+	if (s->proc.phase == PROC_UP)
+		ready_resume(s);
 	if (s->state == STATE_RUNNING && s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
 			       s->options->restart_reset_after_ms * NS_PER_MS);
@@ -346,7 +387,7 @@ static void resume_alive(struct subsystem *s, const struct record *r)
 		strlist_add(&s->core->adopted, s->name);
 	take_process(s, r);
 	attach(s);
-	if (s->state == STATE_STOPPING)
+	if (s->state == STATE_STOPPING || s->ready.expiry != EXPIRY_NONE)
 		resume_stop(s);
 }
 

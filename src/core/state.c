@@ -4,7 +4,9 @@
  *
  * A process and a state are not the same thing: in stopped, failed and restarting the rest of an
  * ended process's tree may still be dying (the exit is told at once), which is why these rows know
- * STOP_STEP and GONE. No new process is made before that rest is gone. */
+ * STOP_STEP and GONE. No new process is made before that rest is gone. Starting and running know
+ * STOP_STEP, too: one that was not ready in time, or fell silent, is ended in the state it is in, so
+ * that its end is told as the failure it is. */
 #include "core/state.h"
 
 #define IGNORE(state) { (state), ACT_IGNORE }
@@ -16,6 +18,8 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_START_FAILED] = IGNORE(STATE_STOPPED),
 		[FACT_DEFERRED]     = IGNORE(STATE_STOPPED),
 		[FACT_READY]        = IGNORE(STATE_STOPPED),
+		[FACT_OVERDUE]      = IGNORE(STATE_STOPPED),
+		[FACT_SILENT]       = IGNORE(STATE_STOPPED),
 		[FACT_DONE]         = IGNORE(STATE_STOPPED),
 		[FACT_DIED]         = IGNORE(STATE_STOPPED),
 		[FACT_GONE]         = { STATE_STOPPED,    ACT_CLEAR },
@@ -33,6 +37,8 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_START_FAILED] = { STATE_FAILED,     ACT_DECIDE },
 		[FACT_DEFERRED]     = { STATE_STARTING,   ACT_DEFER },
 		[FACT_READY]        = { STATE_RUNNING,    ACT_ENTER_RUN },
+		[FACT_OVERDUE]      = { STATE_STARTING,   ACT_EXPIRE },
+		[FACT_SILENT]       = IGNORE(STATE_STARTING),
 		[FACT_DONE]         = { STATE_FAILED,     ACT_DECIDE },
 		[FACT_DIED]         = { STATE_FAILED,     ACT_DECIDE },
 		[FACT_GONE]         = IGNORE(STATE_STARTING),
@@ -40,7 +46,7 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_RETRY]        = { STATE_STARTING,   ACT_SPAWN_RETRY },
 		[FACT_DUE]          = IGNORE(STATE_STARTING),
 		[FACT_STABLE]       = IGNORE(STATE_STARTING),
-		[FACT_STOP_STEP]    = IGNORE(STATE_STARTING),
+		[FACT_STOP_STEP]    = { STATE_STARTING,   ACT_CLIMB },
 		[FACT_WANT_DOWN]    = { STATE_STOPPING,   ACT_TERMINATE },
 		[FACT_WANT_UP]      = IGNORE(STATE_STARTING),
 	},
@@ -50,6 +56,8 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_START_FAILED] = IGNORE(STATE_RUNNING),
 		[FACT_DEFERRED]     = IGNORE(STATE_RUNNING),
 		[FACT_READY]        = IGNORE(STATE_RUNNING),
+		[FACT_OVERDUE]      = IGNORE(STATE_RUNNING),
+		[FACT_SILENT]       = { STATE_RUNNING,    ACT_EXPIRE },
 		[FACT_DONE]         = { STATE_STOPPED,    ACT_DECIDE },
 		[FACT_DIED]         = { STATE_FAILED,     ACT_DECIDE },
 		[FACT_GONE]         = IGNORE(STATE_RUNNING),
@@ -57,7 +65,7 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_RETRY]        = IGNORE(STATE_RUNNING),
 		[FACT_DUE]          = IGNORE(STATE_RUNNING),
 		[FACT_STABLE]       = { STATE_RUNNING,    ACT_FORGET_ATTEMPTS },
-		[FACT_STOP_STEP]    = IGNORE(STATE_RUNNING),
+		[FACT_STOP_STEP]    = { STATE_RUNNING,    ACT_CLIMB },
 		[FACT_WANT_DOWN]    = { STATE_STOPPING,   ACT_TERMINATE },
 		[FACT_WANT_UP]      = IGNORE(STATE_RUNNING),
 	},
@@ -67,6 +75,8 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_START_FAILED] = { STATE_STOPPED,    ACT_CLEAR },
 		[FACT_DEFERRED]     = { STATE_STOPPED,    ACT_CLEAR },
 		[FACT_READY]        = IGNORE(STATE_STOPPING),
+		[FACT_OVERDUE]      = IGNORE(STATE_STOPPING),
+		[FACT_SILENT]       = IGNORE(STATE_STOPPING),
 		[FACT_DONE]         = { STATE_STOPPING,   ACT_NOTE_EXIT },
 		[FACT_DIED]         = { STATE_STOPPING,   ACT_NOTE_EXIT },
 		[FACT_GONE]         = { STATE_STOPPED,    ACT_CLEAR },
@@ -84,6 +94,8 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_START_FAILED] = IGNORE(STATE_FAILED),
 		[FACT_DEFERRED]     = IGNORE(STATE_FAILED),
 		[FACT_READY]        = IGNORE(STATE_FAILED),
+		[FACT_OVERDUE]      = IGNORE(STATE_FAILED),
+		[FACT_SILENT]       = IGNORE(STATE_FAILED),
 		[FACT_DONE]         = IGNORE(STATE_FAILED),
 		[FACT_DIED]         = IGNORE(STATE_FAILED),
 		[FACT_GONE]         = { STATE_FAILED,     ACT_CLEAR },
@@ -101,6 +113,8 @@ static const struct transition matrix[STATE_NSTATES][FACT_COUNT] = {
 		[FACT_START_FAILED] = IGNORE(STATE_RESTARTING),
 		[FACT_DEFERRED]     = IGNORE(STATE_RESTARTING),
 		[FACT_READY]        = IGNORE(STATE_RESTARTING),
+		[FACT_OVERDUE]      = IGNORE(STATE_RESTARTING),
+		[FACT_SILENT]       = IGNORE(STATE_RESTARTING),
 		[FACT_DONE]         = IGNORE(STATE_RESTARTING),
 		[FACT_DIED]         = IGNORE(STATE_RESTARTING),
 		[FACT_GONE]         = { STATE_RESTARTING, ACT_CLEAR },
@@ -128,7 +142,8 @@ static const unsigned int legal[STATE_NSTATES] = {
 ENUMTEXT(fact, "fact",
 	[FACT_ADOPTED] = "adopted", [FACT_STARTED] = "started",
 	[FACT_START_FAILED] = "start-failed", [FACT_DEFERRED] = "deferred",
-	[FACT_READY] = "ready", [FACT_DONE] = "done", [FACT_DIED] = "died", [FACT_GONE] = "gone",
+	[FACT_READY] = "ready", [FACT_OVERDUE] = "overdue", [FACT_SILENT] = "silent",
+	[FACT_DONE] = "done", [FACT_DIED] = "died", [FACT_GONE] = "gone",
 	[FACT_WILL_RESTART] = "will-restart", [FACT_RETRY] = "retry", [FACT_DUE] = "due",
 	[FACT_STABLE] = "stable", [FACT_STOP_STEP] = "stop-step",
 	[FACT_WANT_DOWN] = "want-down", [FACT_WANT_UP] = "want-up");
@@ -136,7 +151,8 @@ ENUMTEXT(fact, "fact",
 ENUMTEXT(action, "action",
 	[ACT_IGNORE] = "ignore", [ACT_SPAWN] = "spawn", [ACT_SPAWN_AGAIN] = "spawn-again",
 	[ACT_SPAWN_RETRY] = "spawn-retry", [ACT_ADOPT] = "adopt",
-	[ACT_AWAIT_READY] = "await-ready", [ACT_DEFER] = "defer", [ACT_ENTER_RUN] = "enter-run",
+	[ACT_AWAIT_READY] = "await-ready", [ACT_EXPIRE] = "expire", [ACT_DEFER] = "defer",
+	[ACT_ENTER_RUN] = "enter-run",
 	[ACT_FORGET_ATTEMPTS] = "forget-attempts", [ACT_DECIDE] = "decide",
 	[ACT_ARM_BACKOFF] = "arm-backoff", [ACT_TERMINATE] = "terminate", [ACT_CLIMB] = "climb",
 	[ACT_NOTE_PID] = "note-pid", [ACT_NOTE_EXIT] = "note-exit", [ACT_CLEAR] = "clear",

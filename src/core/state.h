@@ -12,7 +12,9 @@ enum fact {
 	FACT_STARTED,		/* exec succeeded */
 	FACT_START_FAILED,	/* a step of the start failed */
 	FACT_DEFERRED,		/* procd could not make a process now */
-	FACT_READY,		/* min_uptime passed */
+	FACT_READY,		/* it is all that readiness asks for */
+	FACT_OVERDUE,		/* it was not ready within start_timeout */
+	FACT_SILENT,		/* its watchdog heard nothing for too long */
 	FACT_DONE,		/* main process ended, and that counts as success */
 	FACT_DIED,		/* main process ended, and that counts as failure */
 	FACT_GONE,		/* nothing of its tree lives any more */
@@ -34,7 +36,8 @@ enum action {
 	ACT_SPAWN_AGAIN,	/* the same, as automatic restart */
 	ACT_SPAWN_RETRY,	/* the same, as the deferred attempt */
 	ACT_ADOPT,		/* take over the living process */
-	ACT_AWAIT_READY,	/* arm min_uptime */
+	ACT_AWAIT_READY,	/* look for what makes it ready */
+	ACT_EXPIRE,		/* end it; what it then did becomes a failure */
 	ACT_DEFER,		/* arm the retry */
 	ACT_ENTER_RUN,		/* arm the stable timer */
 	ACT_FORGET_ATTEMPTS,	/* the backoff begins anew */

@@ -49,6 +49,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	s->next_restart_ms = -1;
 	s->wait.fire = wait_fired;
 	s->ladder.timer.fire = ladder_fired;
+	ready_init(s);
 	list_init(&s->dirty);
 	list_init(&s->busy_link);
 	list_init(&s->turn_link);
@@ -65,6 +66,7 @@ void subsystem_free(struct subsystem *s)
 	subsystem_options_unref(s->next);
 	free(s->start_trouble);
 	free(s->end_tail);
+	ready_fini(s);
 	free(s->name);
 	free(s);
 }
@@ -107,6 +109,23 @@ void subsystem_set_options(struct subsystem *s, struct subsystem_options *option
 	*where = options;
 }
 
+/* Why it was ended, where that was procd's decision, and how it ended then. */
+static char *end_of_run_text(const struct ending *e)
+{
+	static const char *const why[EXPIRY_COUNT] = {
+		[EXPIRY_NONE] = "",
+		[EXPIRY_START] = "was not ready in time (start_timeout); ",
+		[EXPIRY_WATCHDOG] = "gave no sign of life in time (watchdog); ",
+	};
+
+	if (e->signal != 0)
+		return x_asprintf("%sended by %s%s", why[e->expiry], signame(e->signal),
+				  e->core_dumped ? " (core dumped)" : "");
+	if (e->exit_code != 0 || e->expiry != EXPIRY_NONE)
+		return x_asprintf("%sexited with code %d", why[e->expiry], e->exit_code);
+	return NULL;
+}
+
 char *subsystem_end_text(const struct subsystem *s)
 {
 	const struct ending *e = &s->end;
@@ -137,8 +156,5 @@ char *subsystem_end_text(const struct subsystem *s)
 			  enumtext_name(&spawn_stage_text, (int)e->stage));
 		return err.message;
 	}
-	if (e->signal != 0)
-		return x_asprintf("ended by %s%s", signame(e->signal),
-				  e->core_dumped ? " (core dumped)" : "");
-	return e->exit_code != 0 ? x_asprintf("exited with code %d", e->exit_code) : NULL;
+	return end_of_run_text(e);
 }

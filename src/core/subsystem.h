@@ -7,6 +7,7 @@
 #include "core/edges.h"
 #include "core/goal.h"
 #include "core/prober.h"
+#include "core/ready.h"
 #include "core/state.h"
 #include "core/task.h"
 #include "core/timer.h"
@@ -51,6 +52,7 @@ struct ending {
 	bool status_lost;
 	enum spawn_stage stage;		/* STAGE_NONE: it did run */
 	int errnum;
+	enum expiry expiry;		/* it was ended for this */
 };
 
 /* How its last run came to an end by itself. */
@@ -108,6 +110,9 @@ struct subsystem {
 	enum fact wait_fact;
 	bool due;			/* the delay is over; the start waits for its turn */
 	uint32_t spawn_tries;		/* deferred ones of this start */
+
+	struct readiness ready;
+	bool ready_shown;		/* as the last ready_changed said */
 
 	struct edge_ends edges;
 

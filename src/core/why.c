@@ -76,6 +76,21 @@ static void say_waits(json_t *lines, const struct board *board, const struct boa
 	}
 }
 
+/* What a start under way needs to be a good one. */
+static void say_awaits(json_t *lines, const struct board_record *r, int64_t now_mono_ns)
+{
+	auto_free(strbuf_fini) struct strbuf left = STRBUF_INIT;
+	int64_t ms = MAX(r->ready_by_mono_ns - now_mono_ns, 0) / NS_PER_MS;
+
+	if (*r->awaits == '\0')
+		return;
+	duration_format(ms >= MS_PER_SEC ? ms / MS_PER_SEC * MS_PER_SEC : ms, &left);
+	if (r->ready_by_mono_ns != 0)
+		say(lines, "it waits for %s, %s left", r->awaits, left.buf);
+	else
+		say(lines, "it waits for %s", r->awaits);
+}
+
 static void say_goal(json_t *lines, const struct board_record *r)
 {
 	bool down = r->state == STATE_STOPPED || r->state == STATE_FAILED;
@@ -118,6 +133,9 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	say_ago(lines, r, now_mono_ns);
 	if (r->pid != 0)
 		say(lines, "its process is %d", r->pid);
+	say_awaits(lines, r, now_mono_ns);
+	if (*r->status != '\0')
+		say(lines, "it says: %s", r->status);
 	say_waits(lines, board, r);
 	say_goal(lines, r);
 	say_restart(lines, r, now_mono_ns);

@@ -115,10 +115,10 @@ void board_put_daemon(struct board *b, struct board_daemon *daemon)
 	rcu_retire(&old->rcu, free_daemon);
 }
 
-struct board_record *board_record_new(const char *description, const char *last_error,
-				      const char *groups, const char *waits_for)
+struct board_record *board_record_new(const struct board_texts *t)
 {
-	const char *texts[] = { description, last_error, groups, waits_for };
+	const char *texts[] = { t->description, t->last_error, t->groups, t->waits_for, t->awaits,
+				t->status };
 	const char *copies[ARRAY_LEN(texts)];
 	struct board_record *r;
 	size_t room = 0;
@@ -136,9 +136,11 @@ struct board_record *board_record_new(const char *description, const char *last_
 		p += n + 1;
 	}
 	r->description = copies[0];
-	r->last_error = last_error != NULL ? copies[1] : NULL;
+	r->last_error = t->last_error != NULL ? copies[1] : NULL;
 	r->groups = copies[2];
 	r->waits_for = copies[3];
+	r->awaits = copies[4];
+	r->status = copies[5];
 	return r;
 }
 

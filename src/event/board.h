@@ -38,6 +38,9 @@ struct board_record {
 	const char *groups;		/* into TEXT: blank-separated, "" when none */
 	const char *waits_for;		/* into TEXT: the first of these, as in depends_on,
 					 * blank-separated; "" when none */
+	const char *awaits;		/* into TEXT: what its readiness waits for, "" when nothing */
+	int64_t ready_by_mono_ns;	/* deadline of that; 0: none */
+	const char *status;		/* into TEXT: what it says of itself, "" when nothing */
 	char name[NAME_CAP];
 	char text[];			/* storage of the strings above */
 };
@@ -65,9 +68,12 @@ void board_free(struct board *b);	/* after all readers have ended */
 /* Main thread. Takes RECORD (from board_record_new), retires the old one; NULL removes. */
 void board_put(struct board *b, uint32_t slot, struct board_record *record);
 void board_put_daemon(struct board *b, struct board_daemon *daemon);
-/* Allocate with the strings copied behind; everything else zero. NULL strings are fine. */
-struct board_record *board_record_new(const char *description, const char *last_error,
-				      const char *groups, const char *waits_for);
+/* The strings of a record; NULL is fine. */
+struct board_texts {
+	const char *description, *last_error, *groups, *waits_for, *awaits, *status;
+};
+/* Allocate with the strings copied behind; everything else zero. */
+struct board_record *board_record_new(const struct board_texts *t);
 
 /* Inside a read section (or main thread). */
 const struct board_daemon *board_daemon(const struct board *b);		/* never NULL */

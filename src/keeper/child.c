@@ -381,12 +381,37 @@ IN_CHILD static int child_exec_one(const struct child_job *job, const char *path
 	return errno;
 }
 
+/* The number that only the child knows. The text is the plan's, and the plan this start's. */
+IN_CHILD static void child_write_pid(const struct child_job *job)
+{
+	const char name[] = PLAN_WATCHDOG_PID "=" PLAN_PID_UNKNOWN;
+	char digits[sizeof(PLAN_PID_UNKNOWN)];
+
+	for (char *const *var = job->envp; *var != NULL; var++) {
+		long pid = syscall(SYS_getpid), n = 0;
+		char *at = *var;
+		size_t i = 0;
+
+		while (i < sizeof(name) && at[i] == name[i])
+			i++;
+		if (i < sizeof(name))
+			continue;
+		at += sizeof(PLAN_WATCHDOG_PID);
+		for (; pid > 0; pid /= 10)
+			digits[n++] = (char)('0' + pid % 10);
+		while (n > 0)
+			*at++ = digits[--n];
+		*at = '\0';
+	}
+}
+
 /* As execvp(3) walks PATH: what is not there is passed over, what may not be run is remembered. */
 IN_CHILD static int child_exec(const struct child_job *job)
 {
 	bool denied = false;
 	int failed = ENOENT;
 
+	child_write_pid(job);
 	/* From here on it lives even if the keeper is killed before it sees us run: so the record
 	 * says so first. */
 	job->record->pid = (int32_t)syscall(SYS_getpid);

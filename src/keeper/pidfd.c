@@ -18,6 +18,7 @@ struct pidfd_info_ext {
 };
 _Static_assert(sizeof(struct pidfd_info_ext) == 64, "first published size");
 #define PIDFD_IOCTL_GET_INFO _IOWR(0xFF, 11, struct pidfd_info_ext)
+#define PIDFD_MASK_CGROUP (UINT64_C(1) << 2)
 #define PIDFD_MASK_EXIT (UINT64_C(1) << 3)
 
 int pidfd_open_process(pid_t pid)
@@ -49,6 +50,15 @@ int pidfd_exit_status(int pidfd, int *status)
 		return -ENODATA;
 	*status = info.exit_code;
 	return 0;
+}
+
+uint64_t pidfd_cgroup(int pidfd)
+{
+	struct pidfd_info_ext info = { .mask = PIDFD_MASK_CGROUP | PIDFD_MASK_EXIT };
+
+	if (ioctl(pidfd, PIDFD_IOCTL_GET_INFO, &info) < 0 || !(info.mask & PIDFD_MASK_CGROUP))
+		return 0;
+	return info.cgroupid;
 }
 
 int signal_process(const struct signaller *s, pid_t pid, int pidfd, int signo)

@@ -17,6 +17,9 @@ uint64_t pidfd_inode(int pidfd);
 /* Wait status of a process that was reaped by whomever. -ENODATA: not (yet) known. */
 int pidfd_exit_status(int pidfd, int *status);
 
+/* The cgroup that a process is in, or was when it ended; 0: not known to this kernel. */
+uint64_t pidfd_cgroup(int pidfd);
+
 /* How this kernel lets us signal. */
 struct signaller {
 	bool have_pidfd;	/* pidfds are used at all */

@@ -33,12 +33,17 @@ enum spawn_stage {
 	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
 	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
+	STAGE_READY,		/* its way to tell procd that it is ready: procd's trouble, too */
 	STAGE_MOUNT_NAMESPACE, STAGE_ROOT_DIR, STAGE_PRIVATE_TMP, STAGE_PROTECT_SYSTEM,
 	STAGE_CAPABILITIES, STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_AMBIENT, STAGE_CHDIR,
 	STAGE_NO_NEW_PRIVILEGES, STAGE_SIGNALS, STAGE_EXEC,
 	STAGE_COUNT
 };
 extern const struct enumtext spawn_stage_text;	/* "exec", "chdir", ... */
+
+/* A variable with this name and value gets the child's own pid instead, right before the exec. */
+#define PLAN_WATCHDOG_PID "WATCHDOG_PID"
+#define PLAN_PID_UNKNOWN "0000000000"
 
 enum plan_stdio {
 	PLAN_STDIO_NULL,	/* /dev/null */

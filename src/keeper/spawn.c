@@ -121,7 +121,7 @@ static char **vector_fill(char **at, const struct plan *p, uint32_t off, char *c
 	for (; *item != 0; item++) {
 		union { const char *in; char *out; } s = { .in = plan_str(p, *item) };
 
-		*at++ = s.out;	/* execve's prototype; nobody writes to it */
+		*at++ = s.out;	/* execve's prototype; only child_write_pid() writes to it */
 	}
 	*at++ = NULL;
 	return at;

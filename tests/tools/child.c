@@ -16,7 +16,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +49,8 @@ static const char usage[] =
 	"  --print TEXT            TEXT and a newline; --no-newline TEXT without\n"
 	"  --copy FILE             the bytes of FILE\n"
 	"  --nonblock              O_NONBLOCK on the output descriptor\n"
+	"  --notify TEXT           a datagram to NOTIFY_SOCKET; a vertical bar in it is a newline\n"
+	"  --beat MS[/N]           send WATCHDOG=1 each MS, N times (for ever)\n"
 	"  --sleep MS, --wait-for FILE   go on later\n"
 	"  --exit CODE, --die SIG, --crash-after MS\n";
 
@@ -518,6 +522,36 @@ static void print(const char *text, bool newline)
 		write_all(out_fd, "\n", 1);
 }
 
+static void notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char buf[8192];
+
+	if (path == NULL || strlen(path) >= sizeof(addr.sun_path))
+		fail("no NOTIFY_SOCKET");
+	strcpy(addr.sun_path, path);
+	snprintf(buf, sizeof(buf), "%s", text);
+	for (char *p = buf; *p; p++)
+		if (*p == '|')
+			*p = '\n';
+	if (sendto(fd, buf, strlen(buf), 0, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static void beat(const char *spec)
+{
+	char *rest;
+	long ms = strtol(spec, &rest, 10), n = *rest == '/' ? atol(rest + 1) : 0;
+
+	for (long i = 1; n == 0 || i <= n; i++) {
+		notify("WATCHDOG=1");
+		sleep_ms(ms);
+	}
+}
+
 static void lock(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -587,6 +621,10 @@ static bool output_step(const char *step, const char *value)
 		print(value, false);
 	else if (strcmp(step, "--copy") == 0)
 		copy(value);
+	else if (strcmp(step, "--notify") == 0)
+		notify(value);
+	else if (strcmp(step, "--beat") == 0)
+		beat(value);
 	else
 		return false;
 	return true;

@@ -241,7 +241,7 @@ START_TEST(a_value_of_the_wrong_kind_is_refused)
 		"[control]\nmode = \"01777\"\n", "name = []\n", "name = \"\"\n", "name = \"a/b\"\n",
 		"pid_file = \"\"\n", "include = { a = 1 }\n", "[events]\noutput = \"fd:x\"\n",
 		"[events]\noutput = \"file:\"\n", "[events]\noutput = \"printer\"\n",
-		WEB "restart = \"sometimes\"\n", WEB "ready = \"notify\"\n", WEB "stdin = \"log\"\n",
+		WEB "restart = \"sometimes\"\n", WEB "ready = \"tcp\"\n", WEB "stdin = \"log\"\n",
 		WEB "stdin = \"syslog\"\n", WEB "success_exit_codes = [\"a\"]\n",
 		WEB "success_exit_codes = [256]\n", WEB "restart_jitter = 1.5\n",
 		WEB "limit_nofile = \"5:3\"\n", WEB "limit_nofile = \"many\"\n",

@@ -89,8 +89,9 @@ static void *main_thread(void *arg)
 
 static void put(uint32_t slot, const char *name, enum subsystem_state state)
 {
-	struct board_record *r = board_record_new("what \"it\" is", "exec: \x1b[31m\xff", "g1 g2",
-						 NULL);
+	struct board_record *r = board_record_new(&(struct board_texts){
+		.description = "what \"it\" is", .last_error = "exec: \x1b[31m\xff",
+		.groups = "g1 g2" });
 
 	r->id = slot + 1;
 	r->slot = slot;

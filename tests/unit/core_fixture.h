@@ -71,7 +71,7 @@ struct fx {
 	bool finished;
 	int exit_code;
 	enum daemon_state state;
-	bool all_ready;
+	bool booted;
 	int state_calls;
 	char status[256];
 	int reloads, reopens, dumps;
@@ -272,12 +272,12 @@ static inline void fx_dump(void *ctx)
 	fx.dumps++;
 }
 
-static inline void fx_daemon_state(void *ctx, enum daemon_state state, bool all_ready,
+static inline void fx_daemon_state(void *ctx, enum daemon_state state, bool booted,
 				   const char *text)
 {
 	(void)ctx;
 	fx.state = state;
-	fx.all_ready = all_ready;
+	fx.booted = booted;
 	fx.state_calls++;
 	snprintf(fx.status, sizeof(fx.status), "%s", text);
 }

@@ -44,7 +44,7 @@ static void build(const char *work_dir)
 	const void *block;
 	size_t size;
 
-	ck_assert_int_eq(launch_build(&l, o, NULL, work_dir, &builder, &block, &size), 0);
+	ck_assert_int_eq(launch_build(&l, o, NULL, NULL, work_dir, &builder, &block, &size), 0);
 	ck_assert(plan_check(block, size));
 	p = block;
 }
@@ -328,7 +328,7 @@ START_TEST(too_long_an_argument_list_is_refused)
 	memset(big, 'x', PLAN_MAX);
 	big[PLAN_MAX] = '\0';
 	strlist_take(&o->command, big);
-	ck_assert_int_eq(launch_build(&l, o, NULL, NULL, &b, &block, &size), -E2BIG);
+	ck_assert_int_eq(launch_build(&l, o, NULL, NULL, NULL, &b, &block, &size), -E2BIG);
 }
 END_TEST
 

@@ -26,7 +26,8 @@ static void tear_down(void)
 
 static void put(uint32_t slot, const char *name, const char *groups)
 {
-	struct board_record *r = board_record_new("described", NULL, groups, NULL);
+	struct board_record *r = board_record_new(&(struct board_texts){
+		.description = "described", .groups = groups });
 
 	r->id = slot + 1;
 	snprintf(r->name, sizeof(r->name), "%s", name);
@@ -95,14 +96,15 @@ END_TEST
 START_TEST(a_record_owns_its_texts)
 {
 	char error[] = "cannot start";
-	struct board_record *r = board_record_new(NULL, error, "a b", NULL);
+	struct board_record *r = board_record_new(&(struct board_texts){
+		.last_error = error, .groups = "a b" });
 
 	error[0] = 'X';
 	ck_assert_str_eq(r->description, "");
 	ck_assert_str_eq(r->last_error, "cannot start");
 	ck_assert_str_eq(r->groups, "a b");
 	free(r);
-	r = board_record_new("d", NULL, NULL, NULL);
+	r = board_record_new(&(struct board_texts){ .description = "d" });
 	ck_assert_ptr_null(r->last_error);
 	ck_assert_str_eq(r->groups, "");
 	free(r);

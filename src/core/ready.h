@@ -1,0 +1,68 @@
+/* Is it ready? And later: does it still live? From the exec of a start to the end of its process.
+ *
+ * Three conditions make a start good: what its probe asks for has come, min_uptime has passed, and
+ * both before it died. start_timeout bounds the first. Main thread. */
+#ifndef CORE_READY_H
+#define CORE_READY_H
+
+#include "core/notify.h"
+#include "core/state.h"
+#include "core/timer.h"
+
+struct core;
+struct subsystem;
+struct strbuf;
+
+/* Why a process is being ended although nobody ordered it. */
+enum expiry {
+	EXPIRY_NONE,
+	EXPIRY_START,		/* it was not ready in time */
+	EXPIRY_WATCHDOG,	/* it was ready, and gave no sign of life for too long */
+	EXPIRY_COUNT
+};
+
+struct readiness {
+	bool told;			/* what its probe asks for has come */
+	enum expiry expiry;
+	int64_t deadline_mono_ns;	/* of the start; 0: none */
+	bool extended;			/* ... as it asked for itself */
+	int64_t watchdog_ns;		/* longest silence while it runs; 0: any */
+	int64_t sign_mono_ns;		/* last sign of life */
+	struct timer timer;		/* of the deadline while it starts, of the watchdog then */
+	bool late;			/* the timer came late, and everybody had another turn */
+	bool reloading, stopping;	/* it said so, and not READY=1 since */
+	bool changed;			/* status shows something else than what is here */
+	int errnum;			/* what it reported; 0: nothing */
+	char *status;			/* likewise, cleaned; NULL: nothing */
+};
+
+void ready_init(struct subsystem *s);
+void ready_fini(struct subsystem *s);
+
+/* A new process is about to be asked for: nothing that was said before counts any more. */
+void ready_reset(struct subsystem *s);
+/* Its program was executed: wait, or note FACT_READY. */
+void ready_begin(struct subsystem *s);
+/* It is running from now on. */
+void ready_entered(struct subsystem *s);
+/* A supervisor took S over, whose process lives: go on waiting with the old deadlines. */
+void ready_resume(struct subsystem *s);
+/* Its options changed: start_timeout acts at once. */
+void ready_retime(struct subsystem *s);
+/* Nothing is waited for any more. */
+void ready_cancel(struct subsystem *s);
+/* FACT_OVERDUE or FACT_SILENT was true: S will be ended, and this is why. */
+void ready_expire(struct subsystem *s);
+/* The process that just ended had become ready. */
+bool ready_was(const struct subsystem *s);
+
+/* What it is still waiting for, for people; false: nothing. */
+bool ready_waits_for(const struct subsystem *s, struct strbuf *out);
+/* When that must have come; 0: there is no deadline. */
+int64_t ready_deadline(const struct subsystem *s);
+/* For the next supervisor: enum memory_readiness. */
+uint32_t ready_flags(const struct subsystem *s);
+/* What it said of itself; false: nothing. */
+bool ready_status(const struct subsystem *s, struct strbuf *out);
+
+#endif

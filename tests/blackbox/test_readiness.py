@@ -1,0 +1,504 @@
+"""When is a subsystem ready? (interface.md 2 and 3: `ready`, `start_timeout`, `watchdog`)
+
+What runs here says so itself (sd_notify, a descriptor, its output) or is asked.
+"""
+
+from harness import *
+
+
+def notifier(w, name, *args, **keys):
+    keys.setdefault("ready", "notify")
+    return w.sub(name, *args, **keys)
+
+
+# --- sd_notify ------------------------------------------------------------------------------------
+
+def test_notify_starting_lasts_until_ready(w):
+    p = w.procd(notifier(w, "a", "--notify", "STATUS=warming up", "--wait-for", w.path("go"), "--notify", "READY=1|STATUS=at work"))
+    wait_until(lambda: p.of("a")["status_text"] == "warming up", "its STATUS is shown")
+    a = p.of("a")
+    equal((a["state"], a["ready"], a["awaits"]), ("starting", False, "READY=1"), "before")
+    check(25000 < a["start_timeout_left_ms"] <= 30000, a)
+    check(a["pid"] > 0, "its pid")
+    why = p.ctl("why", "a").expect(0).out
+    contains(why, "it waits for READY=1, ")
+    contains(why, "warming up")
+    equal(p.ctl("is-ready", "a").rc, 3, "is-ready")
+    write_text(w.path("go"), "")
+    p.wait_event(type="ready_changed", name="a", ready=True, reason="start")
+    wait_until(lambda: p.of("a")["status_text"] == "at work", "its new STATUS")
+    a = p.of("a")
+    equal((a["state"], a["ready"], a["awaits"], a["start_timeout_left_ms"]), ("running", True, None, None), "after")
+    p.stop()
+
+
+def test_notify_environment(w):
+    p = w.procd(notifier(w, "a", "--report-state", w.path("a"), "--notify", "READY=1") +
+                w.sub("dog", "--report-state", w.path("dog"), watchdog="90s") +
+                w.sub("plain", "--report-state", w.path("plain")),
+                env={"NOTIFY_SOCKET": w.path("no.sock"), "WATCHDOG_USEC": "90000000", "WATCHDOG_PID": "1"})
+    p.wait_state("a", "running")
+    a, dog, plain = (read_report(w.path(n)) for n in ("a", "dog", "plain"))
+    check(a["env"]["NOTIFY_SOCKET"].startswith(p.run_dir + "/"), a["env"])
+    check("WATCHDOG_USEC" not in a["env"], "no watchdog was asked for")
+    equal(dog["env"]["WATCHDOG_USEC"], "90000000", "WATCHDOG_USEC")
+    equal(dog["env"]["WATCHDOG_PID"], str(dog["pid"]), "WATCHDOG_PID")
+    check(a["env"]["NOTIFY_SOCKET"] != dog["env"]["NOTIFY_SOCKET"], "one each")
+    check(not [k for k in plain["env"] if k.startswith(("NOTIFY", "WATCHDOG"))], "nothing of procd's own")
+    p.stop()
+
+
+def test_notify_start_waits_and_dependants_wait(w):
+    p = w.procd(notifier(w, "db", "--wait-for", w.path("go"), "--notify", "READY=1") + w.sub("web", depends_on=["db"]) +
+                w.sub("early", depends_on=["db:started"]))
+    p.wait_state("early", "running")
+    equal((p.of("db")["state"], p.of("web")["state"]), ("starting", "stopped"), "while it starts")
+    contains(p.ctl("why", "web").expect(0).out, "db")
+    equal(p.ctl("start", "db", "--timeout", "300ms").rc, 124, "start waits for ready")
+    write_text(w.path("go"), "")
+    p.ctl("start", "db").expect(0)
+    up = p.wait_state("web", "running")
+    check(up["seq"] > p.wait_state("db", "running")["seq"], "in this order")
+    p.stop()
+
+
+def test_S15_long_start_dependants_start_after_ready(w):
+    p = w.procd(notifier(w, "db", "--sleep", 400, "--notify", "READY=1") + w.sub("web", depends_on=["db"]))
+    p.wait_state("web", "running")
+    names = [(e["name"], e["state"]) for e in p.find_events(type="state_changed")]
+    equal(names, [("db", "starting"), ("db", "running"), ("web", "starting"), ("web", "running")], "order")
+    p.stop()
+
+
+def test_not_ready_in_time_is_a_failed_start(w):
+    p = w.procd(notifier(w, "a", start_timeout="300ms", restart="never"))
+    e = p.wait_state("a", "failed")
+    equal((e["prev"], e["reason"], e["signal"]), ("starting", "start_timeout", "SIGTERM"), "the event")
+    a = p.of("a")
+    contains(a["last_error"], "start_timeout")
+    equal((a["ready"], a["pid"], a["restart_count"]), (False, None, 0), "status")
+    check(not p.find_events(type="ready_changed"), "it never was ready")
+    r = p.ctl("start", "a")
+    equal(r.rc, 1, "start of what does not get ready")
+    contains(r.err, "start_timeout")
+    p.stop()
+
+
+def test_not_ready_in_time_follows_the_restart_policy(w):
+    p = w.procd(notifier(w, "a", "--starts", w.path("n"), start_timeout="100ms", restart="on-failure",
+                         restart_delay_ms=20, restart_max_attempts=2))
+    e = p.wait_state("a", "failed", gave_up=True)
+    equal((e["reason"], e["restart_count"]), ("start_timeout", 2), "the last one")
+    equal(len(read_text(w.path("n")).split()), 3, "starts")
+    p.stop()
+
+
+def test_not_ready_in_time_ends_the_whole_tree_and_what_ignores_term(w):
+    p = w.procd(notifier(w, "a", "--ignore-term", "--grandchild", "+st", w.path("g"), start_timeout="200ms",
+                         stop_timeout="300ms", restart="never"))
+    g = wait_pid_file(w.path("g"))
+    e = p.wait_state("a", "failed")
+    equal((e["reason"], e["signal"], e.get("killed")), ("start_timeout", "SIGKILL", True), "the event")
+    wait_gone(g)
+    p.stop()
+
+
+def test_start_timeout_zero_is_no_limit(w):
+    p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1", start_timeout=0))
+    wait_until(lambda: p.of("a")["state"] == "starting" and p.of("a")["awaits"], "it starts")
+    equal(p.of("a")["start_timeout_left_ms"], None, "time left")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+def test_an_end_before_ready_is_a_failed_start(w):
+    p = w.procd(notifier(w, "a", "--sleep", 50, "--exit", 0, restart="never"))
+    e = p.wait_state("a", "failed")
+    equal((e["prev"], e["reason"], e["exit_code"]), ("starting", "exit", 0), "the event")
+    p.stop()
+
+
+def test_ready_right_before_the_end_counts(w):
+    p = w.procd(notifier(w, "a", "--notify", "READY=1", "--exit", 0, restart="never"))
+    p.wait_state("a", "stopped", prev="running")
+    equal(p.states("a"), ["starting", "running", "stopped"], "states")
+    p.stop()
+
+
+def test_extend_timeout_moves_the_deadline(w):
+    p = w.procd(notifier(w, "a", "--notify", "EXTEND_TIMEOUT_USEC=20000000", "--wait-for", w.path("go"), "--notify",
+                         "READY=1", start_timeout="600ms") +
+                notifier(w, "b", "--sleep", 100, "--notify", "EXTEND_TIMEOUT_USEC=1", start_timeout="700ms", restart="never"))
+    p.wait_state("b", "failed", reason="start_timeout")
+    a = p.of("a")
+    equal(a["state"], "starting", "it asked for more time")
+    check(10000 < a["start_timeout_left_ms"] <= 20000, a)
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+def test_min_uptime_counts_beside_ready(w):
+    p = w.procd(notifier(w, "a", "--notify", "READY=1", min_uptime="400ms"))
+    wait_until(lambda: p.of("a")["awaits"] == "min_uptime to pass", "only the time is missing")
+    began = p.wait_state("a", "starting")["at_mono_ns"]
+    check(p.wait_state("a", "running")["at_mono_ns"] - began >= 400e6, "min_uptime")
+    p.stop()
+
+
+def test_errno_and_status_are_cleaned(w):
+    p = w.procd(notifier(w, "a", "--notify", "READY=1|ERRNO=2|STATUS=x\x1b[31my\x07"))
+    p.wait_state("a", "running")
+    text = wait_until(lambda: p.of("a")["status_text"], "its status")
+    contains(text, "ENOENT")
+    check("\x1b" not in text and "\x07" not in text, text)
+    check("\x1b" not in p.ctl("why", "a").expect(0).out, "why is harmless, too")
+    p.stop()
+
+
+def test_reload_of_start_timeout_acts_at_once(w):
+    def config(timeout):
+        return notifier(w, "a", "--wait-for", w.path("go"), start_timeout=timeout, restart="never")
+    p = w.procd(config("10m"))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    pid = p.pid_of("a")
+    p.write(config("1h"))
+    equal(p.ctl("reload-config", "--json").expect(0).json()["restarted"], [], "nothing is restarted")
+    check(p.of("a")["start_timeout_left_ms"] > 3000000, "an hour")
+    equal(p.pid_of("a"), pid, "pid")
+    p.write(config("10ms"))
+    p.ctl("reload-config").expect(0)
+    p.wait_state("a", "failed", reason="start_timeout")
+    p.stop()
+
+
+# --- who may speak --------------------------------------------------------------------------------
+
+def send(path, data, fds=()):
+    import array
+    import socket
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.settimeout(10 * SCALE)
+    control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    try:
+        s.sendmsg([data], control, 0, path)
+    finally:
+        s.close()
+
+
+def socket_of(pid):
+    for item in environ(pid):
+        if item.startswith(b"NOTIFY_SOCKET="):
+            return item.partition(b"=")[2].decode()
+    raise Failure("no NOTIFY_SOCKET in %r" % environ(pid))
+
+
+def test_a_stranger_cannot_speak_for_it(w):
+    p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1"))
+    pid = wait_until(lambda: p.pid_of("a"), "its process")
+    send(socket_of(pid), b"READY=1\nSTATUS=forged")
+    wait_until(lambda: "is ignored" in read_text(p.log_path), "the stranger is noticed")
+    a = p.of("a")
+    equal((a["state"], a["status_text"]), ("starting", None), "nothing of it counts")
+    contains(read_text(p.log_path), "pid %d" % os.getpid())
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+def test_a_subsystem_cannot_speak_for_another(w):
+    p = w.procd(notifier(w, "victim") + "[subsystem.liar]\n" + "command = " +
+                toml(["sh", "-c", 'while [ ! -e go ]; do sleep 0.01; done; NOTIFY_SOCKET=$(cat go) exec %s --notify READY=1'
+                      % w.child_path]) + "\n")
+    pid = wait_until(lambda: p.pid_of("victim"), "its process")
+    write_text(w.path("go.new"), socket_of(pid))
+    os.rename(w.path("go.new"), w.path("go"))
+    wait_until(lambda: "is ignored" in read_text(p.log_path), "the liar is noticed")
+    equal(p.of("victim")["state"], "starting", "state")
+    p.stop()
+
+
+def test_any_member_of_the_tree_may_speak(w):
+    """A grandchild that left its session and its parent, and one that has ended when it is heard."""
+    p = w.procd(notifier(w, "a", "--code", 0, "--fork-and-exit", "--notify", "READY=1", restart="never", kill_mode="group") +
+                "[subsystem.b]\nready = \"notify\"\ncommand = " +
+                toml(["sh", "-c", "setsid sh -c '%s --notify READY=1 --exit 0' & exec sleep 1000" % w.child_path]) + "\n")
+    p.wait_state("b", "running")
+    p.stop()
+
+
+def test_mainpid_is_taken_from_its_own_tree_only(w):
+    p = w.procd(notifier(w, "a", "--notify", "MAINPID=1|READY=1"))
+    pid = p.wait_state("a", "running")["pid"]
+    equal(p.pid_of("a"), pid, "pid")
+    wait_until(lambda: "MAINPID=1 is ignored" in read_text(p.log_path), "it is said")
+    p.stop()
+
+
+def test_another_user_can_speak(w):
+    need_root()
+    os.chmod(w.dir, 0o755)
+    p = w.procd(notifier(w, "a", "--notify", "READY=1", user="nobody", group="nogroup", stdout="null"))
+    pid = p.wait_state("a", "running")["pid"]
+    st = os.stat(socket_of(pid))
+    equal((st.st_uid, st.st_mode & 0o777), (65534, 0o600), "closed to others")
+    p.stop()
+
+
+def test_who_gave_up_root_can_still_speak(w):
+    need_root()
+    os.chmod(w.dir, 0o755)
+    p = w.procd("[subsystem.a]\nready = \"notify\"\ncommand = " +
+                toml([need_program("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", w.child_path,
+                      "--notify", "READY=1"]) + "\n")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+def test_stopping_and_reloading_are_shown(w):
+    p = w.procd(notifier(w, "a", "--notify", "READY=1|STATUS=s", "--wait-for", w.path("1"), "--notify", "RELOADING=1", "--wait-for",
+                         w.path("2"), "--notify", "READY=1", "--wait-for", w.path("3"), "--notify", "STOPPING=1"))
+    for step, text in (("0", "s"), ("1", "reloading: s"), ("2", "s"), ("3", "stopping: s")):
+        write_text(w.path(step), "")
+        wait_until(lambda: p.of("a")["status_text"] == text, text)
+    equal(p.states("a"), ["starting", "running"], "that changes nothing else")
+    p.stop()
+
+
+# --- bad messages, floods -------------------------------------------------------------------------
+
+TALKER = r'''
+import os, socket, sys, time, array
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"])
+'''
+
+
+def talker(w, name, code, **keys):
+    write_text(w.path(name + ".py"), TALKER + code)
+    keys.setdefault("ready", "notify")
+    lines = ["[subsystem.%s]" % name, "command = " + toml([sys.executable, "-S", "-E", w.path(name + ".py")])]
+    return "\n".join(lines + ["%s = %s" % (k, toml(v)) for k, v in keys.items()]) + "\n"
+
+
+def fd_count(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def test_F94_odd_datagrams_and_descriptors(w):
+    p = w.procd(talker(w, "a", r'''
+while not os.path.exists("go"):
+    time.sleep(0.005)
+for data in (b"", b"\0", b"\n\n", b"READY", b"=1", b"READY=1\0x", b"READY=2", b"\xff\xfe=\x80", b"STATUS=" + b"x" * 5000,
+             b"READY=1\n" + b"y" * 5000, b"MAINPID=-1", b"FDSTORE=1\nFDNAME=x"):
+    s.send(data)
+null = os.open("/dev/null", os.O_RDONLY)
+for n in (1, 16, 17, 200, 253):
+    fds = array.array("i", [null] * n)
+    s.sendmsg([b"FDSTORE=1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+    s.sendmsg([b""], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+open("said", "w").close()
+while not os.path.exists("then"):
+    time.sleep(0.005)
+s.send(b"STATUS=" + "gr\u00fc\u00df".encode() + b"\xff\nREADY=1\n")
+time.sleep(1000)
+'''))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    supervisor = p.supervisor_pid()
+    before = fd_count(supervisor)
+    write_text(w.path("go"), "")
+    wait_until(lambda: os.path.exists(w.path("said")), "all was said")
+    equal(p.of("a")["state"], "starting", "nothing of that means ready")
+    write_text(w.path("then"), "")
+    p.wait_state("a", "running")
+    contains(p.of("a")["status_text"], "gr\u00fc\u00df")
+    wait_until(lambda: fd_count(supervisor) <= before, lambda: "descriptors: %d, were %d" % (fd_count(supervisor), before))
+    equal(p.supervisor_pid(), supervisor, "the supervisor lives")
+    p.stop()
+
+
+def test_F91_a_flood_delays_nobody(w):
+    p = w.procd(talker(w, "flood", r'''
+s.send(b"READY=1")
+while True:
+    s.send(b"STATUS=%d" % time.monotonic_ns())
+''') + w.sub("b", restart="always", restart_delay_ms=1))
+    p.wait_state("flood", "running")
+    p.wait_state("b", "running")
+    for _ in range(5):
+        mark = p.mark()
+        os.kill(p.pid_of("b"), 9)
+        e = p.wait_state("b", "running", after=mark, timeout=5)
+        down = p.wait_state("b", "failed", after=mark)
+        check(e["at_mono_ns"] - down["at_mono_ns"] < 1e9 * SCALE, "a restart in the flood")
+    p.stop()
+
+
+# --- the supervisor dies --------------------------------------------------------------------------
+
+def test_supervisor_killed_while_starting(w):
+    """What is said while nobody listens is heard by the next supervisor."""
+    p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1|STATUS=said it", "--pid-file", w.path("done")) +
+                notifier(w, "b", "--wait-for", w.path("go2"), "--notify", "READY=1"))
+    wait_until(lambda: p.of("a")["awaits"] and p.of("b")["awaits"], "they wait")
+    pid, left = p.pid_of("a"), p.of("b")["start_timeout_left_ms"]
+    old = p.supervisor_pid()
+    os.kill(old, 19)    # SIGSTOP
+    write_text(w.path("go"), "")
+    wait_until(lambda: os.path.exists(w.path("done")), "it has spoken")
+    os.kill(old, 9)
+    p.wait_state("a", "running")
+    wait_until(p.rpc_alive, "the new supervisor answers")
+    a = p.of("a")
+    equal((a["pid"], a["status_text"], a["restart_count"]), (pid, "said it", 0), "the same process")
+    b = p.of("b")
+    equal((b["state"], b["awaits"]), ("starting", "READY=1"), "the other one still waits")
+    check(0 < b["start_timeout_left_ms"] <= left, "with its old deadline")
+    write_text(w.path("go2"), "")
+    p.wait_state("b", "running")
+    p.stop()
+
+
+def test_supervisor_killed_after_ready(w):
+    p = w.procd(notifier(w, "a", "--notify", "READY=1", "--wait-for", w.path("go"), "--notify", "STATUS=later") +
+                w.sub("b", depends_on=["a"]))
+    p.wait_state("b", "running")
+    mark = p.mark()
+    p.kill_supervisor()
+    p.wait_event(type="supervisor_recovered", after=mark)
+    equal(p.of("a")["ready"], True, "ready stays")
+    write_text(w.path("go"), "")
+    wait_until(lambda: p.of("a")["status_text"] == "later", "it is still heard")
+    check(not p.find_events(mark, type="ready_changed") and not p.find_events(mark, type="state_changed"), "no news")
+    p.stop()
+
+
+def test_the_start_timeout_passes_without_a_supervisor(w):
+    p = w.procd(notifier(w, "a", start_timeout="700ms", restart="never"))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    old = p.supervisor_pid()
+    os.kill(old, 19)
+    time.sleep(0.8)     # the deadline passes
+    os.kill(old, 9)
+    p.wait_state("a", "failed", reason="start_timeout")
+    p.stop(want=None)
+
+
+def test_keeper_killed_while_starting(w):
+    """Its socket is there again, under the same name."""
+    p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1"))
+    pid = wait_until(lambda: p.pid_of("a"), "its process")
+    supervisor = p.supervisor_pid()
+    os.kill(p.pid, 9)
+    p.wait_end()
+    wait_gone(supervisor, 5)
+    q = w.procd(None, label="procd")
+    wait_until(lambda: q.of("a")["pid"] == pid, "it is adopted")
+    write_text(w.path("go"), "")
+    q.wait_state("a", "running")
+    q.stop()
+
+
+def test_upgrade_while_starting(w):
+    p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1"))
+    pid = wait_until(lambda: p.pid_of("a"), "its process")
+    p.ctl("upgrade").expect(0)
+    p.ctl("upgrade", "--keeper").expect(0)
+    equal((p.pid_of("a"), p.of("a")["state"]), (pid, "starting"), "untouched")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+# --- the watchdog ---------------------------------------------------------------------------------
+
+def test_watchdog_silence_is_a_failure(w):
+    p = w.procd(notifier(w, "a", "--notify", "READY=1", "--beat", "50/10", watchdog="400ms", restart="never"))
+    up = p.wait_state("a", "running")
+    e = p.wait_state("a", "failed")
+    equal((e["prev"], e["reason"], e["signal"]), ("running", "watchdog", "SIGABRT"), "the event")
+    check(e["at_mono_ns"] - up["at_mono_ns"] > 800e6, "the signs of life counted")
+    contains(p.of("a")["last_error"], "watchdog")
+    p.wait_event(type="ready_changed", name="a", ready=False, reason="watchdog")
+    p.stop()
+
+
+def test_watchdog_signs_of_life_keep_it_running(w):
+    p = w.procd(w.sub("a", "--beat", 40, watchdog="400ms") + w.sub("c", "--sleep", 1500, "--exit", 0, restart="never"))
+    p.wait_state("c", "stopped", timeout=20)
+    equal(p.of("a")["state"], "running", "it was heard")
+    check(not p.find_events(type="state_changed", name="a", state="failed"), "all the time")
+    p.stop()
+
+
+def test_watchdog_trigger_and_its_own_time(w):
+    p = w.procd(notifier(w, "a", "--notify", "READY=1", "--notify", "WATCHDOG=trigger", watchdog="1h", restart="never") +
+                notifier(w, "b", "--notify", "WATCHDOG_USEC=100000|READY=1", restart="never"))
+    for name in "ab":
+        p.wait_state(name, "failed", reason="watchdog", prev="running")
+    p.stop()
+
+
+def test_watchdog_and_a_killed_supervisor(w):
+    """A new supervisor gives it the whole time, and then watches on."""
+    p = w.procd(w.sub("a", "--wait-for", w.path("go"), "--beat", 50, watchdog="900ms", restart="never") +
+                w.sub("b", "--beat", 50, watchdog="700ms"))
+    p.wait_state("b", "running")
+    p.kill_supervisor()
+    p.wait_state("a", "failed", reason="watchdog")
+    equal(p.of("b")["state"], "running", "b")
+    check(not p.find_events(type="state_changed", name="b", state="failed"), "b was heard all the time")
+    p.stop()
+
+
+def test_stopping_ends_the_watchdog(w):
+    p = w.procd(w.sub("a", "--notify", "STOPPING=1", "--sleep", 800, "--exit", 0, watchdog="200ms", restart="never"))
+    e = p.wait_state("a", "stopped")
+    equal(e["reason"], "exit", "it was allowed to end by itself")
+    p.stop()
+
+
+def test_stop_while_starting(w):
+    p = w.procd(notifier(w, "a", start_timeout="1h"))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    p.ctl("stop", "a").expect(0)
+    equal(p.states("a"), ["starting", "stopping", "stopped"], "states")
+    equal(p.of("a")["awaits"], None, "nothing is waited for")
+    p.stop()
+
+
+# --- real clients ---------------------------------------------------------------------------------
+
+def test_conformance_systemd_notify(w):
+    tool = need_program("systemd-notify")
+    p = w.procd('[subsystem.a]\nready = "notify"\ncommand = ' +
+                toml(["sh", "-c", tool + " --status='from a shell' && " + tool + " --ready && exec sleep 1000"]) + "\n")
+    p.wait_state("a", "running")
+    equal(p.of("a")["status_text"], "from a shell", "STATUS=")
+    p.stop()
+
+
+def test_conformance_haproxy_master_worker(w):
+    tool = need_program("haproxy")
+    write_text(w.path("h.cfg"), "global\n maxconn 16\n nbthread 1\ndefaults\n mode http\n timeout connect 1s\n timeout client 1s\n"
+               " timeout server 1s\nfrontend f\n bind unix@%s\n" % w.path("h.sock"))
+    p = w.procd('[subsystem.lb]\nready = "notify"\ncommand = ' + toml([tool, "-Ws", "-f", w.path("h.cfg")]) + "\n")
+    pid = p.wait_state("lb", "running")["pid"]
+    check(os.path.exists(w.path("h.sock")), "it listens when it is ready")
+    worker = set(children_of(pid))
+    p.ctl("signal", "lb", "SIGUSR2").expect(0)      # it executes itself anew and says RELOADING=1, READY=1
+    wait_until(lambda: set(children_of(pid)) - worker, "it has a new worker")
+    a = p.of("lb")
+    equal((a["state"], a["pid"]), ("running", pid), "a reload is no restart")
+    p.stop()
+
+
+def test_conformance_redis_supervised_systemd(w):
+    tool = need_program("redis-server")
+    p = w.procd('[subsystem.db]\nready = "notify"\ncommand = ' +
+                toml([tool, "--port", "0", "--unixsocket", w.path("r.sock"), "--dir", w.dir, "--save", "", "--supervised", "systemd"]) + "\n")
+    p.wait_state("db", "running")
+    check(os.path.exists(w.path("r.sock")), "it listens when it is ready")
+    wait_until(lambda: "Ready to accept" in (p.of("db")["status_text"] or ""), lambda: "its STATUS: %r" % p.of("db")["status_text"])
+    p.stop()
