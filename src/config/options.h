@@ -78,6 +78,14 @@ extern const struct enumtext protect_system_text;
 
 #define NOTIFY_DIR "notify"	/* below the run directory: sockets that subsystems speak through */
 
+enum seccomp_profile { SECCOMP_NONE, SECCOMP_DEFAULT, SECCOMP_NO_NETWORK };
+extern const struct enumtext seccomp_profile_text;
+#if defined(__x86_64__) || defined(__aarch64__)
+#define SECCOMP_PROFILES 0	/* all */
+#else
+#define SECCOMP_PROFILES (1U << SECCOMP_NONE)	/* the numbers of the calls are not known */
+#endif
+
 #define TIMEOUT_UNSET (-1)	/* a duration key that was not given and has no default */
 
 /* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
@@ -141,6 +149,7 @@ struct subsystem_options {
 	char *root_dir;			/* absolute; NULL: procd's */
 	bool private_tmp;
 	enum protect_system protect_system;
+	enum seccomp_profile seccomp;
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;
 };

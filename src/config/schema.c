@@ -281,6 +281,9 @@ const struct option schema[] = {
 	  .choices = &protect_system_text,
 	  .help = "Read-only for it: true: /usr and /boot; \"full\": /etc, too; \"strict\": all but "
 		  "/dev, /proc, /sys and a private /tmp." },
+	{ SUB("seccomp", seccomp, enum, RESTART), .def = "\"none\"",
+	  .choices = &seccomp_profile_text, .only = SECCOMP_PROFILES,
+	  .help = "System calls that it may not make; all but none imply no_new_privileges." },
 };
 
 const size_t schema_n = ARRAY_LEN(schema);

@@ -108,6 +108,9 @@ const struct option_type type_capabilities = {
 ENUMTEXT(protect_system, "level of protection", [PROTECT_FALSE] = "false", [PROTECT_TRUE] = "true",
 	 [PROTECT_FULL] = "full", [PROTECT_STRICT] = "strict");
 
+ENUMTEXT(seccomp_profile, "seccomp profile", [SECCOMP_NONE] = "none", [SECCOMP_DEFAULT] = "default",
+	 [SECCOMP_NO_NETWORK] = "no-network");
+
 static int protect_parse(struct parse *p, const struct value *v, void *obj)
 {
 	auto_free(freep) char *text = parse_text(p, v);

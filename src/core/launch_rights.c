@@ -2,6 +2,7 @@
 #include "core/launch_rights.h"
 
 #include "config/placement.h"
+#include "core/syscall_filter.h"
 
 static void set_cpus(struct plan_builder *b, const struct subsystem_options *o)
 {
@@ -58,9 +59,23 @@ static void set_mounts(struct plan_builder *b, const struct subsystem_options *o
 	plan_header(b)->protect_system = levels[o->protect_system];
 }
 
+/* Without no_new_privileges a filter could make a set-user-ID program err to its user's advantage, and
+ * only root may set it. */
+static void set_filter(struct plan_builder *b, const struct subsystem_options *o)
+{
+	struct syscall_filter filter;
+
+	if (o->seccomp == SECCOMP_NONE)
+		return;
+	syscall_filter_build(o->seccomp, &filter);
+	plan_set_filter(b, filter.code, filter.n);
+	plan_header(b)->flags |= PLAN_NO_NEW_PRIVILEGES;
+}
+
 void launch_rights(struct plan_builder *b, const struct subsystem_options *o)
 {
 	set_mounts(b, o);
+	set_filter(b, o);
 	set_cpus(b, o);
 	set_placement(plan_header(b), o);
 	set_capabilities(plan_header(b), o);

@@ -469,6 +469,7 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 	case STAGE_SIGNALS:
 		failed = child_death_signal(job);
 		return failed != 0 ? failed : child_signals();
+	case STAGE_SECCOMP: return -confine_seccomp(job->plan);
 	case STAGE_EXEC: return child_exec(job);
 	default: return 0;
 	}

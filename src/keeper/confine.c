@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/ioprio.h>
 #include <linux/mempolicy.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 
 #include "keeper/rawcall.h"
 
@@ -156,6 +158,23 @@ IN_CHILD int confine_no_new_privileges(const struct plan *p)
 		return 0;
 	ret = (int)raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
 	if (ret == 0 && raw_call(SYS_prctl, PR_GET_NO_NEW_PRIVS) != 1)
+		ret = -EPERM;
+	return ret;
+}
+
+IN_CHILD int confine_seccomp(const struct plan *p)
+{
+	union { const char *in; struct sock_filter *out; } code;
+	struct sock_fprog program;
+	int ret;
+
+	if (p->filter == 0)
+		return 0;
+	code.in = (const char *)p + p->filter;	/* the kernel only reads it */
+	program.len = (unsigned short)p->nfilter;
+	program.filter = code.out;
+	ret = (int)raw_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+	if (ret == 0 && raw_call(SYS_prctl, PR_GET_SECCOMP) != SECCOMP_MODE_FILTER)
 		ret = -EPERM;
 	return ret;
 }

@@ -18,5 +18,7 @@ void confine_keep_capabilities(const struct plan *p);
 /* After the change of ids: the inheritable and ambient sets. */
 int confine_ambient(const struct plan *p);
 int confine_no_new_privileges(const struct plan *p);
+/* The last step: what follows has to pass the filter. */
+int confine_seccomp(const struct plan *p);
 
 #endif

@@ -24,7 +24,7 @@ ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_CAPABILITIES] = "capabilities", [STAGE_GROUPS] = "groups", [STAGE_GID] = "gid",
 	 [STAGE_UID] = "uid", [STAGE_AMBIENT] = "ambient_capabilities", [STAGE_CHDIR] = "chdir",
 	 [STAGE_NO_NEW_PRIVILEGES] = "no_new_privileges", [STAGE_SIGNALS] = "signals",
-	 [STAGE_EXEC] = "exec");
+	 [STAGE_SECCOMP] = "seccomp", [STAGE_EXEC] = "exec");
 
 /* --- supervisor's side -------------------------------------------------------------------- */
 
@@ -138,6 +138,14 @@ void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words)
 	plan_header(b)->cpus_size = (uint32_t)(words * sizeof(*mask));
 }
 
+void plan_set_filter(struct plan_builder *b, const uint64_t *code, size_t n)
+{
+	uint32_t at = plan_add_bytes(b, code, n * sizeof(*code));
+
+	plan_header(b)->filter = at;
+	plan_header(b)->nfilter = (uint32_t)n;
+}
+
 void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path)
 {
 	uint32_t at = plan_add_string(b, path);
@@ -246,6 +254,17 @@ static bool placement_ok(const struct plan *p)
 	       p->sched_priority <= INT32_MAX && p->io_priority <= UINT16_MAX;
 }
 
+static bool sandbox_ok(const struct plan *p)
+{
+	bool filter = p->filter == 0 ? p->nfilter == 0
+				     : p->nfilter > 0 && p->nfilter <= PLAN_MAX_FILTER &&
+				       bytes_ok(p, p->filter,
+						p->nfilter * (uint32_t)sizeof(uint64_t));
+
+	return filter && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
+	       p->protect_system < PLAN_PROTECT_COUNT;
+}
+
 static bool numbers_ok(const struct plan *p)
 {
 	const uint32_t known = PLAN_SET_IDS | PLAN_SET_UMASK | PLAN_SET_NICE |
@@ -275,6 +294,5 @@ bool plan_check(const void *block, size_t size)
 	return vector_ok(p, p->exec_paths, false) && vector_ok(p, p->argv, false) &&
 	       vector_ok(p, p->envp, true) && string_or_absent_ok(p, p->cwd) && stdio_ok(p, 0) &&
 	       stdio_ok(p, 1) && stdio_ok(p, 2) && limits_ok(p) &&
-	       placement_ok(p) && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
-	       p->protect_system < PLAN_PROTECT_COUNT && numbers_ok(p);
+	       placement_ok(p) && sandbox_ok(p) && numbers_ok(p);
 }

@@ -14,7 +14,7 @@
 #include "base/enumtext.h"
 #include "base/strlist.h"
 
-#define PLAN_MAGIC 0x344e4c50u	/* "PLN4" */
+#define PLAN_MAGIC 0x354e4c50u	/* "PLN5" */
 /* A plan travels as one SOCK_SEQPACKET message. Larger ones (argv + environment) are refused with
  * E2BIG at stage "plan". */
 #define PLAN_MAX (160u * 1024)
@@ -22,6 +22,7 @@
 #define PLAN_MAX_GROUPS 64
 #define PLAN_MAX_CPUS_SIZE 1024	/* bytes: 8192 processors */
 #define PLAN_MAX_NODES 1024
+#define PLAN_MAX_FILTER 4096	/* instructions; the kernel's limit */
 
 /* In which step a start failed; the text is what users see as error.stage. */
 enum spawn_stage {
@@ -36,7 +37,7 @@ enum spawn_stage {
 	STAGE_READY,		/* its way to tell procd that it is ready: procd's trouble, too */
 	STAGE_MOUNT_NAMESPACE, STAGE_ROOT_DIR, STAGE_PRIVATE_TMP, STAGE_PROTECT_SYSTEM,
 	STAGE_CAPABILITIES, STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_AMBIENT, STAGE_CHDIR,
-	STAGE_NO_NEW_PRIVILEGES, STAGE_SIGNALS, STAGE_EXEC,
+	STAGE_NO_NEW_PRIVILEGES, STAGE_SIGNALS, STAGE_SECCOMP, STAGE_EXEC,
 	STAGE_COUNT
 };
 extern const struct enumtext spawn_stage_text;	/* "exec", "chdir", ... */
@@ -106,6 +107,7 @@ struct plan {
 	uint32_t numa_node;		/* for PLAN_SET_NUMA */
 	uint32_t root_dir;		/* string or 0; then cwd and exec_paths are meant inside */
 	uint32_t protect_system;	/* enum plan_protect */
+	uint32_t filter, nfilter;	/* struct sock_filter each, and their number; 0: none */
 	uint64_t capabilities;		/* for PLAN_SET_CAPABILITIES: bits that stay */
 	uint64_t ambient;		/* for PLAN_SET_AMBIENT */
 	struct plan_limit limits[PLAN_NLIMITS];
@@ -120,6 +122,7 @@ struct plan *plan_header(struct plan_builder *b);
 void plan_set_exec(struct plan_builder *b, const struct strlist *exec_paths,
 		   const struct strlist *argv, const struct strlist *envp);
 void plan_set_cwd(struct plan_builder *b, const char *path);
+void plan_set_filter(struct plan_builder *b, const uint64_t *code, size_t n);
 void plan_set_root_dir(struct plan_builder *b, const char *path);
 void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words);
 void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path);	/* fd 0..2 */

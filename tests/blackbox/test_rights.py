@@ -2,11 +2,14 @@
 at from inside the child, and failures that never end in a run with more rights."""
 
 import ctypes
+import errno
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 
 from harness import *
 
@@ -401,7 +404,7 @@ def test_a_working_directory_in_the_hidden_tmp_is_a_failed_start(w):
     need_root()
     if not w.dir.startswith("/tmp/"):
         raise Skip("the tests do not run in /tmp")
-    p = w.procd("[subsystem.a]\ncommand = [\"/bin/sleep\", \"1000\"]\nprivate_tmp = true\nrestart = \"never\"\n", cwd=w.dir)
+    p = w.procd('[subsystem.a]\ncommand = "/bin/sleep 1000"\nprivate_tmp = true\nrestart = "never"\n', cwd=w.dir)
     failed_start(p, "a", "chdir", "ENOENT")
     p.stop()
 
@@ -455,3 +458,76 @@ def test_ordinary_users_fail_closed_with_mounts(w):
     failed_start(p, "tmp", "mount_namespace", "EPERM")
     failed_start(p, "protect", "mount_namespace", "EPERM")
     p.stop()
+
+
+# --- what it may ask the kernel ---------------------------------------------------------------------
+
+CALLS = """
+import ctypes, json, os, socket, subprocess, sys, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(call):
+    try:
+        return call() or "done"
+    except OSError as e:
+        return e.strerror
+def raw(call, *args):
+    if call(*args) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+t = threading.Thread(target=lambda: None)
+t.start()
+t.join()
+tried = {
+    "unshare": attempt(lambda: raw(libc.unshare, 0x10000000)),
+    "mount": attempt(lambda: raw(libc.mount, None, b"/", None, 0x84000, None)),
+    "ptrace": attempt(lambda: raw(libc.ptrace, 0, 0, 0, 0)),
+    "inet": attempt(lambda: socket.socket(socket.AF_INET).close()),
+    "unix": attempt(lambda: socket.socketpair()[0].close()),
+    "program": subprocess.check_output(["/bin/echo", "done"], text=True).strip(),
+}
+with open(sys.argv[1] + ".new", "w") as f:
+    json.dump(tried, f)
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+threading.Event().wait()
+"""
+
+
+def test_seccomp_profiles_refuse_what_they_say(w):
+    need_root()
+    os.chmod(w.dir, 0o1777)
+    script = write_text(w.path("calls.py"), CALLS, 0o644)
+    profiles = {"default": "default", "offline": "no-network"}
+    p = w.procd("".join("[subsystem.%s]\ncommand = %s\nseccomp = \"%s\"\n" % (
+        n, toml([sys.executable, script, w.path(n)]), profile) for n, profile in profiles.items()) + w.sub("free"))
+    for name in profiles:
+        wait_until(lambda: os.path.exists(w.path(name)), "the report of " + name)
+    tried = {n: json.loads(read_text(w.path(n))) for n in profiles}
+    no, done = os.strerror(errno.EPERM), "done"
+    equal(tried["default"], {"unshare": no, "mount": no, "ptrace": no, "inet": done, "unix": done, "program": done},
+          "default")
+    equal(tried["offline"], {"unshare": no, "mount": no, "ptrace": no, "inet": os.strerror(errno.EAFNOSUPPORT),
+                             "unix": done, "program": done}, "no-network")
+    states = [status_of(p.pid_of(n)) for n in ("default", "offline", "free")]
+    equal([s["Seccomp"] for s in states], ["2", "2", status_of(p.pid)["Seccomp"]], "modes")
+    equal([s["NoNewPrivs"] for s in states], ["1", "1", "0"], "no_new_privileges")
+    p.stop()
+
+
+def test_seccomp_works_for_ordinary_users(w):
+    need_root()
+    readable(w)
+    p = w.procd(w.sub("a", seccomp="default"), user=NOBODY)
+    p.wait_state("a", "running")
+    equal(status_of(p.pid_of("a"))["Seccomp"], "2", "mode")
+    p.stop()
+
+
+def test_F38_seccomp_fails_closed(w):
+    need_root()
+    for fault in ("error=EPERM", "error=EINVAL", "error=ENOSYS", "retval=0"):
+        fails_closed(w, "seccomp", "seccomp", fault, seccomp="default")
+
+
+def test_an_unknown_profile_is_refused_at_load(w):
+    p = w.procd(w.sub("a", seccomp="strictest"), start=False)
+    r = w.run("check", "-c", p.config_path).expect(78)
+    contains(r.err, "none, default, no-network")

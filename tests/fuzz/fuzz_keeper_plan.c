@@ -46,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		walk_vector(p, p->envp);
 		if (p->root_dir != 0)
 			walk_string(p, p->root_dir);
+		for (uint32_t i = 0; i < p->nfilter; i++)
+			sum += ((const uint64_t *)(const void *)((const char *)p + p->filter))[i];
 		for (uint32_t i = 0; i < p->cpus_size; i += sizeof(uint64_t))
 			sum += *(const uint64_t *)(const void *)((const char *)p + p->cpus + i);
 		for (int i = 0; i < 3; i++) {

@@ -39,6 +39,7 @@ static const char *other_value(const struct option *o)
 		       strcmp(o->name, "type") == 0 ? "\"oneshot\"" :
 		       strcmp(o->name, "kill_mode") == 0 ? "\"process\"" :
 		       strcmp(o->name, "log_format") == 0 ? "\"json\"" :
+		       strcmp(o->name, "seccomp") == 0 ? "\"no-network\"" :
 		       strcmp(o->name, "on_supervisor_death") == 0 ? "\"stop\"" : "\"always\"";
 	if (o->type == &type_edges)
 		return "[\"other\"]";
@@ -50,6 +51,8 @@ static const char *other_value(const struct option *o)
 		return "\"idle\"";
 	if (strcmp(o->name, "numa_node") == 0)
 		return "0";
+	if (strcmp(o->name, "seccomp") == 0)
+		return "\"no-network\"";
 	if (o->type == &type_capabilities)
 		return strcmp(o->name, "capabilities") == 0 ? "[\"CAP_BPF\", \"CAP_CHOWN\"]"
 							    : "[\"CAP_BPF\"]";

@@ -54,6 +54,16 @@ START_TEST(protection_has_levels)
 }
 END_TEST
 
+START_TEST(profiles_have_names)
+{
+	load_fine(WEB);
+	ck_assert_int_eq(web()->seccomp, SECCOMP_NONE);
+	load_fine(WEB "seccomp = \"no-network\"\n");
+	ck_assert_int_eq(web()->seccomp, SECCOMP_NO_NETWORK);
+	expect_error(WEB "seccomp = \"docker\"\n", 3, 11, "none, default, no-network");
+}
+END_TEST
+
 START_TEST(mistakes_are_told_where_they_are)
 {
 	expect_error(WEB "capabilities = [\"CAP_CHOWN\", \"CAP_NONE\"]\n", 3, 30,
@@ -71,7 +81,7 @@ int main(void)
 	const TTest *tests[] = {
 		names_of_capabilities_are_the_kernels_bits,
 		no_capabilities_are_something_else_than_no_word_on_them,
-		protection_has_levels, mistakes_are_told_where_they_are,
+		protection_has_levels, profiles_have_names, mistakes_are_told_where_they_are,
 	};
 
 	return unit_run_in("config: rights", setup, teardown, tests, ARRAY_LEN(tests));

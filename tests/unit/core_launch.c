@@ -155,10 +155,20 @@ START_TEST(rights_reach_the_plan)
 	ck_assert_str_eq(plan_str(p, p->root_dir), "/srv/jail");
 	ck_assert_str_eq(plan_str(p, p->cwd), "/");
 	ck_assert_uint_eq(p->protect_system, PLAN_PROTECT_FULL);
+	ck_assert_uint_eq(p->nfilter, 0);
 	ck_assert_uint_eq(p->flags & ~(uint32_t)(PLAN_TREE | PLAN_DIE_WITH_KEEPER),
 			  PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT | PLAN_NO_NEW_PRIVILEGES);
 	ck_assert_uint_eq(p->capabilities, 5);
 	ck_assert_uint_eq(p->ambient, 4);
+}
+END_TEST
+
+START_TEST(a_filter_takes_the_way_to_new_privileges)
+{
+	o->seccomp = SECCOMP_DEFAULT;
+	build(NULL);
+	ck_assert_uint_gt(p->nfilter, 10);
+	ck_assert(p->flags & PLAN_NO_NEW_PRIVILEGES);
 }
 END_TEST
 
@@ -347,7 +357,7 @@ int main(void)
 	const TTest *tests[] = {
 		a_bare_command_is_looked_up_in_path, the_path_of_the_child_counts,
 		a_command_with_slash_is_taken_as_it_is, placement_reaches_the_plan,
-		rights_reach_the_plan, a_shell_command_runs_through_bin_sh,
+		rights_reach_the_plan, a_filter_takes_the_way_to_new_privileges, a_shell_command_runs_through_bin_sh,
 		working_dir_wins_over_work_dir, without_both_the_child_stays_where_procd_is,
 		ordinary_variables_are_inherited_and_procds_own_removed,
 		given_variables_replace_inherited_ones,

@@ -276,6 +276,28 @@ START_TEST(a_plan_changes_the_root_directory)
 }
 END_TEST
 
+/* --- system calls --------------------------------------------------------------------------------- */
+
+/* "Allow all" and something that is no program. */
+static void allow_all(struct plan_builder *b)
+{
+	plan_set_filter(b, (const uint64_t[]){ UINT64_C(0x7fff000000000006) }, 1);
+	plan_header(b)->flags |= PLAN_NO_NEW_PRIVILEGES;
+}
+
+static void nonsense(struct plan_builder *b)
+{
+	plan_set_filter(b, (const uint64_t[]){ UINT64_C(0xffff) }, 1);
+	plan_header(b)->flags |= PLAN_NO_NEW_PRIVILEGES;
+}
+
+START_TEST(a_plan_filters_system_calls)
+{
+	ck_shows("grep Seccomp: /proc/self/status", allow_all, "Seccomp:\t2\n");
+	ck_fails(nonsense, STAGE_SECCOMP, EINVAL);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	const struct rig_test tests[] = {
@@ -289,6 +311,7 @@ int main(int argc, char **argv)
 		{ a_plan_hides_tmp, 1 },
 		{ a_plan_makes_what_is_not_the_programs_read_only, 1 },
 		{ a_plan_changes_the_root_directory, 1 },
+		{ a_plan_filters_system_calls, 1 },
 	};
 
 	return rig_main("keeper: confine", argc, argv, setup, teardown, tests, ARRAY_LEN(tests));

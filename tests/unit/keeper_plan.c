@@ -23,6 +23,7 @@ static struct plan_builder *sample(void)
 	plan_set_stdio_path(b, 1, "/var/log/web");
 	plan_header(b)->stdio[2] = PLAN_STDIO_STDOUT;
 	plan_set_cpus(b, (const uint64_t[]){ 3, 1 }, 2);
+	plan_set_filter(b, (const uint64_t[]){ 3, 1, 6 }, 3);
 	plan_header(b)->flags = PLAN_TREE | PLAN_SET_NICE;
 	strlist_fini(&paths);
 	strlist_fini(&argv);
@@ -53,6 +54,8 @@ static size_t walk(const struct plan *p)
 			sum += strlen(plan_str(p, p->stdio_path[fd]));
 	for (uint32_t i = 0; i < p->cpus_size; i++)
 		sum += ((const unsigned char *)p)[p->cpus + i];
+	for (uint32_t i = 0; i < 8 * p->nfilter; i++)
+		sum += ((const unsigned char *)p)[p->filter + i];
 	return sum;
 }
 
@@ -165,6 +168,12 @@ START_TEST(numbers_out_of_range_are_refused)
 	REFUSED(root_dir, 8);
 	REFUSED(root_dir, p->size);
 	REFUSED(root_dir, p->size - 1);
+	REFUSED(nfilter, 0);
+	REFUSED(nfilter, PLAN_MAX_FILTER + 1);
+	REFUSED(nfilter, p->size / 8);
+	REFUSED(filter, 0);
+	REFUSED(filter, p->filter + 4);
+	REFUSED(filter, p->size - 8);
 	REFUSED(protect_system, PLAN_PROTECT_COUNT);
 	p->limits[3] = (struct plan_limit){ .soft = 2, .hard = 1, .set = 1 };
 	ck_assert(!plan_check(block, size));
