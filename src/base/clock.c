@@ -28,6 +28,13 @@ int64_t clock_mono_ns(void)
 	return fn != NULL ? fn(atomic_load(&fake_ctx)) : now_ns(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot_ns(void)
+{
+	clock_fn fn = atomic_load_explicit(&fake, memory_order_acquire);
+
+	return fn != NULL ? fn(atomic_load(&fake_ctx)) : now_ns(CLOCK_BOOTTIME);
+}
+
 int64_t clock_real_ns(void)
 {
 	clock_fn fn = atomic_load_explicit(&fake_real, memory_order_acquire);

@@ -7,7 +7,9 @@
 
 int64_t clock_mono_ns(void);
 int64_t clock_real_ns(void);		/* since the epoch */
-/* Tests only: FN replaces the monotonic clock (NULL: the real one again). */
+/* As the monotonic one, but it goes on while the machine sleeps. */
+int64_t clock_boot_ns(void);
+/* Tests only: FN replaces the monotonic clock and the one above (NULL: the real ones again). */
 void clock_set_fake(int64_t (*fn)(void *ctx), void *ctx);
 void clock_set_fake_real(int64_t (*fn)(void *ctx), void *ctx);	/* likewise, the time of day */
 
