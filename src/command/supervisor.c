@@ -295,6 +295,7 @@ static int leave(struct supervisor *s, int exit_code)
 	if (!s->yielding)
 		keeper_leave(s->keeper, exit_code);
 	keeper_client_free(s->keeper);
+	alarm_free(s->alarm);
 	records_unmap(&s->records);
 	ev_loop_destroy(s->loop);
 	close(s->run_dirfd);
@@ -327,6 +328,7 @@ static void on_before_sleep(struct loop_prepare *p)
 		loop_timer_set(&s->deadline, -1);
 	else
 		loop_timer_set(&s->deadline, MAX(next - clock_mono_ns(), 0));
+	alarm_set(s->alarm, core_next_moment(s->core));
 }
 
 static void on_deadline(struct loop_timer *t)
@@ -348,6 +350,7 @@ static int loop_open(struct supervisor *s, const struct config *config, struct e
 	mailbox_init(&s->drained, s->loop, supervisor_on_drained, s);
 	mailbox_init(&s->checked, s->loop, upgrade_on_checked, s);
 	loop_timer_init(&s->deadline, s->loop, on_deadline);
+	s->alarm = alarm_new(s->loop);
 	return 0;
 }
 

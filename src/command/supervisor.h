@@ -2,6 +2,7 @@
 #ifndef COMMAND_SUPERVISOR_H
 #define COMMAND_SUPERVISOR_H
 
+#include "base/alarm.h"
 #include "command/notify_sockets.h"
 #include "command/service_manager.h"
 #include "config/loader.h"
@@ -42,6 +43,7 @@ struct supervisor {
 	struct loop_prepare before_sleep;
 	uint64_t unmapped_seq;		/* the last event when the ring was let go of */
 	struct loop_timer deadline;
+	struct alarm *alarm;		/* likewise, by the time of day */
 	bool finished;
 	int exit_code;
 	const char *run_dir;		/* the keeper's; the configuration may say another by now */

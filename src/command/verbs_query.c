@@ -70,6 +70,15 @@ static bool add_waits_for(struct span waits_for, struct strbuf *out)
 	return any;
 }
 
+/* "2026-11-22T20:21:07.123456789Z" up to the seconds. */
+static void add_short_time(struct span at, struct strbuf *out)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	if (span_string(at, &text))
+		strbuf_addf(out, "%.19sZ", text.buf);
+}
+
 /* The last thing worth knowing: what it waits for, why it failed, how it ended, when it comes back. */
 static const char *last_of(struct status_view *view, const struct view *v)
 {
@@ -90,6 +99,12 @@ static const char *last_of(struct status_view *view, const struct view *v)
 			strbuf_addstr(out, ", ");
 		strbuf_addf(out, "restart in %lld.%01llds", (long long)(ms / 1000),
 			    (long long)(ms % 1000 / 100));
+	}
+	if (v->next_run_at.n > 0 && !span_is(v->next_run_at, "null")) {
+		if (out->len > 0)
+			strbuf_addstr(out, ", ");
+		strbuf_addstr(out, "next run ");
+		add_short_time(v->next_run_at, out);
 	}
 	if (span_is(v->gave_up, "true"))
 		strbuf_addstr(out, out->len > 0 ? ", gave up" : "gave up");

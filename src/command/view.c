@@ -7,7 +7,8 @@ static const struct {
 } members[] = {	/* in the order in which status.get writes them: then the next guess is right */
 #define MEMBER(m) { #m, sizeof(#m) - 1, offsetof(struct view, m) }
 	MEMBER(name), MEMBER(state), MEMBER(ready), MEMBER(health), MEMBER(pid), MEMBER(uptime_ms),
-	MEMBER(restart_count), MEMBER(gave_up), MEMBER(next_restart_ms), MEMBER(exit_code),
+	MEMBER(restart_count), MEMBER(gave_up), MEMBER(next_restart_ms), MEMBER(next_run_at),
+	MEMBER(exit_code),
 	MEMBER(signal), MEMBER(last_error), MEMBER(waits_for),
 #undef MEMBER
 };

@@ -73,6 +73,8 @@ static struct subsystem_options *assemble(const struct assembly *a, struct scope
 			setting_apply(a->c, &a->c->defaults.settings[i], &vars, o);
 	for (uint32_t i = 0; i < s->n; i++)
 		setting_apply(a->c, &s->settings[i], &vars, o);
+	if (subsystem_is_periodic(o))
+		o->type = TYPE_ONESHOT;	/* check_subsystems() complains where that was denied */
 	computed_defaults(a, s, o);
 	if (scope_find(s, a->command_key) == NULL)
 		command_missing(a, s);

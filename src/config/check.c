@@ -311,12 +311,41 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 			  "there is none; procd's own log has logging.json", o->name);
 }
 
+static void check_periodic(const struct candidate *c, const struct scope *scope,
+			   const struct subsystem_options *o)
+{
+	const struct setting *type = given_in(scope, offsetof(struct subsystem_options, type));
+	struct place place = place_of(c, type);
+
+	if (!subsystem_is_periodic(o)) {
+		place = PLACE_IN(c, scope, random_delay_ms);
+		if (given_in(scope, offsetof(struct subsystem_options, random_delay_ms)))
+			diag_warn(c->diag, &place, "subsystem.%s.random_delay: has no effect without "
+				  "schedule or every", o->name);
+		return;
+	}
+	if (type != NULL && !type->bad && type->value.text != NULL &&
+	    strcmp(type->value.text, "service") == 0)
+		diag_error(c->diag, &place, "subsystem.%s.type: one with schedule or every is a "
+			   "oneshot; leave type out", o->name);
+	place = PLACE_IN(c, scope, every_ms);
+	if (o->schedule != NULL && o->every_ms >= 0)
+		diag_error(c->diag, &place, "subsystem.%s.every: only one of schedule and every can "
+			   "say when it runs", o->name);
+	place = PLACE_IN(c, scope, restart);
+	if (o->restart == RESTART_ALWAYS || o->restart == RESTART_EXPONENTIAL_BACKOFF)
+		diag_warn(c->diag, &place, "subsystem.%s.restart: with \"%s\" each run is followed by "
+			  "the next, whatever schedule or every say", o->name,
+			  enumtext_name(&restart_policy_text, (int)o->restart));
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
 {
 	struct place place;
 
+	check_periodic(c, scope, o);
 	if (o->root_dir != NULL) {
 		warn_root(c, scope, o);
 	} else if (o->command.n > 0 && !o->shell && !command_exists(config, o, known)) {

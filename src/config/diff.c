@@ -43,6 +43,8 @@ static unsigned subsystem_differing(const struct subsystem_options *a,
 	if (a == b)
 		return 0;
 	classes = differing(schema_top_n, schema_n, a, b, NULL);
+	if (!zone_equal(a->zone, b->zone))
+		classes |= 1u << RELOAD_LIVE;
 	return ids_equal(a, b) ? classes : classes | 1u << RELOAD_RESTART;
 }
 

@@ -100,6 +100,7 @@ void subsystem_options_unref(struct subsystem_options *o)
 		if (schema[i].type->clear != NULL)
 			schema[i].type->clear(&schema[i], o);
 	free(o->name);
+	zone_unref(o->zone);
 	free(o->home);
 	free(o->login_shell);
 	free(o->user_name);

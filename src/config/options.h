@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
+#include "base/cron.h"
 #include "base/enumtext.h"
 #include "base/log.h"
 #include "base/rcu.h"
@@ -102,6 +103,11 @@ struct subsystem_options {
 	bool autostart, critical;
 	struct strlist depends_on, binds_to;	/* "NAME[:CONDITION]"; config/depend.h */
 	struct strlist wants, after, before;	/* names */
+	char *schedule;			/* as written; NULL: not given */
+	struct cron cron;		/* what it says */
+	struct zone *zone;		/* counted: that CRON is meant in; NULL: no schedule */
+	int64_t every_ms;		/* TIMEOUT_UNSET: not given */
+	int64_t random_delay_ms;	/* of each of these runs, at most */
 	enum restart_policy restart;	/* oneshot defaults to never */
 	int64_t restart_delay_ms, restart_max_delay_ms, restart_reset_after_ms;
 	int64_t restart_max_attempts;	/* 0: no limit */
@@ -159,6 +165,11 @@ void subsystem_options_unref(struct subsystem_options *o);	/* any thread; NULL i
 static inline bool subsystem_speaks(const struct subsystem_options *o)
 {
 	return (o->ready != NULL && o->ready->kind == PROBE_NOTIFY) || o->watchdog_ms > 0;
+}
+/* Does it run at certain times? Such a one is a oneshot. Pure; any thread. */
+static inline bool subsystem_is_periodic(const struct subsystem_options *o)
+{
+	return o->schedule != NULL || o->every_ms >= 0;
 }
 /* Does it inherit NAME=VALUE of procd's environment? Pure; any thread. */
 bool subsystem_inherits(const struct subsystem_options *o, const char *item);

@@ -204,6 +204,10 @@ void resolve_init(struct resolve *r, const struct candidate *c, const char *bund
 
 		if (*name == '/')
 			continue;
+		if (strncmp(name, RESOLVE_ZONE, strlen(RESOLVE_ZONE)) == 0) {
+			resolve_zone_known(r, name + strlen(RESOLVE_ZONE), text, n);
+			continue;
+		}
 		old = map_put(&r->accounts, name, account_read(text, n));
 		if (old != NULL)
 			account_free(old);
@@ -215,6 +219,7 @@ void resolve_fini(struct resolve *r)
 	map_for_each(slot, &r->accounts)
 		account_free(slot->value);
 	map_fini(&r->accounts);
+	resolve_zones_fini(r);
 	free(r->base);
 }
 
@@ -420,7 +425,10 @@ static void numa_resolve(struct resolve *r, const struct scope *scope, struct su
 static void resolve_subsystem(struct resolve *r, const struct scope *scope,
 			      struct subsystem_options *o)
 {
+	struct place schedule = PLACE_SUB(r, scope, schedule);
+
 	paths_resolve(r, schema_top_n, schema_n, o);
+	resolve_zone(r, &schedule, o);
 	ids_resolve(r, scope, o);
 	env_files_resolve(r, scope, o);
 	numa_resolve(r, scope, o);

@@ -9,6 +9,7 @@ struct resolve {
 	const struct candidate *c;
 	char *base;			/* what relative paths are resolved against */
 	struct map accounts;		/* "user:NAME", "group:NAME": struct account */
+	struct map zones;		/* by name, "" for the local one */
 	struct strbuf *bundle;		/* receives what was looked up; may be NULL */
 };
 
@@ -19,7 +20,17 @@ void resolve_fini(struct resolve *r);
 
 /* work_dir and the other paths, run_dir, control.socket, control groups. */
 void resolve_top(struct resolve *r, struct config *config);
-/* Paths and ids of all subsystems. */
+/* Paths, ids and time zones of all subsystems. */
 void resolve_subsystems(struct resolve *r, const struct config *config);
+
+/* --- resolve_zone.c --------------------------------------------------------------------------- */
+
+/* "zone:NAME" in a bundle: what zone_parse() makes the zone from. */
+#define RESOLVE_ZONE "zone:"
+void resolve_zones_fini(struct resolve *r);
+/* A fact of an earlier load. */
+void resolve_zone_known(struct resolve *r, const char *name, const char *bytes, size_t n);
+/* The zone that O's schedule is meant in; complains at PLACE when there is none. */
+void resolve_zone(struct resolve *r, const struct place *place, struct subsystem_options *o);
 
 #endif

@@ -152,6 +152,14 @@ const struct option schema[] = {
 		  "them." },
 	{ SUB("before", before, edges, LIVE), .def = "[]",
 	  .help = "Only order: these start after it, and stop before it." },
+	{ SUB("schedule", schedule, schedule, LIVE),
+	  .help = "When it runs, as a line of cron: minute, hour, day of the month, month, day of the "
+		  "week; or @hourly, @daily and so on. \"TZ=ZONE \" may stand in front." },
+	{ SUB("every", every_ms, duration, LIVE), .min = 10, .max = 366 * DAY,
+	  .help = "Period of its runs: the first one at once, then this long after the start of the "
+		  "last one." },
+	{ SUB("random_delay", random_delay_ms, duration, LIVE), .def = "\"0s\"", .max = 7 * DAY,
+	  .help = "Each run of schedule or every begins at random up to this much later." },
 	{ SUB("restart", restart, enum, LIVE), .def = "\"on-failure\"", .def_oneshot = "\"never\"",
 	  .choices = &restart_policy_text, .help = "When it is restarted after its end." },
 	{ SUB("restart_delay", restart_delay_ms, duration, LIVE), .def = "\"100ms\"",

@@ -61,6 +61,8 @@ extern const struct option_type type_cpus, type_sched, type_io_class;
 extern const struct option_type type_capabilities, type_protect;
 /* type_probe.c */
 extern const struct option_type type_probe;
+/* type_schedule.c */
+extern const struct option_type type_schedule;
 /* type_action.c */
 extern const struct option_type type_signal_action;
 

@@ -52,6 +52,18 @@ static void emit_group(struct strbuf *out, const char *groups)
 		emit_null(out, "group");
 }
 
+/* As a moment of the time of day, also what is planned by the other clock. */
+static void emit_next_run(struct strbuf *out, const struct board_record *r, int64_t now)
+{
+	auto_free(strbuf_fini) struct strbuf at = STRBUF_INIT;
+
+	if (r->next_run_real_ns != 0)
+		clock_format_rfc3339(r->next_run_real_ns, &at);
+	else if (r->next_run_mono_ns != 0)
+		clock_format_rfc3339(clock_real_ns() + r->next_run_mono_ns - now, &at);
+	emit_text(out, "next_run_at", at.len > 0 ? at.buf : NULL);
+}
+
 static void emit_subsystem(struct strbuf *out, const struct board_record *r, int64_t now)
 {
 	int64_t left = r->next_restart_mono_ns - now;
@@ -70,6 +82,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 	emit_bool(out, "gave_up", r->gave_up);
 	emit_int_or_null(out, "next_restart_ms", r->next_restart_mono_ns != 0,
 			 MAX(left, 0) / NS_PER_MS);
+	emit_next_run(out, r, now);
 	emit_int_or_null(out, "exit_code", r->exit_code >= 0, r->exit_code);
 	emit_text(out, "signal", r->signal ? signame(r->signal) : NULL);
 	emit_text(out, "last_error", r->last_error);

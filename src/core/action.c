@@ -366,6 +366,7 @@ void action_before(struct subsystem *s, enum action action)
 		s->gave_up = false;
 		s->kick = false;
 		s->spawn_tries = 0;
+		schedule_started(s);
 		new_spawn(s);
 		break;
 	case ACT_SPAWN_AGAIN:

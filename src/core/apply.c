@@ -31,7 +31,7 @@ static void add_one(struct core *c, struct subsystem_options *o, enum reason ord
 	}
 	s = apply_new_subsystem(c, slot, o);
 	s->order_reason = order_reason;
-	s->kick = s->config_up;
+	s->kick = s->config_up && schedule_starts_at_once(o);
 	reconcile_add(s, false);
 }
 
@@ -52,7 +52,7 @@ static void revive(struct subsystem *s, struct subsystem_options *o)
 	s->wish = OPERATOR_NONE;
 	s->config_up = o->autostart;
 	s->order_reason = REASON_RELOAD;
-	s->kick = s->config_up;
+	s->kick = s->config_up && schedule_starts_at_once(o);
 	subsystem_set_options(s, o, false);
 }
 
@@ -74,13 +74,18 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
  * new options; one that is being stopped gets them next time. */
 static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 {
+	bool was_periodic = subsystem_is_periodic(subsystem_newest(s));
+	bool wanted = s->config_up && s->wish == OPERATOR_NONE;
+
 	subsystem_set_options(s, o, false);
 	if (s->state == STATE_RUNNING || (s->state == STATE_STARTING && subsystem_has_process(s))) {
 		s->order_reason = REASON_RELOAD;
 		s->bounce = true;
-		s->kick = true;
+		/* A service that becomes a job with a schedule ends, and waits for its time. */
+		s->kick = was_periodic || schedule_starts_at_once(o);
 	} else if (s->state == STATE_RESTARTING ||
-		   (s->state == STATE_FAILED && s->config_up && s->wish == OPERATOR_NONE)) {
+		   (s->state == STATE_FAILED && wanted && !subsystem_is_periodic(o)) ||
+		   (was_periodic && wanted && !subsystem_is_periodic(o) && subsystem_is_down(s))) {
 		s->order_reason = REASON_RELOAD;
 		s->kick = true;
 	}
@@ -88,6 +93,8 @@ static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 
 static void update(struct subsystem *s, struct subsystem_options *o, bool restart)
 {
+	bool same_times = schedule_is_same(subsystem_newest(s), o);
+
 	if (s->removed) {
 		revive(s, o);
 	} else {
@@ -99,9 +106,12 @@ static void update(struct subsystem *s, struct subsystem_options *o, bool restar
 		if (o->autostart && !s->config_up) {
 			s->config_up = true;
 			s->order_reason = REASON_RELOAD;
-			s->kick |= s->wish == OPERATOR_NONE && subsystem_is_down(s);
+			s->kick |= s->wish == OPERATOR_NONE && subsystem_is_down(s) &&
+				   schedule_starts_at_once(o);
 		}
 	}
+	if (!same_times)
+		schedule_renew(s);
 	publish_update(s);
 	subsystem_mark(s);
 }

@@ -33,21 +33,15 @@ static void status_due(struct timer *t)
 static void load_head(struct core *c)
 {
 	struct memory_head h;
-	bool shutdown;
 
 	if (!c->memory.head_valid || !memory_load_head(&c->memory, &h))
 		return;
 	c->next_id = MAX(c->next_id, h.next_id);
 	c->next_spawn_id = MAX(c->next_spawn_id, h.next_spawn_id);
 	c->total_restarts = h.total_restarts;
-	shutdown = h.shutdown_phase > PHASE_NONE && h.shutdown_phase < PHASE_COUNT;
-	/* Whoever starts procd anew wants it to run: the order to end died with the keeper. */
-	c->shutdown_void = shutdown && h.keeper_mono_ns != c->welcome.keeper_started_mono_ns;
-	if (c->shutdown_void)
-		return;
 	if (h.started && h.daemon_state <= DAEMON_STOPPING)
 		c->state = (enum daemon_state)h.daemon_state;
-	if (!shutdown)
+	if (h.shutdown_phase == PHASE_NONE || h.shutdown_phase >= PHASE_COUNT)
 		return;
 	c->shutdown.phase = (enum shutdown_phase)h.shutdown_phase;
 	c->shutdown.began_mono_ns = h.shutdown_mono_ns;
@@ -117,6 +111,7 @@ void core_free(struct core *c)
 		subsystem_free(s);
 	registry_fini(&c->registry);
 	timers_fini(&c->timers);
+	timers_fini(&c->calendar);
 	launch_fini(&c->launch);
 	memory_close(&c->memory);
 	strlist_fini(&c->adopted);
@@ -212,6 +207,7 @@ static void tell_status(struct core *c)
 
 void core_settle(struct core *c)
 {
+	schedule_run(c);
 	timers_run(&c->timers, clock_mono_ns());
 	tasks_settle(c);
 	reconcile(c);
@@ -224,4 +220,9 @@ void core_settle(struct core *c)
 int64_t core_next_deadline(const struct core *c)
 {
 	return list_empty(&c->dirty) && !tasks_waiting(c) ? timers_next(&c->timers) : clock_mono_ns();
+}
+
+int64_t core_next_moment(const struct core *c)
+{
+	return timers_next(&c->calendar);
 }

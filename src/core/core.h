@@ -88,8 +88,7 @@ uint64_t core_saved_generation(int memory_fd);
 
 /* Build the core; the configuration is already published. Continues from memory and records when
  * welcome->recovering (or records of this boot are there): adopts what runs, notes what ended,
- * keeps backoff deadlines, operator stops, ids, counters and, under the same keeper, a shutdown under way;
- * under another one, what was stopped for its sake is started again. */
+ * keeps backoff deadlines, operator stops, ids, counters and a shutdown under way. */
 struct core *core_new(const struct core_setup *setup);
 /* Orders that were not answered go back to their owners without DONE. */
 void core_free(struct core *c);
@@ -155,6 +154,9 @@ void core_request(struct core *c, struct core_request *r);
 void core_settle(struct core *c);
 /* Monotonic time of the next timer, INT64_MAX when there is none: when to call core_settle(). */
 int64_t core_next_deadline(const struct core *c);
+/* The same for what is planned by the time of day: a moment of clock_real_ns(). While there is one,
+ * core_settle() is also to be called when somebody has set the clock, or the machine has slept. */
+int64_t core_next_moment(const struct core *c);
 
 /* --- views ------------------------------------------------------------------------------------ */
 

@@ -24,6 +24,8 @@ struct core {
 
 	struct registry registry;
 	struct timers timers;
+	struct timers calendar;		/* the same by the time of day (core/schedule.h) */
+	int64_t clock_offset_ns;	/* how far that is ahead of the boot clock, when last seen */
 	struct launch launch;
 	struct memory memory;
 	struct jitter jitter;
@@ -48,7 +50,6 @@ struct core {
 	bool daemon_changed;		/* counts or state differ from what the board says */
 
 	bool started, recovered;
-	bool shutdown_void;		/* an earlier keeper's, never finished */
 	enum daemon_state state;
 	uint32_t boot_pending, boot_stuck;
 	struct timer boot_timer, status_timer;

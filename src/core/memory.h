@@ -22,6 +22,7 @@ enum memory_flags {
 	MEMORY_TOLD_END = 1 << 10,	/* the end of spawn_id was told (phase rest) */
 	MEMORY_BOOT_PENDING = 1 << 11, MEMORY_TREE_EMPTY = 1 << 12,
 	MEMORY_PULLED = 1 << 13, MEMORY_SUCCEEDED = 1 << 14, MEMORY_ENDED_BADLY = 1 << 15,
+	MEMORY_CALENDAR = 1 << 24,	/* the next run is a moment of the time of day */
 };
 
 /* Zero in files of before there was anything but exec; two bits each for an enum expiry. */
@@ -46,7 +47,10 @@ struct memory_entry {
 	uint32_t readiness;		/* enum memory_readiness */
 	int64_t ready_by_mono_ns;	/* deadline of the start; 0: none */
 	int64_t watchdog_ns;
-	char pad[256 - 13 * 8 - 3 * 4 - 5 * 4 - 8 - NAME_CAP];
+	/* The next run (0: none planned), when that would be without its random delay, and the last
+	 * one. MEMORY_CALENDAR: time of day (core/schedule.h) */
+	int64_t run_ns, run_base_ns, last_run_ns;
+	char pad[256 - 16 * 8 - 3 * 4 - 5 * 4 - 8 - NAME_CAP];
 };
 _Static_assert(sizeof(struct memory_entry) == 256, "memory entries are a file format");
 
@@ -63,9 +67,7 @@ struct memory_head {
 	uint8_t shutdown_error, shutdown_killed, daemon_state, started;
 	char boot_id[37], boot_pad[3];
 	uint32_t nslots;		/* that the file has room for */
-	uint32_t keeper_pad;
-	int64_t keeper_mono_ns;		/* when the keeper of whoever wrote this started */
-	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 40 - 2 * 4 - 8];
+	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 40 - 4];
 };
 _Static_assert(sizeof(struct memory_head) == 256, "the memory's head is a file format");
 

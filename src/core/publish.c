@@ -131,6 +131,9 @@ static void put_board(struct subsystem *s)
 	r->restart_count = s->restart_count;
 	r->attempt = s->attempt;
 	r->next_restart_mono_ns = s->state == STATE_RESTARTING ? s->next_restart_mono_ns : 0;
+	r->periodic = subsystem_is_periodic(o);
+	r->next_run_real_ns = s->periodic.next_real_ns;
+	r->next_run_mono_ns = s->periodic.next_mono_ns;
 	r->generation = s->options->generation;
 	r->goal_why = enumtext_name(&goal_why_text, (int)s->goal.why);
 	snprintf(r->name, sizeof(r->name), "%s", s->name);
@@ -191,6 +194,7 @@ void publish_memory(struct subsystem *s)
 		.phase = (uint8_t)s->proc.phase,
 	};
 
+	schedule_save(s, &e);
 	snprintf(e.name, sizeof(e.name), "%s", s->name);
 	memory_store(&s->core->memory, s->slot, &e);
 }
@@ -259,7 +263,6 @@ void publish_head(struct core *c)
 		.shutdown_killed = c->shutdown.killed,
 		.daemon_state = (uint8_t)c->state,
 		.started = c->started,
-		.keeper_mono_ns = c->welcome.keeper_started_mono_ns,
 	};
 
 	memory_store_head(&c->memory, &h);

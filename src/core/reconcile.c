@@ -175,6 +175,7 @@ static void disappear(struct subsystem *s)
 	prober_cancel(s);
 	task_forget_owner(s);
 	edges_drop(s);
+	schedule_drop(s);
 	publish_disappear(s);
 	registry_remove(&c->registry, s->slot, s->name);
 	if (c->ops->notify_close != NULL)
@@ -221,6 +222,7 @@ static void settle_one(struct subsystem *s)
 	edges_refresh(s);
 	update_busy(s);
 	update_boot(s);
+	schedule_refresh(s);
 	if (s->removed && subsystem_is_down(s)) {
 		disappear(s);
 		return;

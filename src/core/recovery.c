@@ -73,6 +73,7 @@ static struct subsystem_options *forgotten_options(const char *name, uint32_t pl
 	o->stop_timeout_ms = TIMEOUT_UNSET;
 	o->kill_mode = plan_flags & PLAN_TREE ? KILL_MODE_GROUP : KILL_MODE_PROCESS;
 	o->restart = RESTART_NEVER;
+	o->every_ms = TIMEOUT_UNSET;
 	o->umask = -1;
 	o->nice = INT64_MIN;
 	o->oom_score_adjust = INT64_MIN;
@@ -146,6 +147,7 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 		.expiry = expiry_of(e, MEMORY_END_EXPIRY_SHIFT),
 	};
 	fill_readiness(s, e);
+	schedule_load(s, e);
 	s->proc = (struct process){
 		.phase = (enum proc_phase)e->phase,
 		.spawn_id = e->spawn_id,
@@ -433,21 +435,11 @@ static void tell_left_alone(struct core *c, const struct subsystem *s, const str
 		json_decref(j);
 }
 
-/* Stopped, or on its way there, for the sake of a shutdown that is void. */
-static void resume_wish(const struct core *c, struct subsystem *s)
-{
-	if (!c->shutdown_void || s->reason != REASON_SHUTDOWN || !s->goal.up)
-		return;
-	s->kick = true;
-	s->order_reason = REASON_START;
-}
-
 static void resume_one(struct core *c, struct subsystem *s)
 {
 	enum record_state state;
 	const struct record *r = record_of(c, s->slot, &state);
 
-	resume_wish(c, s);
 	if (r == NULL)
 		resume_absent(c, s);
 	else if (state == RECORD_RUNNING)
@@ -459,6 +451,7 @@ static void resume_one(struct core *c, struct subsystem *s)
 	if (s->boot_pending)
 		c->boot_pending++;
 	resume_timers(s);
+	schedule_resume(s);
 	subsystem_mark(s);
 }
 
@@ -507,9 +500,6 @@ void recovery_resume(struct core *c)
 	c->left_alone = NULL;
 	event_send(c->chan, EVENT_SUPERVISOR_RECOVERED, j);
 	narrate_recovery(c->adopted.n, c->lost.n);
-	if (c->shutdown_void)
-		log_info("the shutdown of the procd before was not finished; what it stopped is "
-			 "started again");
 	strlist_fini(&c->adopted);
 	strlist_fini(&c->lost);
 	if (shutdown_active(&c->shutdown))

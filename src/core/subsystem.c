@@ -1,5 +1,6 @@
 /* The object that everything else works on. It only keeps; deciding is reconcile's and action's. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/signame.h"
 #include "core/facts.h"
@@ -47,6 +48,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	s->order_reason = REASON_START;
 	s->end.exit_code = -1;
 	s->next_restart_ms = -1;
+	s->since_mono_ns = clock_mono_ns();
 	s->wait.fire = wait_fired;
 	s->ladder.timer.fire = ladder_fired;
 	ready_init(s);
@@ -55,6 +57,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	list_init(&s->turn_link);
 	list_init(&s->waiters);
 	edges_init(&s->edges);
+	schedule_init(s);
 	return s;
 }
 

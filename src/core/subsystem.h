@@ -8,6 +8,7 @@
 #include "core/goal.h"
 #include "core/prober.h"
 #include "core/ready.h"
+#include "core/schedule.h"
 #include "core/state.h"
 #include "core/task.h"
 #include "core/timer.h"
@@ -115,6 +116,7 @@ struct subsystem {
 	bool ready_shown;		/* as the last ready_changed said */
 
 	struct edge_ends edges;
+	struct periodic periodic;
 
 	/* bookkeeping */
 	bool goal_changed;		/* since settle looked */

@@ -1,5 +1,6 @@
 /* "Why is it so?" in sentences, from its board record, and those of what it waits for. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/signame.h"
 #include "base/units.h"
 #include "core/core.h"
@@ -91,6 +92,26 @@ static void say_awaits(json_t *lines, const struct board_record *r, int64_t now_
 		say(lines, "it waits for %s", r->awaits);
 }
 
+static void say_next_run(json_t *lines, const struct board_record *r, int64_t now_mono_ns)
+{
+	auto_free(strbuf_fini) struct strbuf in = STRBUF_INIT, at = STRBUF_INIT;
+	int64_t left_ns = r->next_run_real_ns != 0 ? r->next_run_real_ns - clock_real_ns() :
+						     r->next_run_mono_ns - now_mono_ns;
+
+	if (!r->periodic || !r->goal_up)
+		return;
+	if (r->next_run_real_ns == 0 && r->next_run_mono_ns == 0) {
+		if (r->pid != 0)
+			say(lines, "its next run is planned when this one is over");
+		return;
+	}
+	left_ns = MAX(left_ns, 0);
+	duration_format(left_ns >= NS_PER_SEC ? left_ns / NS_PER_SEC * MS_PER_SEC :
+						left_ns / NS_PER_MS, &in);
+	clock_format_rfc3339(clock_real_ns() + left_ns, &at);
+	say(lines, "next run in %s, at %.19sZ", in.buf, at.buf);
+}
+
 static void say_goal(json_t *lines, const struct board_record *r)
 {
 	bool down = r->state == STATE_STOPPED || r->state == STATE_FAILED;
@@ -99,7 +120,7 @@ static void say_goal(json_t *lines, const struct board_record *r)
 		say(lines, "it is not started by itself (autostart = false)");
 	else if (!r->goal_up)
 		say(lines, "it is meant to be down: %s", r->goal_why);
-	else if (r->waiting)
+	else if (r->waiting || r->periodic)
 		return;
 	else if (down && r->gave_up)
 		say(lines, "all allowed restarts were made: `procd reset-failed` or `procd start` "
@@ -139,6 +160,7 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	say_waits(lines, board, r);
 	say_goal(lines, r);
 	say_restart(lines, r, now_mono_ns);
+	say_next_run(lines, r, now_mono_ns);
 	say_end(lines, r);
 	json_object_set_new(j, "name", json_text(r->name));
 	json_object_set_new(j, "state",

@@ -31,6 +31,9 @@ struct board_record {
 	uint64_t restart_count;
 	uint32_t attempt;
 	int64_t next_restart_mono_ns;	/* 0: none pending */
+	bool periodic;			/* it has a schedule or a period */
+	int64_t next_run_real_ns;	/* its next run, by the time of day; 0: none planned */
+	int64_t next_run_mono_ns;	/* likewise, by the monotonic clock */
 	uint64_t generation;		/* configuration generation of its options */
 	const char *goal_why;		/* static text: "config", "operator", "shutdown", ... */
 	const char *description;	/* into TEXT, "" when none */

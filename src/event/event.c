@@ -23,7 +23,8 @@ ENUMTEXT(event_kind, "event type",
 	 [EVENT_RESOURCE_ALERT] = "resource_alert",
 	 [EVENT_SUPERVISOR_RECOVERED] = "supervisor_recovered",
 	 [EVENT_DEGRADED] = "degraded",
-	 [EVENT_SPAWN_DEFERRED] = "spawn_deferred");
+	 [EVENT_SPAWN_DEFERRED] = "spawn_deferred",
+	 [EVENT_RUN_SKIPPED] = "run_skipped");
 _Static_assert(ARRAY_LEN(event_kind_names) == EVENT_COUNT, "a kind of event without a name");
 
 ENUMTEXT(subsystem_state, "state",

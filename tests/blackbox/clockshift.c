@@ -1,13 +1,21 @@
 /* Preloaded into procd: the time of day is off by as many seconds as the file named by
  * CLOCKSHIFT_FILE says (one 64-bit number, read anew each time). The other clocks are left alone:
- * that is what somebody who sets the clock does to a process. */
+ * that is what somebody who sets the clock does to a process.
+ *
+ * A timer on the time of day (timerfd_create(2)) becomes an epoll instance with the real timer and an
+ * inotify on that file in it: who writes the file has set the clock, and the next read() says
+ * ECANCELED. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,4 +71,59 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 	tv->tv_sec = ts.tv_sec;
 	tv->tv_usec = ts.tv_nsec / 1000;
 	return 0;
+}
+
+/* One is enough. */
+static struct { int epoll, timer, changes; } alarm_clock = { -1, -1, -1 };
+
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+int timerfd_create(int clock, int flags)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	const char *path = getenv("CLOCKSHIFT_FILE");
+
+	if (clock != CLOCK_REALTIME || path == NULL)
+		return NEXT(timerfd_create)(clock, flags);
+	if (alarm_clock.timer >= 0) {	/* the last one was closed */
+		close(alarm_clock.timer);
+		close(alarm_clock.changes);
+	}
+	alarm_clock.timer = NEXT(timerfd_create)(clock, flags);
+	alarm_clock.changes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	alarm_clock.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (inotify_add_watch(alarm_clock.changes, path, IN_MODIFY) < 0)
+		return -1;
+	epoll_ctl(alarm_clock.epoll, EPOLL_CTL_ADD, alarm_clock.timer, &e);
+	epoll_ctl(alarm_clock.epoll, EPOLL_CTL_ADD, alarm_clock.changes, &e);
+	return alarm_clock.epoll;
+}
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old)
+{
+	struct itimerspec when = *new;
+
+	if (fd != alarm_clock.epoll)
+		return NEXT(timerfd_settime)(fd, flags, new, old);
+	when.it_value.tv_sec -= shift();
+	if (when.it_value.tv_sec < 0)
+		when.it_value.tv_sec = 0, when.it_value.tv_nsec = 1;
+	return NEXT(timerfd_settime)(alarm_clock.timer, flags, &when, old);
+}
+
+ssize_t read(int fd, void *buf, size_t n)
+{
+	static ssize_t (*real)(int, void *, size_t);
+	char events[4096];
+
+	if (real == NULL)
+		real = NEXT(read);
+	if (fd < 0 || fd != alarm_clock.epoll)
+		return real(fd, buf, n);
+	if (real(alarm_clock.changes, events, sizeof(events)) <= 0)
+		return real(alarm_clock.timer, buf, n);
+	while (real(alarm_clock.changes, events, sizeof(events)) > 0)
+		;
+	errno = ECANCELED;
+	return -1;
 }
