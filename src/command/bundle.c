@@ -69,11 +69,6 @@ bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation)
 	return false;
 }
 
-bool bundle_there(int run_dirfd)
-{
-	return faccessat(run_dirfd, BUNDLE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 void bundle_remove(int run_dirfd)
 {
 	unlinkat(run_dirfd, BUNDLE_FILE, 0);

@@ -20,6 +20,7 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_RESTART] = verb_act,
 	[VERB_SIGNAL] = verb_signal,
 	[VERB_RELOAD] = verb_reload,
+	[VERB_SCALE] = verb_scale,
 	[VERB_LOGS] = verb_logs,
 	[VERB_EVENTS] = verb_events,
 	[VERB_WAIT] = verb_wait,

@@ -33,6 +33,9 @@ void supervisor_on_order(void *ctx, struct mail *mail)
 	case CONTROL_CORE:
 		core_request(s->core, &order->request);	/* its done() answers */
 		return;
+	case CONTROL_SCALE:
+		scale_request(s, order);
+		return;
 	case CONTROL_PLAN:
 		loader_request(s->loader, LOAD_PLAN, order);
 		return;
@@ -52,16 +55,15 @@ void supervisor_on_order(void *ctx, struct mail *mail)
 	control_answer(order);
 }
 
-/* The order's answer for a configuration that cannot be used: every error, and the code. */
-static void order_reject(struct control_order *order, const struct config_diag *diag)
+void supervisor_refused(const struct config_diag *diag, struct error *e, json_t **result)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 
 	config_diag_print(diag, false, &text);
 	while (text.len > 0 && text.buf[text.len - 1] == '\n')
 		text.buf[--text.len] = '\0';
-	error_set(&order->error, ERROR_CONFIG_INVALID, 0, "%s", text.buf);
-	order->result = json_pack("{s:o}", "errors", config_diag_json(diag, false));
+	error_set(e, ERROR_CONFIG_INVALID, 0, "%s", text.buf);
+	*result = json_pack("{s:o}", "errors", config_diag_json(diag, false));
 }
 
 static void log_issues(const struct config_diag *diag)
@@ -81,7 +83,7 @@ static void load_plan(struct load_result *r)
 	struct config_diff diff = { 0 };
 
 	if (r->exit_code != 0) {
-		order_reject(order, &r->diag);
+		supervisor_refused(&r->diag, &order->error, &order->result);
 	} else {
 		config_diff(config_current(), r->config, &diff);
 		order->result = config_diff_json(&diff);
@@ -134,13 +136,15 @@ void supervisor_on_load(void *ctx, struct mail *mail)
 		s->reload_pending = false;
 		core_tell_reload(s->core);
 	}
-	if (r->why == LOAD_PLAN) {
+	if (r->why == LOAD_SCALE) {
+		scale_on_load(s, r);
+	} else if (r->why == LOAD_PLAN) {
 		load_plan(r);
 	} else if (r->exit_code != 0) {
 		log_issues(&r->diag);
 		core_reject(s->core, &r->diag);
 		if (order)
-			order_reject(order, &r->diag);
+			supervisor_refused(&r->diag, &order->error, &order->result);
 	} else {
 		json_t *summary = load_apply(s, r, order && order->allow_empty, &error);
 

@@ -223,6 +223,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 		.sets = options->sets,
 		.no_file = options->no_file,
 	};
+	struct loader_running running = { .read = scale_read_running, .ctx = s };
 	struct core_setup core = {
 		.ops = &supervisor_core_ops,
 		.ops_ctx = s,
@@ -246,7 +247,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	core.board = s->board;
 	s->notify = notify_sockets_start(s);
 	s->core = core_new(&core);
-	s->loader = loader_start(&source, config, &s->loads, e);
+	s->loader = loader_start(&source, config, &running, &s->loads, e);
 	if (!s->loader)
 		return EXIT_OS;
 	loader_published(s->loader, config, config->hot_reload);
@@ -427,7 +428,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		run_dir_reset(s);
 	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
 	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
-	if (!s->welcome.recovering || !bundle_there(s->run_dirfd))
+	/* a scale goes by the generation */
+	if (!s->welcome.recovering || config->generation != generation)
 		bundle_write(s->run_dirfd, &bundle, config->generation);
 	if (s->welcome.records_set_aside)
 		log_warn("the records of an earlier procd in %s were unusable; they were set aside "

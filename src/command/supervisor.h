@@ -80,10 +80,19 @@ void supervisor_on_files(void *ctx, struct mail *mail);
 
 void supervisor_on_order(void *ctx, struct mail *mail);
 void supervisor_on_load(void *ctx, struct mail *mail);
+/* The order's answer for a configuration that cannot be used: every error, and the code. */
+void supervisor_refused(const struct config_diag *diag, struct error *e, json_t **result);
 /* See that the keeper, too, may open what CONFIG needs. Loading did it for this process. */
 void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config);
 /* Begin a reload that no client waits for (SIGHUP). */
 void supervisor_reload(struct supervisor *s);
+
+/* --- scale.c: another number of instances, by way of the loader ---------------------------------- */
+
+void scale_request(struct supervisor *s, struct control_order *order);
+void scale_on_load(struct supervisor *s, struct load_result *r);	/* R stays the caller's */
+/* struct loader_running.read; CTX: struct supervisor. Loader thread. */
+bool scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation);
 
 /* --- upgrade.c: another executable instead of this one ------------------------------------------- */
 
@@ -103,7 +112,6 @@ void upgrade_cancel(struct supervisor *s);
 bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation);
 /* Save it; trouble is a warning, because only a later crash of the supervisor would need it. */
 void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation);
-bool bundle_there(int run_dirfd);
 void bundle_remove(int run_dirfd);
 
 #endif

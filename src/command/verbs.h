@@ -23,6 +23,7 @@ int verb_wait(const struct cli_options *o);
 int verb_act(const struct cli_options *o);
 int verb_signal(const struct cli_options *o);
 int verb_reload(const struct cli_options *o);
+int verb_scale(const struct cli_options *o);
 int verb_log_level(const struct cli_options *o);
 int verb_reopen_logs(const struct cli_options *o);
 int verb_shutdown(const struct cli_options *o);

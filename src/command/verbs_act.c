@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/signame.h"
 #include "base/text.h"
+#include "config/family.h"
 #include "command/call.h"
 #include "command/verbs.h"
 #include "command/view.h"
@@ -98,6 +99,46 @@ int verb_reload(const struct cli_options *o)
 		return cli_fail_usage(o, "reload: which subsystem? To apply procd's own changed "
 				      "configuration: procd reload-config");
 	return act(o, call_names(o));
+}
+
+/* What came and what went, told by its number. */
+static int tell_scaled(const struct cli_options *o, const json_t *result, int n)
+{
+	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
+	size_t i;
+	json_t *name;
+
+	json_array_foreach(json_object_get(result, "names"), i, name)
+		strbuf_addf(&out, "%s: %s%s\n", json_string_value(name),
+			    instance_number(json_string_value(name), NULL) < n ? "added" : "removed",
+			    o->no_wait ? " (ordered)" : "");
+	return cli_print(out.buf, out.len);
+}
+
+int verb_scale(const struct cli_options *o)
+{
+	auto_free(json_decrefp) json_t *result = NULL;
+	json_t *params;
+	char *end;
+	long n;
+	int rc;
+
+	errno = 0;
+	n = strtol(o->args.items[1], &end, 10);
+	if (errno != 0 || *end != '\0' || end == o->args.items[1] || n < 1 || n > INSTANCES_MAX)
+		return cli_fail_usage(o, "scale: how many? A number from 1 to %d; to have none "
+				      "running: procd stop NAME", INSTANCES_MAX);
+	params = json_pack("{s:[o], s:i}", "names", json_text(o->args.items[0]), "instances",
+			   (int)n);
+	if (o->no_wait)
+		json_object_set_new(params, "no_wait", json_true());
+	rc = call_once(o, o->verb->method, params, true, &result);
+	if (rc != 0)
+		return rc;
+	tell_notes(json_object_get(result, "notes"));
+	if (o->json)
+		return cli_print_json(json_incref(result));
+	return o->quiet ? EXIT_OK : tell_scaled(o, result, (int)n);
 }
 
 /* --- the daemon itself ------------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "config/defaults.h"
 #include "config/family.h"
+#include "config/scales.h"
 #include "config/type.h"
 
 extern char **environ;
@@ -176,7 +177,7 @@ static void add_family(struct assembly *a, struct scope *s, struct subsystem_opt
 		.name = x_strdup(s->name), .first = (uint32_t)config->nsubsystems, .options = o,
 		.declared = (uint32_t)o->instances,
 	};
-	f->n = count_instances(a, s, f->declared);
+	f->n = count_instances(a, s, scales_number(a->c->scales, f->name, f->declared));
 	varying = varying_settings(a, s, &n);
 	keep_varying(f, varying, n);
 	for (uint32_t i = 0; i < f->n; i++)

@@ -45,6 +45,7 @@ struct candidate {
 	struct strlist labels;		/* owns what settings name */
 	uint64_t hash;
 	bool saved;			/* from a bundle: what is on disk now does not matter */
+	const struct scales *scales;	/* numbers of instances ordered instead of declared */
 };
 void candidate_init(struct candidate *c, struct config_diag *diag);
 void candidate_fini(struct candidate *c);

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "config/options.h"
 
+struct scales;
+
 /* One message about the configuration. */
 struct config_issue {
 	char *file;		/* NULL: command line or environment */
@@ -36,6 +38,8 @@ struct config_source {
 					 * from disk; NULL otherwise */
 	size_t bundle_len;
 	bool no_file;			/* `procd run -- CMD`: no file at all, sets only */
+	const struct scales *scales;	/* numbers of instances ordered by `procd scale`; NULL:
+					 * those of the bundle, if any */
 };
 
 /* Parse, resolve and check. 0: *OUT is frozen and the caller's. Otherwise an exit code and DIAG
@@ -81,5 +85,8 @@ json_t *config_diff_json(const struct config_diff *d);	/* the object of `plan --
 /* For every subsystem of NEW that equals its namesake in OLD: drop NEW's copy and share OLD's, so
  * that "unchanged" is a pointer comparison. Before publishing; main or loader thread. */
 void config_share_unchanged(const struct config *old, struct config *new);
+/* For every subsystem of NEW that has a namesake in OLD: share OLD's options, whatever NEW says. For
+ * what changes how many there are and nothing else. */
+void config_share_namesakes(const struct config *old, struct config *new);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "config/config.h"
+#include "config/family.h"
 #include "config/type.h"
 
 /* What differs between A and B in the rows [FROM, TO): a mask of 1 << enum reload_class. PROCD_KEYS
@@ -48,6 +49,18 @@ static unsigned subsystem_differing(const struct subsystem_options *a,
 	return ids_equal(a, b) ? classes : classes | 1u << RELOAD_RESTART;
 }
 
+/* Which number is declared decides what becomes of `procd scale`, also where it changes nothing now. */
+static bool numbers_equal(const struct config *a, const struct config *b)
+{
+	for (size_t i = 0; i < b->nfamilies; i++) {
+		const struct family *f = family_find(a, b->families[i].name);
+
+		if (f != NULL && f->declared != b->families[i].declared)
+			return false;
+	}
+	return true;
+}
+
 void config_diff(const struct config *old, const struct config *new, struct config_diff *out)
 {
 	unsigned top;
@@ -70,8 +83,8 @@ void config_diff(const struct config *old, const struct config *new, struct conf
 	for (size_t i = 0; i < old->nsubsystems; i++)
 		if (config_find(new, old->subsystems[i]->name) == NULL)
 			strlist_add(&out->removed, old->subsystems[i]->name);
-	out->equal = top == 0 && out->added.n + out->removed.n + out->restarted.n +
-		     out->updated.n == 0;
+	out->equal = top == 0 && numbers_equal(old, new) &&
+		     out->added.n + out->removed.n + out->restarted.n + out->updated.n == 0;
 }
 
 void config_diff_fini(struct config_diff *d)
@@ -104,15 +117,32 @@ json_t *config_diff_json(const struct config_diff *d)
 	return j;
 }
 
+/* A takes the place of NEW's subsystem number I. */
+static void share(struct config *new, size_t i, struct subsystem_options *a)
+{
+	struct subsystem_options *b = new->subsystems[i];
+
+	new->subsystems[i] = subsystem_options_ref(a);
+	subsystem_options_unref(b);
+}
+
+void config_share_namesakes(const struct config *old, struct config *new)
+{
+	for (size_t i = 0; i < new->nsubsystems; i++) {
+		struct subsystem_options *a = config_find(old, new->subsystems[i]->name);
+
+		if (a != NULL && a != new->subsystems[i])
+			share(new, i, a);
+	}
+}
+
 void config_share_unchanged(const struct config *old, struct config *new)
 {
 	for (size_t i = 0; i < new->nsubsystems; i++) {
 		struct subsystem_options *b = new->subsystems[i];
 		struct subsystem_options *a = config_find(old, b->name);
 
-		if (a == NULL || a == b || subsystem_differing(a, b) != 0)
-			continue;
-		new->subsystems[i] = subsystem_options_ref(a);
-		subsystem_options_unref(b);
+		if (a != NULL && a != b && subsystem_differing(a, b) == 0)
+			share(new, i, a);
 	}
 }

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "config/defaults.h"
 #include "config/resolve.h"
+#include "config/scales.h"
 #include "config/source.h"
 #include "config/type.h"
 
@@ -192,11 +193,15 @@ static void build(struct candidate *c, const struct config_source *source, struc
 int config_load(const struct config_source *source, struct config **out, struct config_diag *diag,
 		struct strbuf *bundle)
 {
+	auto_free(scales_fini) struct scales saved = SCALES_INIT;
 	struct candidate c;
 	struct config *config = NULL;
 	int rc;
 
 	candidate_init(&c, diag);
+	if (source->bundle != NULL)
+		scales_read(source->bundle, source->bundle_len, &saved);
+	c.scales = source->scales != NULL ? source->scales : &saved;
 	rc = gather_files(&c, source, bundle);
 	if (rc == 0) {
 		gather_others(&c, source, bundle);
@@ -205,8 +210,10 @@ int config_load(const struct config_source *source, struct config **out, struct 
 		if (diag->nerrors > 0)
 			rc = EXIT_CONFIG;
 	}
+	if (rc == 0 && bundle != NULL)
+		scales_write(config, bundle);
 	if (rc == 0 && source->bundle != NULL && bundle != NULL)
-		strbuf_add(bundle, source->bundle, source->bundle_len);
+		scales_skip(source->bundle, source->bundle_len, bundle);
 	candidate_fini(&c);
 	diag_sort(diag);
 	if (rc == 0)

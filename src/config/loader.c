@@ -25,6 +25,7 @@ struct job {
 	enum job_kind kind;
 	enum load_why why;		/* JOB_LOAD */
 	void *cookie;
+	struct scales scales;		/* LOAD_SCALE: wanted; JOB_PUBLISHED: declared */
 	struct watch_set set;		/* JOB_PUBLISHED */
 	uint64_t content_hash;
 	bool watch;
@@ -38,6 +39,8 @@ struct loader {
 	struct loop_prepare work;
 	struct mailbox *results;
 
+	struct loader_running running;
+	struct scales scales;		/* ordered so far */
 	char *path;			/* of the main file */
 	struct strlist sets;
 	bool no_file;
@@ -56,6 +59,13 @@ struct loader {
 	uint64_t good_hash;		/* of the last good result that was sent */
 	uint64_t told;			/* what the last result said, good or bad */
 };
+
+static void job_free(struct job *job)
+{
+	scales_fini(&job->scales);
+	watch_set_fini(&job->set);
+	free(job);
+}
 
 /* --- results -------------------------------------------------------------------------------- */
 
@@ -171,6 +181,7 @@ static struct load_result *load(struct loader *l, enum load_why why, void *cooki
 {
 	struct config_source source = {
 		.path = l->path, .sets = &l->sets, .no_file = l->no_file,
+		.scales = &l->scales,
 	};
 	struct load_result *r = result_new(why, cookie);
 
@@ -183,6 +194,42 @@ static struct load_result *load(struct loader *l, enum load_why why, void *cooki
 		r->unchanged = r->config->content_hash == l->published_hash &&
 			       r->config->content_hash == l->good_hash;
 	return r;
+}
+
+/* A successor of what runs now, not of what the files say by now. */
+static int load_scaled(struct loader *l, const struct scales *wanted, struct load_result *r)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	auto_free(scales_fini) struct scales scales = SCALES_INIT;
+	struct config_source source = { .sets = &l->sets, .scales = &scales };
+	int rc;
+
+	if (!l->running.read(l->running.ctx, &text, &r->generation)) {
+		r->generation = 0;
+		diag_error(&r->diag, &(struct place){ 0 }, "the text of the running configuration "
+			   "is not in the run directory");
+		return EXIT_FAILED;
+	}
+	source.bundle = text.buf;
+	source.bundle_len = text.len;
+	scales_copy(&scales, &l->scales);
+	for (size_t i = 0; i < wanted->n; i++)
+		scales_set(&scales, wanted->items[i].name, wanted->items[i].declared,
+			   wanted->items[i].n);
+	rc = config_load(&source, &r->config, &r->diag, &r->bundle);
+	if (rc == 0) {
+		scales_fini(&l->scales);
+		scales_copy(&l->scales, &scales);
+	}
+	return rc;
+}
+
+static void scale_and_tell(struct loader *l, const struct job *job)
+{
+	struct load_result *r = result_new(job->why, job->cookie);
+
+	r->exit_code = load_scaled(l, &job->scales, r);
+	mailbox_send(l->results, &r->mail);
 }
 
 static void load_and_tell(struct loader *l, enum load_why why, void *cookie)
@@ -215,8 +262,11 @@ static void on_work(struct loop_prepare *prepare)
 		l->first = job->next;
 		if (l->first == NULL)
 			l->last = &l->first;
-		load_and_tell(l, job->why, job->cookie);
-		free(job);
+		if (job->why == LOAD_SCALE)
+			scale_and_tell(l, job);
+		else
+			load_and_tell(l, job->why, job->cookie);
+		job_free(job);
 	}
 	if ((l->signal_waits || l->watch_waits) && !l->stopping) {
 		enum load_why why = l->signal_waits ? LOAD_SIGNAL : LOAD_WATCH;
@@ -247,12 +297,14 @@ static void on_published(struct loader *l, struct job *job)
 	l->published_hash = job->content_hash;
 	watch_set_fini(&l->published);
 	l->published = job->set;
+	job->set = (struct watch_set){ 0 };
+	scales_prune(&l->scales, &job->scales);
 	l->watching = job->watch && !l->no_file;
 	if (l->watching)
 		watch_update(l);
 	else
 		watch_stop(l->watch);
-	free(job);
+	job_free(job);
 }
 
 static void on_mail(void *ctx, struct mail *mail)
@@ -296,7 +348,7 @@ static void loader_fini(struct loader *l)
 		diag_error(&r->diag, &(struct place){ 0 }, "procd is stopping");
 		r->exit_code = EXIT_FAILED;
 		mailbox_send(l->results, &r->mail);
-		free(job);
+		job_free(job);
 	}
 	watch_free(l->watch);
 	ev_prepare_stop(l->loop, &l->work.w);
@@ -304,6 +356,7 @@ static void loader_fini(struct loader *l)
 	watch_set_fini(&l->published);
 	strlist_fini(&l->rejected);
 	strlist_fini(&l->sets);
+	scales_fini(&l->scales);
 	free(l->path);
 	free(l);
 }
@@ -319,7 +372,8 @@ static struct job *job_new(enum job_kind kind)
 }
 
 struct loader *loader_start(const struct config_source *source, const struct config *good,
-			    struct mailbox *results, struct error *e)
+			    const struct loader_running *running, struct mailbox *results,
+			    struct error *e)
 {
 	struct loader *l = x_calloc(1, sizeof(*l));
 	int r;
@@ -333,6 +387,8 @@ struct loader *loader_start(const struct config_source *source, const struct con
 		return NULL;
 	}
 	l->results = results;
+	l->running = *running;
+	scales_of(good, &l->scales);
 	l->path = x_strdup(good->file != NULL ? good->file : source->path);
 	if (source->sets != NULL)
 		strlist_copy(&l->sets, source->sets);
@@ -359,12 +415,23 @@ void loader_request(struct loader *l, enum load_why why, void *cookie)
 	mailbox_send(&l->inbox, &job->mail);
 }
 
+void loader_scale(struct loader *l, const struct scales *wanted, void *cookie)
+{
+	struct job *job = job_new(JOB_LOAD);
+
+	job->why = LOAD_SCALE;
+	job->cookie = cookie;
+	scales_copy(&job->scales, wanted);
+	mailbox_send(&l->inbox, &job->mail);
+}
+
 void loader_published(struct loader *l, const struct config *config, bool watch)
 {
 	struct job *job = job_new(JOB_PUBLISHED);
 
 	job->content_hash = config->content_hash;
 	job->watch = watch;
+	scales_declared(config, &job->scales);
 	job->set.debounce_ms = config->reload.debounce_ms;
 	strlist_copy(&job->set.files, &config->files);
 	if (config->file != NULL && !strlist_has(&job->set.files, config->file))

@@ -3,6 +3,7 @@
  * not stop the action. */
 #include "base/alloc.h"
 #include "base/signame.h"
+#include "config/family.h"
 #include "control/methods.h"
 #include "control/server.h"
 
@@ -34,7 +35,7 @@ static void on_core_done(struct core_request *request)	/* main thread */
 
 static struct control_order *core_order_new(enum core_verb verb)
 {
-	struct control_order *order = order_new(CONTROL_CORE);
+	struct control_order *order = order_new(verb == CORE_SCALE ? CONTROL_SCALE : CONTROL_CORE);
 
 	order->request.verb = verb;
 	order->request.done = on_core_done;
@@ -84,6 +85,26 @@ void method_reset(struct connection *c, const struct rpc_request *r)
 	} else {
 		control_order_free(order);
 	}
+}
+
+void method_scale(struct connection *c, const struct rpc_request *r)
+{
+	struct control_order *order = core_order_new(CORE_SCALE);
+	int64_t n = 0;
+
+	if (!param_names(c, r, &order->request.names) || !param_count(c, r, "instances", &n) ||
+	    !param_bool(c, r, "no_wait", &order->request.no_wait)) {
+		control_order_free(order);
+		return;
+	}
+	if (n < 1 || n > INSTANCES_MAX) {
+		reply_error(c, r, RPC_INVALID_PARAMS, ERROR_STATE_VALUE,
+			    "\"instances\" must be between 1 and %d", INSTANCES_MAX);
+		control_order_free(order);
+		return;
+	}
+	order->request.instances = (uint32_t)n;
+	order_send(c, r, order);
 }
 
 /* "SIGTERM" or 15. */

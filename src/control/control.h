@@ -20,19 +20,21 @@
  * main thread fills in the result and sends it back with control_answer(). */
 enum control_kind {
 	CONTROL_CORE,		/* give REQUEST to core_request() */
+	CONTROL_SCALE,		/* core_scale_wanted(), load, core_scale() */
 	CONTROL_PLAN, CONTROL_RELOAD,	/* load the configuration; show / apply the difference */
 	CONTROL_REOPEN_LOGS, CONTROL_LOG_LEVEL, CONTROL_UPGRADE,
 };
 struct control_order {
 	struct mail mail;
 	enum control_kind kind;
-	struct core_request request;	/* CONTROL_CORE */
+	struct core_request request;	/* CONTROL_CORE, CONTROL_SCALE */
+	uint64_t generation;		/* CONTROL_SCALE: in force when the load was ordered */
 	bool allow_empty;		/* CONTROL_RELOAD */
 	enum log_level level;		/* CONTROL_LOG_LEVEL */
 	char *binary;			/* CONTROL_UPGRADE: absolute; NULL: the default */
 	bool keeper_too;
 	int64_t handover;		/* not 0: only asks what became of that upgrade */
-	/* result of those that are not CONTROL_CORE (there it is in REQUEST) */
+	/* result of those without REQUEST (there it is in that) */
 	struct error error;
 	json_t *result;
 	struct control *control;	/* who asked; the front thread's own bookkeeping follows */

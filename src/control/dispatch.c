@@ -273,7 +273,7 @@ void control_on_answer(void *ctx, struct mail *mail)
 
 	if (c) {
 		c->pending--;
-		if (order->id && order->kind == CONTROL_CORE)
+		if (order->id && (order->kind == CONTROL_CORE || order->kind == CONTROL_SCALE))
 			answer_core(c, order);
 		else if (order->id)
 			answer_other(c, order);

@@ -26,6 +26,7 @@ void method_stop(struct connection *c, const struct rpc_request *r);
 void method_restart(struct connection *c, const struct rpc_request *r);
 void method_signal(struct connection *c, const struct rpc_request *r);
 void method_reload(struct connection *c, const struct rpc_request *r);
+void method_scale(struct connection *c, const struct rpc_request *r);
 void method_reset(struct connection *c, const struct rpc_request *r);
 void method_plan(struct connection *c, const struct rpc_request *r);
 void method_reload_config(struct connection *c, const struct rpc_request *r);

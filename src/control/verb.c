@@ -64,6 +64,15 @@ const struct verb verb_table[VERB_COUNT] = {
 		.details = NAMES_HELP
 			"Exit 1 when it does not run. For procd's own config: reload-config.\n",
 	},
+	[VERB_SCALE] = {
+		.name = "scale", .method = "subsystem.scale", .access = ACCESS_OPERATE,
+		.params = "names instances no_wait", .arguments = "NAME N", .min_args = 2,
+		.max_args = 2, .serve = method_scale,
+		.summary = "have N instances, and wait until the new ones are ready",
+		.details = "NAME is a subsystem that declares instances, a glob, a group or 'all'. Those with\n"
+			"the highest numbers go first; nobody else is touched. It counts until the file\n"
+			"declares another number, or procd ends.\n" WAITS_HELP,
+	},
 	[VERB_LOGS] = {
 		.name = "logs", .method = "logs.follow", .access = ACCESS_READ,
 		.params = "names lines follow at", .arguments = "[NAME...]", .max_args = -1,

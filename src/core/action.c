@@ -305,6 +305,7 @@ static void enter_run(struct subsystem *s)
 {
 	s->adopting = false;
 	ready_entered(s);
+	s->revived = false;
 	if (s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
 			       s->options->restart_reset_after_ms * NS_PER_MS);

@@ -49,6 +49,7 @@ void apply_added(struct core *c, enum reason order_reason)
 static void revive(struct subsystem *s, struct subsystem_options *o)
 {
 	s->removed = false;
+	s->revived = true;
 	s->wish = OPERATOR_NONE;
 	s->config_up = o->autostart;
 	s->order_reason = REASON_RELOAD;
@@ -117,7 +118,7 @@ static void update(struct subsystem *s, struct subsystem_options *o, bool restar
 }
 
 /* Of instances, those with the highest numbers go first. */
-static void remove_missing(struct core *c, const struct config_diff *diff)
+static void remove_missing(struct core *c, const struct config_diff *diff, enum reason reason)
 {
 	for (size_t i = diff->removed.n; i-- > 0;) {
 		struct subsystem *s = registry_find(&c->registry, diff->removed.items[i]);
@@ -125,6 +126,7 @@ static void remove_missing(struct core *c, const struct config_diff *diff)
 		if (s == NULL)
 			continue;
 		s->removed = true;
+		s->order_reason = reason;
 		s->kick = false;
 		s->bounce = false;
 		publish_update(s);
@@ -173,6 +175,46 @@ void core_tell_reload(struct core *c)
 	c->status_changed = true;
 }
 
+/* Publish NEW, which differs by DIFF, and note what that means for each subsystem. */
+static void carry_out(struct core *c, struct config *new, const struct config_diff *diff,
+		      enum reason reason)
+{
+	config_publish(new, 1);
+	c->daemon_changed = true;
+	if (reason == REASON_RELOAD)
+		core_tell_reload(c);
+	tell_reloaded(c, diff);
+	narrate_reload(diff, reason == REASON_RELOAD ? "configuration reloaded" : "scaled");
+	publish_head(c);
+	remove_missing(c, diff, reason);
+	update_changed(c, diff);
+	apply_added(c, reason);
+	edges_build(c);
+}
+
+bool apply_scaled(struct core *c, struct config *new, struct strlist *affected)
+{
+	struct config_diff diff;
+	bool news;
+
+	if (shutdown_active(&c->shutdown)) {
+		config_free(new);
+		return false;
+	}
+	config_share_namesakes(config_current(), new);
+	config_diff(config_current(), new, &diff);
+	strlist_copy(affected, &diff.added);
+	for (size_t i = 0; i < diff.removed.n; i++)
+		strlist_add(affected, diff.removed.items[i]);
+	news = affected->n > 0;
+	if (news)
+		carry_out(c, new, &diff, REASON_REQUEST);
+	else
+		config_free(new);
+	config_diff_fini(&diff);
+	return news;
+}
+
 int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **summary)
 {
 	struct config_diff diff;
@@ -192,16 +234,7 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 		config_diff_fini(&diff);
 		return refuse(new, -EALREADY);
 	}
-	config_publish(new, 1);
-	c->daemon_changed = true;
-	core_tell_reload(c);
-	tell_reloaded(c, &diff);
-	narrate_reload(&diff);
-	publish_head(c);
-	remove_missing(c, &diff);
-	update_changed(c, &diff);
-	apply_added(c, REASON_RELOAD);
-	edges_build(c);
+	carry_out(c, new, &diff, REASON_RELOAD);
 	config_diff_fini(&diff);
 	return 0;
 }

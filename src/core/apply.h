@@ -2,6 +2,7 @@
 #ifndef CORE_APPLY_H
 #define CORE_APPLY_H
 
+#include "base/strlist.h"
 #include "core/subsystem.h"
 
 /* A subsystem for OPTIONS in SLOT with a new id, not yet in the registry. */
@@ -10,5 +11,9 @@ struct subsystem *apply_new_subsystem(struct core *c, uint32_t slot,
 /* Add every subsystem of the current configuration that the registry does not know. ORDER_REASON:
  * what its start will be told with. */
 void apply_added(struct core *c, enum reason order_reason);
+
+/* Publish NEW (taken), where only numbers of instances are others; AFFECTED gets the names of those
+ * that come or go. False: nothing was published. */
+bool apply_scaled(struct core *c, struct config *new, struct strlist *affected);
 
 #endif

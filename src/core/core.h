@@ -124,7 +124,8 @@ void core_reject(struct core *c, const struct config_diag *diag);
 
 enum core_verb {
 	CORE_START, CORE_STOP, CORE_RESTART, CORE_SIGNAL, CORE_RELOAD_SUBSYSTEM, CORE_RESET,
-	CORE_SHUTDOWN
+	CORE_SHUTDOWN,
+	CORE_SCALE			/* core/scale.h, which makes such requests */
 };
 
 /* An order from outside. The core owns it until DONE was called; DONE is called exactly once, from
@@ -133,6 +134,7 @@ struct core_request {
 	enum core_verb verb;
 	struct strlist names;		/* as board_match() takes them */
 	int signo;			/* CORE_SIGNAL */
+	uint32_t instances;		/* CORE_SCALE */
 	enum shutdown_mode mode;	/* CORE_SHUTDOWN */
 	bool no_wait;			/* done as soon as it is accepted */
 	bool cancelled;			/* the client left: the action goes on, DONE is called when

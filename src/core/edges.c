@@ -103,7 +103,7 @@ static uint32_t face_of(const struct subsystem *s)
 		face |= !s->goal.up || s->bounce || s->edges.stops > 0 || !alive ? FACE_LEAVING : 0;
 	if (s->adopting || s->facts & 1u << FACT_ADOPTED)
 		face |= FACE_ADOPTING;
-	if (begins && s->state <= STATE_STARTING && !s->end.known)
+	if (begins && (s->revived || (s->state <= STATE_STARTING && !s->end.known)))
 		face |= FACE_FRESH;
 	return face;
 }

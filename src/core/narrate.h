@@ -12,7 +12,7 @@ void narrate_deferred(const struct subsystem *s);
 void narrate_expired(const struct subsystem *s);
 /* Crash loops together are too quick; they are held to PER_SECOND starts. */
 void narrate_budget(unsigned per_second);
-void narrate_reload(const struct config_diff *diff);
+void narrate_reload(const struct config_diff *diff, const char *what);
 void narrate_recovery(size_t adopted, size_t lost);
 void narrate_shutdown(const char *why, unsigned total);
 

@@ -20,7 +20,7 @@ static enum reason down_reason(const struct subsystem *s)
 	case GOAL_SHUTDOWN:
 		return REASON_SHUTDOWN;
 	case GOAL_REMOVED:
-		return REASON_RELOAD;
+		return s->order_reason;
 	default:
 		return REASON_REQUEST;
 	}

@@ -13,6 +13,7 @@ struct waiter {
 	struct list all;		/* in state->waiters */
 	struct subsystem *s;
 	struct core_request *request;
+	bool down;			/* it is to be down, else up */
 	uint64_t not_spawn;		/* CORE_RESTART: done by a later process than this one */
 };
 
@@ -133,13 +134,13 @@ static void waiter_check(struct waiter *w)
 	struct error e = ERROR_INIT;
 	struct core_request *r = w->request;
 	struct subsystem *s = w->s;
-	enum verdict v = r->verb == CORE_STOP ? stop_verdict(s) : start_verdict(s, w, &e);
+	enum verdict v = w->down ? stop_verdict(s) : start_verdict(s, w, &e);
 
 	if (v == STILL_WAITING)
 		return;
 	if (v == FAILED)
 		add_failure(r, s->name, &e);
-	else if (r->verb != CORE_START && s->end.known && s->end.killed)
+	else if ((w->down || r->verb == CORE_RESTART) && s->end.known && s->end.killed)
 		add_note(r, s, "needed SIGKILL");
 	waiter_free(w);
 	answer_if_complete(r);
@@ -168,7 +169,7 @@ void request_forget(struct subsystem *s)
 		struct waiter *w = list_entry(item, struct waiter, link);
 		struct core_request *r = w->request;
 
-		if (r->verb != CORE_STOP) {
+		if (!w->down) {
 			waiter_fail(w, ERROR_SUBSYSTEM_NOT_FOUND, "removed from the configuration");
 			continue;
 		}
@@ -209,12 +210,16 @@ void request_drop_all(struct core *c)
 	}
 }
 
-static void wait_for(struct core_request *r, struct subsystem *s)
+static void wait_for(struct core_request *r, struct subsystem *s, bool down)
 {
-	struct waiter *w = x_calloc(1, sizeof(*w));
+	struct waiter *w;
 
+	if (r->no_wait)
+		return;
+	w = x_calloc(1, sizeof(*w));
 	w->s = s;
 	w->request = r;
+	w->down = down;
 	w->not_spawn = r->verb == CORE_RESTART && s->kick ? s->proc.spawn_id : 0;
 	list_append(&s->waiters, &w->link);
 	list_append(&r->state->waiters, &w->all);
@@ -247,8 +252,7 @@ static void do_start(struct core_request *r, struct subsystem *s)
 	if (refuse_in_shutdown(r, s))
 		return;
 	order_up(s);
-	if (!r->no_wait)
-		wait_for(r, s);
+	wait_for(r, s, false);
 }
 
 static void do_stop(struct core_request *r, struct subsystem *s)
@@ -258,8 +262,7 @@ static void do_stop(struct core_request *r, struct subsystem *s)
 	s->kick = false;
 	s->bounce = false;
 	s->pulled = false;
-	if (!r->no_wait)
-		wait_for(r, s);
+	wait_for(r, s, true);
 }
 
 static void do_restart(struct core_request *r, struct subsystem *s)
@@ -269,8 +272,7 @@ static void do_restart(struct core_request *r, struct subsystem *s)
 	order_up(s);
 	s->bounce = s->state == STATE_STARTING || s->state == STATE_RUNNING;
 	s->kick = true;
-	if (!r->no_wait)
-		wait_for(r, s);
+	wait_for(r, s, false);
 }
 
 static void do_signal(struct core_request *r, struct subsystem *s, int signo)
@@ -300,6 +302,15 @@ static void do_reset(struct subsystem *s)
 	publish_update(s);
 }
 
+/* It came, or it goes. */
+static void do_scale(struct core_request *r, struct subsystem *s)
+{
+	if (s->removed)
+		wait_for(r, s, true);
+	else
+		do_start(r, s);
+}
+
 static void apply_verb(struct core_request *r, struct subsystem *s)
 {
 	switch (r->verb) {
@@ -320,6 +331,9 @@ static void apply_verb(struct core_request *r, struct subsystem *s)
 		break;
 	case CORE_RESET:
 		do_reset(s);
+		break;
+	case CORE_SCALE:
+		do_scale(r, s);
 		break;
 	case CORE_SHUTDOWN:
 		BUG("a shutdown has no subsystem");
@@ -353,6 +367,23 @@ static void select_and_apply(struct core *c, struct core_request *r)
 		apply_verb(r, registry_at(&c->registry, slots[i]));
 }
 
+/* What the new configuration brought, and what it does without. */
+static void apply_scale(struct core *c, struct core_request *r)
+{
+	for (size_t i = 0; i < r->affected.n; i++) {
+		struct subsystem *s = registry_find(&c->registry, r->affected.items[i]);
+		struct error e = ERROR_INIT;
+
+		if (s != NULL) {
+			apply_verb(r, s);
+			continue;
+		}
+		error_set(&e, ERROR_RESOURCE_MEMORY, 0, "%s: not added: all slots are taken",
+			  r->affected.items[i]);
+		add_failure(r, r->affected.items[i], &e);
+	}
+}
+
 void core_request(struct core *c, struct core_request *r)
 {
 	struct core_request_state *state = x_calloc(1, sizeof(*state));
@@ -364,6 +395,8 @@ void core_request(struct core *c, struct core_request *r)
 	r->state = state;
 	if (r->verb == CORE_SHUTDOWN)
 		shutdown_request(c, r->mode, "request");
+	else if (r->verb == CORE_SCALE)
+		apply_scale(c, r);
 	else
 		select_and_apply(c, r);
 	/* Decide now: the next order must find this one begun, or the two would cancel out. */

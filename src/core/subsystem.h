@@ -81,6 +81,7 @@ struct subsystem {
 	struct goal goal;
 	enum operator_wish wish;
 	bool config_up, removed;
+	bool revived;			/* it was removed and came back, and has not run since */
 	bool pulled;			/* something that needs or wants it was started */
 	bool kick;			/* an order: start it once it is down */
 	bool bounce;			/* take it down once although the goal is up */

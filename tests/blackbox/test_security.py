@@ -35,6 +35,7 @@ VERBS = {
     "restart": ("subsystem.restart", OPERATE, {"names": ["no-such-name"]}),
     "signal": ("subsystem.signal", OPERATE, {"names": ["a"], "signal": "SIGCONT"}),
     "reload": ("subsystem.reload", OPERATE, {"names": ["no-such-name"]}),
+    "scale": ("subsystem.scale", OPERATE, {"names": ["a"], "instances": 2}),
     "reset-failed": ("subsystem.reset", OPERATE, {"names": ["a"]}),
     "reload-config": ("config.reload", ADMIN, {}),
     "log-level": ("daemon.log_level", ADMIN, {"level": "info"}),

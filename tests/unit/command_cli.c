@@ -118,7 +118,8 @@ END_TEST
 
 START_TEST(mistakes_are_usage_errors)
 {
-	REFUSED(A("scale"), A("web"), A("3"));
+	REFUSED(A("scale"), A("web"));
+	REFUSED(A("no-such-verb"), A("web"), A("3"));
 	REFUSED(A("statsu"));
 	REFUSED(A("status"), A("--jsno"));
 	REFUSED(A("status"), A("-x"));

@@ -20,6 +20,7 @@ static struct loader *loader;
 static struct config *current;
 static struct load_result *got[16];	/* what came, oldest first */
 static size_t ngot;
+static struct strbuf saved = STRBUF_INIT;	/* what the run directory would hold */
 
 /* As one step: the loader reads whenever it likes, and half a file would be told, rightly. */
 static void write_text(const char *to, const char *text)
@@ -80,8 +81,17 @@ static void publish(struct load_result *r, bool watch)
 	loader_published(loader, current, watch);
 }
 
+static bool read_running(void *ctx, struct strbuf *text, uint64_t *generation)
+{
+	(void)ctx;
+	strbuf_add(text, saved.buf, saved.len);
+	*generation = 7;
+	return saved.len > 0;
+}
+
 static void start(bool watch)
 {
+	struct loader_running running = { .read = read_running };
 	struct config_source source = { .path = path };
 	struct config_diag diag = CONFIG_DIAG_INIT;
 	struct error e = ERROR_INIT;
@@ -89,7 +99,7 @@ static void start(bool watch)
 	write_good("first");
 	ck_assert_int_eq(config_load(&source, &current, &diag, NULL), 0);
 	config_diag_fini(&diag);
-	loader = loader_start(&source, current, &results, &e);
+	loader = loader_start(&source, current, &running, &results, &e);
 	ck_assert_ptr_nonnull(loader);
 	loader_published(loader, current, watch);
 }
@@ -289,6 +299,61 @@ START_TEST(no_request_is_left_without_an_answer)
 }
 END_TEST
 
+/* With a family: what runs, and what the loader is to make of it. */
+static struct load_result *scale(uint32_t declared, uint32_t n)
+{
+	auto_free(scales_fini) struct scales wanted = SCALES_INIT;
+
+	scales_order(&wanted, "many", declared, n);
+	loader_scale(loader, &wanted, &wanted);
+	return next_result();
+}
+
+static void write_many(unsigned n, const char *name)
+{
+	auto_free(freep) char *text = x_asprintf("name = \"%s\"\n[subsystem.many]\n"
+						 "command = \"true\"\ninstances = %u\n", name, n);
+
+	write_text(path, text);
+}
+
+static struct load_result *reload(void)
+{
+	loader_request(loader, LOAD_REQUEST, NULL);
+	return next_result();
+}
+
+START_TEST(a_scale_starts_from_what_runs_and_later_loads_know_it)
+{
+	struct load_result *r;
+
+	start(false);
+	ck_assert_int_eq(scale(2, 5)->exit_code, EXIT_FAILED);	/* nothing was saved */
+	ck_assert_uint_eq(got[0]->generation, 0);
+	write_many(2, "first");
+	r = reload();
+	strbuf_add(&saved, r->bundle.buf, r->bundle.len);
+	publish(r, false);
+	write_text(path, "broken [");
+	r = scale(2, 5);
+	ck_assert_int_eq(r->why, LOAD_SCALE);
+	ck_assert_int_eq(r->exit_code, 0);
+	ck_assert_uint_eq(r->generation, 7);
+	ck_assert_str_eq(r->config->name, "first");
+	ck_assert_uint_eq(r->config->nsubsystems, 5);
+	publish(r, false);
+	write_many(2, "second");
+	ck_assert_uint_eq(reload()->config->nsubsystems, 5);
+	write_many(3, "third");
+	r = reload();
+	ck_assert_uint_eq(r->config->nsubsystems, 3);
+	publish(r, false);
+	write_many(2, "fourth");
+	ck_assert_uint_eq(reload()->config->nsubsystems, 2);
+	strbuf_fini(&saved);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -303,6 +368,7 @@ int main(void)
 		without_watching_only_requests_are_answered,
 		watching_can_be_turned_on_later,
 		no_request_is_left_without_an_answer,
+		a_scale_starts_from_what_runs_and_later_loads_know_it,
 	};
 
 	return unit_run_in("config: loader", set_up, tear_down, tests, ARRAY_LEN(tests));

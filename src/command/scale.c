@@ -1,0 +1,63 @@
+/* `procd scale`: the loader makes a successor of the running configuration, which has other numbers
+ * of instances; the core applies it. Should a reload have been faster, the successor is that of a
+ * configuration that does not run any more, and is made again. */
+#include "core/scale.h"
+
+#include "base/alloc.h"
+#include "command/supervisor.h"
+#include "config/store.h"
+
+bool scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation)
+{
+	const struct supervisor *s = ctx;
+
+	return bundle_read(s->run_dir, text, generation);
+}
+
+void scale_request(struct supervisor *s, struct control_order *order)
+{
+	auto_free(scales_fini) struct scales wanted = SCALES_INIT;
+
+	if (!core_scale_wanted(s->core, &order->request, &wanted)) {
+		control_answer(order);
+		return;
+	}
+	order->generation = config_current()->generation;
+	loader_scale(s->loader, &wanted, order);
+}
+
+/* The core answers by the request's done(). */
+static void carry_out(struct supervisor *s, struct load_result *r, struct core_request *request)
+{
+	const struct config *now;
+
+	supervisor_claim_descriptors(s, r->config);
+	if (!core_scale(s->core, take(r->config), request))
+		return;
+	now = config_current();
+	bundle_write(s->run_dirfd, &r->bundle, now->generation);
+	loader_published(s->loader, now, now->hot_reload);
+}
+
+void scale_on_load(struct supervisor *s, struct load_result *r)
+{
+	struct control_order *order = r->cookie;
+	uint64_t now = config_current()->generation;
+	json_t *errors = NULL;
+
+	if (r->exit_code == 0 && r->generation == now) {
+		carry_out(s, r, &order->request);
+		return;
+	}
+	if (order->generation != now) {
+		scale_request(s, order);
+		return;
+	}
+	if (r->exit_code == 0)
+		error_set(&order->request.error, ERROR_IO, 0, "what the run directory holds is "
+			  "not the running configuration");
+	else
+		supervisor_refused(&r->diag, &order->request.error, &errors);
+	json_decref(errors);
+	control_answer(order);
+}
