@@ -153,7 +153,9 @@ static void take_message(struct notify_socket *k, const struct received *r)
 		tell_stranger(k, r, record->name);
 		return;
 	}
-	if (notify_parse(r->data, (size_t)r->size, &m))
+	(void)notify_parse(r->data, (size_t)r->size, &m);
+	m.words |= notify_line(r->data, (size_t)r->size, &m);
+	if (m.words != 0)
 		core_notify(s->core, k->slot, &m);
 	else
 		log_at(LOG_DEBUG, record->name, "a notify message of %zd bytes says nothing",

@@ -161,10 +161,20 @@ struct subsystem_options {
 };
 struct subsystem_options *subsystem_options_ref(struct subsystem_options *o);
 void subsystem_options_unref(struct subsystem_options *o);	/* any thread; NULL is fine */
-/* Does it get a socket to speak to procd through? Pure; any thread. */
+/* What makes it ready. Pure; any thread. */
+static inline enum probe_kind subsystem_ready_kind(const struct subsystem_options *o)
+{
+	return o->ready != NULL ? o->ready->kind : PROBE_EXEC;
+}
+/* Is it told of a socket to speak to procd through? Pure; any thread. */
+static inline bool subsystem_notifies(const struct subsystem_options *o)
+{
+	return subsystem_ready_kind(o) == PROBE_NOTIFY || o->watchdog_ms > 0;
+}
+/* Does it have one? A descriptor of its own leads there, too. Pure; any thread. */
 static inline bool subsystem_speaks(const struct subsystem_options *o)
 {
-	return (o->ready != NULL && o->ready->kind == PROBE_NOTIFY) || o->watchdog_ms > 0;
+	return subsystem_notifies(o) || subsystem_ready_kind(o) == PROBE_FD;
 }
 /* Does it run at certain times? Such a one is a oneshot. Pure; any thread. */
 static inline bool subsystem_is_periodic(const struct subsystem_options *o)

@@ -32,8 +32,9 @@ static bool is_shortage(int errnum)
 bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, int errnum)
 {
 	switch (stage) {
-	case STAGE_SPAWN:
 	case STAGE_READY:
+		return errnum != EBADF;	/* a limit below its number */
+	case STAGE_SPAWN:
 	case STAGE_OUTPUT:
 	case STAGE_CGROUP:
 		return true;	/* steps in places of procd's own */
@@ -109,14 +110,16 @@ static int open_ways(struct subsystem *s, struct launch_ways *w)
 		return 0;
 	}
 	w->watchdog_ms = o->watchdog_ms;
+	w->announce = subsystem_notifies(o);
+	w->ready_fd = subsystem_ready_kind(o) == PROBE_FD ? o->ready->fd : 0;
 	return c->ops->notify_open(c->ops_ctx, s->slot, o->set_ids ? o->uid : geteuid(), true,
-				   &w->notify_socket);
+				   &w->socket);
 }
 
 void action_send_plan(struct subsystem *s, const struct start_files *files)
 {
 	struct core *c = s->core;
-	struct launch_ways ways = { .notify_socket = NULL };
+	struct launch_ways ways = { .socket = NULL };
 	struct plan_builder *builder;
 	const void *block;
 	size_t size;

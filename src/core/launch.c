@@ -154,9 +154,9 @@ static void env_add_ways(struct env *env, const struct launch_ways *w, struct ma
 {
 	char usec[24];
 
-	if (w == NULL || w->notify_socket == NULL)
+	if (w == NULL || w->socket == NULL || !w->announce)
 		return;
-	env_set(env, make_var(made, "NOTIFY_SOCKET", w->notify_socket));
+	env_set(env, make_var(made, "NOTIFY_SOCKET", w->socket));
 	if (w->watchdog_ms <= 0)
 		return;
 	snprintf(usec, sizeof(usec), "%lld", (long long)w->watchdog_ms * 1000);
@@ -315,6 +315,8 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 	set_exec(b, l, t ? t->command : &o->command, t == NULL && o->shell, &env);
 	launch_rights(b, o);
 	free(env.items);
+	if (ways != NULL && ways->socket != NULL && ways->ready_fd > 0)
+		plan_set_ready(b, ways->ready_fd, ways->socket);
 	if (cwd != NULL)
 		plan_set_cwd(b, cwd);
 	for (int fd = 0; fd < 3; fd++)

@@ -18,7 +18,9 @@ void launch_fini(struct launch *l);
 
 /* How a main process may tell procd about itself. */
 struct launch_ways {
-	const char *notify_socket;	/* NULL: none */
+	const char *socket;		/* its own, procd listens; NULL: none */
+	bool announce;			/* NOTIFY_SOCKET names it */
+	int ready_fd;			/* > 0: this descriptor leads there */
 	int64_t watchdog_ms;		/* > 0: it is to give signs of life */
 };
 

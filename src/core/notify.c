@@ -197,6 +197,13 @@ static bool read_line(const char *line, size_t n, struct notify_message *m)
 	return true;
 }
 
+unsigned notify_line(const char *data, size_t len, const struct notify_message *m)
+{
+	unsigned other = m->words & ~(unsigned)(NOTIFY_READY | NOTIFY_UNKNOWN);
+
+	return other == 0 && len > 0 && memchr(data, '\n', len) != NULL ? NOTIFY_LINE : 0;
+}
+
 bool notify_parse(const char *data, size_t len, struct notify_message *out)
 {
 	bool any = false;

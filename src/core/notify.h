@@ -26,6 +26,7 @@ enum notify_word {
 	NOTIFY_FDSTORE = 1 << 11,		/* any of the words about kept descriptors */
 	NOTIFY_UNKNOWN = 1 << 12,		/* something else was there, too, and is ignored */
 	NOTIFY_BAD_VALUE = 1 << 13,		/* a known word with a value that makes no sense */
+	NOTIFY_LINE = 1 << 14,			/* there is a newline; notify_line() */
 };
 
 struct notify_message {
@@ -40,5 +41,10 @@ struct notify_message {
 /* Read a datagram: lines "WORD=VALUE". False when it says nothing: empty, too long, with a NUL byte
  * in the middle, or without a single assignment. A word that is there twice counts as the last. */
 bool notify_parse(const char *data, size_t len, struct notify_message *out);
+
+/* The protocol of s6: with ready = "fd:N" a newline says READY=1, whatever stands before it. Those
+ * who have a watchdog, too, may send words of the other protocol that end with one: they are not
+ * meant. NOTIFY_LINE or 0. */
+unsigned notify_line(const char *data, size_t len, const struct notify_message *m);
 
 #endif

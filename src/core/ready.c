@@ -23,7 +23,14 @@
 
 static enum probe_kind kind_of(const struct subsystem *s)
 {
-	return s->options->ready != NULL ? s->options->ready->kind : PROBE_EXEC;
+	return subsystem_ready_kind(s->options);
+}
+
+/* One that says so before it is running is ended as soon as it is. */
+static void tell_ill(struct subsystem *s)
+{
+	if (s->ready.ill && s->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE)
+		subsystem_note(s, FACT_SILENT);
 }
 
 static int64_t ns_of_usec(uint64_t usec, int64_t max_ns)
@@ -142,6 +149,14 @@ void ready_retime(struct subsystem *s)
 	rearm(s);
 }
 
+static void check_main_pid(struct subsystem *s)
+{
+	if (s->ready.main_pid != 0 && s->ready.main_pid != s->proc.pid)
+		log_at(LOG_WARN, s->name, "MAINPID=%d is ignored: the process that was started, %d, "
+		       "is the main one", s->ready.main_pid, s->proc.pid);
+	s->ready.main_pid = 0;
+}
+
 void ready_begin(struct subsystem *s)
 {
 	struct readiness *r = &s->ready;
@@ -149,6 +164,7 @@ void ready_begin(struct subsystem *s)
 	if (r->deadline_mono_ns == 0)
 		set_deadline(s);
 	r->told |= kind_of(s) == PROBE_EXEC;
+	check_main_pid(s);
 	rearm(s);
 	if (r->told)
 		await_min_uptime(s);
@@ -160,6 +176,7 @@ void ready_entered(struct subsystem *s)
 	s->ready.told = true;
 	s->ready.sign_mono_ns = clock_mono_ns();
 	rearm(s);
+	tell_ill(s);
 }
 
 void ready_resume(struct subsystem *s)
@@ -251,11 +268,12 @@ static void take_phase(struct subsystem *s, const struct notify_message *m)
 	subsystem_mark(s);
 }
 
-static void tell_ignored(const struct subsystem *s, const struct notify_message *m)
+static void tell_ignored(struct subsystem *s, const struct notify_message *m)
 {
-	if (m->words & NOTIFY_MAINPID && s->proc.pid != 0 && m->main_pid != s->proc.pid)
-		log_at(LOG_WARN, s->name, "MAINPID=%d is ignored: the process that was started, %d, "
-		       "is the main one", m->main_pid, s->proc.pid);
+	if (m->words & NOTIFY_MAINPID)
+		s->ready.main_pid = m->main_pid;
+	if (s->proc.pid != 0)
+		check_main_pid(s);
 	if (m->words & NOTIFY_FDSTORE)
 		log_at(LOG_DEBUG, s->name, "descriptors are not stored (FDSTORE=)");
 	if (m->words & NOTIFY_BAD_VALUE)
@@ -279,9 +297,10 @@ void core_notify(struct core *c, uint32_t slot, const struct notify_message *m)
 	take_phase(s, m);
 	if (m->words & NOTIFY_READY && kind_of(s) == PROBE_NOTIFY)
 		told(s);
-	/* what it needed to be ready may be a fact that nobody has looked at yet */
-	if (m->words & NOTIFY_WATCHDOG_TRIGGER && s->ready.told && s->ready.expiry == EXPIRY_NONE)
-		subsystem_note(s, FACT_SILENT);
+	if (m->words & NOTIFY_LINE && kind_of(s) == PROBE_FD)
+		told(s);
+	s->ready.ill |= (m->words & NOTIFY_WATCHDOG_TRIGGER) != 0;
+	tell_ill(s);
 }
 
 /* --- for people ------------------------------------------------------------------------------- */
@@ -296,6 +315,8 @@ bool ready_waits_for(const struct subsystem *s, struct strbuf *out)
 		strbuf_addstr(out, "min_uptime to pass");
 	else if (kind_of(s) == PROBE_NOTIFY)
 		strbuf_addstr(out, "READY=1");
+	else if (kind_of(s) == PROBE_FD)
+		strbuf_addf(out, "a newline on descriptor %d", s->options->ready->fd);
 	else
 		probe_option_format(s->options->ready, out);
 	return true;

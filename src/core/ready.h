@@ -32,6 +32,8 @@ struct readiness {
 	bool late;			/* the timer came late, and everybody had another turn */
 	bool reloading, stopping;	/* it said so, and not READY=1 since */
 	bool changed;			/* status shows something else than what is here */
+	bool ill;			/* it said so (WATCHDOG=trigger) */
+	int main_pid;			/* that it named before its own was known; 0: none */
 	int errnum;			/* what it reported; 0: nothing */
 	char *status;			/* likewise, cleaned; NULL: nothing */
 };

@@ -11,8 +11,10 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -426,6 +428,36 @@ IN_CHILD static int child_exec(const struct child_job *job)
 	return denied ? EACCES : failed;
 }
 
+/* While the path can still be walked to as procd does, and before other users and roots. */
+IN_CHILD static int child_ready(const struct plan *plan)
+{
+	struct sockaddr_un addr;
+	const char *path = plan_str(plan, plan->ready_path);
+	size_t n = 0;
+	long fd;
+
+	if (path == NULL)
+		return 0;
+	addr.sun_family = AF_UNIX;
+	do
+		addr.sun_path[n] = path[n];
+	while (path[n++] != '\0');
+	/* the lock is held until exec */
+	if (plan->ready_fd == LOW_LOCK)
+		TRY(syscall(SYS_fcntl, LOW_LOCK, F_DUPFD_CLOEXEC, LOW_END));
+	fd = syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	TRY(syscall(SYS_connect, fd, &addr, sizeof(addr.sun_family) + n));
+	if (fd == (long)plan->ready_fd) {
+		TRY(syscall(SYS_fcntl, fd, F_SETFD, 0));
+		return 0;
+	}
+	TRY(syscall(SYS_dup3, fd, plan->ready_fd, 0));
+	syscall(SYS_close, fd);
+	return 0;
+}
+
 IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage stage)
 {
 	int failed;
@@ -451,6 +483,7 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 	case STAGE_STDIN: return child_stdio(job, 0);
 	case STAGE_STDOUT: return child_stdio(job, 1);
 	case STAGE_STDERR: return child_stdio(job, 2);
+	case STAGE_READY: return child_ready(job->plan);
 	case STAGE_MOUNT_NAMESPACE: return -mounts_namespace(job->plan);
 	case STAGE_ROOT_DIR: return -mounts_root(job->plan);
 	case STAGE_PRIVATE_TMP: return -mounts_private_tmp(job->plan);

@@ -5,6 +5,7 @@
  * the check of a string is the check of one number. */
 #include <errno.h>
 #include <signal.h>
+#include <sys/un.h>
 
 #include "base/alloc.h"
 #include "keeper/plan.h"
@@ -146,6 +147,14 @@ void plan_set_filter(struct plan_builder *b, const uint64_t *code, size_t n)
 	plan_header(b)->nfilter = (uint32_t)n;
 }
 
+void plan_set_ready(struct plan_builder *b, int fd, const char *path)
+{
+	uint32_t at = plan_add_string(b, path);
+
+	plan_header(b)->ready_fd = (uint32_t)fd;
+	plan_header(b)->ready_path = at;
+}
+
 void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path)
 {
 	uint32_t at = plan_add_string(b, path);
@@ -225,6 +234,14 @@ static bool stdio_ok(const struct plan *p, int fd)
 	}
 }
 
+static bool ready_ok(const struct plan *p)
+{
+	if (p->ready_fd == 0)
+		return p->ready_path == 0;
+	return p->ready_fd > 2 && p->ready_fd <= PLAN_MAX_READY_FD && text_ok(p, p->ready_path) &&
+	       strlen((const char *)p + p->ready_path) < sizeof(((struct sockaddr_un *)0)->sun_path);
+}
+
 static bool limits_ok(const struct plan *p)
 {
 	for (int i = 0; i < PLAN_NLIMITS; i++) {
@@ -293,6 +310,6 @@ bool plan_check(const void *block, size_t size)
 		return false;
 	return vector_ok(p, p->exec_paths, false) && vector_ok(p, p->argv, false) &&
 	       vector_ok(p, p->envp, true) && string_or_absent_ok(p, p->cwd) && stdio_ok(p, 0) &&
-	       stdio_ok(p, 1) && stdio_ok(p, 2) && limits_ok(p) &&
+	       stdio_ok(p, 1) && stdio_ok(p, 2) && limits_ok(p) && ready_ok(p) &&
 	       placement_ok(p) && sandbox_ok(p) && numbers_ok(p);
 }

@@ -20,6 +20,7 @@
 #define PLAN_MAX (160u * 1024)
 #define PLAN_NLIMITS 16		/* RLIM_NLIMITS of Linux */
 #define PLAN_MAX_GROUPS 64
+#define PLAN_MAX_READY_FD 1023
 #define PLAN_MAX_CPUS_SIZE 1024	/* bytes: 8192 processors */
 #define PLAN_MAX_NODES 1024
 #define PLAN_MAX_FILTER 4096	/* instructions; the kernel's limit */
@@ -105,6 +106,8 @@ struct plan {
 	uint32_t sched_policy, sched_priority;	/* for PLAN_SET_SCHED */
 	uint32_t io_priority;		/* as ioprio_set(2) takes it; 0: leave it */
 	uint32_t numa_node;		/* for PLAN_SET_NUMA */
+	uint32_t ready_fd, ready_path;	/* > 2: this descriptor is a datagram socket that speaks to
+					 * this path; 0 and 0: none */
 	uint32_t root_dir;		/* string or 0; then cwd and exec_paths are meant inside */
 	uint32_t protect_system;	/* enum plan_protect */
 	uint32_t filter, nfilter;	/* struct sock_filter each, and their number; 0: none */
@@ -125,6 +128,7 @@ void plan_set_cwd(struct plan_builder *b, const char *path);
 void plan_set_filter(struct plan_builder *b, const uint64_t *code, size_t n);
 void plan_set_root_dir(struct plan_builder *b, const char *path);
 void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words);
+void plan_set_ready(struct plan_builder *b, int fd, const char *path);
 void plan_set_stdio_path(struct plan_builder *b, int fd, const char *path);	/* fd 0..2 */
 /* The finished block, owned by the builder until plan_free(); -E2BIG above PLAN_MAX. */
 int plan_finish(struct plan_builder *b, const void **block, size_t *size);

@@ -173,6 +173,69 @@ def test_reload_of_start_timeout_acts_at_once(w):
     p.stop()
 
 
+# --- a descriptor ---------------------------------------------------------------------------------
+
+def test_fd_a_newline_is_ready(w):
+    p = w.procd(w.sub("a", "--report-state", w.path("a"), "--fd", 3, "--no-newline", "half", "--wait-for", w.path("go"),
+                      "--print", " a line", "--fd", 1, "--print", "out", ready="fd:3"))
+    wait_until(lambda: p.of("a")["awaits"] == "a newline on descriptor 3", "it waits")
+    env = read_report(w.path("a"))["env"]
+    check("NOTIFY_SOCKET" not in env, "that is another protocol")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running", prev="starting")
+    wait_until(lambda: "out" in p.ctl("logs", "a").out, "its output is its own")
+    p.stop()
+
+
+def test_fd_of_any_number(w):
+    numbers = [3, 4, 9] + list(range(39, 49)) + [100, 1023]
+    p = w.procd("".join(w.sub("f%d" % n, "--fd", n, "--print", "", ready="fd:%d" % n) for n in numbers))
+    for n in numbers:
+        p.wait_state("f%d" % n, "running")
+    p.stop()
+
+
+def test_fd_shell_child_and_other_user(w):
+    """What a shell starts inherits it; after giving up root and another root directory it still works."""
+    p = w.procd('[subsystem.a]\nready = "fd:5"\ncommand = ' + toml(["sh", "-c", "(echo >&5); exec sleep 1000"]) + "\n" +
+                ('[subsystem.b]\nready = "fd:3"\nuser = "nobody"\ncommand = ' +
+                 toml(["sh", "-c", "echo ok >&3; exec 3>&-; exec sleep 1000"]) + "\n" if os.geteuid() == 0 else ""))
+    for name in ["a"] + (["b"] if os.geteuid() == 0 else []):
+        p.wait_state(name, "running")
+    p.stop()
+
+
+def test_fd_without_a_newline_is_not_ready(w):
+    p = w.procd(w.sub("a", "--fd", 3, "--no-newline", "READY=1", ready="fd:3", start_timeout="200ms", restart="never") +
+                '[subsystem.b]\nready = "fd:3"\nstart_timeout = "200ms"\nrestart = "never"\ncommand = ' +
+                toml(["sh", "-c", "exec 3>&-; exec sleep 1000"]) + "\n")
+    for name in "ab":
+        p.wait_state(name, "failed", reason="start_timeout")
+    p.stop()
+
+
+def test_fd_and_a_watchdog(w):
+    p = w.procd(w.sub("a", "--notify", "WATCHDOG=1|", "--wait-for", w.path("go"), "--fd", 7, "--print", "x=y", ready="fd:7",
+                      watchdog="300ms", restart="never"))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.wait_state("a", "failed", reason="watchdog")
+    p.stop()
+
+
+def test_fd_and_a_killed_supervisor(w):
+    p = w.procd(w.sub("a", "--wait-for", w.path("go"), "--fd", 3, "--print", "", "--pid-file", w.path("done"), ready="fd:3"))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    pid, old = p.pid_of("a"), p.supervisor_pid()
+    os.kill(old, 19)
+    write_text(w.path("go"), "")
+    wait_until(lambda: os.path.exists(w.path("done")), "it has written")
+    os.kill(old, 9)
+    equal(p.wait_state("a", "running")["pid"], pid, "the same process")
+    p.stop()
+
+
 # --- who may speak --------------------------------------------------------------------------------
 
 def send(path, data, fds=()):

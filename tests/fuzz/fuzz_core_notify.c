@@ -27,5 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check(!(m.words & NOTIFY_ERRNO) || (m.errnum >= 0 && m.errnum < 4096));
 	check((m.words & (NOTIFY_WATCHDOG | NOTIFY_WATCHDOG_TRIGGER)) !=
 	      (NOTIFY_WATCHDOG | NOTIFY_WATCHDOG_TRIGGER));
+	check(notify_line(data, size, &m) == 0 || memchr(data, '\n', size) != NULL);
 	return 0;
 }

@@ -110,12 +110,31 @@ START_TEST(a_status_is_cleaned_and_bounded)
 }
 END_TEST
 
+START_TEST(a_newline_is_ready_unless_it_belongs_to_other_words)
+{
+	static const struct { const char *text; bool line; } table[] = {
+		{ "\n", true }, { "x\n", true }, { "x\ny", true }, { "unix:path=/x,guid=1\n", true },
+		{ "READY=1\n", true }, { "x", false }, { "", false }, { "WATCHDOG=1\n", false },
+		{ "READY=1\nSTATUS=x", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		(void)parse(table[i].text);
+		ck_assert_msg(notify_line(table[i].text, strlen(table[i].text), &m) ==
+			      (table[i].line ? NOTIFY_LINE : 0), "%s", table[i].text);
+	}
+	ck_assert(!notify_parse("\0\n", 2, &m));
+	ck_assert_uint_eq(notify_line("\0\n", 2, &m), NOTIFY_LINE);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
 		each_word_is_known, several_words_come_in_one_datagram, the_last_of_two_counts,
 		a_value_that_makes_no_sense_takes_its_word_away, what_is_no_message_is_refused,
 		times_may_be_infinite, a_status_is_cleaned_and_bounded,
+		a_newline_is_ready_unless_it_belongs_to_other_words,
 	};
 
 	return unit_run("core: notify", tests, ARRAY_LEN(tests));

@@ -24,6 +24,7 @@ static struct plan_builder *sample(void)
 	plan_header(b)->stdio[2] = PLAN_STDIO_STDOUT;
 	plan_set_cpus(b, (const uint64_t[]){ 3, 1 }, 2);
 	plan_set_filter(b, (const uint64_t[]){ 3, 1, 6 }, 3);
+	plan_set_ready(b, 7, "/run/procd/x/notify/0");
 	plan_header(b)->flags = PLAN_TREE | PLAN_SET_NICE;
 	strlist_fini(&paths);
 	strlist_fini(&argv);
@@ -52,6 +53,8 @@ static size_t walk(const struct plan *p)
 	for (int fd = 0; fd < 3; fd++)
 		if (p->stdio[fd] == PLAN_STDIO_FILE)
 			sum += strlen(plan_str(p, p->stdio_path[fd]));
+	if (p->ready_path)
+		sum += strlen(plan_str(p, p->ready_path));
 	for (uint32_t i = 0; i < p->cpus_size; i++)
 		sum += ((const unsigned char *)p)[p->cpus + i];
 	for (uint32_t i = 0; i < 8 * p->nfilter; i++)
@@ -165,6 +168,11 @@ START_TEST(numbers_out_of_range_are_refused)
 	REFUSED(numa_node, PLAN_MAX_NODES);
 	REFUSED(sched_policy, UINT32_MAX);
 	REFUSED(sched_priority, UINT32_MAX);
+	REFUSED(ready_fd, 0);
+	REFUSED(ready_fd, 2);
+	REFUSED(ready_fd, PLAN_MAX_READY_FD + 1);
+	REFUSED(ready_path, 0);
+	REFUSED(ready_path, p->size);
 	REFUSED(root_dir, 8);
 	REFUSED(root_dir, p->size);
 	REFUSED(root_dir, p->size - 1);
