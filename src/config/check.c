@@ -339,6 +339,30 @@ static void check_periodic(const struct candidate *c, const struct scope *scope,
 			  enumtext_name(&restart_policy_text, (int)o->restart));
 }
 
+/* What says how health is probed, where it is not. */
+static void warn_health(const struct candidate *c, const struct scope *scope,
+			const struct subsystem_options *o)
+{
+	static const uint32_t offsets[] = {
+		offsetof(struct subsystem_options, health_interval_ms),
+		offsetof(struct subsystem_options, health_timeout_ms),
+		offsetof(struct subsystem_options, health_retries),
+		offsetof(struct subsystem_options, health_start_period_ms),
+		offsetof(struct subsystem_options, on_unhealthy),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(offsets) && o->health == NULL; i++) {
+		const struct setting *s = given_in(scope, offsets[i]);
+		struct place place;
+
+		if (s == NULL)
+			continue;
+		place = place_of(c, s);
+		diag_warn(c->diag, &place, "subsystem.%s.%s: has no effect without the key "
+			  "\"health\"", o->name, schema_row(s->key)->name);
+	}
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
@@ -361,6 +385,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_env_files(c, scope, o);
 	check_ambient(c, scope, o);
 	warn_logs(c, scope, o);
+	warn_health(c, scope, o);
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
 		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
 		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "

@@ -104,7 +104,6 @@ static void unknown(struct edges *e, uint32_t node, enum edge_kind kind, size_t 
 		   near != NULL ? "\"?" : "");
 }
 
-/* Health probes are the key `health`, which no subsystem has. */
 static void never_healthy(struct edges *e, uint32_t node, enum edge_kind kind, size_t at)
 {
 	const char *item = edge_list(e->config->subsystems[node], kind)->items[at];
@@ -145,7 +144,8 @@ static bool check_item(struct edges *e, uint32_t node, enum edge_kind kind, size
 			unknown(e, node, kind, at);
 		return true;
 	}
-	if (condition == CONDITION_HEALTHY && scope != e->told)
+	if (condition == CONDITION_HEALTHY && scope != e->told && n > 0 &&
+	    e->config->subsystems[first]->health == NULL)
 		never_healthy(e, node, kind, at);
 	if (add_edges(e, node, kind, first, n))
 		return true;

@@ -13,8 +13,11 @@ uint64_t config_descriptors(const struct config *config)
 		uint64_t streams = (uint64_t)stdio_is_captured(&o->stdio[1]) +
 				   (uint64_t)stdio_is_captured(&o->stdio[2]);
 
-		keeper += 1 + streams + subsystem_speaks(o);
-		supervisor += streams + (o->log_file != NULL) + subsystem_speaks(o);
+		bool command = o->health != NULL && o->health->kind == PROBE_COMMAND;
+		bool socket = o->health != NULL && !command;
+
+		keeper += 1 + streams + subsystem_speaks(o) + command;
+		supervisor += streams + (o->log_file != NULL) + subsystem_speaks(o) + socket;
 	}
 	return MAX(keeper, supervisor);
 }

@@ -11,8 +11,9 @@
 #define DESCRIPTORS_CONNECTIONS 128
 
 /* The larger need of the two processes when every subsystem runs: without it some could not be
- * started. Keeper: the process, each captured stream, and the socket that it speaks through.
- * Supervisor: each captured stream, the log file that it goes to, and that socket. */
+ * started. Keeper: the process, each captured stream, the socket that it speaks through, and
+ * a command that probes it. Supervisor: each captured stream, the log file that it goes to, that
+ * socket, and the connection of a probe. */
 uint64_t config_descriptors(const struct config *config);
 
 #endif

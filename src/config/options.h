@@ -59,6 +59,9 @@ struct probe_option {
 	struct strlist command;	/* PROBE_COMMAND: argv */
 };
 
+enum on_unhealthy { ON_UNHEALTHY_RESTART, ON_UNHEALTHY_EVENT, ON_UNHEALTHY_STOP };
+extern const struct enumtext on_unhealthy_text;
+
 /* How the lines of a log_file look. */
 enum log_format { LOG_FORMAT_RAW, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 extern const struct enumtext log_format_text;
@@ -118,6 +121,11 @@ struct subsystem_options {
 	int64_t start_timeout_ms;	/* 0: no limit */
 	int64_t min_uptime_ms;
 	int64_t watchdog_ms;		/* TIMEOUT_UNSET: none */
+	struct probe_option *health;	/* NULL: none */
+	int64_t health_interval_ms;	/* TIMEOUT_UNSET: monitoring's; config_health_interval_ms() */
+	int64_t health_timeout_ms, health_start_period_ms;
+	int64_t health_retries;
+	enum on_unhealthy on_unhealthy;
 	int stop_signal;
 	int64_t stop_timeout_ms;	/* TIMEOUT_UNSET: the deadlines of [shutdown] apply */
 	enum kill_mode kill_mode;
@@ -229,6 +237,10 @@ struct config {
 		char *event_backend;
 		int64_t nice;
 	} performance;
+	struct {
+		bool health_checks;
+		int64_t health_check_interval_ms;
+	} monitoring;
 	struct signal_option signals[NSIG];
 	struct {
 		bool enabled;
@@ -263,6 +275,13 @@ struct config {
 void config_free(struct config *config);	/* NULL is fine */
 /* One subsystem or instance by its whole name; NULL: there is none. */
 struct subsystem_options *config_find(const struct config *config, const char *name);
+/* The time from one health probe of O to the next. */
+static inline int64_t config_health_interval_ms(const struct config *config,
+						const struct subsystem_options *o)
+{
+	return o->health_interval_ms != TIMEOUT_UNSET ? o->health_interval_ms
+						      : config->monitoring.health_check_interval_ms;
+}
 
 /* Where a value came from, for `procd config` and for messages. */
 enum origin_kind { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENV, ORIGIN_CLI };

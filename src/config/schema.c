@@ -89,6 +89,12 @@ const struct option schema[] = {
 	{ TOP("performance", "nice", performance.nice, int, PROCD), .def = "0", .min = -20,
 	  .max = 19, .help = "procd's own scheduling priority; children do not inherit it." },
 
+	{ TOP("monitoring", "health_checks", monitoring.health_checks, bool, LIVE), .def = "true",
+	  .help = "Run the health probes of all subsystems." },
+	{ TOP("monitoring", "health_check_interval", monitoring.health_check_interval_ms, duration,
+	      LIVE), .def = "\"5s\"", .min = 10, .max = DAY,
+	  .help = "From one health probe to the next, where health_interval does not say it." },
+
 	SIGNAL_ROW("term", SIGTERM, "\"shutdown\"", "SIGTERM"),
 	SIGNAL_ROW("interrupt", SIGINT, "\"shutdown\"", "SIGINT"),
 	SIGNAL_ROW("quit", SIGQUIT, "\"immediate\"", "SIGQUIT"),
@@ -188,6 +194,23 @@ const struct option schema[] = {
 	{ SUB("watchdog", watchdog_ms, duration, RESTART), .min = 1, .max = DAY,
 	  .help = "Once ready it must send WATCHDOG=1 (sd_notify) at least this often, else it is "
 		  "ended by SIGABRT and has failed." },
+	{ SUB("health", health, probe, LIVE), .choices = &probe_kind_text, .only = PROBES_HEALTH,
+	  .help = "What it is asked again and again while it runs: a connection, an HTTP answer "
+		  "(2xx, 3xx), or a command (exit code 0)." },
+	{ SUB("health_interval", health_interval_ms, duration, LIVE), .min = 10, .max = DAY,
+	  .def_words = "monitoring.health_check_interval",
+	  .help = "From one health probe to the next." },
+	{ SUB("health_timeout", health_timeout_ms, duration, LIVE), .def = "\"1s\"", .min = 1,
+	  .max = DAY, .help = "A health probe without an answer for so long has failed." },
+	{ SUB("health_retries", health_retries, int, LIVE), .def = "3", .min = 1, .max = 1000000,
+	  .help = "So many health probes in a row must fail until it is unhealthy." },
+	{ SUB("health_start_period", health_start_period_ms, duration, LIVE), .def = "\"0s\"",
+	  .max = DAY, .help = "From ready to the first health probe." },
+	{ SUB("on_unhealthy", on_unhealthy, enum, LIVE), .def = "\"restart\"",
+	  .choices = &on_unhealthy_text,
+	  .help = "What becomes of it when it is unhealthy: it is ended as a failure, which its "
+		  "restart policy follows (restart), an event and no more, or it is stopped and "
+		  "stays so." },
 	{ SUB("stop_signal", stop_signal, signal, LIVE), .def = "\"SIGTERM\"",
 	  .help = "Signal that asks it to end; SIGCONT follows." },
 	{ SUB("stop_timeout", stop_timeout_ms, duration, LIVE), .max = 7 * DAY,
@@ -295,4 +318,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 36;
+const size_t schema_top_n = 38;

@@ -75,6 +75,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 	emit_text(out, "state", enumtext_name(&subsystem_state_text, r->state));
 	emit_bool(out, "ready", r->ready);
 	emit_text(out, "health", enumtext_name(&health_text, r->health));
+	emit_text(out, "health_detail", *r->health_detail ? r->health_detail : NULL);
 	emit_int_or_null(out, "pid", r->pid > 0, r->pid);
 	emit_int_or_null(out, "uptime_ms", r->pid > 0, ms_since(now, r->started_mono_ns));
 	emit_uint(out, "restart_count", r->restart_count);

@@ -309,6 +309,7 @@ static void enter_run(struct subsystem *s)
 	s->adopting = false;
 	ready_entered(s);
 	s->revived = false;
+	health_begin(s);
 	if (s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
 			       s->options->restart_reset_after_ms * NS_PER_MS);
@@ -355,9 +356,13 @@ static void rest_gone(struct subsystem *s)
 /* It stays in its state until it has ended. */
 static void expire(struct subsystem *s)
 {
+	static const enum reason reasons[EXPIRY_COUNT] = {
+		[EXPIRY_START] = REASON_START_TIMEOUT, [EXPIRY_WATCHDOG] = REASON_WATCHDOG,
+		[EXPIRY_HEALTH] = REASON_HEALTH,
+	};
+
 	narrate_expired(s);
-	publish_ready(s, s->ready.expiry == EXPIRY_START ? REASON_START_TIMEOUT
-							 : REASON_WATCHDOG);
+	publish_ready(s, reasons[s->ready.expiry]);
 	ladder_begin(s);
 	publish_update(s);
 }
@@ -401,11 +406,13 @@ void action_before(struct subsystem *s, enum action action)
 	case ACT_DECIDE:
 		subsystem_wait_cancel(s);
 		ready_cancel(s);
+		health_end(s);
 		process_told(s);
 		break;
 	case ACT_TERMINATE:
 		subsystem_wait_cancel(s);
 		ready_cancel(s);
+		health_end(s);
 		s->ready.expiry = EXPIRY_NONE;
 		s->bounce = false;
 		s->outcome = OUTCOME_NONE;
@@ -440,6 +447,17 @@ void action_after(struct subsystem *s, enum action action)
 		break;
 	case ACT_EXPIRE:
 		expire(s);
+		break;
+	case ACT_NOTE_WELL:
+		health_judge(s, HEALTH_HEALTHY);
+		break;
+	case ACT_NOTE_ILL:
+		if (health_judge(s, HEALTH_UNHEALTHY)) {
+			subsystem_wait_cancel(s);
+			ready_cancel(s);
+			s->ready.expiry = EXPIRY_HEALTH;
+			expire(s);
+		}
 		break;
 	case ACT_DEFER:
 		defer(s);

@@ -51,6 +51,7 @@ static void revive(struct subsystem *s, struct subsystem_options *o)
 	s->removed = false;
 	s->revived = true;
 	s->wish = OPERATOR_NONE;
+	s->ill = false;
 	s->config_up = o->autostart;
 	s->order_reason = REASON_RELOAD;
 	s->kick = s->config_up && schedule_starts_at_once(o);
@@ -62,6 +63,7 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 {
 	struct core *c = s->core;
 
+	health_replace(s, o);
 	if (s->next != NULL)
 		subsystem_set_options(s, o, false);
 	else
@@ -188,6 +190,8 @@ static void carry_out(struct core *c, struct config *new, const struct config_di
 	publish_head(c);
 	remove_missing(c, diff, reason);
 	update_changed(c, diff);
+	registry_for_each(s, &c->registry)
+		health_retime(s);
 	apply_added(c, reason);
 	edges_build(c);
 }

@@ -18,6 +18,7 @@ enum face {
 	FACE_LEAVING = 1 << 11,		/* it is up, and will not be */
 	FACE_ADOPTING = 1 << 12,	/* it is up, as will be seen in a moment */
 	FACE_FRESH = 1 << 13,		/* it has not been up yet: nobody loses it */
+	FACE_UP = 1 << 14,		/* it runs, and will, however well */
 	FACE_UNKNOWN = 1 << 16,		/* none was computed yet */
 };
 #define HOLDS(condition) (1u << (condition))
@@ -64,6 +65,13 @@ static bool is_oneshot(const struct subsystem *s)
 	return subsystem_newest(s)->type == TYPE_ONESHOT;
 }
 
+/* Where nobody is asked, being there is all that can be known. */
+static bool is_healthy(const struct subsystem *s)
+{
+	return s->checkup.health == HEALTH_HEALTHY ||
+	       !config_current()->monitoring.health_checks;
+}
+
 static uint32_t conditions_of(const struct subsystem *s)
 {
 	bool ended = (s->state == STATE_STOPPED || s->state == STATE_FAILED) && !s->kick &&
@@ -77,8 +85,12 @@ static uint32_t conditions_of(const struct subsystem *s)
 
 	if ((executed && stays) || (is_oneshot(s) && succeeded))
 		held |= HOLDS(CONDITION_STARTED);
-	if (is_oneshot(s) ? succeeded : s->state == STATE_RUNNING && stays)
+	if (s->state == STATE_RUNNING && stays && !is_oneshot(s))
+		held |= FACE_UP;
+	if (is_oneshot(s) ? succeeded : held & FACE_UP && s->checkup.health != HEALTH_UNHEALTHY)
 		held |= HOLDS(CONDITION_READY);
+	if (s->state == STATE_RUNNING && stays && is_healthy(s))
+		held |= HOLDS(CONDITION_HEALTHY);
 	if (ended && s->outcome != OUTCOME_NONE)
 		held |= HOLDS(CONDITION_COMPLETED);
 	if (succeeded)
@@ -122,13 +134,15 @@ static struct edge meaning_of(const struct edge *e)
 	uint32_t to = e->to->edges.face, from = e->from->edges.face;
 	bool met = to & HOLDS(e->condition);
 	struct edge now = *e;
+	/* That it is no longer healthy stops nobody. */
+	bool broken = !met && !(to & FACE_UP);
 
 	if (edge_is_hard(e->kind)) {
 		now.unmet = !met;
 		now.stuck = !met && !(to & FACE_COMING);
 		now.ordered = !met && carries_stops(e) && to & FACE_ORDERED_DOWN;
 		now.stops = now.ordered ||
-			    (e->kind == EDGE_BINDS_TO && !met &&
+			    (e->kind == EDGE_BINDS_TO && broken &&
 			     !(to & (FACE_ADOPTING | FACE_FRESH)));
 	} else if (e->kind == EDGE_AFTER) {
 		now.unmet = to & FACE_SETTLING;
@@ -214,6 +228,7 @@ static void update_goal(struct subsystem *s)
 		.wish = s->wish,
 		.config_up = s->config_up,
 		.pulled = s->pulled,
+		.ill = s->ill,
 	};
 	struct goal before = s->goal;
 

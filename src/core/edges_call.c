@@ -49,6 +49,7 @@ static void bring_up(struct subsystem *s)
 {
 	if (s->wish == OPERATOR_DOWN)
 		s->wish = OPERATOR_NONE;
+	s->ill = false;
 	s->pulled |= !s->config_up;
 	s->order_reason = REASON_DEPENDENCY;
 	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)

@@ -4,7 +4,7 @@
 
 ENUMTEXT(goal_why, "goal",
 	[GOAL_CONFIG] = "config", [GOAL_OPERATOR] = "operator",
-	[GOAL_DEPENDENCY] = "dependency", [GOAL_REMOVED] = "removed",
+	[GOAL_HEALTH] = "health", [GOAL_DEPENDENCY] = "dependency", [GOAL_REMOVED] = "removed",
 	[GOAL_SHUTDOWN] = "shutdown");
 
 struct goal goal_of(const struct goal_inputs *in)
@@ -13,6 +13,8 @@ struct goal goal_of(const struct goal_inputs *in)
 		return (struct goal){ false, GOAL_SHUTDOWN };
 	if (in->removed)
 		return (struct goal){ false, GOAL_REMOVED };
+	if (in->ill && in->wish != OPERATOR_DOWN)
+		return (struct goal){ false, GOAL_HEALTH };
 	if (in->wish != OPERATOR_NONE)
 		return (struct goal){ in->wish == OPERATOR_UP, GOAL_OPERATOR };
 	if (!in->config_up && in->pulled)

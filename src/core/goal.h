@@ -9,6 +9,7 @@
 enum goal_why {
 	GOAL_CONFIG,		/* autostart, or its absence */
 	GOAL_OPERATOR,		/* an explicit start or stop; survives reloads */
+	GOAL_HEALTH,		/* it was unhealthy, and on_unhealthy = "stop" */
 	GOAL_DEPENDENCY,	/* something that needs or wants it was started */
 	GOAL_REMOVED,		/* no longer in the configuration */
 	GOAL_SHUTDOWN,
@@ -23,6 +24,7 @@ struct goal_inputs {
 	enum operator_wish wish;
 	bool config_up;
 	bool pulled;
+	bool ill;
 };
 
 struct goal {
@@ -30,7 +32,8 @@ struct goal {
 	enum goal_why why;
 };
 
-/* The strongest voice wins: shutdown, removal, operator, configuration, dependants. */
+/* The strongest voice wins: shutdown, removal, an operator's stop, illness, an operator's start,
+ * configuration, dependants. */
 struct goal goal_of(const struct goal_inputs *in);
 
 #endif

@@ -22,6 +22,8 @@ enum memory_flags {
 	MEMORY_TOLD_END = 1 << 10,	/* the end of spawn_id was told (phase rest) */
 	MEMORY_BOOT_PENDING = 1 << 11, MEMORY_TREE_EMPTY = 1 << 12,
 	MEMORY_PULLED = 1 << 13, MEMORY_SUCCEEDED = 1 << 14, MEMORY_ENDED_BADLY = 1 << 15,
+	MEMORY_HEALTHY = 1 << 16, MEMORY_UNHEALTHY = 1 << 17,	/* neither: unknown */
+	MEMORY_ILL = 1 << 18,		/* stopped for that */
 	MEMORY_CALENDAR = 1 << 24,	/* the next run is a moment of the time of day */
 };
 

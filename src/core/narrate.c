@@ -81,8 +81,24 @@ void narrate_deferred(const struct subsystem *s)
 
 void narrate_expired(const struct subsystem *s)
 {
-	log_at(LOG_WARN, s->name, s->ready.expiry == EXPIRY_START ?
-	       "not ready in time: it is ended" : "no sign of life in time: it is ended");
+	static const char *const why[EXPIRY_COUNT] = {
+		[EXPIRY_START] = "not ready in time", [EXPIRY_WATCHDOG] = "no sign of life in time",
+	};
+
+	/* (Of health narrate_health() has just told.) */
+	if (why[s->ready.expiry] != NULL)
+		log_at(LOG_WARN, s->name, "%s: it is ended", why[s->ready.expiry]);
+}
+
+void narrate_health(const struct subsystem *s)
+{
+	const struct checkup *h = &s->checkup;
+
+	if (h->health == HEALTH_HEALTHY)
+		log_at(LOG_INFO, s->name, "healthy: %s", h->detail);
+	else
+		log_at(LOG_WARN, s->name, "unhealthy: %u probes in a row failed, the last one: %s",
+		       h->failures, h->detail);
 }
 
 void narrate_budget(unsigned per_second)

@@ -10,6 +10,8 @@ void narrate_state(const struct subsystem *s);
 void narrate_deferred(const struct subsystem *s);
 /* S is being ended because readiness or watchdog did not hear from it in time. */
 void narrate_expired(const struct subsystem *s);
+/* S is healthy, or unhealthy, and was not before. */
+void narrate_health(const struct subsystem *s);
 /* Crash loops together are too quick; they are held to PER_SECOND starts. */
 void narrate_budget(unsigned per_second);
 void narrate_reload(const struct config_diff *diff, const char *what);

@@ -65,7 +65,8 @@ static void send_event(struct subsystem *s)
 
 static bool is_ready(const struct subsystem *s)
 {
-	return s->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE;
+	return s->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE &&
+	       s->checkup.health != HEALTH_UNHEALTHY;
 }
 
 /* Readiness as an event of its own, for those who route traffic. */
@@ -108,12 +109,14 @@ static void put_board(struct subsystem *s)
 	r = board_record_new(&(struct board_texts){
 		.description = o->description, .last_error = last_error, .groups = groups.buf,
 		.waits_for = waits_for.buf, .awaits = awaits.buf, .status = status.buf,
+		.health_detail = s->checkup.detail,
 	});
 	r->waiting = s->edges.shown_waiting;
 	r->id = s->id;
 	r->slot = s->slot;
 	r->state = s->state;
-	r->health = HEALTH_UNKNOWN;
+	r->health = s->checkup.health;
+	r->health_failures = s->checkup.failures;
 	r->ready = is_ready(s);
 	r->ready_by_mono_ns = ready_deadline(s);
 	r->gave_up = s->gave_up;
@@ -159,6 +162,9 @@ static uint32_t memory_flags_of(const struct subsystem *s)
 	f |= s->outcome == OUTCOME_SUCCEEDED ? MEMORY_SUCCEEDED : 0;
 	f |= s->outcome == OUTCOME_FAILED ? MEMORY_ENDED_BADLY : 0;
 	f |= s->boot_pending ? MEMORY_BOOT_PENDING : 0;
+	f |= s->checkup.health == HEALTH_HEALTHY ? MEMORY_HEALTHY : 0;
+	f |= s->checkup.health == HEALTH_UNHEALTHY ? MEMORY_UNHEALTHY : 0;
+	f |= s->ill ? MEMORY_ILL : 0;
 	return f;
 }
 
@@ -203,6 +209,22 @@ void publish_update(struct subsystem *s)
 {
 	put_board(s);
 	publish_memory(s);
+}
+
+/* Told before it is saved: a death in between tells it twice, but never not at all. */
+void publish_health(struct subsystem *s)
+{
+	const char *detail = s->checkup.detail;
+	json_t *j = publish_ident(s);
+
+	json_object_set_new(j, "health", json_text(enumtext_name(&health_text,
+								  (int)s->checkup.health)));
+	json_object_set_new(j, "detail", json_text(detail != NULL ? detail : "not probed any more"));
+	put_board(s);
+	event_send(s->core->chan, EVENT_HEALTH_CHANGED, j);
+	publish_ready(s, REASON_HEALTH);
+	publish_memory(s);
+	subsystem_mark(s);
 }
 
 void publish_state(struct subsystem *s, enum subsystem_state next, enum reason reason)

@@ -8,6 +8,8 @@
 void publish_state(struct subsystem *s, enum subsystem_state next, enum reason reason);
 /* Tell ready_changed, if that is news. */
 void publish_ready(struct subsystem *s, enum reason reason);
+/* Tell what is known of S's health now, and what that does to its readiness. */
+void publish_health(struct subsystem *s);
 /* Something that status shows or that the next supervisor must know has changed: board and memory,
  * no event. */
 void publish_update(struct subsystem *s);

@@ -18,6 +18,7 @@ enum expiry {
 	EXPIRY_NONE,
 	EXPIRY_START,		/* it was not ready in time */
 	EXPIRY_WATCHDOG,	/* it was ready, and gave no sign of life for too long */
+	EXPIRY_HEALTH,		/* it was ready, and its health probe failed too often */
 	EXPIRY_COUNT
 };
 

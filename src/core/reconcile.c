@@ -21,6 +21,8 @@ static enum reason down_reason(const struct subsystem *s)
 		return REASON_SHUTDOWN;
 	case GOAL_REMOVED:
 		return s->order_reason;
+	case GOAL_HEALTH:
+		return REASON_HEALTH;
 	default:
 		return REASON_REQUEST;
 	}
@@ -37,6 +39,8 @@ static enum reason reason_of(const struct subsystem *s, enum fact fact)
 		return s->state == STATE_STOPPING ? s->reason : REASON_START;
 	case FACT_DONE:
 	case FACT_DIED:
+		if (s->end.expiry == EXPIRY_HEALTH)
+			return REASON_HEALTH;
 		if (s->end.expiry != EXPIRY_NONE)
 			return s->end.expiry == EXPIRY_START ? REASON_START_TIMEOUT
 							     : REASON_WATCHDOG;

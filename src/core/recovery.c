@@ -106,7 +106,8 @@ static void fill_readiness(struct subsystem *s, const struct memory_entry *e)
 	s->ready.expiry = expiry_of(e, MEMORY_EXPIRY_SHIFT);
 	s->ready.deadline_mono_ns = e->ready_by_mono_ns;
 	s->ready.watchdog_ns = e->watchdog_ns;
-	s->ready_shown = e->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE;
+	s->ready_shown = e->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE &&
+			 s->checkup.health != HEALTH_UNHEALTHY;
 }
 
 static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
@@ -121,6 +122,10 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 		     : e->flags & MEMORY_ENDED_BADLY ? OUTCOME_FAILED
 						     : OUTCOME_NONE;
 	s->gave_up = e->flags & MEMORY_GAVE_UP;
+	s->ill = e->flags & MEMORY_ILL;
+	s->checkup.health = e->flags & MEMORY_UNHEALTHY ? HEALTH_UNHEALTHY
+			    : e->flags & MEMORY_HEALTHY ? HEALTH_HEALTHY
+							: HEALTH_UNKNOWN;
 	s->boot_pending = e->flags & MEMORY_BOOT_PENDING;
 	s->order_reason = (enum reason)e->order_reason;
 	s->state = (enum subsystem_state)e->state;
@@ -319,6 +324,10 @@ static void resume_timers(struct subsystem *s)
 	resume_ways(s);
 	if (s->proc.phase == PROC_UP)
 		ready_resume(s);
+	if (s->state == STATE_RUNNING)
+		health_retime(s);
+	else
+		health_end(s);
 	if (s->state == STATE_RUNNING && s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
 			       s->options->restart_reset_after_ms * NS_PER_MS);

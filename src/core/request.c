@@ -241,6 +241,7 @@ static bool refuse_in_shutdown(struct core_request *r, struct subsystem *s)
 static void order_up(struct subsystem *s)
 {
 	s->wish = OPERATOR_UP;
+	s->ill = false;
 	s->order_reason = REASON_REQUEST;
 	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
 		s->kick = true;
@@ -258,6 +259,7 @@ static void do_start(struct core_request *r, struct subsystem *s)
 static void do_stop(struct core_request *r, struct subsystem *s)
 {
 	s->wish = OPERATOR_DOWN;
+	s->ill = false;
 	s->order_reason = REASON_REQUEST;
 	s->kick = false;
 	s->bounce = false;

@@ -15,6 +15,8 @@ enum fact {
 	FACT_READY,		/* it is all that readiness asks for */
 	FACT_OVERDUE,		/* it was not ready within start_timeout */
 	FACT_SILENT,		/* its watchdog heard nothing for too long */
+	FACT_WELL,		/* its health probe succeeded */
+	FACT_ILL,		/* its health probe failed too often in a row */
 	FACT_DONE,		/* main process ended, and that counts as success */
 	FACT_DIED,		/* main process ended, and that counts as failure */
 	FACT_GONE,		/* nothing of its tree lives any more */
@@ -38,6 +40,8 @@ enum action {
 	ACT_ADOPT,		/* take over the living process */
 	ACT_AWAIT_READY,	/* look for what makes it ready */
 	ACT_EXPIRE,		/* end it; what it then did becomes a failure */
+	ACT_NOTE_WELL,		/* it is healthy */
+	ACT_NOTE_ILL,		/* it is unhealthy, and on_unhealthy says what follows */
 	ACT_DEFER,		/* arm the retry */
 	ACT_ENTER_RUN,		/* arm the stable timer */
 	ACT_FORGET_ATTEMPTS,	/* the backoff begins anew */

@@ -52,6 +52,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	s->wait.fire = wait_fired;
 	s->ladder.timer.fire = ladder_fired;
 	ready_init(s);
+	health_init(s);
 	list_init(&s->dirty);
 	list_init(&s->busy_link);
 	list_init(&s->turn_link);
@@ -70,6 +71,7 @@ void subsystem_free(struct subsystem *s)
 	free(s->start_trouble);
 	free(s->end_tail);
 	ready_fini(s);
+	health_fini(s);
 	free(s->name);
 	free(s);
 }
@@ -118,6 +120,7 @@ static char *end_of_run_text(const struct ending *e)
 	static const char *const why[EXPIRY_COUNT] = {
 		[EXPIRY_NONE] = "",
 		[EXPIRY_START] = "was not ready in time (start_timeout); ",
+		[EXPIRY_HEALTH] = "was unhealthy; ",
 		[EXPIRY_WATCHDOG] = "gave no sign of life in time (watchdog); ",
 	};
 

@@ -6,6 +6,7 @@
 #include "config/options.h"
 #include "core/edges.h"
 #include "core/goal.h"
+#include "core/health.h"
 #include "core/prober.h"
 #include "core/ready.h"
 #include "core/schedule.h"
@@ -83,6 +84,7 @@ struct subsystem {
 	bool config_up, removed;
 	bool revived;			/* it was removed and came back, and has not run since */
 	bool pulled;			/* something that needs or wants it was started */
+	bool ill;			/* stopped because it was unhealthy */
 	bool kick;			/* an order: start it once it is down */
 	bool bounce;			/* take it down once although the goal is up */
 	enum reason order_reason;	/* of kick and bounce */
@@ -115,6 +117,7 @@ struct subsystem {
 
 	struct readiness ready;
 	bool ready_shown;		/* as the last ready_changed said */
+	struct checkup checkup;
 
 	struct edge_ends edges;
 	struct periodic periodic;

@@ -52,16 +52,18 @@ static void say_wait(json_t *lines, const struct board *board, const char *item,
 	auto_free(freep) char *name = x_strndup(item, name_len);
 	const struct board_record *r = board_find(board, name);
 	const char *state = r ? enumtext_name(&subsystem_state_text, (int)r->state) : "not there";
+	const char *health = r && r->health == HEALTH_UNHEALTHY ? ", but unhealthy" : "";
 	bool failed = r && r->last_error &&
 		      (r->state == STATE_FAILED || r->state == STATE_RESTARTING);
 	int condition = (int)(n - name_len) - 1;
 
 	if (condition > 0)
-		say(lines, "it waits for %s to have %.*s; that is %s%s%s", name, condition,
-		    item + name_len + 1, state, r && r->waiting ? ", and waits, too" : "",
+		say(lines, "it waits for %s to %s %.*s; that is %s%s%s%s", name,
+		    strncmp(item + name_len + 1, "healthy", (size_t)condition) == 0 ? "be" : "have",
+		    condition, item + name_len + 1, state, health, r && r->waiting ? ", and waits, too" : "",
 		    r && !r->goal_up ? ", and meant to be down" : "");
 	else
-		say(lines, "it waits for %s, which is %s%s%s%s%s", name, state,
+		say(lines, "it waits for %s, which is %s%s%s%s%s%s", name, state, health,
 		    failed ? ": " : "", failed ? r->last_error : "",
 		    r && r->waiting ? ", and waits, too" : "",
 		    r && !r->goal_up ? ", and meant to be down" : "");
@@ -112,12 +114,32 @@ static void say_next_run(json_t *lines, const struct board_record *r, int64_t no
 	say(lines, "next run in %s, at %.19sZ", in.buf, at.buf);
 }
 
+/* What its health probe has said. */
+static void say_health(json_t *lines, const struct board_record *r)
+{
+	const char *health = enumtext_name(&health_text, (int)r->health);
+
+	if (*r->health_detail == '\0') {
+		if (r->health != HEALTH_UNKNOWN)
+			say(lines, "it is %s", health);
+		return;
+	}
+	if (r->health_failures > 0)
+		say(lines, "its health is %s; the last %u probes failed: %s", health,
+		    r->health_failures, r->health_detail);
+	else
+		say(lines, "it is %s: %s", health, r->health_detail);
+}
+
 static void say_goal(json_t *lines, const struct board_record *r)
 {
 	bool down = r->state == STATE_STOPPED || r->state == STATE_FAILED;
 
 	if (!r->goal_up && strcmp(r->goal_why, "config") == 0)
 		say(lines, "it is not started by itself (autostart = false)");
+	else if (!r->goal_up && strcmp(r->goal_why, "health") == 0)
+		say(lines, "it was stopped because it was unhealthy (on_unhealthy = \"stop\"): "
+			   "`procd start` starts it again");
 	else if (!r->goal_up)
 		say(lines, "it is meant to be down: %s", r->goal_why);
 	else if (r->waiting || r->periodic)
@@ -157,6 +179,7 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	say_awaits(lines, r, now_mono_ns);
 	if (*r->status != '\0')
 		say(lines, "it says: %s", r->status);
+	say_health(lines, r);
 	say_waits(lines, board, r);
 	say_goal(lines, r);
 	say_restart(lines, r, now_mono_ns);

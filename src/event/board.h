@@ -19,6 +19,7 @@ struct board_record {
 	uint32_t slot;
 	enum subsystem_state state;
 	enum health health;
+	uint32_t health_failures;	/* probes that failed in a row */
 	bool ready, gave_up, autostart, goal_up, oneshot;
 	bool waiting;			/* its start waits for others */
 	int pid;			/* 0: none */
@@ -44,6 +45,7 @@ struct board_record {
 	const char *awaits;		/* into TEXT: what its readiness waits for, "" when nothing */
 	int64_t ready_by_mono_ns;	/* deadline of that; 0: none */
 	const char *status;		/* into TEXT: what it says of itself, "" when nothing */
+	const char *health_detail;	/* into TEXT: the last answer to its health probe, "" before */
 	char name[NAME_CAP];
 	char text[];			/* storage of the strings above */
 };
@@ -73,7 +75,8 @@ void board_put(struct board *b, uint32_t slot, struct board_record *record);
 void board_put_daemon(struct board *b, struct board_daemon *daemon);
 /* The strings of a record; NULL is fine. */
 struct board_texts {
-	const char *description, *last_error, *groups, *waits_for, *awaits, *status;
+	const char *description, *last_error, *groups, *waits_for, *awaits, *status,
+		   *health_detail;
 };
 /* Allocate with the strings copied behind; everything else zero. */
 struct board_record *board_record_new(const struct board_texts *t);

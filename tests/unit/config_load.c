@@ -30,6 +30,8 @@ static const char *other_value(const struct option *o)
 		return "\"/tmp\"";
 	if (strcmp(o->name, "ready") == 0)
 		return "\"exec\"";
+	if (strcmp(o->name, "health") == 0)
+		return "\"command:test 'a $$b' %%i\"";
 	if (strcmp(o->name, "event_backend") == 0)
 		return "\"epoll\"";
 	if (strcmp(o->name, "mode") == 0 || strcmp(o->name, "umask") == 0)
@@ -40,7 +42,8 @@ static const char *other_value(const struct option *o)
 		       strcmp(o->name, "kill_mode") == 0 ? "\"process\"" :
 		       strcmp(o->name, "log_format") == 0 ? "\"json\"" :
 		       strcmp(o->name, "seccomp") == 0 ? "\"no-network\"" :
-		       strcmp(o->name, "on_supervisor_death") == 0 ? "\"stop\"" : "\"always\"";
+		       strcmp(o->name, "on_supervisor_death") == 0 ||
+		       strcmp(o->name, "on_unhealthy") == 0 ? "\"stop\"" : "\"always\"";
 	if (o->type == &type_edges)
 		return "[\"other\"]";
 	if (o->type == &type_schedule)
@@ -75,7 +78,7 @@ static const char *other_value(const struct option *o)
 	case SHAPE_BOOL:
 		return strcmp(o->def, "true") == 0 ? "false" : "true";
 	case SHAPE_INT:
-		return "3";
+		return o->def != NULL && strcmp(o->def, "3") == 0 ? "4" : "3";
 	case SHAPE_NUMBER:
 		return "0.1";
 	case SHAPE_DURATION:

@@ -4,19 +4,19 @@
 
 /* Rows as they are meant, in the order of enum fact: the next state, or "-" for ignored. */
 static const char *const rows[STATE_NSTATES] = {
-		/*adop  star  fail  defr  rdy   over  slnt  done  died  gone  will  retr  due   stab  step  down  up */
+		/*adop  star  fail  defr  rdy   over  slnt  well  ill   done  died  gone  will  retr  due   stab  step  down  up */
 	[STATE_STOPPED] =
-		"start -     -     -     -     -     -     -     -     same  rest  -     -     -     same  -     start",
+		"start -     -     -     -     -     -     -     -     -     -     same  rest  -     -     -     same  -     start",
 	[STATE_STARTING] =
-		"-     same  fail  same  run   same  -     fail  fail  -     -     same  -     -     same  stopg -",
+		"-     same  fail  same  run   same  -     -     -     fail  fail  -     -     same  -     -     same  stopg -",
 	[STATE_RUNNING] =
-		"-     -     -     -     -     -     same  stop  fail  -     -     -     -     same  same  stopg -",
+		"-     -     -     -     -     -     same  same  same  stop  fail  -     -     -     -     same  same  stopg -",
 	[STATE_STOPPING] =
-		"-     same  stop  stop  -     -     -     same  same  stop  -     -     -     -     same  -     -",
+		"-     same  stop  stop  -     -     -     -     -     same  same  stop  -     -     -     -     same  -     -",
 	[STATE_FAILED] =
-		"start -     -     -     -     -     -     -     -     same  rest  -     -     -     same  -     start",
+		"start -     -     -     -     -     -     -     -     -     -     same  rest  -     -     -     same  -     start",
 	[STATE_RESTARTING] =
-		"start -     -     -     -     -     -     -     -     same  -     -     start -     same  stop  start",
+		"start -     -     -     -     -     -     -     -     -     -     same  -     -     start -     same  stop  start",
 };
 
 static const char *word_of(enum subsystem_state from, const struct transition *t)

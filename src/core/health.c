@@ -1,0 +1,183 @@
+/* One question at a time. The next one comes an interval after the last one began, or right after
+ * its answer where that took longer, so a slow program is not asked more often than it answers.
+ *
+ * An answer becomes a fact, and settle decides what follows: nothing but the event, a stop, or an
+ * end as after any failure. The fact is noted anew with each further bad answer, so what a death of
+ * the supervisor or a change of options left undone is done then. That procd could not ask says
+ * nothing about the program. */
+#include "core/health.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/probe.h"
+#include "core/live.h"
+#include "core/narrate.h"
+#include "core/publish.h"
+
+static bool is_wanted(const struct subsystem *s)
+{
+	return s->options->health != NULL && config_current()->monitoring.health_checks;
+}
+
+/* It could be asked now. */
+static bool is_up(const struct subsystem *s)
+{
+	return s->state == STATE_RUNNING && s->proc.phase == PROC_UP &&
+	       s->ready.expiry == EXPIRY_NONE;
+}
+
+static int64_t interval_ns(struct subsystem *s)
+{
+	int64_t ns = config_health_interval_ms(config_current(), s->options) * NS_PER_MS;
+
+	/* Those that became ready together are not asked together for ever. */
+	if (s->checkup.spread)
+		return ns;
+	s->checkup.spread = true;
+	return ns - (int64_t)(jitter_next(&s->core->jitter) % (uint64_t)(ns / 10));
+}
+
+/* The next question. */
+static void arm(struct subsystem *s)
+{
+	struct checkup *h = &s->checkup;
+	int64_t at_ns;
+
+	if (h->asked_mono_ns == 0)
+		at_ns = s->since_mono_ns + s->options->health_start_period_ms * NS_PER_MS;
+	else
+		at_ns = h->asked_mono_ns + interval_ns(s);
+	timer_arm(&s->core->timers, &h->timer, MAX(at_ns, clock_mono_ns()));
+}
+
+static void keep_detail(struct checkup *h, const char *detail)
+{
+	free(h->detail);
+	h->detail = x_strdup(detail);
+}
+
+static void not_made(struct subsystem *s, const char *detail)
+{
+	if (!s->checkup.not_made)
+		log_at(LOG_WARN, s->name, "its health cannot be probed now: %s", detail);
+	s->checkup.not_made = true;
+}
+
+static void answered(struct subsystem *s, enum probe_result result, const char *detail)
+{
+	struct checkup *h = &s->checkup;
+	bool news;
+
+	h->asking = false;
+	if (!is_up(s))
+		return;
+	arm(s);
+	if (result == PROBE_NOT_MADE) {
+		not_made(s, detail);
+		return;
+	}
+	h->not_made = false;
+	news = result == PROBE_FAILED || h->failures > 0;
+	keep_detail(h, detail);
+	if (result == PROBE_PASSED) {
+		h->failures = 0;
+		if (h->health != HEALTH_HEALTHY)
+			subsystem_note(s, FACT_WELL);
+	} else {
+		h->failures += h->failures < UINT32_MAX;
+		if (h->failures >= (uint32_t)s->options->health_retries)
+			subsystem_note(s, FACT_ILL);
+	}
+	if (news)
+		publish_update(s);
+}
+
+static void ask(struct timer *t)
+{
+	struct subsystem *s = container_of(t, struct subsystem, checkup.timer);
+	struct checkup *h = &s->checkup;
+
+	if (!is_up(s) || !is_wanted(s))
+		return;
+	h->asking = true;
+	h->asked_mono_ns = clock_mono_ns();
+	prober_start(s, s->options->health, s->options->health_timeout_ms * NS_PER_MS, answered);
+}
+
+static void stop_asking(struct subsystem *s)
+{
+	if (s->checkup.asking)
+		prober_cancel(s);
+	s->checkup.asking = false;
+	timer_disarm(&s->core->timers, &s->checkup.timer);
+}
+
+void health_init(struct subsystem *s)
+{
+	s->checkup.timer.fire = ask;
+}
+
+void health_fini(struct subsystem *s)
+{
+	free(take(s->checkup.detail));
+}
+
+void health_begin(struct subsystem *s)
+{
+	if (is_wanted(s) && is_up(s))
+		arm(s);
+}
+
+void health_end(struct subsystem *s)
+{
+	stop_asking(s);
+	health_fini(s);
+	s->checkup = (struct checkup){ .timer = s->checkup.timer };
+}
+
+bool health_judge(struct subsystem *s, enum health verdict)
+{
+	if (!is_up(s) || !is_wanted(s))
+		return false;
+	if (s->checkup.health != verdict) {
+		s->checkup.health = verdict;
+		narrate_health(s);
+		publish_health(s);
+	}
+	/* One that is going down anyway is not ended twice. */
+	if (verdict != HEALTH_UNHEALTHY || !s->goal.up || s->bounce || edges_must_stop(s))
+		return false;
+	if (s->options->on_unhealthy == ON_UNHEALTHY_STOP) {
+		s->ill = true;		/* the goal follows */
+		publish_memory(s);
+	}
+	return s->options->on_unhealthy == ON_UNHEALTHY_RESTART;
+}
+
+void health_replace(struct subsystem *s, const struct subsystem_options *next)
+{
+	struct checkup *h = &s->checkup;
+
+	if (s->next != NULL || probe_option_equal(s->options->health, next->health))
+		return;
+	stop_asking(s);
+	h->failures = 0;
+	h->asked_mono_ns = 0;
+}
+
+void health_retime(struct subsystem *s)
+{
+	bool told = s->checkup.health != HEALTH_UNKNOWN, shown = s->checkup.detail != NULL;
+
+	if (is_wanted(s)) {
+		if (is_up(s) && !s->checkup.asking)
+			arm(s);
+		return;
+	}
+	health_end(s);
+	if (told)
+		publish_health(s);
+	else if (shown)
+		publish_update(s);
+}
