@@ -207,6 +207,8 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 	if (r != NULL && (state == RECORD_RUNNING || (e == NULL && condemned(r))))
 		settle_death(c, s, r);
 	s->removed = own != NULL;
+	if (s->removed && (e == NULL || !(e->flags & MEMORY_REMOVED)))
+		s->order_reason = REASON_RELOAD;
 	subsystem_options_unref(own);
 	c->next_id = MAX(c->next_id, s->id + 1);
 	c->next_spawn_id = MAX(c->next_spawn_id, s->proc.spawn_id + 1);
