@@ -349,6 +349,26 @@ START_TEST(an_answer_while_its_last_output_is_read_does_not_count)
 }
 END_TEST
 
+START_TEST(a_late_answer_is_nobodys)
+{
+	uint64_t late;
+
+	add_web()->health_retries = 1;
+	fx_start_web();
+	late = fx_child("web")->probe_id;
+	fx_exit("web", 0);
+	fx_advance_ms(100);
+	ck_assert(asked("web"));
+	fx_skip_events();
+	core_probed(fx.core, late, PROBE_FAILED, "too late");
+	fx_settle();
+	ck_assert_ptr_null(fx_next_event());
+	ck_assert(asked("web"));
+	GOOD("web");
+	expect_health("web", "healthy", "connected");
+}
+END_TEST
+
 START_TEST(a_command_is_a_task_with_its_own_time)
 {
 	struct subsystem_options *o = add_web();
@@ -675,7 +695,7 @@ FX_MAIN("core/health", it_is_asked_as_soon_as_it_is_ready, the_start_period_dela
 	with_event_it_runs_on_and_may_recover, with_stop_it_is_stopped_and_stays_so,
 	that_procd_cannot_ask_says_nothing, an_end_by_itself_ends_the_question,
 	an_answer_while_its_last_output_is_read_does_not_count,
-	a_command_is_a_task_with_its_own_time, one_that_is_to_go_down_anyway_is_only_told_of,
+	a_late_answer_is_nobodys, a_command_is_a_task_with_its_own_time, one_that_is_to_go_down_anyway_is_only_told_of,
 	a_dependant_can_wait_for_health, where_nobody_is_asked_ready_is_healthy,
 	running_dependants_of_an_unhealthy_one_are_left_alone, what_is_not_healthy_is_not_ready,
 	what_is_bound_stops_when_an_unhealthy_one_is_ended,
