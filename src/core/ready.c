@@ -96,7 +96,7 @@ static void await_min_uptime(struct subsystem *s)
 		subsystem_wait(s, FACT_READY, s->proc.started_mono_ns + min_ns);
 }
 
-static void told(struct subsystem *s)
+void ready_answered(struct subsystem *s)
 {
 	if (s->ready.told)
 		return;
@@ -114,12 +114,14 @@ static void told(struct subsystem *s)
 void ready_init(struct subsystem *s)
 {
 	s->ready.timer.fire = fired;
+	ready_ask_init(s);
 }
 
 void ready_fini(struct subsystem *s)
 {
 	free(s->ready.status);
-	s->ready.status = NULL;
+	free(s->ready.ask.detail);
+	s->ready.status = s->ready.ask.detail = NULL;
 }
 
 void ready_reset(struct subsystem *s)
@@ -130,6 +132,7 @@ void ready_reset(struct subsystem *s)
 	ready_fini(s);
 	s->ready = (struct readiness){
 		.timer = s->ready.timer,
+		.ask.timer = s->ready.ask.timer,
 		.watchdog_ns = MAX(o->watchdog_ms, 0) * NS_PER_MS,
 	};
 }
@@ -168,6 +171,8 @@ void ready_begin(struct subsystem *s)
 	rearm(s);
 	if (r->told)
 		await_min_uptime(s);
+	else
+		ready_ask_begin(s);
 	publish_update(s);
 }
 
@@ -191,6 +196,7 @@ void ready_resume(struct subsystem *s)
 void ready_cancel(struct subsystem *s)
 {
 	timer_disarm(&s->core->timers, &s->ready.timer);
+	ready_ask_end(s);
 }
 
 void ready_expire(struct subsystem *s)
@@ -296,14 +302,21 @@ void core_notify(struct core *c, uint32_t slot, const struct notify_message *m)
 		extend(s, m->extend_usec);
 	take_phase(s, m);
 	if (m->words & NOTIFY_READY && kind_of(s) == PROBE_NOTIFY)
-		told(s);
+		ready_answered(s);
 	if (m->words & NOTIFY_LINE && kind_of(s) == PROBE_FD)
-		told(s);
+		ready_answered(s);
 	s->ready.ill |= (m->words & NOTIFY_WATCHDOG_TRIGGER) != 0;
 	tell_ill(s);
 }
 
 /* --- for people ------------------------------------------------------------------------------- */
+
+static void say_probe(const struct subsystem *s, struct strbuf *out)
+{
+	probe_option_format(s->options->ready, out);
+	if (s->ready.ask.detail != NULL)
+		strbuf_addf(out, " (%s)", s->ready.ask.detail);
+}
 
 bool ready_waits_for(const struct subsystem *s, struct strbuf *out)
 {
@@ -318,7 +331,7 @@ bool ready_waits_for(const struct subsystem *s, struct strbuf *out)
 	else if (kind_of(s) == PROBE_FD)
 		strbuf_addf(out, "a newline on descriptor %d", s->options->ready->fd);
 	else
-		probe_option_format(s->options->ready, out);
+		say_probe(s, out);
 	return true;
 }
 

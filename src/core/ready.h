@@ -6,6 +6,7 @@
 #define CORE_READY_H
 
 #include "core/notify.h"
+#include "core/ready_ask.h"
 #include "core/state.h"
 #include "core/timer.h"
 
@@ -35,6 +36,7 @@ struct readiness {
 	bool changed;			/* status shows something else than what is here */
 	bool ill;			/* it said so (WATCHDOG=trigger) */
 	int main_pid;			/* that it named before its own was known; 0: none */
+	struct ready_ask ask;
 	int errnum;			/* what it reported; 0: nothing */
 	char *status;			/* likewise, cleaned; NULL: nothing */
 };
@@ -46,6 +48,8 @@ void ready_fini(struct subsystem *s);
 void ready_reset(struct subsystem *s);
 /* Its program was executed: wait, or note FACT_READY. */
 void ready_begin(struct subsystem *s);
+/* What its probe asks for has come. */
+void ready_answered(struct subsystem *s);
 /* It is running from now on. */
 void ready_entered(struct subsystem *s);
 /* A supervisor took S over, whose process lives: go on waiting with the old deadlines. */

@@ -236,6 +236,155 @@ def test_fd_and_a_killed_supervisor(w):
     p.stop()
 
 
+# --- asked ----------------------------------------------------------------------------------------
+
+def listener(w, name, code, **keys):
+    write_text(w.path(name + ".py"), r'''
+import os, socket, sys, time
+def wait(name):
+    while not os.path.exists(name):
+        time.sleep(0.005)
+''' + code)
+    lines = ["[subsystem.%s]" % name, "command = " + toml([sys.executable, "-S", "-E", w.path(name + ".py")])]
+    return "\n".join(lines + ["%s = %s" % (k, toml(v)) for k, v in keys.items()]) + "\n"
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_tcp_is_ready_when_it_listens(w):
+    port = free_port()
+    p = w.procd(listener(w, "a", r'''
+wait("go")
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", %d))
+s.listen()
+time.sleep(1000)
+''' % port, ready="tcp:127.0.0.1:%d" % port) + w.sub("b", depends_on=["a"]))
+    wait_until(lambda: "refused" in (p.of("a")["awaits"] or ""), "it is asked")
+    equal((p.of("a")["state"], p.of("b")["state"]), ("starting", "stopped"), "states")
+    contains(p.ctl("why", "a").expect(0).out, "tcp:127.0.0.1:%d" % port)
+    write_text(w.path("go"), "")
+    p.wait_state("b", "running")
+    equal(p.of("a")["awaits"], None, "nothing is awaited")
+    p.stop()
+
+
+def test_unix_is_ready_when_it_listens(w):
+    p = w.procd(listener(w, "a", r'''
+wait("go")
+s = socket.socket(socket.AF_UNIX)
+s.bind("a.sock")
+s.listen()
+time.sleep(1000)
+''', ready="unix:" + w.path("a.sock")) + w.sub("never", ready="unix:" + w.path("never.sock"), start_timeout="300ms", restart="never"))
+    e = p.wait_state("never", "failed", reason="start_timeout")
+    equal(e["prev"], "starting", "from")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+def test_http_is_ready_when_the_status_is_good(w):
+    port = free_port()
+    p = w.procd(listener(w, "a", r'''
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", %d))
+s.listen()
+while True:
+    c, _ = s.accept()
+    c.recv(4096)
+    c.sendall(b"HTTP/1.1 204 Fine\r\n\r\n" if os.path.exists("go") else b"HTTP/1.1 503 Not yet\r\n\r\n")
+    c.close()
+''' % port, ready="http://127.0.0.1:%d/health" % port))
+    wait_until(lambda: "503" in (p.of("a")["awaits"] or ""), "it is asked")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+def test_http_that_hangs_or_floods_is_not_ready(w):
+    ports = [free_port() for _ in range(3)]
+    odd = {"hangs": "time.sleep(1000)", "floods": "\n    try:\n        while True: c.sendall(b'x' * 65536)\n    except OSError: pass",
+           "garbage": "c.sendall(b'\\0\\xff\\n\\n'); c.close()"}
+    text = "".join(listener(w, name, r'''
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", %d))
+s.listen()
+while True:
+    c, _ = s.accept()
+    %s
+''' % (port, code), ready="http://127.0.0.1:%d/" % port, start_timeout="500ms", restart="never") for port, (name, code) in zip(ports, odd.items()))
+    p = w.procd(text + w.sub("other"))
+    p.wait_state("other", "running")
+    for name in odd:
+        p.wait_state(name, "failed", reason="start_timeout")
+    p.stop()
+
+
+def test_command_is_ready_when_it_succeeds(w):
+    p = w.procd(w.sub("a", "--wait-for", w.path("go"), "--pid-file", w.path("ready"), ready="command:test -e " + w.path("ready")))
+    wait_until(lambda: "code 1" in (p.of("a")["awaits"] or ""), lambda: "it is asked: %r" % p.of("a")["awaits"])
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.stop()
+
+
+def test_command_that_hangs_is_ended_with_its_tree(w):
+    script = write_text(w.path("probe"), "#!/bin/sh\nsleep 1000 & echo $! > %s\nwait\n" % w.path("pid"), 0o755)
+    p = w.procd(w.sub("a", ready="command:" + script, start_timeout="600ms", restart="never"))
+    pid = wait_pid_file(w.path("pid"))
+    p.wait_state("a", "failed", reason="start_timeout")
+    wait_gone(pid)
+    p.stop()
+
+
+def test_no_question_after_ready(w):
+    p = w.procd(w.sub("a", ready="command:sh -c 'echo x >> %s; test -e %s'" % (w.path("asked"), w.path("go"))))
+    wait_until(lambda: len(read_text(w.path("asked"))) >= 4, "it is asked again")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    n = len(read_text(w.path("asked")))
+    p.ctl("restart", "a").expect(0)
+    equal(len(read_text(w.path("asked"))), n + 2, "one question for the new start")
+    p.stop()
+
+
+def test_asked_and_a_killed_supervisor(w):
+    p = w.procd(w.sub("a", ready="command:test -e " + w.path("go"), start_timeout="1h") +
+                w.sub("b", ready="unix:" + w.path("b.sock"), start_timeout="1h"))
+    wait_until(lambda: p.of("a")["awaits"] and p.of("b")["awaits"], "they are asked")
+    pid = p.pid_of("a")
+    p.kill_supervisor()
+    equal((p.of("a")["state"], p.of("a")["pid"]), ("starting", pid), "goes on")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    import socket
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(w.path("b.sock"))
+    s.listen()
+    p.wait_state("b", "running")
+    p.kill_supervisor()
+    equal([p.of(n)["ready"] for n in "ab"], [True, True], "ready")
+    p.stop()
+
+
+def test_stop_while_it_is_asked(w):
+    p = w.procd(w.sub("a", ready="command:sleep 1000", start_timeout="1h"))
+    wait_until(lambda: p.of("a")["awaits"], "it is asked")
+    p.ctl("stop", "a").expect(0)
+    p.ctl("start", "a", "--no-wait").expect(0)
+    wait_until(lambda: p.of("a")["awaits"], "it is asked again")
+    p.stop()
+
+
 # --- who may speak --------------------------------------------------------------------------------
 
 def send(path, data, fds=()):

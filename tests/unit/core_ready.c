@@ -354,6 +354,77 @@ START_TEST(procd_is_ready_when_the_slowest_had_its_time)
 }
 END_TEST
 
+START_TEST(one_that_listens_is_asked_again_and_again_with_longer_pauses)
+{
+	add("web", "tcp:127.0.0.1:80");
+	fx_start();
+	for (int i = 1; i < 20; i++) {
+		ck_assert_int_eq(fx_child("web")->probes, i);
+		fx_probed("web", PROBE_FAILED, "connection refused");
+		fx_advance_ms(i == 1 ? 20 : i == 2 ? 40 : 1000);
+	}
+	ck_assert_str_eq(fx_board("web")->awaits, "tcp:127.0.0.1:80 (connection refused)");
+	fx_probed("web", PROBE_PASSED, "connected");
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(core_next_deadline(fx.core), INT64_MAX);
+}
+END_TEST
+
+START_TEST(no_question_outlives_the_start)
+{
+	add("web", "unix:/run/x")->start_timeout_ms = 3000;
+	fx_start();
+	ck_assert_int_eq(fx_child("web")->probe_timeout_ns, 3000 * NS_PER_MS);
+	fx_advance_ms(3000);
+	ck_assert_int_eq(fx_child("web")->probe_id, 0);
+	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
+	fx_die("web", SIGTERM);
+	ck_assert_str_eq(fx_state("web"), "failed");
+	fx_order_free(fx_order(CORE_START, "web"));
+	ck_assert_int_eq(fx_child("web")->probes, 2);
+	fx_order_free(fx_order(CORE_STOP, "web"));
+	ck_assert_int_eq(fx_child("web")->probe_id, 0);
+	fx_die("web", SIGTERM);
+}
+END_TEST
+
+START_TEST(what_could_not_be_asked_is_asked_later)
+{
+	add("web", "http://localhost:80/");
+	fx_start();
+	fx_probed("web", PROBE_NOT_MADE, "no descriptors");
+	fx_advance_ms(20);
+	fx_probed("web", PROBE_PASSED, "200");
+	ck_assert_str_eq(fx_state("web"), "running");
+}
+END_TEST
+
+START_TEST(an_end_ends_the_questions)
+{
+	add("web", "tcp:127.0.0.1:80");
+	fx_start();
+	fx_die("web", SIGKILL);
+	ck_assert_int_eq(fx_child("web")->probe_id, 0);
+	ck_assert_str_eq(fx_state("web"), "failed");
+	ck_assert_int_eq(core_next_deadline(fx.core), INT64_MAX);
+}
+END_TEST
+
+START_TEST(the_next_supervisor_asks_on)
+{
+	add("web", "tcp:127.0.0.1:80");
+	fx_start();
+	core_free(fx.core);
+	board_free(fx.board);
+	fx.core = NULL;
+	fx.board = board_new(FX_SLOTS * 4);
+	fx.welcome.recovering = 1;
+	fx_new_core(9);
+	fx_probed("web", PROBE_PASSED, "connected");
+	ck_assert_str_eq(fx_state("web"), "running");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -370,6 +441,9 @@ int main(void)
 		the_next_supervisor_hears_what_was_said_when_time_was_up,
 		the_next_supervisor_knows_that_it_was_ready, a_new_start_knows_nothing_of_the_last,
 		procd_is_ready_when_the_slowest_had_its_time,
+		one_that_listens_is_asked_again_and_again_with_longer_pauses,
+		no_question_outlives_the_start, what_could_not_be_asked_is_asked_later,
+		an_end_ends_the_questions, the_next_supervisor_asks_on,
 	};
 
 	return unit_run_in("core: readiness", setup, fx_teardown, tests,
