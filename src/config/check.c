@@ -269,6 +269,20 @@ static void warn_env_files(const struct candidate *c, const struct scope *scope,
 				  o->env_file.items[i], strerror(errno));
 }
 
+static void warn_credentials(const struct candidate *c, const struct scope *scope,
+			     const struct subsystem_options *o)
+{
+	struct place place = PLACE_IN(c, scope, credentials);
+
+	for (size_t i = 0; i < o->credentials.n; i++) {
+		const char *path = strchr(o->credentials.items[i], '=') + 1;
+
+		if (access(path, R_OK) < 0)
+			diag_warn(c->diag, &place, "subsystem.%s.credentials: %s: %s", o->name,
+				  path, strerror(errno));
+	}
+}
+
 /* What is inside is not looked at: links in there lead elsewhere for us. */
 static void warn_root(const struct candidate *c, const struct scope *scope,
 		      const struct subsystem_options *o)
@@ -383,6 +397,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 			  o->working_dir, strerror(errno));
 	}
 	warn_env_files(c, scope, o);
+	warn_credentials(c, scope, o);
 	check_ambient(c, scope, o);
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);

@@ -82,6 +82,10 @@ extern const struct enumtext protect_system_text;
 
 #define NOTIFY_DIR "notify"	/* below the run directory: sockets that subsystems speak through */
 
+#define CREDENTIALS_MAX 32
+#define CREDENTIAL_NAME_MAX 64
+#define CREDENTIAL_MAX (64u * 1024)	/* bytes of one */
+
 enum seccomp_profile { SECCOMP_NONE, SECCOMP_DEFAULT, SECCOMP_NO_NETWORK };
 extern const struct enumtext seccomp_profile_text;
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -164,6 +168,7 @@ struct subsystem_options {
 	bool private_tmp;
 	enum protect_system protect_system;
 	enum seccomp_profile seccomp;
+	struct strlist credentials;	/* "NAME=PATH", the path absolute */
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;
 };

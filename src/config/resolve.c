@@ -400,6 +400,22 @@ static void env_files_resolve(struct resolve *r, const struct scope *scope,
 	}
 }
 
+static void credentials_resolve(struct resolve *r, const struct scope *scope,
+				struct subsystem_options *o)
+{
+	for (size_t i = 0; i < o->credentials.n; i++) {
+		char *item = o->credentials.items[i];
+		size_t n = strcspn(item, "=");
+		auto_free(freep) char *full = path_absolute(r->base, item + n + 1);
+		struct place place = PLACE_SUB(r, scope, credentials);
+
+		if (strlen(full) >= PATH_MAX)
+			diag_error(r->c->diag, &place, "credentials: \"%.80s\" is not a path", item);
+		o->credentials.items[i] = x_asprintf("%.*s=%s", (int)n, item, full);
+		free(item);
+	}
+}
+
 /* --- the machine ---------------------------------------------------------------------------------- */
 
 /* A configuration that was in force is not refused for what the machine has lost: its starts fail. */
@@ -431,6 +447,7 @@ static void resolve_subsystem(struct resolve *r, const struct scope *scope,
 	resolve_zone(r, &schedule, o);
 	ids_resolve(r, scope, o);
 	env_files_resolve(r, scope, o);
+	credentials_resolve(r, scope, o);
 	numa_resolve(r, scope, o);
 }
 

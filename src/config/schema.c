@@ -240,6 +240,9 @@ const struct option schema[] = {
 	{ SUB("env_file", env_file, strings, RESTART), .def = "[]",
 	  .help = "Files of NAME=VALUE lines, read at each start; a leading - says that the file need "
 		  "not be there." },
+	{ SUB("credentials", credentials, credentials, RESTART), .def = "[]",
+	  .help = "Secrets: NAME=PATH, read at each start; it finds them as files NAME in "
+		  "$CREDENTIALS_DIRECTORY, which nobody else has." },
 	{ SUB("clear_environment", clear_environment, bool, RESTART), .def = "false",
 	  .help = "Inherit nothing of procd's environment." },
 	{ SUB("pass_environment", pass_environment, strings, RESTART), .def = "[]",

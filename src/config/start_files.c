@@ -13,7 +13,7 @@
 
 bool start_files_needed(const struct subsystem_options *o)
 {
-	return o->env_file.n > 0;
+	return o->env_file.n > 0 || o->credentials.n > 0;
 }
 
 struct start_files *start_files_new(struct subsystem_options *options, uint32_t slot,
@@ -34,6 +34,12 @@ void start_files_free(struct start_files *f)
 	for (size_t i = 0; i < f->environment.n; i++)
 		explicit_bzero(f->environment.items[i], strlen(f->environment.items[i]));
 	strlist_fini(&f->environment);
+	for (size_t i = 0; f->credentials != NULL && i < f->options->credentials.n; i++) {
+		if (f->credentials[i].data != NULL)
+			explicit_bzero(f->credentials[i].data, f->credentials[i].size);
+		free(f->credentials[i].data);
+	}
+	free(f->credentials);
 	subsystem_options_unref(f->options);
 	free(f->why);
 	free(f);
@@ -98,10 +104,32 @@ static void read_env_file(struct start_files *f, const char *item)
 	free(buf);
 }
 
+/* ITEM is "NAME=PATH". */
+static void read_credential(struct start_files *f, const char *item, struct start_credential *out)
+{
+	const char *path = strchr(item, '=') + 1;
+	char *buf = x_malloc(CREDENTIAL_MAX + 1);
+	ssize_t n = read_file(path, buf, CREDENTIAL_MAX);
+
+	if (n < 0) {
+		fail(f, START_FILES_CREDENTIALS, (int)-n,
+		     why_not_read(path, (int)-n, CREDENTIAL_MAX));
+	} else {
+		out->size = (size_t)n;
+		out->data = x_malloc(out->size + 1);
+		memcpy(out->data, buf, out->size);
+	}
+	explicit_bzero(buf, CREDENTIAL_MAX + 1);
+	free(buf);
+}
+
 void start_files_read(struct start_files *f)
 {
 	const struct subsystem_options *o = f->options;
 
+	f->credentials = x_calloc(o->credentials.n + 1, sizeof(*f->credentials));
 	for (size_t i = 0; i < o->env_file.n && f->failed == START_FILES_OK; i++)
 		read_env_file(f, o->env_file.items[i]);
+	for (size_t i = 0; i < o->credentials.n && f->failed == START_FILES_OK; i++)
+		read_credential(f, o->credentials.items[i], &f->credentials[i]);
 }

@@ -1,4 +1,4 @@
-/* What a start reads from the disk, each time anew: the files of env_file.
+/* What a start reads from the disk, each time anew: the files of env_file and credentials.
  *
  * Reading can block (a network mount, a dying disk), so a few workers do it; the main thread asks
  * and gets the answer by mail. */
@@ -8,7 +8,12 @@
 #include "base/mailbox.h"
 #include "config/options.h"
 
-enum start_files_part { START_FILES_OK, START_FILES_ENV };
+enum start_files_part { START_FILES_OK, START_FILES_ENV, START_FILES_CREDENTIALS };
+
+struct start_credential {
+	char *data;
+	size_t size;
+};
 
 /* One start's files. Heap; belongs to whoever holds it. */
 struct start_files {
@@ -22,6 +27,7 @@ struct start_files {
 	int errnum;				/* why not */
 	char *why;				/* for people: names the file, never its content */
 	struct strlist environment;		/* "NAME=VALUE" */
+	struct start_credential *credentials;	/* as many as the options name */
 };
 
 /* Does a start with these options read anything? */

@@ -319,6 +319,50 @@ const struct option_type type_environment = {
 	.copy = strings_copy, .clear = strings_clear,
 };
 
+/* --- credentials ---------------------------------------------------------------------------- */
+
+/* "NAME=PATH"; the name becomes one of a file. */
+static int check_credential(struct parse *p, const struct value *v, const char *item,
+			    struct map *seen)
+{
+	size_t n = strcspn(item, "=");
+	auto_free(freep) char *name = x_strndup(item, n);
+
+	if (item[n] == '\0' || n == 0 || item[n + 1] == '\0')
+		return parse_fail(p, v, "expected NAME=PATH, got '%.60s'", item);
+	if (n > CREDENTIAL_NAME_MAX || *name == '.' ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != n)
+		return parse_fail(p, v, "the name '%.60s' must have letters, digits, _ - and . only, "
+				  "at most %d, and not begin with .", name, CREDENTIAL_NAME_MAX);
+	if (map_put(seen, name, seen) != NULL)
+		return parse_fail(p, v, "the credential %s is there twice", name);
+	return 0;
+}
+
+static int credentials_parse(struct parse *p, const struct value *v, void *obj)
+{
+	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+	auto_free(map_fini) struct map seen = MAP_INIT;
+	bool many = v->kind == VALUE_ARRAY;
+
+	if (v->kind == VALUE_TABLE)
+		return parse_fail(p, v, "expected an array of NAME=PATH, not a table");
+	if ((many ? add_items(p, v, &list) : add_text(p, v, &list)) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < list.n; i++)
+		if (check_credential(p, many ? &v->items[i] : v, list.items[i], &seen) < 0)
+			return -EINVAL;
+	if (list.n > CREDENTIALS_MAX)
+		return parse_fail(p, v, "more than %d credentials", CREDENTIALS_MAX);
+	replace(FIELD(struct strlist, p->o, obj), &list);
+	return 0;
+}
+
+const struct option_type type_credentials = {
+	.name = "array of strings", .shape = SHAPE_STRINGS, .parse = credentials_parse,
+	STRINGS_VERBS,
+};
+
 /* --- exit codes ----------------------------------------------------------------------------- */
 
 static int ints_parse(struct parse *p, const struct value *v, void *obj)

@@ -101,7 +101,7 @@ static const char *env_get(const struct env *env, const char *name)
 
 /* Strings made for one plan. */
 struct made {
-	char *items[9];
+	char *items[10];
 	size_t n;
 };
 
@@ -140,6 +140,8 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 		env_set(env, o->environment.items[i]);
 	for (size_t i = 0; files != NULL && i < files->environment.n; i++)
 		env_set(env, files->environment.items[i]);
+	if (o->credentials.n > 0)
+		env_set(env, make_var(made, "CREDENTIALS_DIRECTORY", PLAN_CREDENTIALS_DIR));
 	env_set(env, make_var(made, "PROCD_SUBSYSTEM", o->name));
 	if (instance_number(o->name, &base) >= 0)
 		env_set(env, make_var(made, "PROCD_INSTANCE", o->name + base + 1));
@@ -313,7 +315,7 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 	if (t != NULL)
 		fill_task(plan_header(b), t);
 	set_exec(b, l, t ? t->command : &o->command, t == NULL && o->shell, &env);
-	launch_rights(b, o);
+	launch_rights(b, o, files);
 	free(env.items);
 	if (ways != NULL && ways->socket != NULL && ways->ready_fd > 0)
 		plan_set_ready(b, ways->ready_fd, ways->socket);

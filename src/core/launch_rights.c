@@ -72,8 +72,21 @@ static void set_filter(struct plan_builder *b, const struct subsystem_options *o
 	plan_header(b)->flags |= PLAN_NO_NEW_PRIVILEGES;
 }
 
-void launch_rights(struct plan_builder *b, const struct subsystem_options *o)
+static void set_credentials(struct plan_builder *b, const struct start_files *files)
 {
+	const struct strlist *items = &files->options->credentials;
+
+	plan_set_credentials(b, items->n);
+	for (size_t i = 0; i < items->n; i++)
+		plan_set_credential(b, i, items->items[i], strcspn(items->items[i], "="),
+				    files->credentials[i].data, files->credentials[i].size);
+}
+
+void launch_rights(struct plan_builder *b, const struct subsystem_options *o,
+		   const struct start_files *files)
+{
+	if (files != NULL && files->options->credentials.n > 0 && files->credentials != NULL)
+		set_credentials(b, files);
 	set_mounts(b, o);
 	set_filter(b, o);
 	set_cpus(b, o);

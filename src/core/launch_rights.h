@@ -2,9 +2,11 @@
 #ifndef CORE_LAUNCH_RIGHTS_H
 #define CORE_LAUNCH_RIGHTS_H
 
-#include "config/options.h"
+#include "config/start_files.h"
 #include "keeper/plan.h"
 
-void launch_rights(struct plan_builder *b, const struct subsystem_options *o);
+/* FILES: what was read for this start; NULL: nothing had to be. */
+void launch_rights(struct plan_builder *b, const struct subsystem_options *o,
+		   const struct start_files *files);
 
 #endif

@@ -7,6 +7,13 @@
 #include "core/action.h"
 #include "core/live.h"
 
+enum spawn_stage prepare_stage(const struct subsystem_options *o, const struct start_files *f)
+{
+	bool credentials = f != NULL ? f->failed == START_FILES_CREDENTIALS : o->env_file.n == 0;
+
+	return credentials ? STAGE_CREDENTIALS : STAGE_ENV_FILE;
+}
+
 bool prepare_begin(struct subsystem *s)
 {
 	struct core *c = s->core;
@@ -18,7 +25,7 @@ bool prepare_begin(struct subsystem *s)
 	ret = c->ops->read_files(c->ops_ctx, s->options, s->slot, s->proc.spawn_id);
 	s->proc.reading = ret == 0;
 	if (ret < 0)
-		action_spawn_refused(s, STAGE_ENV_FILE, -ret);
+		action_spawn_refused(s, prepare_stage(s->options, NULL), -ret);
 	return true;
 }
 
@@ -27,7 +34,7 @@ bool prepare_cancel(struct subsystem *s)
 	if (!s->proc.reading)
 		return false;
 	s->proc.reading = false;
-	action_spawn_refused(s, STAGE_ENV_FILE, 0);
+	action_spawn_refused(s, prepare_stage(s->options, NULL), 0);
 	return true;
 }
 
@@ -39,7 +46,7 @@ void core_files_read(struct core *c, struct start_files *f)
 		s->proc.reading = false;
 		if (f->failed != START_FILES_OK) {
 			s->start_trouble = take(f->why);
-			action_spawn_refused(s, STAGE_ENV_FILE, f->errnum);
+			action_spawn_refused(s, prepare_stage(s->options, f), f->errnum);
 		} else {
 			turn_begun(s);
 			action_send_plan(s, f);

@@ -153,7 +153,8 @@ char *subsystem_end_text(const struct subsystem *s)
 		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "cannot execute \"%s\"", what);
 		return err.message;
 	}
-	if (e->stage == STAGE_ENV_FILE && s->start_trouble != NULL)
+	if (s->start_trouble != NULL &&
+	    (e->stage == STAGE_ENV_FILE || e->stage == STAGE_CREDENTIALS))
 		return x_asprintf("start failed at stage %s: %s",
 				  enumtext_name(&spawn_stage_text, (int)e->stage),
 				  s->start_trouble);

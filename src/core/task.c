@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "core/action.h"
 #include "core/live.h"
+#include "core/prepare.h"
 #include "core/publish.h"
 #include "core/task.h"
 #include "keeper/record.h"
@@ -176,7 +177,7 @@ static void too_late(struct timer *timer)
 	if (t->phase == UP)
 		kill_tree(t);
 	else if (t->reading)
-		failed_start(t, STAGE_ENV_FILE, ETIMEDOUT);
+		failed_start(t, prepare_stage(t->owner->options, NULL), ETIMEDOUT);
 }
 
 static void send_plan(struct task *t, const struct start_files *files)
@@ -234,7 +235,7 @@ static void ask(struct task *t)
 	}
 	r = c->ops->read_files(c->ops_ctx, s->options, t->slot, t->spawn_id);
 	if (r < 0)
-		failed_start(t, STAGE_ENV_FILE, -r);
+		failed_start(t, prepare_stage(t->owner->options, NULL), -r);
 }
 
 /* Ask for whoever may begin now. */
@@ -291,7 +292,7 @@ static void cancel(struct task *t)
 	if (t->phase == UP)
 		kill_tree(t);
 	if (t->reading)
-		failed_start(t, STAGE_ENV_FILE, ECANCELED);
+		failed_start(t, prepare_stage(t->owner->options, NULL), ECANCELED);
 	else if (!has_slot(t))
 		end(t);
 }
@@ -386,7 +387,7 @@ bool task_fact_files(struct core *c, const struct start_files *f)
 	if (t == NULL || !t->reading)
 		return true;
 	if (f->failed != START_FILES_OK) {
-		failed_start(t, STAGE_ENV_FILE, f->errnum);
+		failed_start(t, prepare_stage(f->options, f), f->errnum);
 	} else {
 		t->reading = false;
 		send_plan(t, f);
@@ -494,7 +495,7 @@ void tasks_kill_all(struct core *c)
 		if (t->phase == UP && !t->killed)
 			kill_tree(t);
 		else if (t->reading)
-			failed_start(t, STAGE_ENV_FILE, ECANCELED);
+			failed_start(t, prepare_stage(t->owner->options, NULL), ECANCELED);
 	}
 	pump(c);
 }

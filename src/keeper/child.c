@@ -487,6 +487,7 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 	case STAGE_MOUNT_NAMESPACE: return -mounts_namespace(job->plan);
 	case STAGE_ROOT_DIR: return -mounts_root(job->plan);
 	case STAGE_PRIVATE_TMP: return -mounts_private_tmp(job->plan);
+	case STAGE_CREDENTIALS: return -mounts_credentials(job->plan);
 	case STAGE_PROTECT_SYSTEM: return -mounts_protect_system(job->plan);
 	case STAGE_CAPABILITIES: return -confine_capabilities(job->plan);
 	case STAGE_GROUPS: return child_groups(job->plan);

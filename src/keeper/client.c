@@ -90,6 +90,14 @@ static bool later(const struct keeper_client *k, int err)
 	return false;
 }
 
+/* A plan may hold secrets. */
+static void packet_free(struct packet *p)
+{
+	explicit_bzero(p->bytes, p->size);
+	closep(&p->fd);
+	free(p);
+}
+
 /* Send what waits. True when nothing is left. */
 static bool queue_flush(struct keeper_client *k)
 {
@@ -99,8 +107,7 @@ static bool queue_flush(struct keeper_client *k)
 		if (later(k, packet_send(k->fd, p->bytes, p->size, NULL, 0, p->fd)))
 			return false;
 		list_remove(&p->link);
-		closep(&p->fd);
-		free(p);
+		packet_free(p);
 	}
 	return true;
 }
@@ -512,8 +519,7 @@ void keeper_client_free(struct keeper_client *k)
 	while (!list_empty(&k->queue)) {
 		struct packet *p = list_entry(list_pop(&k->queue), struct packet, link);
 
-		closep(&p->fd);
-		free(p);
+		packet_free(p);
 	}
 	while (k->nheld > 0)
 		close(k->held[--k->nheld].fd);

@@ -317,6 +317,7 @@ static bool take_spawn(struct keeper *k, const void *msg, size_t size)
 		spawn_refuse(k, m->slot, m->spawn_id, stage, errnum);
 	else
 		spawn_slot(k, m->slot, m->spawn_id, plan);
+	explicit_bzero(k->link.buf, size);	/* there may be secrets in it; MSG is there */
 	return true;
 }
 

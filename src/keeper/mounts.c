@@ -26,7 +26,8 @@
 
 IN_CHILD static bool needed(const struct plan *p)
 {
-	return p->flags & PLAN_PRIVATE_TMP || p->protect_system != PLAN_PROTECT_NONE;
+	return p->flags & PLAN_PRIVATE_TMP || p->protect_system != PLAN_PROTECT_NONE ||
+	       p->ncredentials > 0;
 }
 
 IN_CHILD static bool same_file(const struct stat *a, const struct stat *b)
@@ -89,18 +90,22 @@ IN_CHILD int mounts_reenter(const struct plan *p)
 
 /* --- private_tmp ----------------------------------------------------------------------------------- */
 
-IN_CHILD static int mount_tmp(const char *path)
+IN_CHILD static int mount_tmpfs(const char *path, unsigned long flags, const char *options)
 {
 	struct stat before, now;
 	int ret;
 
 	if (stat(path, &before) < 0)
 		return -errno;
-	ret = (int)raw_call(SYS_mount, "tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV,
-			    "mode=1777,size=25%");
+	ret = (int)raw_call(SYS_mount, "tmpfs", path, "tmpfs", flags, options);
 	if (ret == 0 && (stat(path, &now) < 0 || same_file(&before, &now)))
 		ret = -EPERM;
 	return ret;
+}
+
+IN_CHILD static int mount_tmp(const char *path)
+{
+	return mount_tmpfs(path, MS_NOSUID | MS_NODEV, "mode=1777,size=25%");
 }
 
 IN_CHILD int mounts_private_tmp(const struct plan *p)
@@ -117,8 +122,6 @@ IN_CHILD int mounts_private_tmp(const struct plan *p)
 	return ret == -ENOENT ? 0 : ret;	/* what is not there is not shared */
 }
 
-/* --- protect_system -------------------------------------------------------------------------------- */
-
 /* PATH and what is mounted below it; PATH is the root of a mount. */
 IN_CHILD static int make_read_only(const char *path)
 {
@@ -132,6 +135,86 @@ IN_CHILD static int make_read_only(const char *path)
 		ret = -EPERM;
 	return ret;
 }
+
+/* --- credentials ------------------------------------------------------------------------------------ */
+
+#define SECRET_FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define SECRET_OPTIONS "mode=0700,size=1m"
+
+IN_CHILD static int write_all(int fd, const char *data, uint32_t size)
+{
+	while (size > 0) {
+		long n = raw_call(SYS_write, fd, data, size);
+
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		data += n;
+		size -= (uint32_t)n;
+	}
+	return 0;
+}
+
+/* For its user alone: FD becomes MODE and, where the ids are to change, his. */
+IN_CHILD static int hand_over(const struct plan *p, int fd, unsigned mode)
+{
+	int ret = (int)raw_call(SYS_fchmod, fd, mode);
+
+	if (ret == 0 && p->flags & PLAN_SET_IDS)
+		ret = (int)raw_call(SYS_fchown, fd, p->uid, p->gid);
+	return ret;
+}
+
+IN_CHILD static int write_credential(const struct plan *p, int dir, const struct plan_credential *c)
+{
+	long fd = raw_call(SYS_openat, dir, plan_str(p, c->name),
+			   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int ret = (int)fd;
+
+	if (fd < 0)
+		return ret;
+	ret = write_all((int)fd, (const char *)p + c->data, c->size);
+	if (ret == 0)
+		ret = hand_over(p, (int)fd, 0400);
+	raw_call(SYS_close, fd);
+	return ret;
+}
+
+IN_CHILD static int write_credentials(const struct plan *p)
+{
+	const struct plan_credential *c =
+		(const void *)((const char *)p + p->credentials);
+	long dir = raw_call(SYS_openat, AT_FDCWD, PLAN_CREDENTIALS_DIR,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	int ret = dir < 0 ? (int)dir : 0;
+
+	for (uint32_t i = 0; i < p->ncredentials && ret == 0; i++)
+		ret = write_credential(p, (int)dir, &c[i]);
+	if (ret == 0)
+		ret = hand_over(p, (int)dir, 0500);
+	if (dir >= 0)
+		raw_call(SYS_close, dir);
+	return ret;
+}
+
+/* Where the kernel can, memory that is never written to the swap space. */
+IN_CHILD int mounts_credentials(const struct plan *p)
+{
+	int ret;
+
+	if (p->ncredentials == 0)
+		return 0;
+	ret = (int)raw_call(SYS_mkdirat, AT_FDCWD, PLAN_CREDENTIALS_DIR, 0755);
+	if (ret < 0 && ret != -EEXIST)
+		return ret;
+	ret = mount_tmpfs(PLAN_CREDENTIALS_DIR, SECRET_FLAGS, SECRET_OPTIONS ",noswap");
+	if (ret == -EINVAL)
+		ret = mount_tmpfs(PLAN_CREDENTIALS_DIR, SECRET_FLAGS, SECRET_OPTIONS);
+	if (ret == 0)
+		ret = write_credentials(p);
+	return ret == 0 ? make_read_only(PLAN_CREDENTIALS_DIR) : ret;
+}
+
+/* --- protect_system -------------------------------------------------------------------------------- */
 
 /* Some are links into /usr on most systems; once more does no harm there. */
 IN_CHILD static int protect_directory(const char *path)

@@ -21,7 +21,8 @@ ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_STDIN] = "stdin", [STAGE_STDOUT] = "stdout", [STAGE_STDERR] = "stderr",
 	 [STAGE_READY] = "ready",
 	 [STAGE_MOUNT_NAMESPACE] = "mount_namespace", [STAGE_ROOT_DIR] = "root_dir",
-	 [STAGE_PRIVATE_TMP] = "private_tmp", [STAGE_PROTECT_SYSTEM] = "protect_system",
+	 [STAGE_PRIVATE_TMP] = "private_tmp", [STAGE_CREDENTIALS] = "credentials",
+	 [STAGE_PROTECT_SYSTEM] = "protect_system",
 	 [STAGE_CAPABILITIES] = "capabilities", [STAGE_GROUPS] = "groups", [STAGE_GID] = "gid",
 	 [STAGE_UID] = "uid", [STAGE_AMBIENT] = "ambient_capabilities", [STAGE_CHDIR] = "chdir",
 	 [STAGE_NO_NEW_PRIVILEGES] = "no_new_privileges", [STAGE_SIGNALS] = "signals",
@@ -35,6 +36,18 @@ struct plan_builder {
 	bool too_big;
 };
 
+/* There may be secrets in it: what is left behind is overwritten. */
+static void plan_move(struct plan_builder *b, char *block, size_t cap)
+{
+	if (b->block != NULL) {
+		memcpy(block, b->block, b->size);
+		explicit_bzero(b->block, b->cap);
+		free(b->block);
+	}
+	b->block = block;
+	b->cap = cap;
+}
+
 /* Room for N more bytes; where they begin. Stops growing (and says so at the end) when too big. */
 static uint32_t plan_room(struct plan_builder *b, size_t n, size_t align)
 {
@@ -47,9 +60,7 @@ static uint32_t plan_room(struct plan_builder *b, size_t n, size_t align)
 	if (at + n > b->cap) {
 		size_t cap = MAX(2 * b->cap, at + n);
 
-		b->block = x_realloc(b->block, cap);
-		memset(b->block + b->cap, 0, cap - b->cap);
-		b->cap = cap;
+		plan_move(b, x_calloc(1, cap), cap);
 	}
 	b->size = at + n;
 	return (uint32_t)at;
@@ -139,6 +150,28 @@ void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words)
 	plan_header(b)->cpus_size = (uint32_t)(words * sizeof(*mask));
 }
 
+void plan_set_credentials(struct plan_builder *b, size_t n)
+{
+	uint32_t at = plan_room(b, n * sizeof(struct plan_credential), sizeof(uint64_t));
+
+	plan_header(b)->credentials = at;
+	plan_header(b)->ncredentials = (uint32_t)n;
+}
+
+void plan_set_credential(struct plan_builder *b, size_t i, const char *name, size_t name_size,
+			 const void *data, size_t size)
+{
+	uint32_t text = plan_room(b, name_size + 1, 1);
+	uint32_t bytes = plan_add_bytes(b, data, size);
+	struct plan_credential *c;
+
+	if (b->too_big)
+		return;
+	memcpy(b->block + text, name, name_size);	/* what is new is zero: it ends there */
+	c = (struct plan_credential *)(void *)(b->block + plan_header(b)->credentials) + i;
+	*c = (struct plan_credential){ .name = text, .data = bytes, .size = (uint32_t)size };
+}
+
 void plan_set_filter(struct plan_builder *b, const uint64_t *code, size_t n)
 {
 	uint32_t at = plan_add_bytes(b, code, n * sizeof(*code));
@@ -177,7 +210,7 @@ void plan_free(struct plan_builder *b)
 {
 	if (b == NULL)
 		return;
-	explicit_bzero(b->block, b->cap);	/* there may be secrets in the environment */
+	explicit_bzero(b->block, b->cap);
 	free(b->block);
 	free(b);
 }
@@ -271,6 +304,31 @@ static bool placement_ok(const struct plan *p)
 	       p->sched_priority <= INT32_MAX && p->io_priority <= UINT16_MAX;
 }
 
+/* A name that stays in its directory. */
+static bool file_name_ok(const struct plan *p, uint32_t off)
+{
+	const char *name = (const char *)p + off;
+
+	return text_ok(p, off) && *name != '.' && strchr(name, '/') == NULL;
+}
+
+static bool credentials_ok(const struct plan *p)
+{
+	const uint32_t size = (uint32_t)sizeof(struct plan_credential);
+	const struct plan_credential *c;
+
+	if (p->credentials == 0)
+		return p->ncredentials == 0;
+	if (p->ncredentials == 0 || p->ncredentials > PLAN_MAX_CREDENTIALS ||
+	    !bytes_ok(p, p->credentials, p->ncredentials * size))
+		return false;
+	c = (const struct plan_credential *)(const void *)((const char *)p + p->credentials);
+	for (uint32_t i = 0; i < p->ncredentials; i++)
+		if (!file_name_ok(p, c[i].name) || !bytes_ok(p, c[i].data, c[i].size))
+			return false;
+	return true;
+}
+
 static bool sandbox_ok(const struct plan *p)
 {
 	bool filter = p->filter == 0 ? p->nfilter == 0
@@ -278,7 +336,7 @@ static bool sandbox_ok(const struct plan *p)
 				       bytes_ok(p, p->filter,
 						p->nfilter * (uint32_t)sizeof(uint64_t));
 
-	return filter && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
+	return filter && credentials_ok(p) && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
 	       p->protect_system < PLAN_PROTECT_COUNT;
 }
 

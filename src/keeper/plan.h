@@ -14,7 +14,7 @@
 #include "base/enumtext.h"
 #include "base/strlist.h"
 
-#define PLAN_MAGIC 0x354e4c50u	/* "PLN5" */
+#define PLAN_MAGIC 0x374e4c50u	/* "PLN7" */
 /* A plan travels as one SOCK_SEQPACKET message. Larger ones (argv + environment) are refused with
  * E2BIG at stage "plan". */
 #define PLAN_MAX (160u * 1024)
@@ -23,6 +23,8 @@
 #define PLAN_MAX_READY_FD 1023
 #define PLAN_MAX_CPUS_SIZE 1024	/* bytes: 8192 processors */
 #define PLAN_MAX_NODES 1024
+#define PLAN_MAX_CREDENTIALS 32
+#define PLAN_CREDENTIALS_DIR "/run/credentials"	/* where the child finds them */
 #define PLAN_MAX_FILTER 4096	/* instructions; the kernel's limit */
 
 /* In which step a start failed; the text is what users see as error.stage. */
@@ -36,7 +38,8 @@ enum spawn_stage {
 	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
 	STAGE_READY,		/* its way to tell procd that it is ready: procd's trouble, too */
-	STAGE_MOUNT_NAMESPACE, STAGE_ROOT_DIR, STAGE_PRIVATE_TMP, STAGE_PROTECT_SYSTEM,
+	STAGE_MOUNT_NAMESPACE, STAGE_ROOT_DIR, STAGE_PRIVATE_TMP, STAGE_CREDENTIALS,
+	STAGE_PROTECT_SYSTEM,
 	STAGE_CAPABILITIES, STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_AMBIENT, STAGE_CHDIR,
 	STAGE_NO_NEW_PRIVILEGES, STAGE_SIGNALS, STAGE_SECCOMP, STAGE_EXEC,
 	STAGE_COUNT
@@ -83,6 +86,12 @@ struct plan_limit {
 	uint32_t pad;
 };
 
+struct plan_credential {
+	uint32_t name;			/* string, of a file */
+	uint32_t data, size;
+	uint32_t pad;
+};
+
 struct plan {
 	uint32_t magic;
 	uint32_t size;			/* bytes of the whole block, this header included */
@@ -110,6 +119,7 @@ struct plan {
 					 * this path; 0 and 0: none */
 	uint32_t root_dir;		/* string or 0; then cwd and exec_paths are meant inside */
 	uint32_t protect_system;	/* enum plan_protect */
+	uint32_t credentials, ncredentials;	/* struct plan_credential each */
 	uint32_t filter, nfilter;	/* struct sock_filter each, and their number; 0: none */
 	uint64_t capabilities;		/* for PLAN_SET_CAPABILITIES: bits that stay */
 	uint64_t ambient;		/* for PLAN_SET_AMBIENT */
@@ -126,6 +136,10 @@ void plan_set_exec(struct plan_builder *b, const struct strlist *exec_paths,
 		   const struct strlist *argv, const struct strlist *envp);
 void plan_set_cwd(struct plan_builder *b, const char *path);
 void plan_set_filter(struct plan_builder *b, const uint64_t *code, size_t n);
+/* Room for N; each is then filled in: NAME (its first NAME_SIZE bytes) with SIZE bytes of DATA. */
+void plan_set_credentials(struct plan_builder *b, size_t n);
+void plan_set_credential(struct plan_builder *b, size_t i, const char *name, size_t name_size,
+			 const void *data, size_t size);
 void plan_set_root_dir(struct plan_builder *b, const char *path);
 void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words);
 void plan_set_ready(struct plan_builder *b, int fd, const char *path);

@@ -531,3 +531,144 @@ def test_an_unknown_profile_is_refused_at_load(w):
     p = w.procd(w.sub("a", seccomp="strictest"), start=False)
     r = w.run("check", "-c", p.config_path).expect(78)
     contains(r.err, "none, default, no-network")
+
+
+# --- credentials ------------------------------------------------------------------------------------
+
+def test_credentials_are_files_that_only_the_child_has(w):
+    need_root()
+    readable(w, own=False)
+    write_text(w.path("db.key"), "CANARY9911 \n", 0o600)
+    with open(w.path("blob"), "wb") as f:
+        f.write(bytes(range(256)) * 200)
+    p = w.procd(w.sub("a", "--report-state", "r", user=65534, group=65534, working_dir=w.path("out"),
+                      credentials=["db=db.key", "blob=" + w.path("blob")]) + w.sub("b"), start=False)
+    os.mkdir(w.path("out"))
+    os.chown(w.path("out"), *NOBODY)
+    p.start()
+    p.wait_state("a", "running")
+    p.wait_state("b", "running")
+    place = read_report(w.path("out", "r"))["env"]["CREDENTIALS_DIRECTORY"]
+    pid = p.pid_of("a")
+    seen = inside(pid, place)
+    equal(sorted(os.listdir(seen)), ["blob", "db"], "names")
+    equal(read_text(seen + "/db"), "CANARY9911 \n", "db")
+    equal(read_bytes(seen + "/blob"), bytes(range(256)) * 200, "blob")
+    for name, mode in (("", 0o500), ("/db", 0o400), ("/blob", 0o400)):
+        st = os.stat(seen + name)
+        equal((st.st_uid, st.st_gid, st.st_mode & 0o7777), (65534, 65534, mode), name)
+    options, kind = mounts(pid)[place]
+    equal(kind, "tmpfs", "file system")
+    check({"ro", "nosuid", "nodev", "noexec"} <= set(options), options)
+    check(not os.path.exists(place + "/db"), "it is seen outside")
+    check(not os.path.exists(inside(p.pid_of("b"), place + "/db")), "another subsystem sees it")
+    check(b"CREDENTIALS_DIRECTORY" not in b" ".join(environ(p.pid_of("b"))), "another subsystem has the variable")
+    p.stop()
+
+
+def test_F122_credentials_show_nowhere(w):
+    need_root()
+    write_text(w.path("s"), "CANARY7315", 0o600)
+    p = w.procd(w.sub("a", credentials="s=" + w.path("s"), environment={"X": "y"}))
+    p.wait_state("a", "running")
+    pid = p.pid_of("a")
+    shown = [p.ctl(*verb).out for verb in (("status", "--json"), ("why", "a"), ("events", "--last", "100"),
+                                           ("logs", "a"))]
+    shown += [w.run("config", "--json", "-c", p.config_path).out, read_text(p.log_path), read_text(p.events_path),
+              cmdline(pid), b" ".join(environ(pid)).decode(), cmdline(p.pid), cmdline(p.supervisor_pid())]
+    for place, _, names in os.walk(p.run_dir):
+        shown += [read_text(os.path.join(place, n)) for n in names if os.path.isfile(os.path.join(place, n))]
+    for text in shown:
+        check("CANARY7315" not in text, "the secret is shown:\n" + text[:2000])
+    for role in (p.pid, p.supervisor_pid()):
+        check(b"CANARY7315" not in memory_of(role), "the secret is still in the memory of process %d" % role)
+    p.stop()
+
+
+def memory_of(pid):
+    """All that can be read of it."""
+    found = []
+    with open("/proc/%d/mem" % pid, "rb", 0) as mem:
+        for line in read_text("/proc/%d/maps" % pid).splitlines():
+            where, rights = line.split()[:2]
+            start, end = (int(x, 16) for x in where.split("-"))
+            if "rw" not in rights or end - start > 64 << 20:
+                continue
+            try:
+                mem.seek(start)
+                found.append(mem.read(end - start))
+            except (OSError, OverflowError, ValueError):
+                pass
+    return b"".join(found)
+
+
+def test_credentials_are_read_anew_at_each_start(w):
+    need_root()
+    write_text(w.path("s"), "one")
+    p = w.procd(w.sub("a", credentials="s=s"))
+    p.wait_state("a", "running")
+    equal(read_text(inside(p.pid_of("a"), "/run/credentials/s")), "one", "first")
+    write_text(w.path("s"), "two")
+    equal(read_text(inside(p.pid_of("a"), "/run/credentials/s")), "one", "of the running one")
+    p.ctl("restart", "a").expect(0)
+    equal(read_text(inside(p.pid_of("a"), "/run/credentials/s")), "two", "second")
+    write_text(w.path("s"), "three")
+    p.kill_supervisor()
+    mark = p.mark()
+    os.kill(p.pid_of("a"), signal.SIGKILL)
+    p.wait_state("a", "running", after=mark)
+    equal(read_text(inside(p.pid_of("a"), "/run/credentials/s")), "three", "by the next supervisor")
+    p.stop()
+
+
+def test_credentials_work_with_the_rest(w):
+    need_root()
+    root = make_root(w)
+    write_text(w.path("s"), "in the jail")
+    os.mkdir(root + "/run")
+    p = w.procd('[subsystem.a]\ncommand = "/child"\nroot_dir = "jail"\ncredentials = "s=s"\nprivate_tmp = true\n'
+                'protect_system = "strict"\nseccomp = "default"\ncapabilities = []\nuser = 65534\nlimit_nofile = 4\n')
+    p.wait_state("a", "running")
+    equal(read_text(inside(p.pid_of("a"), "/run/credentials/s")), "in the jail", "s")
+    equal(os.readlink("/proc/%d/root" % p.pid_of("a")), root, "root")
+    p.stop()
+
+
+def test_credentials_that_are_not_there_are_a_failed_start(w):
+    need_root()
+    for i in range(3):
+        write_text(w.path("c%d" % i), "x" * 65536)
+    write_text(w.path("big"), "x" * 65537)
+    p = w.procd(w.sub("none", credentials="s=none", restart="never") +
+                w.sub("big", credentials="s=big", restart="never") +
+                w.sub("much", credentials=["c%d=c%d" % (i, i) for i in range(3)], restart="never"))
+    e = failed_start(p, "none", "credentials", "ENOENT")
+    contains(e["error"]["message"], w.path("none"))
+    contains(p.ctl("why", "none").out, w.path("none"))
+    failed_start(p, "big", "credentials", "EFBIG")
+    failed_start(p, "much", "plan", "E2BIG")
+    contains(w.run("check", "-c", p.config_path).expect(0).err, "subsystem.none.credentials")
+    p.write(w.sub("a", credentials="a/b=/etc/passwd"))
+    contains(w.run("check", "-c", p.config_path).expect(78).err, "must have letters")
+    p.stop()
+
+
+def test_F38_credentials_fail_closed(w):
+    need_root()
+    os.chmod(w.dir, 0o1777)
+    write_text(w.path("s"), "x")
+    for fault in ("error=EPERM", "retval=0"):
+        fails_closed(w, "mount_namespace", "unshare", fault, credentials="s=s")
+        fails_closed(w, "credentials", "mount_setattr", fault, credentials="s=s")
+    fails_closed(w, "credentials", "mount", "retval=0", credentials="s=s")
+    fails_closed(w, "credentials", "fchown", "error=EPERM", credentials="s=s", user=65534)
+    fails_closed(w, "credentials", "fchmod", "error=EPERM", credentials="s=s")
+
+
+def test_ordinary_users_fail_closed_with_credentials(w):
+    need_root()
+    readable(w)
+    write_text(w.path("s"), "x", 0o644)
+    p = w.procd(w.sub("a", credentials="s=s", restart="never"), user=NOBODY)
+    failed_start(p, "a", "mount_namespace", "EPERM")
+    p.stop()

@@ -46,6 +46,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		walk_vector(p, p->envp);
 		if (p->root_dir != 0)
 			walk_string(p, p->root_dir);
+		for (uint32_t i = 0; i < p->ncredentials; i++) {
+			const struct plan_credential *c =
+				(const struct plan_credential *)(const void *)((const char *)p +
+									       p->credentials) + i;
+
+			walk_string(p, c->name);
+			for (uint32_t j = 0; j < c->size; j++)
+				sum += (unsigned char)((const char *)p)[c->data + j];
+		}
 		for (uint32_t i = 0; i < p->nfilter; i++)
 			sum += ((const uint64_t *)(const void *)((const char *)p + p->filter))[i];
 		for (uint32_t i = 0; i < p->cpus_size; i += sizeof(uint64_t))

@@ -180,6 +180,35 @@ START_TEST(later_files_win_and_optional_ones_may_be_missing)
 }
 END_TEST
 
+START_TEST(credentials_are_read_as_they_are)
+{
+	struct subsystem_options *template = subsystem_options_template();
+	struct subsystem_options *o = subsystem_options_new(template, "web");
+	struct start_files *f;
+
+	subsystem_options_unref(template);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	put("key", "a\0b\n", 4);
+	strlist_add(&o->credentials, "db=key");
+	f = start_files_new(o, 3, 7);
+	ck_assert(start_files_needed(o));
+	start_files_read(f);
+	ck_assert_int_eq(f->failed, START_FILES_OK);
+	ck_assert_uint_eq(f->credentials[0].size, 4);
+	ck_assert_int_eq(memcmp(f->credentials[0].data, "a\0b\n", 4), 0);
+	start_files_free(f);
+	strlist_add(&o->credentials, "none=nowhere");
+	f = start_files_new(o, 3, 7);
+	start_files_read(f);
+	ck_assert_int_eq(f->failed, START_FILES_CREDENTIALS);
+	ck_assert_int_eq(f->errnum, ENOENT);
+	ck_assert_str_eq(f->why, "nowhere: No such file or directory");
+	start_files_free(f);
+	subsystem_options_unref(o);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_fails_with_the_name_of_the_file)
 {
 	static char big[ENV_FILE_MAX + 1];
@@ -206,5 +235,5 @@ UNIT_MAIN("config: environment files", a_line_is_a_variable_a_comment_or_nothing
 	  export_is_passed_over, an_unquoted_value_is_kept_as_it_is, quotes_keep_blanks_and_lines,
 	  the_last_of_a_name_counts, mistakes_have_a_place_and_quote_nothing, nul_bytes_are_refused,
 	  there_are_not_more_variables_than_a_start_can_bear,
-	  later_files_win_and_optional_ones_may_be_missing,
+	  later_files_win_and_optional_ones_may_be_missing, credentials_are_read_as_they_are,
 	  what_cannot_be_read_fails_with_the_name_of_the_file)

@@ -64,6 +64,38 @@ START_TEST(profiles_have_names)
 }
 END_TEST
 
+START_TEST(credentials_have_a_name_and_a_path)
+{
+	load_fine("work_dir = \"/srv\"\n" WEB "credentials = [\"db=/etc/db.key\", \"Api_2.key-x=a=b\"]\n");
+	ck_assert_uint_eq(web()->credentials.n, 2);
+	ck_assert_str_eq(web()->credentials.items[0], "db=/etc/db.key");
+	ck_assert_str_eq(web()->credentials.items[1], "Api_2.key-x=/srv/a=b");
+	load_fine(WEB "credentials = \"db=/etc/passwd\"\n");
+	ck_assert_str_eq(web()->credentials.items[0], "db=/etc/passwd");
+}
+END_TEST
+
+START_TEST(credentials_that_are_none_are_refused)
+{
+	static const char *const bad[] = { "db", "=/etc/x", "db=", "a/b=/x", ".x=/x", "..=/x", "a b=/x" };
+	auto_free(strbuf_fini) struct strbuf many = STRBUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		auto_free(freep) char *text = x_asprintf(WEB "credentials = [\"ok=/x\", \"%s\"]\n",
+							 bad[i]);
+
+		expect_error(text, 3, 25, i < 3 ? "expected NAME=PATH" : "must have letters");
+	}
+	expect_error(WEB "credentials = [\"a=/x\", \"a=/y\"]\n", 3, 24, "is there twice");
+	expect_error(WEB "credentials = { a = \"/x\" }\n", 3, 15, "not a table");
+	strbuf_addstr(&many, WEB "credentials = [");
+	for (int i = 0; i <= CREDENTIALS_MAX; i++)
+		strbuf_addf(&many, "\"c%d=/x\",", i);
+	strbuf_addstr(&many, "]\n");
+	expect_error(many.buf, 3, 15, "more than 32 credentials");
+}
+END_TEST
+
 START_TEST(mistakes_are_told_where_they_are)
 {
 	expect_error(WEB "capabilities = [\"CAP_CHOWN\", \"CAP_NONE\"]\n", 3, 30,
@@ -81,7 +113,8 @@ int main(void)
 	const TTest *tests[] = {
 		names_of_capabilities_are_the_kernels_bits,
 		no_capabilities_are_something_else_than_no_word_on_them,
-		protection_has_levels, profiles_have_names, mistakes_are_told_where_they_are,
+		protection_has_levels, profiles_have_names,
+		credentials_have_a_name_and_a_path, credentials_that_are_none_are_refused, mistakes_are_told_where_they_are,
 	};
 
 	return unit_run_in("config: rights", setup, teardown, tests, ARRAY_LEN(tests));

@@ -172,6 +172,59 @@ START_TEST(a_filter_takes_the_way_to_new_privileges)
 }
 END_TEST
 
+START_TEST(credentials_reach_the_plan_and_their_directory_the_environment)
+{
+	struct start_files *files;
+	const struct plan_credential *c;
+	const void *block;
+	size_t size;
+
+	strlist_add(&o->credentials, "db=/etc/db");
+	strlist_add(&o->credentials, "none=/etc/none");
+	files = start_files_new(o, 0, 0);
+	files->credentials = calloc(2, sizeof(*files->credentials));
+	files->credentials[0] = (struct start_credential){ strdup("top\0secret"), 10 };
+	files->credentials[0].data = realloc(files->credentials[0].data, 10);
+	memcpy(files->credentials[0].data, "top\0secret", 10);
+	files->credentials[1] = (struct start_credential){ strdup(""), 0 };
+	ck_assert_int_eq(launch_build(&l, o, files, NULL, NULL, &builder, &block, &size), 0);
+	ck_assert(plan_check(block, size));
+	p = block;
+	ck_assert_uint_eq(p->ncredentials, 2);
+	c = (const struct plan_credential *)(const void *)((const char *)p + p->credentials);
+	ck_assert_str_eq(plan_str(p, c[0].name), "db");
+	ck_assert_uint_eq(c[0].size, 10);
+	ck_assert_int_eq(memcmp((const char *)p + c[0].data, "top\0secret", 10), 0);
+	ck_assert_str_eq(plan_str(p, c[1].name), "none");
+	ck_assert_uint_eq(c[1].size, 0);
+	ck_assert_ptr_nonnull(strstr(vector(p->envp), "CREDENTIALS_DIRECTORY=/run/credentials"));
+	start_files_free(files);
+}
+END_TEST
+
+START_TEST(credentials_that_do_not_fit_are_refused)
+{
+	struct start_files *files;
+	const void *block;
+	size_t size;
+
+	for (int i = 0; i < 3; i++) {
+		char item[16];
+
+		snprintf(item, sizeof(item), "c%d=/x", i);
+		strlist_add(&o->credentials, item);
+	}
+	files = start_files_new(o, 0, 0);
+	files->credentials = calloc(3, sizeof(*files->credentials));
+	for (int i = 0; i < 3; i++)
+		files->credentials[i] =
+			(struct start_credential){ calloc(1, CREDENTIAL_MAX), CREDENTIAL_MAX };
+	ck_assert_int_eq(launch_build(&l, o, files, NULL, NULL, &builder, &block, &size), -E2BIG);
+	builder = NULL;
+	start_files_free(files);
+}
+END_TEST
+
 START_TEST(a_shell_command_runs_through_bin_sh)
 {
 	strlist_fini(&o->command);
@@ -357,7 +410,9 @@ int main(void)
 	const TTest *tests[] = {
 		a_bare_command_is_looked_up_in_path, the_path_of_the_child_counts,
 		a_command_with_slash_is_taken_as_it_is, placement_reaches_the_plan,
-		rights_reach_the_plan, a_filter_takes_the_way_to_new_privileges, a_shell_command_runs_through_bin_sh,
+		rights_reach_the_plan, a_filter_takes_the_way_to_new_privileges,
+		credentials_reach_the_plan_and_their_directory_the_environment,
+		credentials_that_do_not_fit_are_refused, a_shell_command_runs_through_bin_sh,
 		working_dir_wins_over_work_dir, without_both_the_child_stays_where_procd_is,
 		ordinary_variables_are_inherited_and_procds_own_removed,
 		given_variables_replace_inherited_ones,

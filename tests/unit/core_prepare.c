@@ -74,6 +74,22 @@ START_TEST(the_keeper_is_asked_when_the_files_are_there)
 }
 END_TEST
 
+START_TEST(a_credential_that_is_not_there_is_its_own_stage)
+{
+	struct subsystem_options *o = fx_add("web");
+
+	strlist_add(&o->credentials, "db=/etc/db");
+	start();
+	ck_assert_uint_eq(nasked, 1);
+	asked[0]->failed = START_FILES_CREDENTIALS;
+	asked[0]->errnum = ENOENT;
+	asked[0]->why = x_strdup("/etc/db: not there");
+	answer(0, NULL);
+	ck_assert_int_eq(fx_child("web")->spawns, 0);
+	ck_assert_ptr_nonnull(strstr(fx_board("web")->last_error, "credentials"));
+}
+END_TEST
+
 START_TEST(a_file_wins_over_the_configuration_and_is_read_at_each_start)
 {
 	struct subsystem_options *o = add("web");
@@ -199,6 +215,7 @@ START_TEST(those_who_read_hold_up_nobody_else)
 END_TEST
 
 FX_MAIN("core: files of a start", the_keeper_is_asked_when_the_files_are_there,
+	a_credential_that_is_not_there_is_its_own_stage,
 	a_file_wins_over_the_configuration_and_is_read_at_each_start,
 	what_cannot_be_read_is_a_failed_start_with_its_step, it_follows_the_restart_policy,
 	a_start_can_be_stopped_while_it_reads, a_shutdown_does_not_wait_for_a_disk,

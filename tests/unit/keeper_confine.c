@@ -276,6 +276,39 @@ START_TEST(a_plan_changes_the_root_directory)
 }
 END_TEST
 
+static void with_credentials(struct plan_builder *b)
+{
+	plan_set_credentials(b, 2);
+	plan_set_credential(b, 0, "db=", 2, "top secret", 10);
+	plan_set_credential(b, 1, "empty", 5, "", 0);
+}
+
+static void nobodys_credentials(struct plan_builder *b)
+{
+	with_credentials(b);
+	as_nobody(plan_header(b));
+}
+
+#define SHOW_CREDENTIALS                                                                          \
+	"cd /run/credentials && stat -c '%n %a %u %g %s' . * && cat db; echo; "                   \
+	"touch x 2>/dev/null || echo read-only"
+
+START_TEST(a_plan_brings_credentials)
+{
+	if (geteuid() != 0) {
+		ck_fails(with_credentials, STAGE_MOUNT_NAMESPACE, EPERM);
+		return;
+	}
+	chmod(rig.base, 0755);
+	ck_shows(SHOW_CREDENTIALS, with_credentials,
+		 ". 500 0 0 80\ndb 400 0 0 10\nempty 400 0 0 0\ntop secret\nread-only\n");
+	ck_shows(SHOW_CREDENTIALS, nobodys_credentials,
+		 ". 500 65534 65534 80\ndb 400 65534 65534 10\nempty 400 65534 65534 0\n"
+		 "top secret\nread-only\n");
+	ck_assert_int_ne(access("/run/credentials/db", F_OK), 0);
+}
+END_TEST
+
 /* --- system calls --------------------------------------------------------------------------------- */
 
 /* "Allow all" and something that is no program. */
@@ -311,6 +344,7 @@ int main(int argc, char **argv)
 		{ a_plan_hides_tmp, 1 },
 		{ a_plan_makes_what_is_not_the_programs_read_only, 1 },
 		{ a_plan_changes_the_root_directory, 1 },
+		{ a_plan_brings_credentials, 1 },
 		{ a_plan_filters_system_calls, 1 },
 	};
 

@@ -25,6 +25,10 @@ static struct plan_builder *sample(void)
 	plan_set_cpus(b, (const uint64_t[]){ 3, 1 }, 2);
 	plan_set_filter(b, (const uint64_t[]){ 3, 1, 6 }, 3);
 	plan_set_ready(b, 7, "/run/procd/x/notify/0");
+	plan_set_credentials(b, 1);
+	plan_set_credential(b, 0, "a../x", 5, "secret", 6);
+	((struct plan_credential *)(void *)((char *)plan_header(b) +
+					    plan_header(b)->credentials))->name += 4;
 	plan_header(b)->flags = PLAN_TREE | PLAN_SET_NICE;
 	strlist_fini(&paths);
 	strlist_fini(&argv);
@@ -57,6 +61,15 @@ static size_t walk(const struct plan *p)
 		sum += strlen(plan_str(p, p->ready_path));
 	for (uint32_t i = 0; i < p->cpus_size; i++)
 		sum += ((const unsigned char *)p)[p->cpus + i];
+	for (uint32_t i = 0; i < p->ncredentials; i++) {
+		const struct plan_credential *c =
+			(const struct plan_credential *)(const void *)((const char *)p +
+								       p->credentials) + i;
+
+		sum += strlen(plan_str(p, c->name));
+		for (uint32_t j = 0; j < c->size; j++)
+			sum += ((const unsigned char *)p)[c->data + j];
+	}
 	for (uint32_t i = 0; i < 8 * p->nfilter; i++)
 		sum += ((const unsigned char *)p)[p->filter + i];
 	return sum;
@@ -127,6 +140,7 @@ END_TEST
 START_TEST(numbers_out_of_range_are_refused)
 {
 	struct plan_builder *b = sample();
+	struct plan_credential *c;
 	const void *block;
 	struct plan *p;
 	size_t size;
@@ -176,6 +190,26 @@ START_TEST(numbers_out_of_range_are_refused)
 	REFUSED(root_dir, 8);
 	REFUSED(root_dir, p->size);
 	REFUSED(root_dir, p->size - 1);
+	REFUSED(ncredentials, 0);
+	REFUSED(ncredentials, PLAN_MAX_CREDENTIALS + 1);
+	REFUSED(ncredentials, 20);
+	REFUSED(credentials, 0);
+	REFUSED(credentials, p->size - 8);
+	c = (struct plan_credential *)(void *)((char *)p + p->credentials);
+	c->size = p->size;
+	ck_assert(!plan_check(block, size));
+	c->size = 6;
+	c->data += 4;
+	ck_assert(!plan_check(block, size));
+	c->data -= 4;
+	for (int i = 0; i < 4; i++) {
+		c->name--;		/* "/x", "./x", "../x", "a../x" */
+		ck_assert(!plan_check(block, size));
+	}
+	c->name += 5;			/* "" */
+	ck_assert(!plan_check(block, size));
+	c->name--;			/* "x" */
+	ck_assert(plan_check(block, size));
 	REFUSED(nfilter, 0);
 	REFUSED(nfilter, PLAN_MAX_FILTER + 1);
 	REFUSED(nfilter, p->size / 8);
