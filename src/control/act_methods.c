@@ -65,7 +65,14 @@ void method_stop(struct connection *c, const struct rpc_request *r)
 
 void method_restart(struct connection *c, const struct rpc_request *r)
 {
-	act_on_names(c, r, CORE_RESTART);
+	struct control_order *order = core_order_new(CORE_RESTART);
+
+	if (param_names(c, r, &order->request.names) &&
+	    param_bool(c, r, "rolling", &order->request.rolling) &&
+	    param_bool(c, r, "no_wait", &order->request.no_wait))
+		order_send(c, r, order);
+	else
+		control_order_free(order);
 }
 
 void method_reload(struct connection *c, const struct rpc_request *r)

@@ -10,6 +10,7 @@
 #include "core/reconcile.h"
 #include "core/recovery.h"
 #include "core/request.h"
+#include "core/roll.h"
 
 /* What is not up by now is not waited for. */
 static void boot_over(struct core *c)
@@ -79,6 +80,8 @@ struct core *core_new(const struct core_setup *setup)
 	list_init(&c->dirty);
 	list_init(&c->busy);
 	list_init(&c->requests);
+	list_init(&c->rolls);
+	list_init(&c->rolls_due);
 	list_init(&c->edge_work);
 	launch_init(&c->launch, setup->environment);
 	jitter_seed(&c->jitter, setup->random_seed);
@@ -103,6 +106,7 @@ void core_free(struct core *c)
 	if (c == NULL)
 		return;
 	request_drop_all(c);
+	rolls_free(c);
 	registry_for_each(s, &c->registry)
 		prober_cancel(s);
 	tasks_free(c);
@@ -211,6 +215,7 @@ void core_settle(struct core *c)
 	timers_run(&c->timers, clock_mono_ns());
 	tasks_settle(c);
 	reconcile(c);
+	rolls_run(c);
 	shutdown_settled(c);
 	settle_boot(c);
 	publish_daemon(c);

@@ -136,6 +136,7 @@ struct core_request {
 	int signo;			/* CORE_SIGNAL */
 	uint32_t instances;		/* CORE_SCALE */
 	enum shutdown_mode mode;	/* CORE_SHUTDOWN */
+	bool rolling;			/* CORE_RESTART: one after the other (core/roll.h) */
 	bool no_wait;			/* done as soon as it is accepted */
 	bool cancelled;			/* the client left: the action goes on, DONE is called when
 					 * it ends, as ever */

@@ -43,6 +43,7 @@ struct core {
 	uint64_t edge_steps;		/* edges that were computed, so far */
 	uint64_t edge_visit;		/* number of the last walk */
 	struct list requests;		/* unanswered, in order of arrival */
+	struct list rolls, rolls_due;	/* core/roll.c */
 
 	uint64_t next_id, next_spawn_id;
 	uint32_t counts[STATE_NSTATES];

@@ -7,6 +7,7 @@
 #include "core/publish.h"
 #include "core/reconcile.h"
 #include "core/request.h"
+#include "core/roll.h"
 
 struct waiter {
 	struct list link;		/* in subsystem->waiters */
@@ -388,8 +389,13 @@ static void apply_scale(struct core *c, struct core_request *r)
 
 void core_request(struct core *c, struct core_request *r)
 {
-	struct core_request_state *state = x_calloc(1, sizeof(*state));
+	struct core_request_state *state;
 
+	if (r->verb == CORE_RESTART && r->rolling) {
+		roll_start(c, r);
+		return;
+	}
+	state = x_calloc(1, sizeof(*state));
 	state->request = r;
 	state->accepting = true;
 	list_init(&state->waiters);

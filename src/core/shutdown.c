@@ -11,6 +11,7 @@
 #include "core/narrate.h"
 #include "core/publish.h"
 #include "core/request.h"
+#include "core/roll.h"
 
 #define PROGRESS_EACH_MAX 16	/* so many subsystems are told one by one */
 #define PROGRESS_PERIOD_NS (100 * NS_PER_MS)
@@ -248,6 +249,7 @@ void shutdown_settled(struct core *c)
 	sd->finished = true;
 	timer_disarm(&c->timers, &sd->timer);
 	request_abandon_all(c);
+	rolls_abandon(c);
 	publish_daemon(c);
 	c->ops->finished(c->ops_ctx, exit_code(c));
 }

@@ -513,6 +513,12 @@ class Procd:
         """A position: wait_event(after=mark) sees only what comes later."""
         return len(self.read_events())
 
+    def mark_now(self):
+        """The same, behind all that was told so far: the sink writes a moment after an answer."""
+        last = self.ctl("events", "--last", "1").expect(0).json()["seq"]
+        wait_until(lambda: any(e["seq"] == last for e in self.read_events()[-100:]), "event %d in the sink" % last)
+        return self.mark()
+
     def find_events(self, after=0, **fields):
         return [e for e in self.read_events()[after:] if all(e.get(k, None) == v for k, v in fields.items())]
 

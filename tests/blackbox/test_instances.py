@@ -26,6 +26,11 @@ def order_of(p, state, after=0):
     return [e["name"] for e in p.find_events(after, type="state_changed") if e["state"] == state]
 
 
+def soon(get, want, what):
+    """The sink writes events a moment after the answer."""
+    wait_until(lambda: get() == want, lambda: "%s: got %r, want %r" % (what, get(), want))
+
+
 def check_config(w, text, code=78):
     return w.run("check", "-c", write_text(w.path("check.toml"), text)).expect(code)
 
@@ -106,13 +111,13 @@ def test_every_verb_takes_every_kind_of_name(w):
     for target, want in TARGETS.items():
         got = sorted(s["name"] for s in p.ctl("status", "--json", target).expect(0).json()["subsystems"])
         equal(got, want, "status " + target)
-        mark, before = p.mark(), pids_of(p)
+        mark, before = p.mark_now(), pids_of(p)
         r = p.ctl("restart", target).expect(0)
         equal(sorted(line.split(":")[0] for line in r.out.splitlines()), want, "restart " + target)
         after = pids_of(p)
         equal(sorted(n for n in after if after[n] != before[n]), want, "restarted by " + target)
         p.ctl("stop", target).expect(0)
-        equal(sorted(set(order_of(p, "stopped", p.mark() and mark))), want, "stopped by " + target)
+        soon(lambda: sorted(set(order_of(p, "stopped", mark))), want, "stopped by " + target)
         p.ctl("is-active", target).expect(3)
         p.ctl("is-failed", target).expect(3)
         p.ctl("wait", target, "--for", "stopped", "--timeout", "5s").expect(0)
@@ -150,7 +155,7 @@ def test_signal_and_reload_reach_all_of_them(w):
     wait_until(lambda: read_text(w.path("hup2")), "one reload")
     p.ctl("reload", "worker").expect(0)
     wait_until(lambda: [len(read_text(w.path("hup%d" % i)).split()) for i in range(3)] == [1, 1, 2], "four reloads")
-    mark = p.mark()
+    mark = p.mark_now()
     os.kill(p.pid, signal.SIGUSR2)
     for name in names("worker", 3):
         p.wait_event(type="state_changed", name=name, signal="SIGUSR2", after=mark)
@@ -167,9 +172,9 @@ def test_depends_on_means_all_of_them(w):
     edges = p.ctl("graph", "--format", "json").expect(0).json()["edges"]
     equal(sorted((e["from"], e["to"], e["kind"]) for e in edges),
           [("same@%d" % i, "worker@%d" % i, "after") for i in range(3)] + [("web", "worker@%d" % i, "depends_on") for i in range(3)], "edges")
-    mark = p.mark()
+    mark = p.mark_now()
     p.ctl("stop", "worker@1").expect(0)
-    equal(order_of(p, "stopped", mark), ["web", "worker@1"], "a stop of one stops web first")
+    soon(lambda: order_of(p, "stopped", mark), ["web", "worker@1"], "a stop of one stops web first")
     contains(p.ctl("why", "web").out, "it waits for worker@1", "why")
     p.ctl("start", "worker@1").expect(0)
     p.wait_state("web", "running", after=mark)
@@ -179,7 +184,7 @@ def test_depends_on_means_all_of_them(w):
 def test_a_crash_of_one_is_nobody_elses(w):
     p = w.procd(w.sub("worker", instances=3, restart="always", restart_delay_ms=10))
     wait_running(p, *names("worker", 3))
-    before, mark = pids_of(p), p.mark()
+    before, mark = pids_of(p), p.mark_now()
     os.kill(before["worker@1"], signal.SIGKILL)
     p.wait_state("worker@1", "running", after=mark)
     after = pids_of(p)
@@ -198,7 +203,7 @@ def test_a_reload_adds_and_removes_only_the_difference(w):
     p.write(text.replace('"COUNT"', "6"))
     equal(p.ctl("plan", "--json").expect(0).json(), {"added": names("worker", 3, 3), "removed": [], "restarted": [], "updated": [],
                                                     "needs_procd_restart": []}, "plan")
-    mark = p.mark()
+    mark = p.mark_now()
     p.ctl("reload-config").expect(0)
     wait_running(p, *names("worker", 3, 3))
     p.write(text.replace('"COUNT"', "2"))
@@ -206,7 +211,7 @@ def test_a_reload_adds_and_removes_only_the_difference(w):
     p.ctl("reload-config").expect(0)
     p.wait_event(type="subsystem_removed", name="worker@2")
     wait_until(lambda: len(p.status()["subsystems"]) == 4, "all are gone")
-    equal(order_of(p, "stopping", mark), names("worker", 4, 2)[::-1], "the highest numbers go first")
+    soon(lambda: order_of(p, "stopping", mark), names("worker", 4, 2)[::-1], "the highest numbers go first")
     after = pids_of(p)
     equal(after, {n: before[n] for n in after}, "pids of the others")
     equal(sorted(after), ["bound", "web", "worker@0", "worker@1"], "who is left")

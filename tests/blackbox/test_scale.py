@@ -18,6 +18,11 @@ def order_of(p, state, after=0):
     return [e["name"] for e in p.find_events(after, type="state_changed") if e["state"] == state]
 
 
+def soon(get, want, what):
+    """The sink writes events a moment after the answer."""
+    wait_until(lambda: get() == want, lambda: "%s: got %r, want %r" % (what, get(), want))
+
+
 def farm(w, n=3, extra="", **keys):
     """A procd with worker@0 ..., one that depends on them all, one that is bound to them, and its text with the number as COUNT."""
     text = (w.sub("web", depends_on=["worker"]) + w.sub("bound", binds_to=["worker"]) + w.sub("worker", instances="COUNT", **keys) + extra)
@@ -29,34 +34,36 @@ def farm(w, n=3, extra="", **keys):
 
 def test_more_and_fewer_touch_only_the_difference(w):
     p, _ = farm(w)
-    before, mark = pids_of(p), p.mark()
+    before, mark = pids_of(p), p.mark_now()
     r = p.ctl("scale", "worker", "6").expect(0)
     equal(r.out, "".join("%s: added\n" % n for n in names("worker", 3, 3)), "output")
     after = pids_of(p)
     equal({n: after[n] for n in before}, before, "pids of the others")
     equal(sorted(set(after) - set(before)), names("worker", 3, 3), "new ones")
     equal([p.of(n)["state"] for n in names("worker", 6)], ["running"] * 6, "ready when scale returns")
+    soon(lambda: sorted({e["name"] for e in p.find_events(mark, type="state_changed", state="running")}), names("worker", 3, 3), "who started")
     equal(sorted({e["name"] for e in p.find_events(mark, type="state_changed")}), names("worker", 3, 3), "whose state changed")
     equal({e["reason"] for e in p.find_events(mark, type="state_changed", state="starting")}, {"request"}, "reason")
     e = p.wait_event(type="config_reloaded", after=mark)
     equal((e["added"], e["removed"], e["restarted"], e["updated"]), (names("worker", 3, 3), [], [], []), "event")
     equal(p.status()["generation"], e["generation"], "generation")
-    mark = p.mark()
+    mark = p.mark_now()
     r = p.ctl("scale", "worker", "2", "--json").expect(0)
     equal(r.json()["names"], names("worker", 4, 2), "names")
-    equal(order_of(p, "stopping", mark), names("worker", 4, 2)[::-1], "the highest numbers go first")
+    soon(lambda: order_of(p, "stopping", mark), names("worker", 4, 2)[::-1], "the highest numbers go first")
     equal({e["reason"] for e in p.find_events(mark, type="state_changed", state="stopping")}, {"request"}, "reason")
-    equal(sorted(e["name"] for e in p.find_events(mark, type="subsystem_removed")), names("worker", 4, 2), "removed when scale returns")
-    equal(pids_of(p), {n: before[n] for n in ("web", "bound", "worker@0", "worker@1")}, "who is left")
-    mark = p.mark()
+    equal(pids_of(p), {n: before[n] for n in ("web", "bound", "worker@0", "worker@1")}, "who is left when scale returns")
+    soon(lambda: sorted(e["name"] for e in p.find_events(mark, type="subsystem_removed")), names("worker", 4, 2), "removed")
+    mark = p.mark_now()
     equal(p.ctl("scale", "worker", "2").expect(0).out, "", "nothing to do")
+    p.mark_now()
     equal(p.find_events(mark), [], "events of nothing")
     p.stop()
 
 
 def test_what_cannot_be_scaled(w):
     p, _ = farm(w, 2)
-    mark = p.mark()
+    mark = p.mark_now()
     for args, code, text in [(("web", "2"), 1, "web: it declares no instances"), (("worker@0", "2"), 1, "worker@0: it is one instance; scale worker"),
                              (("nobody", "2"), 4, 'unknown subsystem "nobody"'), (("x*", "2"), 4, "unknown"), (("all", "2"), 1, "declares no instances"),
                              (("worker", "0"), 64, "from 1 to 10000"), (("worker", "10001"), 64, "from 1 to 10000"), (("worker", "-1"), 64, ""),
@@ -66,6 +73,7 @@ def test_what_cannot_be_scaled(w):
                          ({"names": ["worker"], "instances": 1e9}, "whole number"), ({"names": ["worker"], "instances": 10001}, "between"),
                          ({"instances": 3}, "names"), ({"names": ["worker"], "instances": 3, "count": 3}, "no parameter")]:
         contains(p.connect().request("subsystem.scale", params)["error"]["message"], text, "subsystem.scale %r" % params)
+    p.mark_now()
     equal(p.find_events(mark), [], "events")
     p.stop()
 
@@ -218,9 +226,10 @@ def test_a_thousand_and_back(w):
     before = pids_of(p)
     p.ctl("scale", "many", "1000", timeout=60).expect(0)
     equal(p.status()["stats"]["running"], 1001, "running")
-    now, mark = pids_of(p), p.mark()
+    now, mark = pids_of(p), p.mark_now()
     p.write(text + "# nothing else\n")
     equal(p.ctl("reload-config").expect(0).out, "no changes\n", "a reload that changes nothing")
+    p.mark_now()
     equal(p.find_events(mark), [], "costs no event")
     p.kill_supervisor()
     equal(pids_of(p), now, "after kill -9")
