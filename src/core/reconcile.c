@@ -175,12 +175,12 @@ static void disappear(struct subsystem *s)
 	event_send(c->chan, EVENT_SUBSYSTEM_REMOVED, publish_ident(s));
 	if (s->attached)
 		c->ops->output_detach(c->ops_ctx, s->slot);
-	request_forget(s);
 	prober_cancel(s);
 	task_forget_owner(s);
 	edges_drop(s);
 	schedule_drop(s);
 	publish_disappear(s);
+	request_forget(s);
 	registry_remove(&c->registry, s->slot, s->name);
 	if (c->ops->notify_close != NULL)
 		c->ops->notify_close(c->ops_ctx, s->slot);

@@ -114,13 +114,14 @@ static enum verdict start_verdict(const struct subsystem *s, const struct waiter
 	return STILL_WAITING;
 }
 
+/* What was removed is down when it is gone: request_forget(). */
 static enum verdict stop_verdict(const struct subsystem *s)
 {
 	/* Ordered up again before the rest of its tree was gone: from "restarting" it starts without
 	 * being told "stopped" in between, but down it is. */
 	bool between = s->state == STATE_RESTARTING && s->goal.up && !subsystem_has_process(s);
 
-	return subsystem_is_down(s) || between ? DONE : STILL_WAITING;
+	return !s->removed && (subsystem_is_down(s) || between) ? DONE : STILL_WAITING;
 }
 
 static void waiter_free(struct waiter *w)
@@ -128,6 +129,18 @@ static void waiter_free(struct waiter *w)
 	list_remove(&w->link);
 	list_remove(&w->all);
 	free(w);
+}
+
+/* What W waited for has come. */
+static void waiter_done(struct waiter *w)
+{
+	struct core_request *r = w->request;
+	const struct subsystem *s = w->s;
+
+	if ((w->down || r->verb == CORE_RESTART) && s->end.known && s->end.killed)
+		add_note(r, s, "needed SIGKILL");
+	waiter_free(w);
+	answer_if_complete(r);
 }
 
 static void waiter_check(struct waiter *w)
@@ -139,10 +152,11 @@ static void waiter_check(struct waiter *w)
 
 	if (v == STILL_WAITING)
 		return;
-	if (v == FAILED)
-		add_failure(r, s->name, &e);
-	else if ((w->down || r->verb == CORE_RESTART) && s->end.known && s->end.killed)
-		add_note(r, s, "needed SIGKILL");
+	if (v == DONE) {
+		waiter_done(w);
+		return;
+	}
+	add_failure(r, s->name, &e);
 	waiter_free(w);
 	answer_if_complete(r);
 }
@@ -168,14 +182,11 @@ void request_forget(struct subsystem *s)
 {
 	list_for_each(item, &s->waiters) {
 		struct waiter *w = list_entry(item, struct waiter, link);
-		struct core_request *r = w->request;
 
-		if (!w->down) {
+		if (w->down)
+			waiter_done(w);
+		else
 			waiter_fail(w, ERROR_SUBSYSTEM_NOT_FOUND, "removed from the configuration");
-			continue;
-		}
-		waiter_free(w);
-		answer_if_complete(r);
 	}
 }
 

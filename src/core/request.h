@@ -11,7 +11,7 @@
 /* S changed: answer the orders that this completes or makes impossible. Called by the publisher and
  * when a subsystem's tree is gone. */
 void request_progress(struct subsystem *s);
-/* S is about to be removed: nobody can wait for it any longer. */
+/* S is gone from the board and about to be freed: nobody can wait for it any longer. */
 void request_forget(struct subsystem *s);
 /* The core is freed: drop the bookkeeping of unanswered orders, which stay their owners'. */
 void request_drop_all(struct core *c);
