@@ -100,7 +100,7 @@ int verb_reload(const struct cli_options *o)
 	if (o->args.n == 0)
 		return cli_fail_usage(o, "reload: which subsystem? To apply procd's own changed "
 				      "configuration: procd reload-config");
-	return act(o, call_names(o));
+	return verb_act(o);
 }
 
 /* What came and what went, told by its number. */

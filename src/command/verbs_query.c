@@ -79,7 +79,8 @@ static void add_short_time(struct span at, struct strbuf *out)
 		strbuf_addf(out, "%.19sZ", text.buf);
 }
 
-/* The last thing worth knowing: what it waits for, why it failed, how it ended, when it comes back. */
+/* The last thing worth knowing: what it waits for or runs, why it failed, how it ended,
+ * when it comes back. */
 static const char *last_of(struct status_view *view, const struct view *v)
 {
 	struct strbuf *out = &view->scratch;
@@ -88,6 +89,11 @@ static const char *last_of(struct status_view *view, const struct view *v)
 	strbuf_reset(out);
 	if (add_waits_for(v->waits_for, out))
 		return out->buf;
+	if (v->doing.n > 0 && !span_is(v->doing, "null")) {
+		strbuf_addstr(out, "runs ");
+		span_string(v->doing, out);
+		return out->buf;
+	}
 	if (v->last_error.n > 0 && span_string(v->last_error, out))
 		;
 	else if (v->signal.n > 0 && span_string(v->signal, out))

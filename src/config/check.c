@@ -207,10 +207,10 @@ static const char *path_variable(const struct subsystem_options *o)
 
 /* KNOWN remembers what was found: many subsystems run the same program. */
 static bool command_exists(const struct config *config, const struct subsystem_options *o,
-			   struct map *known)
+			   const char *name, struct map *known)
 {
 	static char yes[] = "yes", no[] = "no";
-	const char *name = o->command.items[0], *answer;
+	const char *answer;
 	const char *dir = o->working_dir != NULL ? o->working_dir : config->work_dir;
 	auto_free(freep) char *full = NULL, *key = NULL;
 	bool found;
@@ -377,6 +377,43 @@ static void warn_health(const struct candidate *c, const struct scope *scope,
 	}
 }
 
+static const uint32_t hook_offsets[] = {
+	offsetof(struct subsystem_options, pre_start), offsetof(struct subsystem_options, post_stop),
+	offsetof(struct subsystem_options, stop_command),
+	offsetof(struct subsystem_options, reload_command),
+};
+
+static const char *key_at(uint32_t offset)
+{
+	for (size_t key = schema_top_n; key < schema_n; key++)
+		if (schema[key].offset == offset)
+			return schema[key].name;
+	BUG("no key fills this field");
+}
+
+/* The command in the field at OFFSET, if there is one. */
+static void warn_command(const struct candidate *c, const struct config *config,
+			 const struct scope *scope, const struct subsystem_options *o,
+			 uint32_t offset, struct map *known)
+{
+	const struct strlist *command = (const void *)((const char *)o + offset);
+	struct place place = place_in(c, scope, offset);
+
+	if (command->n > 0 && !command_exists(config, o, command->items[0], known))
+		diag_warn(c->diag, &place, "subsystem.%s.%s: \"%.200s\" is not there or not "
+			  "executable (yet)", scope->name, key_at(offset), command->items[0]);
+}
+
+static void warn_commands(const struct candidate *c, const struct config *config,
+			  const struct scope *scope, const struct subsystem_options *o,
+			  struct map *known)
+{
+	if (!o->shell)
+		warn_command(c, config, scope, o, offsetof(struct subsystem_options, command), known);
+	for (size_t i = 0; i < ARRAY_LEN(hook_offsets); i++)
+		warn_command(c, config, scope, o, hook_offsets[i], known);
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
@@ -384,13 +421,10 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	struct place place;
 
 	check_periodic(c, scope, o);
-	if (o->root_dir != NULL) {
+	if (o->root_dir != NULL)
 		warn_root(c, scope, o);
-	} else if (o->command.n > 0 && !o->shell && !command_exists(config, o, known)) {
-		place = PLACE_IN(c, scope, command);
-		diag_warn(c->diag, &place, "subsystem.%s.command: \"%.200s\" is not there or not "
-			  "executable (yet)", scope->name, o->command.items[0]);
-	}
+	else
+		warn_commands(c, config, scope, o, known);
 	if (o->working_dir != NULL && o->root_dir == NULL && access(o->working_dir, X_OK) < 0) {
 		place = PLACE_IN(c, scope, working_dir);
 		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", scope->name,

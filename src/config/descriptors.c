@@ -4,6 +4,14 @@
 #include "base/nofile.h"
 #include "config/check.h"
 
+/* Those of one subsystem that may run at the same moment, beside its main process or instead of it. */
+static uint64_t commands_at_once(const struct subsystem_options *o)
+{
+	bool alone = o->pre_start.n + o->post_stop.n + o->stop_command.n > 0;
+
+	return (uint64_t)alone + (o->reload_command.n > 0);
+}
+
 uint64_t config_descriptors(const struct config *config)
 {
 	uint64_t keeper = DESCRIPTORS_OWN, supervisor = DESCRIPTORS_OWN;
@@ -16,7 +24,7 @@ uint64_t config_descriptors(const struct config *config)
 		bool command = o->health != NULL && o->health->kind == PROBE_COMMAND;
 		bool socket = o->health != NULL && !command;
 
-		keeper += 1 + streams + subsystem_speaks(o) + command;
+		keeper += 1 + streams + subsystem_speaks(o) + command + commands_at_once(o);
 		supervisor += streams + (o->log_file != NULL) + subsystem_speaks(o) + socket;
 	}
 	return MAX(keeper, supervisor);

@@ -133,6 +133,9 @@ struct subsystem_options {
 	int stop_signal;
 	int64_t stop_timeout_ms;	/* TIMEOUT_UNSET: the deadlines of [shutdown] apply */
 	enum kill_mode kill_mode;
+	struct strlist pre_start, post_stop, stop_command, reload_command;	/* argv; empty: none */
+	int64_t hook_timeout_ms;
+	int reload_signal;
 	enum keeper_death on_supervisor_death;
 	char *user, *group;		/* as written; NULL: not given */
 	struct strlist supplementary_groups;

@@ -219,6 +219,21 @@ const struct option schema[] = {
 	  .help = "Time a stopping subsystem gets before its whole tree is sent SIGKILL." },
 	{ SUB("kill_mode", kill_mode, enum, LIVE), .def = "\"group\"", .choices = &kill_mode_text,
 	  .help = "Who is signalled: the whole tree (group), or the main process only." },
+	{ SUB("stop_command", stop_command, hook, LIVE),
+	  .help = "Command that asks it to end, instead of stop_signal; that follows if the command "
+		  "fails." },
+	{ SUB("reload_command", reload_command, hook, LIVE),
+	  .help = "Command that makes it read its configuration again, for `procd reload NAME`." },
+	{ SUB("reload_signal", reload_signal, signal, LIVE), .def = "\"SIGHUP\"",
+	  .help = "Signal that does so, without reload_command." },
+	{ SUB("pre_start", pre_start, hook, LIVE),
+	  .help = "Command that has to succeed before each start." },
+	{ SUB("post_stop", post_stop, hook, LIVE),
+	  .help = "Command that is run when it has ended, in whatever way, and nothing of it is "
+		  "left; PROCD_EXIT_CODE and PROCD_EXIT_SIGNAL tell how." },
+	{ SUB("hook_timeout", hook_timeout_ms, duration, LIVE), .def = "\"30s\"", .min = 1,
+	  .max = 7 * DAY,
+	  .help = "Time for pre_start, post_stop and reload_command before their tree is killed." },
 	{ SUB("on_supervisor_death", on_supervisor_death, enum, RESTART), .def = "\"keep\"",
 	  .choices = &keeper_death_text,
 	  .help = "When all of procd was killed: keep it for the next procd to take over, or stop "

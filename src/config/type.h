@@ -51,7 +51,7 @@ extern const struct option_type type_bool, type_int, type_instances, type_float,
 extern const struct option_type type_string, type_name, type_account, type_path, type_log_file,
 	type_enum, type_word, type_signal;
 /* type_list.c */
-extern const struct option_type type_strings, type_ints, type_command, type_environment,
+extern const struct option_type type_strings, type_ints, type_command, type_hook, type_environment,
 	type_edges, type_credentials;
 /* type_special.c */
 extern const struct option_type type_stdio, type_limit, type_events_output;

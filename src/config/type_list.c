@@ -164,13 +164,6 @@ const struct option_type type_edges = {
 
 /* --- command -------------------------------------------------------------------------------- */
 
-static int command_script(struct parse *p, const struct value *v, struct strlist *out)
-{
-	if (v->kind == VALUE_ARRAY)
-		return parse_fail(p, v, "with shell = true the command is one string");
-	return add_text(p, v, out);
-}
-
 /* Split first, then replace variables: what a variable holds stays one word. */
 int parse_words(struct parse *p, const struct value *v, size_t skip, struct strlist *out)
 {
@@ -193,10 +186,9 @@ int parse_words(struct parse *p, const struct value *v, size_t skip, struct strl
 	return 0;
 }
 
-static int command_parse(struct parse *p, const struct value *v, void *obj)
+/* SCRIPT: a string is for a shell. */
+static int command_read(struct parse *p, const struct value *v, bool script, struct strlist *out)
 {
-	struct subsystem_options *s = obj;	/* `shell` stands before in the table */
-	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
 	int ret;
 
 	if (v->kind == VALUE_TABLE)
@@ -204,16 +196,26 @@ static int command_parse(struct parse *p, const struct value *v, void *obj)
 	/* true and false are programs, too */
 	if (v->kind != VALUE_BOOL && parse_check_string(p, v) < 0)
 		return -EINVAL;
-	if (s->shell)
-		ret = command_script(p, v, &list);
-	else if (v->kind == VALUE_ARRAY)
-		ret = add_items(p, v, &list);
+	if (v->kind == VALUE_ARRAY)
+		ret = add_items(p, v, out);
+	else if (script)
+		ret = add_text(p, v, out);
 	else
-		ret = parse_words(p, v, 0, &list);
-	if (ret < 0)
-		return ret;
-	if (list.n == 0 || *list.items[0] == '\0')
+		ret = parse_words(p, v, 0, out);
+	if (ret == 0 && (out->n == 0 || *out->items[0] == '\0'))
 		return parse_fail(p, v, "the command is empty");
+	return ret;
+}
+
+static int command_parse(struct parse *p, const struct value *v, void *obj)
+{
+	struct subsystem_options *s = obj;	/* `shell` stands before in the table */
+	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+
+	if (s->shell && v->kind == VALUE_ARRAY)
+		return parse_fail(p, v, "with shell = true the command is one string");
+	if (command_read(p, v, s->shell, &list) < 0)
+		return -EINVAL;
 	replace(&s->command, &list);
 	return 0;
 }
@@ -247,6 +249,36 @@ const struct option_type type_command = {
 	.name = "command", .shape = SHAPE_COMMAND, .parse = command_parse,
 	.is_set = command_is_set, .equal = strings_equal, .format = command_format,
 	.json = command_json, .copy = strings_copy, .clear = strings_clear,
+};
+
+/* A command beside the main one. With shell = true a string becomes the array that runs it by sh -c,
+ * and is shown as that. */
+static int hook_parse(struct parse *p, const struct value *v, void *obj)
+{
+	const struct subsystem_options *s = obj;	/* `shell` stands before in the table */
+	auto_free(strlist_fini) struct strlist list = STRLIST_INIT, shell = STRLIST_INIT;
+	bool script = s->shell && v->kind != VALUE_ARRAY;
+
+	if (command_read(p, v, script, &list) < 0)
+		return -EINVAL;
+	if (script) {
+		strlist_add(&shell, "/bin/sh");
+		strlist_add(&shell, "-c");
+		strlist_add(&shell, list.items[0]);
+	}
+	replace(FIELD(struct strlist, p->o, obj), script ? &shell : &list);
+	return 0;
+}
+
+static bool hook_is_set(const struct option *o, int key, const void *obj)
+{
+	(void)key;
+	return CFIELD(struct strlist, o, obj)->n > 0;
+}
+
+const struct option_type type_hook = {
+	.name = "command", .shape = SHAPE_COMMAND, .parse = hook_parse, .is_set = hook_is_set,
+	STRINGS_VERBS,
 };
 
 /* --- environment ---------------------------------------------------------------------------- */

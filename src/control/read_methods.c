@@ -104,6 +104,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 	emit_int_or_null(out, "start_timeout_left_ms", r->ready_by_mono_ns != 0,
 			 MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
 	emit_text(out, "status_text", *r->status ? r->status : NULL);
+	emit_text(out, "doing", r->doing);
 	emit_depends_on(out, r->name);
 	emit_text(out, "description", r->description);
 	emit_uint(out, "generation", r->generation);

@@ -61,11 +61,12 @@ const struct verb verb_table[VERB_COUNT] = {
 	},
 	[VERB_RELOAD] = {
 		.name = "reload", .method = "subsystem.reload", .access = ACCESS_OPERATE,
-		.params = "names", .arguments = "NAME...", .min_args = 0, .max_args = -1,
+		.params = "names no_wait", .arguments = "NAME...", .min_args = 0, .max_args = -1,
 		.serve = method_reload,
-		.summary = "make a subsystem read its own configuration (SIGHUP)",
+		.summary = "make a subsystem read its own configuration",
 		.details = NAMES_HELP
-			"Exit 1 when it does not run. For procd's own config: reload-config.\n",
+			"Waits for its reload_command, or sends its reload_signal (SIGHUP). Exit 1 when it\n"
+			"does not run or the command fails. For procd's own config: reload-config.\n",
 	},
 	[VERB_SCALE] = {
 		.name = "scale", .method = "subsystem.scale", .access = ACCESS_OPERATE,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/signame.h"
 #include "core/action.h"
+#include "core/hooks.h"
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/narrate.h"
@@ -67,6 +68,14 @@ static void new_spawn(struct subsystem *s)
 	free(take(s->start_trouble));
 	ready_reset(s);
 	publish_head(c);
+}
+
+static void first_try(struct subsystem *s)
+{
+	s->spawn_tries = 0;
+	s->pre_started = false;
+	s->hook.known = false;
+	new_spawn(s);
 }
 
 void action_output_pid(const struct subsystem *s, int pid)
@@ -139,12 +148,18 @@ void action_send_plan(struct subsystem *s, const struct start_files *files)
 		action_spawn_refused(s, STAGE_PLAN, -r);
 }
 
-static void send_spawn(struct subsystem *s)
+void action_send_start(struct subsystem *s)
 {
-	action_attach(s);
 	action_output_pid(s, 0);
 	if (!prepare_begin(s))
 		action_send_plan(s, NULL);
+}
+
+static void send_spawn(struct subsystem *s)
+{
+	action_attach(s);
+	if (!hooks_before_start(s))
+		action_send_start(s);
 }
 
 static void defer(struct subsystem *s)
@@ -264,7 +279,7 @@ void action_judge_failed_start(struct subsystem *s)
 static void process_told(struct subsystem *s)
 {
 	if (s->proc.phase == PROC_ENDED)
-		s->proc.phase = s->proc.tree_empty ? PROC_NONE : PROC_REST;
+		s->proc.phase = s->proc.tree_empty && !hooks_after_end(s) ? PROC_NONE : PROC_REST;
 }
 
 /* A start that failed left no record. */
@@ -290,11 +305,13 @@ static void finally_down(struct subsystem *s)
 
 static void after_end(struct subsystem *s)
 {
-	if (s->proc.phase == PROC_REST) {
-		ladder_begin(s);
-	} else {
+	if (s->proc.phase != PROC_REST) {
 		ladder_end(s);	/* one that expired was on it already */
 		release(s);
+	} else if (s->proc.tree_empty) {
+		subsystem_note(s, FACT_GONE);
+	} else {
+		ladder_begin(s);
 	}
 	if (s->next_restart_ms >= 0)
 		subsystem_note(s, FACT_WILL_RESTART);
@@ -328,7 +345,7 @@ static void arm_backoff(struct subsystem *s)
 
 static void terminate(struct subsystem *s)
 {
-	if (prepare_cancel(s))
+	if (prepare_cancel(s) || hooks_cancel_start(s))
 		return;
 	if (subsystem_has_process(s))
 		ladder_begin(s);
@@ -374,16 +391,14 @@ void action_before(struct subsystem *s, enum action action)
 		s->attempt = 0;
 		s->gave_up = false;
 		s->kick = false;
-		s->spawn_tries = 0;
 		schedule_started(s);
-		new_spawn(s);
+		first_try(s);
 		break;
 	case ACT_SPAWN_AGAIN:
 		s->attempt++;
 		s->restart_count++;
 		s->core->total_restarts++;
-		s->spawn_tries = 0;
-		new_spawn(s);
+		first_try(s);
 		break;
 	case ACT_SPAWN_RETRY:
 		new_spawn(s);
@@ -486,10 +501,12 @@ void action_after(struct subsystem *s, enum action action)
 		break;
 	case ACT_NOTE_EXIT:
 		process_told(s);
-		if (s->proc.phase == PROC_NONE)
+		if (s->proc.tree_empty) {
 			subsystem_note(s, FACT_GONE);
-		else
-			publish_update(s);
+			break;
+		}
+		hooks_main_ended(s);
+		publish_update(s);
 		break;
 	case ACT_CLEAR:
 		if (s->proc.phase == PROC_REST)

@@ -21,6 +21,8 @@ void action_after(struct subsystem *s, enum action action);
 /* Is a start that failed so procd's trouble, or the machine's, and not the subsystem's? */
 bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, int errnum);
 
+/* The start goes on, its pre_start behind it: its files are read, or its plan is sent. */
+void action_send_start(struct subsystem *s);
 /* The start's plan goes to the keeper; FILES (NULL: none) is what was read for it. */
 void action_send_plan(struct subsystem *s, const struct start_files *files);
 /* The start that was asked for fails before the keeper heard of it. */

@@ -4,6 +4,7 @@
  * the beginning of the stop; while procd itself shuts down they count from that beginning and the
  * shutdown pushes everybody up together. A repeated SIGKILL is the keeper's work. */
 #include "base/clock.h"
+#include "core/hooks.h"
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/publish.h"
@@ -27,6 +28,16 @@ static void take_step(struct subsystem *s, enum ladder_step step)
 					    : ask;
 
 	s->ladder.step = step;
+	if (step == LADDER_ASKED && hooks_stop(s)) {
+		publish_update(s);
+		return;
+	}
+	hooks_climb(s);
+	/* Only they were waited for. */
+	if (s->proc.tree_empty) {
+		publish_memory(s);
+		return;
+	}
 	if (step == LADDER_KILLED || signo == SIGKILL) {
 		s->end.killed = step >= LADDER_FORCED;
 		if (s->core->shutdown.phase != PHASE_NONE && step >= LADDER_FORCED)
@@ -74,9 +85,17 @@ void ladder_begin(struct subsystem *s)
 	if (s->ladder.step != LADDER_IDLE)
 		return;
 	s->ladder.began_mono_ns = clock_mono_ns();
+	s->ladder.commanded = s->ladder.obeyed = false;
 	s->end.killed = false;
 	take_step(s, (enum ladder_step)shutdown_first_step(s->core));
 	arm(s);
+}
+
+void ladder_ask(struct subsystem *s)
+{
+	s->ladder.obeyed = false;
+	if (s->ladder.step == LADDER_ASKED)
+		send_signal(s, s->options->stop_signal, s->options->stop_signal != SIGKILL);
 }
 
 void ladder_climb(struct subsystem *s)
@@ -109,5 +128,6 @@ void ladder_end(struct subsystem *s)
 {
 	timer_disarm(&s->core->timers, &s->ladder.timer);
 	s->ladder.step = LADDER_IDLE;
+	s->ladder.commanded = s->ladder.obeyed = false;
 	s->ladder.began_mono_ns = 0;
 }

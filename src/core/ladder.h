@@ -7,6 +7,8 @@
 /* Ask S's process, or what is left of its tree, to end, and arm the next step. Nothing when a stop
  * is under way. */
 void ladder_begin(struct subsystem *s);
+/* A stop_command was not enough: the stop signal after all, if the stop has come no further. */
+void ladder_ask(struct subsystem *s);
 /* A deadline was reached: take the step, arm the next. */
 void ladder_climb(struct subsystem *s);
 /* Take STEP now if a stop is under way and has not come that far (shutdown phases). */

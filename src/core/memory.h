@@ -24,7 +24,16 @@ enum memory_flags {
 	MEMORY_PULLED = 1 << 13, MEMORY_SUCCEEDED = 1 << 14, MEMORY_ENDED_BADLY = 1 << 15,
 	MEMORY_HEALTHY = 1 << 16, MEMORY_UNHEALTHY = 1 << 17,	/* neither: unknown */
 	MEMORY_ILL = 1 << 18,		/* stopped for that */
+	MEMORY_POST_STOPPED = 1 << 19,	/* post_stop ran for spawn_id */
+	MEMORY_COMMANDED = 1 << 20,	/* stop_command ran in the stop under way */
+	MEMORY_OBEYED = 1 << 21,	/* with success */
 	MEMORY_CALENDAR = 1 << 24,	/* the next run is a moment of the time of day */
+};
+
+enum memory_hook_flags {
+	MEMORY_HOOK_KIND_MASK = 0xf,
+	MEMORY_HOOK_STARTED = 1 << 4, MEMORY_HOOK_TIMED_OUT = 1 << 5,
+	MEMORY_HOOK_STATUS_KNOWN = 1 << 6,
 };
 
 /* Zero in files of before there was anything but exec; two bits each for an enum expiry. */
@@ -52,7 +61,11 @@ struct memory_entry {
 	/* The next run (0: none planned), when that would be without its random delay, and the last
 	 * one. MEMORY_CALENDAR: time of day (core/schedule.h) */
 	int64_t run_ns, run_base_ns, last_run_ns;
-	char pad[256 - 16 * 8 - 3 * 4 - 5 * 4 - 8 - NAME_CAP];
+	/* the hook that failed last; zero in files of before */
+	uint16_t hook_errnum, hook_status;
+	uint8_t hook;			/* 1 + enum task_kind, and enum memory_hook_flags; 0: none */
+	uint8_t hook_stage;
+	char pad[256 - 16 * 8 - 3 * 4 - 5 * 4 - 8 - NAME_CAP - 6];
 };
 _Static_assert(sizeof(struct memory_entry) == 256, "memory entries are a file format");
 

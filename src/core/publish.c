@@ -138,6 +138,7 @@ static void put_board(struct subsystem *s)
 	r->next_run_real_ns = s->periodic.next_real_ns;
 	r->next_run_mono_ns = s->periodic.next_mono_ns;
 	r->generation = s->options->generation;
+	r->doing = hooks_doing(s);
 	r->goal_why = enumtext_name(&goal_why_text, (int)s->goal.why);
 	snprintf(r->name, sizeof(r->name), "%s", s->name);
 	board_put(s->core->board, s->slot, r);
@@ -165,7 +166,24 @@ static uint32_t memory_flags_of(const struct subsystem *s)
 	f |= s->checkup.health == HEALTH_HEALTHY ? MEMORY_HEALTHY : 0;
 	f |= s->checkup.health == HEALTH_UNHEALTHY ? MEMORY_UNHEALTHY : 0;
 	f |= s->ill ? MEMORY_ILL : 0;
+	f |= s->proc.post_stopped ? MEMORY_POST_STOPPED : 0;
+	f |= s->ladder.commanded ? MEMORY_COMMANDED : 0;
+	f |= s->ladder.obeyed ? MEMORY_OBEYED : 0;
 	return f;
+}
+
+static void save_hook(const struct subsystem *s, struct memory_entry *e)
+{
+	const struct task_result *r = &s->hook.result;
+
+	if (!s->hook.known)
+		return;
+	e->hook = (uint8_t)((1 + s->hook.kind) | (r->started ? MEMORY_HOOK_STARTED : 0) |
+			    (r->timed_out ? MEMORY_HOOK_TIMED_OUT : 0) |
+			    (r->status_known ? MEMORY_HOOK_STATUS_KNOWN : 0));
+	e->hook_stage = (uint8_t)r->stage;
+	e->hook_errnum = (uint16_t)r->errnum;
+	e->hook_status = (uint16_t)r->wait_status;
 }
 
 void publish_memory(struct subsystem *s)
@@ -201,6 +219,7 @@ void publish_memory(struct subsystem *s)
 	};
 
 	schedule_save(s, &e);
+	save_hook(s, &e);
 	snprintf(e.name, sizeof(e.name), "%s", s->name);
 	memory_store(&s->core->memory, s->slot, &e);
 }

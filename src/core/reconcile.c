@@ -36,7 +36,9 @@ static enum reason reason_of(const struct subsystem *s, enum fact fact)
 	case FACT_READY:
 		return s->adopting ? REASON_ADOPTED : REASON_START;
 	case FACT_START_FAILED:
-		return s->state == STATE_STOPPING ? s->reason : REASON_START;
+		return s->state == STATE_STOPPING		? s->reason
+		       : s->proc.stage == STAGE_PRE_START ? REASON_HOOK
+							    : REASON_START;
 	case FACT_DONE:
 	case FACT_DIED:
 		if (s->end.expiry == EXPIRY_HEALTH)
@@ -66,6 +68,8 @@ static void step(struct subsystem *s, enum fact fact)
 
 static void feed(struct subsystem *s, enum fact fact)
 {
+	if (fact == FACT_GONE && hooks_hold_gone(s))
+		return;
 	if (fact == FACT_START_FAILED)
 		action_judge_failed_start(s);
 	if (fact == FACT_DIED) {
@@ -83,7 +87,7 @@ static enum fact wanted_start(const struct subsystem *s)
 			 s->state == STATE_RESTARTING;
 
 	/* Not before what is left of the last process is gone, and what it needs is there. */
-	if (!edges_wants_start(s) || edges_waiting(s))
+	if (!edges_wants_start(s) || edges_waiting(s) || hooks_in_the_way(s))
 		return NO_FACT;
 	if (startable && s->kick)
 		return FACT_WANT_UP;
@@ -212,6 +216,7 @@ static void settle_one(struct subsystem *s)
 	for (;;) {
 		enum fact fact;
 
+		hooks_turn(s);
 		edges_refresh(s);
 		if (edges_wants_start(s))
 			edges_call(s);

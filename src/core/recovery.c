@@ -13,6 +13,7 @@
 #include "core/action.h"
 #include "core/apply.h"
 #include "core/facts.h"
+#include "core/hooks.h"
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/narrate.h"
@@ -86,7 +87,8 @@ static bool entry_sane(const struct memory_entry *e)
 	return e->state < STATE_NSTATES && e->prev < STATE_NSTATES && e->reason < REASON_COUNT &&
 	       e->order_reason < REASON_COUNT && e->wish <= OPERATOR_DOWN &&
 	       e->ladder_step <= LADDER_KILLED && e->stage < STAGE_COUNT &&
-	       e->phase < PROC_NPHASES && e->name[0] != '\0' &&
+	       e->phase < PROC_NPHASES && (e->hook & MEMORY_HOOK_KIND_MASK) <= TASK_NKINDS &&
+	       e->hook_stage < STAGE_COUNT && e->name[0] != '\0' &&
 	       (e->readiness >> MEMORY_EXPIRY_SHIFT & MEMORY_EXPIRY_MASK) < EXPIRY_COUNT &&
 	       (e->readiness >> MEMORY_END_EXPIRY_SHIFT & MEMORY_EXPIRY_MASK) < EXPIRY_COUNT &&
 	       e->watchdog_ns >= 0;
@@ -108,6 +110,24 @@ static void fill_readiness(struct subsystem *s, const struct memory_entry *e)
 	s->ready.watchdog_ns = e->watchdog_ns;
 	s->ready_shown = e->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE &&
 			 s->checkup.health != HEALTH_UNHEALTHY;
+}
+
+static void fill_hook(struct subsystem *s, const struct memory_entry *e)
+{
+	if ((e->hook & MEMORY_HOOK_KIND_MASK) == 0)
+		return;
+	s->hook = (struct hook_trouble){
+		.known = true,
+		.kind = (enum task_kind)((e->hook & MEMORY_HOOK_KIND_MASK) - 1),
+		.result = {
+			.started = e->hook & MEMORY_HOOK_STARTED,
+			.stage = (enum spawn_stage)e->hook_stage,
+			.errnum = e->hook_errnum,
+			.timed_out = e->hook & MEMORY_HOOK_TIMED_OUT,
+			.status_known = e->hook & MEMORY_HOOK_STATUS_KNOWN,
+			.wait_status = e->hook_status,
+		},
+	};
 }
 
 static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
@@ -138,6 +158,8 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 	s->next_restart_ms = e->next_restart_ms;
 	s->next_restart_mono_ns = e->wait_mono_ns;
 	s->ladder.step = (enum ladder_step)e->ladder_step;
+	s->ladder.commanded = e->flags & MEMORY_COMMANDED;
+	s->ladder.obeyed = e->flags & MEMORY_OBEYED;
 	s->ladder.began_mono_ns = e->ladder_mono_ns;
 	s->end = (struct ending){
 		.known = e->flags & MEMORY_END_KNOWN,
@@ -160,7 +182,9 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 		.started_mono_ns = e->started_mono_ns,
 		.status_known = true,
 		.tree_empty = e->flags & MEMORY_TREE_EMPTY,
+		.post_stopped = e->flags & MEMORY_POST_STOPPED,
 	};
+	fill_hook(s, e);
 }
 
 /* NAME is still wanted under the current configuration? */
@@ -355,10 +379,10 @@ static void resume_rest(struct subsystem *s, const struct record *r, enum record
 	s->proc.spawn_id = r->spawn_id;
 	s->proc.phase = PROC_REST;
 	s->proc.tree_empty = state == RECORD_GONE;
+	if (state != RECORD_GONE || task_running(s, TASK_STOP))
+		resume_stop(s);
 	if (state == RECORD_GONE)
 		subsystem_note(s, FACT_GONE);
-	else
-		resume_stop(s);
 }
 
 /* End it, and let it begin anew where it is wanted: that it died was no failure. */
@@ -387,7 +411,7 @@ static void resume_ended(struct subsystem *s, const struct record *r, enum recor
 		strlist_add(&s->core->lost, s->name);
 	take_process(s, r);
 	attach(s);
-	if (s->state == STATE_STOPPING && state == RECORD_EXITED)
+	if (s->state == STATE_STOPPING && (state == RECORD_EXITED || task_running(s, TASK_STOP)))
 		resume_stop(s);
 	facts_exited(s, r->wait_status, r->exited_mono_ns, state == RECORD_GONE);
 }
@@ -410,6 +434,8 @@ static void resume_absent(struct core *c, struct subsystem *s)
 	bool was_alive = s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING ||
 			 s->proc.phase == PROC_ENDED;
 
+	if (hooks_resume_cancelled(s))
+		return;
 	ladder_end(s);
 	if (s->state == STATE_STOPPING) {
 		s->proc.phase = PROC_NONE;
@@ -428,7 +454,12 @@ static void resume_absent(struct core *c, struct subsystem *s)
 	}
 	s->proc.phase = PROC_NONE;
 	s->proc.pid = 0;
-	if (s->state == STATE_STARTING)
+	if (s->state != STATE_STARTING)
+		return;
+	s->proc.in_pre_start = task_running(s, TASK_PRE_START);
+	if (s->proc.in_pre_start)
+		s->proc.phase = PROC_ASKED;
+	else
 		s->due = true;		/* asked for, never made */
 }
 
@@ -486,7 +517,7 @@ static void resume_tasks(struct core *c)
 		const struct record *r = record_of(c, slot, &state);
 
 		if (r != NULL && record_name_task(r->name) != NULL)
-			task_recover(c, r, state);
+			hooks_recover(c, r, state);
 	}
 }
 

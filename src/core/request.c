@@ -16,6 +16,7 @@ struct waiter {
 	struct core_request *request;
 	bool down;			/* it is to be down, else up */
 	uint64_t not_spawn;		/* CORE_RESTART: done by a later process than this one */
+	uint64_t reload;		/* CORE_RELOAD_SUBSYSTEM: number of the run that counts */
 };
 
 struct core_request_state {
@@ -124,6 +125,24 @@ static enum verdict stop_verdict(const struct subsystem *s)
 	return !s->removed && (subsystem_is_down(s) || between) ? DONE : STILL_WAITING;
 }
 
+static enum verdict reload_verdict(const struct subsystem *s, const struct waiter *w,
+				   struct error *e)
+{
+	if (s->reloads.ended < w->reload)
+		return STILL_WAITING;
+	if (s->reloads.trouble == NULL)
+		return DONE;
+	error_set(e, ERROR_SUBSYSTEM_STATE, 0, "%s: not reloaded: %s", s->name, s->reloads.trouble);
+	return FAILED;
+}
+
+static enum verdict verdict_of(const struct waiter *w, struct error *e)
+{
+	if (w->request->verb == CORE_RELOAD_SUBSYSTEM)
+		return reload_verdict(w->s, w, e);
+	return w->down ? stop_verdict(w->s) : start_verdict(w->s, w, e);
+}
+
 static void waiter_free(struct waiter *w)
 {
 	list_remove(&w->link);
@@ -148,7 +167,7 @@ static void waiter_check(struct waiter *w)
 	struct error e = ERROR_INIT;
 	struct core_request *r = w->request;
 	struct subsystem *s = w->s;
-	enum verdict v = w->down ? stop_verdict(s) : start_verdict(s, w, &e);
+	enum verdict v = verdict_of(w, &e);
 
 	if (v == STILL_WAITING)
 		return;
@@ -222,12 +241,13 @@ void request_drop_all(struct core *c)
 	}
 }
 
-static void wait_for(struct core_request *r, struct subsystem *s, bool down)
+/* NULL: nobody waits. */
+static struct waiter *wait_for(struct core_request *r, struct subsystem *s, bool down)
 {
 	struct waiter *w;
 
 	if (r->no_wait)
-		return;
+		return NULL;
 	w = x_calloc(1, sizeof(*w));
 	w->s = s;
 	w->request = r;
@@ -235,6 +255,7 @@ static void wait_for(struct core_request *r, struct subsystem *s, bool down)
 	w->not_spawn = r->verb == CORE_RESTART && s->kick ? s->proc.spawn_id : 0;
 	list_append(&s->waiters, &w->link);
 	list_append(&r->state->waiters, &w->all);
+	return w;
 }
 
 /* --- what the verbs change -------------------------------------------------------------------- */
@@ -303,6 +324,28 @@ static void do_signal(struct core_request *r, struct subsystem *s, int signo)
 	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
 }
 
+static void do_reload(struct core_request *r, struct subsystem *s)
+{
+	struct error e = ERROR_INIT;
+	struct waiter *w;
+	uint64_t run;
+
+	if (!subsystem_is_up(s) || s->state == STATE_STOPPING) {
+		error_set(&e, ERROR_SUBSYSTEM_STATE, 0, "%s: not reloaded: it %s", s->name,
+			  subsystem_is_up(s) ? "is being stopped" : "does not run");
+		add_failure(r, s->name, &e);
+		return;
+	}
+	if (s->options->reload_command.n == 0) {
+		do_signal(r, s, s->options->reload_signal);
+		return;
+	}
+	run = hooks_reload(s);
+	w = wait_for(r, s, false);
+	if (w != NULL)
+		w->reload = run;
+}
+
 /* Forget failures; a restart that waits for its delay comes at once. */
 static void do_reset(struct subsystem *s)
 {
@@ -341,7 +384,7 @@ static void apply_verb(struct core_request *r, struct subsystem *s)
 		do_signal(r, s, r->signo);
 		break;
 	case CORE_RELOAD_SUBSYSTEM:
-		do_signal(r, s, SIGHUP);
+		do_reload(r, s);
 		break;
 	case CORE_RESET:
 		do_reset(s);

@@ -72,6 +72,7 @@ void subsystem_free(struct subsystem *s)
 	free(s->end_tail);
 	ready_fini(s);
 	health_fini(s);
+	free(s->reloads.trouble);
 	free(s->name);
 	free(s);
 }
@@ -132,7 +133,7 @@ static char *end_of_run_text(const struct ending *e)
 	return NULL;
 }
 
-char *subsystem_end_text(const struct subsystem *s)
+static char *own_end_text(const struct subsystem *s)
 {
 	const struct ending *e = &s->end;
 	struct error err = ERROR_INIT;
@@ -153,6 +154,8 @@ char *subsystem_end_text(const struct subsystem *s)
 		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "cannot execute \"%s\"", what);
 		return err.message;
 	}
+	if (e->stage == STAGE_PRE_START)
+		return hooks_trouble_text(s);
 	if (s->start_trouble != NULL &&
 	    (e->stage == STAGE_ENV_FILE || e->stage == STAGE_CREDENTIALS))
 		return x_asprintf("start failed at stage %s: %s",
@@ -164,4 +167,16 @@ char *subsystem_end_text(const struct subsystem *s)
 		return err.message;
 	}
 	return end_of_run_text(e);
+}
+
+char *subsystem_end_text(const struct subsystem *s)
+{
+	char *end = own_end_text(s);
+	auto_free(freep) char *own = NULL, *hook = NULL;
+
+	if (!s->hook.known || s->hook.kind != TASK_POST_STOP)
+		return end;
+	own = end;
+	hook = hooks_trouble_text(s);
+	return own != NULL ? x_asprintf("%s; %s", own, hook) : take(hook);
 }

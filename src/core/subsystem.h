@@ -7,6 +7,7 @@
 #include "core/edges.h"
 #include "core/goal.h"
 #include "core/health.h"
+#include "core/hooks.h"
 #include "core/prober.h"
 #include "core/ready.h"
 #include "core/schedule.h"
@@ -41,6 +42,9 @@ struct process {
 	bool tree_empty;		/* nothing lives any more, as far as the keeper said */
 	bool unrecorded;		/* the keeper has no record of it: nothing to release */
 	bool inflight;			/* counted in core->turns.inflight */
+	bool in_pre_start;		/* ASKED: pre_start comes first, the keeper was not asked */
+	bool held;			/* REST: nothing lives, but a hook has to end first */
+	bool post_stopped;		/* post_stop ran */
 	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
 };
 
@@ -66,6 +70,8 @@ enum ladder_step {
 };
 struct ladder {
 	enum ladder_step step;
+	bool commanded;			/* stop_command has had its turn in this stop */
+	bool obeyed;			/* with success: so far no signal was needed */
 	int64_t began_mono_ns;
 	struct timer timer;
 };
@@ -101,6 +107,9 @@ struct subsystem {
 	struct task *task[TASK_NKINDS];	/* core/task.h; NULL: none */
 	uint8_t dying_tasks[TASK_NKINDS];	/* cancelled, not gone yet */
 	struct prober prober;
+	bool pre_started;		/* pre_start was successful for the start under way */
+	struct hook_trouble hook;	/* of the last start, or the last end */
+	struct reload_runs reloads;
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;

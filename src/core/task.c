@@ -26,7 +26,7 @@ enum phase {
 	ASKED,		/* no answer from the keeper */
 	UP,
 	REST,		/* the main process ended, its tree is being killed */
-	OVER,		/* no slot any more; the end is to be told */
+	OVER,		/* nothing lives; the end is to be told */
 };
 
 struct task {
@@ -37,7 +37,8 @@ struct task {
 	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
 	bool cancelled;
 	bool killed;			/* SIGKILL was sent to its tree */
-	uint32_t slot;			/* ASKED to REST */
+	bool has_slot, has_record;
+	uint32_t slot;			/* valid while has_slot */
 	uint64_t spawn_id;
 	int pid;			/* 0: none yet */
 	int64_t timeout_ns;
@@ -65,7 +66,7 @@ char *task_result_text(const struct task_result *r, int64_t timeout_ns)
 	struct error e = ERROR_INIT;
 
 	if (!r->started) {
-		error_set(&e, ERROR_SUBSYSTEM_START, r->errnum, "cannot be executed (stage %s)",
+		error_set(&e, ERROR_SUBSYSTEM_START, r->errnum, "failed to start at stage %s",
 			  enumtext_name(&spawn_stage_text, (int)r->stage));
 		return e.message;
 	}
@@ -92,11 +93,6 @@ static void task_free(struct task *t)
 	free(t);
 }
 
-static bool has_slot(const struct task *t)
-{
-	return t->phase == ASKED || t->phase == UP || t->phase == REST;
-}
-
 static bool predecessor_lives(const struct task *t)
 {
 	return t->owner != NULL && t->owner->dying_tasks[t->kind] > 0;
@@ -105,6 +101,27 @@ static bool predecessor_lives(const struct task *t)
 static bool all_are_killed(const struct core *c)
 {
 	return c->shutdown.phase >= PHASE_KILL;
+}
+
+static void take_slot(struct task *t)
+{
+	registry_add_task(&t->core->registry, t->slot, t);
+	t->has_slot = true;
+	t->core->tasks.n++;
+}
+
+/* Only after its end was told: until then a successor must find the record. */
+static void give_slot_back(struct task *t)
+{
+	struct core *c = t->core;
+
+	if (!t->has_slot)
+		return;
+	if (t->has_record)
+		c->ops->release(c->ops_ctx, t->slot, t->spawn_id);
+	t->has_slot = false;
+	registry_remove_task(&c->registry, t->slot);
+	c->tasks.n--;
 }
 
 /* Nothing of it is left, or it never was: let settle tell it. */
@@ -120,19 +137,12 @@ static void end(struct task *t)
 		list_append(&c->tasks.over, &t->link);
 		return;
 	}
+	give_slot_back(t);
 	if (s != NULL) {
 		s->dying_tasks[t->kind]--;
 		subsystem_mark(s);
 	}
 	task_free(t);
-}
-
-static void give_slot_back(struct task *t)
-{
-	struct core *c = t->core;
-
-	registry_remove_task(&c->registry, t->slot);
-	c->tasks.n--;
 }
 
 static void answered(struct task *t)
@@ -160,7 +170,7 @@ static void failed_start(struct task *t, enum spawn_stage stage, int errnum)
 {
 	t->result.stage = stage;
 	t->result.errnum = errnum;
-	if (has_slot(t)) {
+	if (t->has_slot) {
 		show_pid(t, -1);
 		answered(t);
 		give_slot_back(t);
@@ -221,8 +231,7 @@ static void ask(struct task *t)
 	t->phase = ASKED;
 	t->spawn_id = c->next_spawn_id++;
 	publish_head(c);
-	registry_add_task(&c->registry, t->slot, t);
-	c->tasks.n++;
+	take_slot(t);
 	if (t->kind != TASK_PROBE)
 		action_attach(s);
 	show_pid(t, 0);
@@ -293,7 +302,7 @@ static void cancel(struct task *t)
 		kill_tree(t);
 	if (t->reading)
 		failed_start(t, prepare_stage(t->owner->options, NULL), ECANCELED);
-	else if (!has_slot(t))
+	else if (t->phase == QUEUED || t->phase == OVER)
 		end(t);
 }
 
@@ -301,6 +310,19 @@ void task_cancel(struct subsystem *s, enum task_kind kind)
 {
 	if (s->task[kind] != NULL)
 		cancel(s->task[kind]);
+}
+
+void task_ask_to_end(struct subsystem *s, enum task_kind kind)
+{
+	struct core *c = s->core;
+	const struct task *t = s->task[kind];
+
+	if (t == NULL)
+		return;
+	if (t->phase == UP)
+		c->ops->signal(c->ops_ctx, t->slot, t->spawn_id, SIGTERM, SCOPE_TREE, true);
+	else if (t->phase == QUEUED || t->phase == ASKED)
+		task_cancel(s, kind);
 }
 
 bool task_running(const struct subsystem *s, enum task_kind kind)
@@ -353,6 +375,7 @@ static void up(struct task *t, int pid)
 {
 	answered(t);
 	t->phase = UP;
+	t->has_record = true;
 	t->pid = pid;
 	t->result.started = true;
 	show_pid(t, pid);
@@ -402,8 +425,6 @@ static void gone(struct task *t)
 
 	if (t->owner != NULL && t->owner->attached && t->kind != TASK_PROBE)
 		c->ops->output_drain(c->ops_ctx, t->owner->slot, t->spawn_id);
-	c->ops->release(c->ops_ctx, t->slot, t->spawn_id);
-	give_slot_back(t);
 	end(t);
 	pump(c);
 }
@@ -481,9 +502,10 @@ void tasks_settle(struct core *c)
 		task_done *done = t->done;
 
 		s->task[kind] = NULL;
-		task_free(t);
 		subsystem_mark(s);
 		done(s, kind, &result);
+		give_slot_back(t);
+		task_free(t);
 	}
 }
 
@@ -492,15 +514,19 @@ void tasks_kill_all(struct core *c)
 	list_for_each(item, &c->tasks.all) {
 		struct task *t = list_entry(item, struct task, all);
 
-		if (t->phase == UP && !t->killed)
+		if (t->phase == UP && !t->killed) {
+			c->shutdown.killed |= t->kind != TASK_PROBE;
 			kill_tree(t);
-		else if (t->reading)
+		} else if (t->reading) {
 			failed_start(t, prepare_stage(t->owner->options, NULL), ECANCELED);
+		}
 	}
 	pump(c);
 }
 
-static bool kind_of_record(const struct record *r, enum task_kind *kind)
+/* --- after a death of the supervisor ---------------------------------------------------------- */
+
+bool task_kind_of(const struct record *r, enum task_kind *kind)
 {
 	for (int i = 0; i < TASK_NKINDS; i++) {
 		char name[NAME_CAP] = "";
@@ -513,29 +539,59 @@ static bool kind_of_record(const struct record *r, enum task_kind *kind)
 	return false;
 }
 
-void task_recover(struct core *c, const struct record *r, enum record_state state)
+static struct task *found(struct core *c, const struct record *r)
+{
+	struct task *t = x_calloc(1, sizeof(*t));
+
+	t->core = c;
+	t->phase = UP;
+	t->timer.fire = too_late;
+	t->slot = r->slot;
+	t->spawn_id = r->spawn_id;
+	t->pid = r->pid;
+	t->result.started = true;
+	list_append(&c->tasks.all, &t->all);
+	list_init(&t->link);
+	take_slot(t);
+	t->has_record = true;
+	return t;
+}
+
+void task_adopt(struct subsystem *s, enum task_kind kind, const struct record *r,
+		enum record_state state, int64_t timeout_ns, task_done *done)
+{
+	struct core *c = s->core;
+	struct task *t;
+
+	BUG_ON(s->task[kind] != NULL);
+	t = found(c, r);
+	t->owner = s;
+	t->kind = kind;
+	t->done = done;
+	s->task[kind] = t;
+	action_attach(s);
+	show_pid(t, t->pid);
+	if (state != RECORD_RUNNING)
+		exited(t, r->wait_status, state == RECORD_GONE);
+	else if (timeout_ns > 0)
+		timer_arm(&c->timers, &t->timer, r->started_mono_ns + timeout_ns);
+}
+
+void task_kill_found(struct core *c, const struct record *r, enum record_state state)
 {
 	auto_free(freep) char *name = x_strndup(r->name, strcspn(r->name, "/"));
-	struct task *t;
 	enum task_kind kind;
+	struct task *t;
 
 	if (state == RECORD_GONE) {
 		c->ops->release(c->ops_ctx, r->slot, r->spawn_id);
 		return;
 	}
-	t = x_calloc(1, sizeof(*t));
-	t->core = c;
-	t->timer.fire = too_late;
-	t->slot = r->slot;
-	t->spawn_id = r->spawn_id;
-	t->pid = r->pid;
-	t->phase = state == RECORD_RUNNING ? UP : REST;
+	t = found(c, r);
 	t->cancelled = true;
-	list_append(&c->tasks.all, &t->all);
-	list_init(&t->link);
-	registry_add_task(&c->registry, t->slot, t);
-	c->tasks.n++;
-	if (kind_of_record(r, &kind)) {
+	if (state != RECORD_RUNNING)
+		t->phase = REST;
+	if (task_kind_of(r, &kind)) {
 		t->kind = kind;
 		t->owner = registry_find(&c->registry, name);
 	}

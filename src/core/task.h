@@ -59,6 +59,9 @@ void task_start(struct subsystem *s, enum task_kind kind, const struct strlist *
 		const struct strlist *extra_env, int64_t timeout_ns, task_done *done);
 /* Kill its tree; DONE is not called. S is marked when nothing of it lives. Harmless when none runs. */
 void task_cancel(struct subsystem *s, enum task_kind kind);
+/* SIGTERM to its tree; DONE is called as ever. One that has no process yet is cancelled. Harmless when
+ * none runs. */
+void task_ask_to_end(struct subsystem *s, enum task_kind kind);
 /* Started, and neither told nor cancelled. */
 bool task_running(const struct subsystem *s, enum task_kind kind);
 /* The same, or cancelled and not gone yet. */
@@ -85,8 +88,12 @@ bool task_fact_started(struct core *c, const struct km_started *m);
 bool task_fact_exited(struct core *c, const struct km_exited *m);
 bool task_fact_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
 
-/* A task of the supervisor before, found in the records: what is left of it is killed; until it is
- * gone none of its kind begins. Its subsystem, if there is one, is already known. */
-void task_recover(struct core *c, const struct record *r, enum record_state state);
+/* The record R, named "NAME/WHAT", is a task's of the supervisor before. Its kind; false: unknown. */
+bool task_kind_of(const struct record *r, enum task_kind *kind);
+/* It goes on as S's, as if it had been started here. When STATE says that it ended, DONE is told. */
+void task_adopt(struct subsystem *s, enum task_kind kind, const struct record *r,
+		enum record_state state, int64_t timeout_ns, task_done *done);
+/* It does not: what is left of it is killed; until that is gone none of its kind begins. */
+void task_kill_found(struct core *c, const struct record *r, enum record_state state);
 
 #endif

@@ -176,6 +176,8 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	say_ago(lines, r, now_mono_ns);
 	if (r->pid != 0)
 		say(lines, "its process is %d", r->pid);
+	if (r->doing != NULL)
+		say(lines, "its %s is running", r->doing);
 	say_awaits(lines, r, now_mono_ns);
 	if (*r->status != '\0')
 		say(lines, "it says: %s", r->status);

@@ -36,6 +36,7 @@ struct board_record {
 	int64_t next_run_real_ns;	/* its next run, by the time of day; 0: none planned */
 	int64_t next_run_mono_ns;	/* likewise, by the monotonic clock */
 	uint64_t generation;		/* configuration generation of its options */
+	const char *doing;		/* static text: the hook or command that runs; NULL: none */
 	const char *goal_why;		/* static text: "config", "operator", "shutdown", ... */
 	const char *description;	/* into TEXT, "" when none */
 	const char *last_error;		/* into TEXT, NULL when none */

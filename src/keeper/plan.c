@@ -13,7 +13,7 @@
 
 ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_NONE] = "none", [STAGE_PLAN] = "plan", [STAGE_SPAWN] = "spawn",
-	 [STAGE_OUTPUT] = "output", [STAGE_ENV_FILE] = "env_file",
+	 [STAGE_OUTPUT] = "output", [STAGE_ENV_FILE] = "env_file", [STAGE_PRE_START] = "pre_start",
 	 [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
 	 [STAGE_LIMITS] = "limits", [STAGE_NICE] = "nice", [STAGE_OOM] = "oom",
 	 [STAGE_AFFINITY] = "affinity", [STAGE_SCHED] = "sched_policy",

@@ -34,6 +34,7 @@ enum spawn_stage {
 	STAGE_SPAWN,		/* clone: procd's trouble, retried; not a crash of the subsystem */
 	STAGE_OUTPUT,		/* capture FIFO could not be made: procd's trouble, too */
 	STAGE_ENV_FILE,		/* the supervisor could not read it: nothing was sent */
+	STAGE_PRE_START,	/* the hook failed: nothing was sent */
 	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
 	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
