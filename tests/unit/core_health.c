@@ -686,6 +686,153 @@ START_TEST(a_successor_leaves_down_what_was_stopped_for_its_health)
 }
 END_TEST
 
+/* --- whatever comes ----------------------------------------------------------------------------- */
+
+#define N 4
+#define NAME(i) ((char[]){ 's', (char)('0' + (i)), '\0' })
+
+static unsigned int seed;
+static struct {
+	bool running, ready;	/* as the events say */
+	const char *health;
+} told[N];
+
+static int rnd(int n)
+{
+	return rand_r(&seed) % n;
+}
+
+static void draft_of_chance(void)
+{
+	static const char *const probes[] = { "tcp:127.0.0.1:80", "http://127.0.0.1/", "unix:/s" };
+
+	fx_config();
+	fx.draft->monitoring.health_checks = rnd(8) > 0;
+	for (int i = 0; i < N; i++) {
+		struct subsystem_options *o = fx_add(NAME(i));
+
+		o->restart = rnd(4) ? RESTART_ALWAYS : RESTART_NEVER;
+		o->on_unhealthy = (enum on_unhealthy)rnd(3);
+		o->health_retries = 1 + rnd(3);
+		o->health_interval_ms = 100 * (1 + rnd(9));
+		o->health_start_period_ms = rnd(3) * 300;
+		o->stop_timeout_ms = 2000;
+		if (i == 0 || rnd(4) > 0)
+			set_health(o, probes[rnd(3)]);
+		if (i > 0 && fx.draft->subsystems[0]->health != NULL)
+			strlist_add(i == 1 ? &o->depends_on : &o->binds_to, "s0:healthy");
+	}
+}
+
+static void hear(void)
+{
+	while (fx_next_event() != NULL) {
+		int i = fx_str("name")[0] == 's' ? fx_str("name")[1] - '0' : -1;
+
+		if (i < 0)
+			continue;
+		if (strcmp(fx_str("type"), "state_changed") == 0) {
+			told[i].running = strcmp(fx_str("state"), "running") == 0;
+			told[i].health = "unknown";
+		} else if (strcmp(fx_str("type"), "ready_changed") == 0) {
+			fx_insist(told[i].ready != fx_true("ready"), "ready is told twice");
+			told[i].ready = fx_true("ready");
+		} else if (strcmp(fx_str("type"), "health_changed") == 0) {
+			fx_insist(strcmp(told[i].health, fx_str("health")) != 0,
+				  "health is told twice");
+			told[i].health = enumtext_name(&health_text,
+						       enumtext_find(&health_text, fx_str("health")));
+		}
+	}
+}
+
+/* What was told is what is shown, and only what runs is asked. */
+static void inspect(void)
+{
+	hear();
+	for (int i = 0; i < N; i++) {
+		const struct board_record *r = fx_board(NAME(i));
+
+		fx_insist(strcmp(told[i].health, enumtext_name(&health_text, (int)r->health)) == 0,
+			  "seed %u: %s was told to be %s", seed, r->name, told[i].health);
+		fx_insist(told[i].ready == r->ready, "seed %u: %s is ready?", seed, r->name);
+		fx_insist(told[i].running == (r->state == STATE_RUNNING), "%s runs?", r->name);
+		fx_insist(!r->ready || (told[i].running && r->health != HEALTH_UNHEALTHY),
+			  "%s cannot be ready", r->name);
+		fx_insist(!asked(r->name) || told[i].running, "%s is asked", r->name);
+	}
+}
+
+static void act(int i)
+{
+	static const enum core_verb verbs[] = { CORE_START, CORE_STOP, CORE_RESTART };
+	const char *name = NAME(i);
+
+	switch (rnd(16)) {
+	case 0:
+		if (fx_child(name)->alive)
+			fx_exit(name, rnd(2));
+		break;
+	case 1:
+		fx_order(verbs[rnd(3)], name);
+		break;
+	case 2:
+		if (rnd(4) == 0) {
+			draft_of_chance();
+			core_apply(fx.core, fx_draft(), false, NULL);
+			fx_settle();
+		}
+		break;
+	case 3:
+		if (rnd(4) == 0) {
+			die_and_come_back();
+		}
+		break;
+	case 4:
+	case 5:
+	case 6:
+		fx_advance_ms(rnd(1000));
+		break;
+	default:
+		if (asked(name))
+			fx_probed(name, rnd(9) == 0 ? PROBE_NOT_MADE : rnd(2) ? PROBE_PASSED :
+				  PROBE_FAILED, "so");
+		else
+			fx_advance_ms(rnd(200));
+	}
+	/* What was asked to go goes, sooner or later. */
+	for (int k = 0; k < N; k++)
+		if (fx_child(NAME(k))->alive && !fx_board(NAME(k))->ready && rnd(3) == 0)
+			fx_die(NAME(k), SIGTERM);
+}
+
+static void live(void)
+{
+	fx.memory_fd = memfd_create("memory", 0);
+	for (int i = 0; i < N; i++) {
+		told[i].running = told[i].ready = false;
+		told[i].health = "unknown";
+	}
+	draft_of_chance();
+	fx_start();
+	for (int n = 0; n < 1000; n++) {
+		inspect();
+		act(rnd(N));
+	}
+	inspect();
+}
+
+START_TEST(whatever_comes_what_is_told_is_what_is)
+{
+	for (unsigned int life = 1; life <= 50; life++) {
+		seed = life;
+		live();
+		fx_teardown();
+		fx_setup();
+	}
+}
+END_TEST
+
 FX_MAIN("core/health", it_is_asked_as_soon_as_it_is_ready, the_start_period_delays_the_first_question,
 	one_without_a_probe_costs_nothing, questions_are_an_interval_apart,
 	there_is_one_question_at_a_time, the_interval_of_monitoring_is_the_default,
@@ -704,4 +851,5 @@ FX_MAIN("core/health", it_is_asked_as_soon_as_it_is_ready, the_start_period_dela
 	another_interval_counts_from_the_last_question,
 	the_switch_of_monitoring_stops_and_begins_all, a_successor_knows_what_was_said,
 	a_successor_ends_what_its_predecessor_began_to_end,
-	a_successor_leaves_down_what_was_stopped_for_its_health)
+	a_successor_leaves_down_what_was_stopped_for_its_health,
+	whatever_comes_what_is_told_is_what_is)
