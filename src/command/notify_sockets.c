@@ -342,7 +342,7 @@ void notify_sockets_read(struct notify_sockets *n, uint32_t slot)
 /* --- life ------------------------------------------------------------------------------------- */
 
 /* Whose a held socket is, its file says. */
-static void take_held(struct notify_sockets *n, uint32_t slot, int fd)
+void notify_sockets_take(struct notify_sockets *n, uint32_t slot, int fd)
 {
 	struct notify_socket *k = add(n, slot);
 	struct stat st;
@@ -356,14 +356,10 @@ static void take_held(struct notify_sockets *n, uint32_t slot, int fd)
 struct notify_sockets *notify_sockets_start(struct supervisor *s)
 {
 	struct notify_sockets *n = x_calloc(1, sizeof(*n));
-	uint32_t slot;
-	int fd;
 
 	n->supervisor = s;
 	n->dirfd = openat(s->run_dirfd, NOTIFY_DIR,
 			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	while ((fd = keeper_take_held(s->keeper, &slot)) >= 0)
-		take_held(n, slot, fd);
 	return n;
 }
 

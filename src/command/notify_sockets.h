@@ -11,8 +11,9 @@
 struct supervisor;
 struct notify_sockets;
 
-/* Takes over what the keeper holds; before core_start(). Never fails. */
 struct notify_sockets *notify_sockets_start(struct supervisor *s);
+/* Take over FD, which the keeper holds for SLOT; before core_start(). */
+void notify_sockets_take(struct notify_sockets *n, uint32_t slot, int fd);
 /* After core_start(): those that nobody opened again are of the past. */
 void notify_sockets_sweep(struct notify_sockets *n);
 /* FOR_GOOD: the names go, too; otherwise the next supervisor goes on with them. */

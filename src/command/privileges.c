@@ -19,6 +19,7 @@
 static const int kept[] = {
 	CAP_CHOWN,		/* the group of the control socket, the users of notify sockets */
 	CAP_DAC_OVERRIDE,	/* configuration and logs in directories of other users */
+	CAP_NET_BIND_SERVICE,	/* ports below 1024 that subsystems listen on */
 	CAP_FOWNER,		/* rotation and replacement in sticky directories */
 	CAP_SYS_NICE,		/* [performance] nice below 0 */
 	CAP_SYS_RESOURCE,	/* more descriptors than the hard limit; the disk's reserve for logs */

@@ -213,6 +213,17 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 	return s->control ? 0 : EXIT_OS;
 }
 
+/* What the keeper holds for slots, to whom it belongs. */
+static void take_held(struct supervisor *s)
+{
+	uint32_t slot;
+	int fd;
+
+	while ((fd = keeper_take_held(s->keeper, &slot)) >= 0)
+		if (!listeners_take(s->listeners, slot, fd))
+			notify_sockets_take(s->notify, slot, fd);
+}
+
 /* The rooms above keeper and config, from the ground up. */
 static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory_fd,
 		      const struct run_options *options, struct error *e)
@@ -246,7 +257,10 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	core.chan = s->chan;
 	core.board = s->board;
 	s->notify = notify_sockets_start(s);
+	s->listeners = listeners_new(s);
+	take_held(s);
 	s->core = core_new(&core);
+	listeners_tell(s->listeners);
 	s->loader = loader_start(&source, config, &running, &s->loads, e);
 	if (!s->loader)
 		return EXIT_OS;
@@ -284,6 +298,7 @@ static void rooms_close(struct supervisor *s)
 	if (s->core)
 		core_free(s->core);
 	notify_sockets_stop(s->notify, !s->yielding);
+	listeners_free(s->listeners, !s->yielding);
 	service_manager_free(s->manager);
 	rcu_barrier();			/* what was retired is freed, nobody reads any more */
 	board_free(s->board);

@@ -4,6 +4,7 @@
 
 #include "base/alarm.h"
 #include "command/notify_sockets.h"
+#include "command/listeners.h"
 #include "command/service_manager.h"
 #include "config/loader.h"
 #include "control/control.h"
@@ -31,6 +32,7 @@ struct supervisor {
 	struct loader *loader;
 	struct start_reader *reader;
 	struct service_manager *manager;
+	struct listeners *listeners;
 	struct notify_sockets *notify;
 	struct mailbox orders;		/* struct control_order, from the front thread */
 	struct mailbox loads;		/* struct load_result, from the loader thread */

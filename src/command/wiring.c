@@ -162,6 +162,21 @@ static void op_probe_cancel(void *ctx, void *handle)
 	attempt_cancel(handle);
 }
 
+static int op_listen(void *ctx, uint32_t slot, const char *address,
+		     const struct subsystem_options *o)
+{
+	struct supervisor *s = ctx;
+
+	return listeners_open(s->listeners, slot, address, o);
+}
+
+static void op_unlisten(void *ctx, uint32_t slot)
+{
+	struct supervisor *s = ctx;
+
+	listeners_close(s->listeners, slot);
+}
+
 static int op_notify_open(void *ctx, uint32_t slot, uid_t uid, bool fresh, const char **path)
 {
 	struct supervisor *s = ctx;
@@ -237,6 +252,8 @@ const struct core_ops supervisor_core_ops = {
 	.output_drain = op_output_drain,
 	.probe = op_probe,
 	.probe_cancel = op_probe_cancel,
+	.listen = op_listen,
+	.unlisten = op_unlisten,
 	.notify_open = op_notify_open,
 	.notify_close = op_notify_close,
 	.reload = op_reload,

@@ -61,6 +61,8 @@ struct source_point {
 	const char *label;
 };
 struct place candidate_place(const struct candidate *c, const struct source_point *at);
+/* Where item number AT of the list KEY of subsystem number NODE was written. */
+struct place item_of_list_place(const struct candidate *c, uint32_t node, int key, size_t at);
 struct place setting_place(const struct candidate *c, const struct setting *s, int line,
 			   int column);
 

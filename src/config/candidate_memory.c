@@ -80,6 +80,19 @@ struct setting *scope_find(const struct scope *s, int key)
 	return NULL;
 }
 
+struct place item_of_list_place(const struct candidate *c, uint32_t node, int key, size_t at)
+{
+	const struct setting *s = scope_find(c->owners[node], key);
+	const struct value *v;
+
+	if (s == NULL)
+		s = scope_find(&c->defaults, key);
+	if (s == NULL)
+		return (struct place){ 0 };
+	v = s->value.kind == VALUE_ARRAY && at < s->value.n ? &s->value.items[at] : &s->value;
+	return setting_place(c, s, v->line, v->column);
+}
+
 struct setting *scope_add(struct scope *s)
 {
 	if (s->n == s->cap) {

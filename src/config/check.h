@@ -10,6 +10,8 @@ void check_top(const struct candidate *c, struct config *config);
 void check_subsystems(const struct candidate *c, const struct config *config);
 /* Names of subsystems that there are not, conditions that never come, cycles. */
 void check_edges(const struct candidate *c, const struct config *config);
+/* Sockets that two would listen on, and too many of one. */
+void check_listen(const struct candidate *c, const struct config *config);
 /* Raises this process's limit on open files to what CONFIG needs; an error where that is too much,
  * a warning where it leaves too little for clients. A saved configuration is never refused. */
 void check_descriptors(const struct candidate *c, const struct config *config);

@@ -34,16 +34,7 @@ static int key_of(const struct candidate *c, enum edge_kind kind)
 /* Where item number AT of KIND's list of subsystem NODE was written. */
 static struct place item_place(const struct edges *e, uint32_t node, enum edge_kind kind, size_t at)
 {
-	const struct scope *scope = e->c->owners[node];
-	const struct setting *s = scope_find(scope, key_of(e->c, kind));
-	const struct value *v;
-
-	if (s == NULL)
-		s = scope_find(&e->c->defaults, key_of(e->c, kind));
-	if (s == NULL)
-		return (struct place){ 0 };
-	v = s->value.kind == VALUE_ARRAY && at < s->value.n ? &s->value.items[at] : &s->value;
-	return setting_place(e->c, s, v->line, v->column);
+	return item_of_list_place(e->c, node, key_of(e->c, kind), at);
 }
 
 /* NAME looks like an instance of a subsystem that has fewer, or none. */

@@ -20,12 +20,12 @@ uint64_t config_descriptors(const struct config *config)
 		const struct subsystem_options *o = config->subsystems[i];
 		uint64_t streams = (uint64_t)stdio_is_captured(&o->stdio[1]) +
 				   (uint64_t)stdio_is_captured(&o->stdio[2]);
-
 		bool command = o->health != NULL && o->health->kind == PROBE_COMMAND;
-		bool socket = o->health != NULL && !command;
+		bool probe = o->health != NULL && !command;
+		uint64_t sockets = o->listen.n + subsystem_speaks(o);
 
-		keeper += 1 + streams + subsystem_speaks(o) + command + commands_at_once(o);
-		supervisor += streams + (o->log_file != NULL) + subsystem_speaks(o) + socket;
+		keeper += 1 + streams + sockets + command + commands_at_once(o);
+		supervisor += streams + (o->log_file != NULL) + sockets + probe;
 	}
 	return MAX(keeper, supervisor);
 }

@@ -187,6 +187,7 @@ static void build(struct candidate *c, const struct config_source *source, struc
 	check_top(c, config);
 	check_subsystems(c, config);
 	check_edges(c, config);
+	check_listen(c, config);
 	check_descriptors(c, config);
 }
 

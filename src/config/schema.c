@@ -139,6 +139,10 @@ const struct option schema[] = {
 	  .max = INSTANCES_MAX,
 	  .help = "How many of it run, as NAME@0, NAME@1, ...: %i is the number. Given (even 1), "
 		  "the names have one, and procd scale changes how many there are." },
+	{ SUB("listen", listen, listen, RESTART), .def = "[]",
+	  .help = "Sockets that procd binds before anything starts and keeps over restarts, as "
+		  "tcp:ADDRESS:PORT, udp:ADDRESS:PORT or unix:/PATH, with NAME= before it if wanted; "
+		  "passed as LISTEN_FDS and LISTEN_FDNAMES." },
 	{ SUB("type", type, enum, RESTART), .def = "\"service\"", .choices = &subsystem_type_text,
 	  .help = "A service runs on; a oneshot does its work and ends." },
 	{ SUB("autostart", autostart, bool, LIVE), .def = "true",

@@ -52,7 +52,7 @@ extern const struct option_type type_string, type_name, type_account, type_path,
 	type_enum, type_word, type_signal;
 /* type_list.c */
 extern const struct option_type type_strings, type_ints, type_command, type_hook, type_environment,
-	type_edges, type_credentials;
+	type_edges, type_listen, type_credentials;
 /* type_special.c */
 extern const struct option_type type_stdio, type_limit, type_events_output;
 /* type_placement.c */

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "config/depend.h"
+#include "config/listen.h"
 
 /* --- lists of strings: shared verbs --------------------------------------------------------- */
 
@@ -36,8 +37,9 @@ static int add_items(struct parse *p, const struct value *v, struct strlist *out
 	return 0;
 }
 
-/* An array, or one string that stands for an array of one. */
-static int strings_parse(struct parse *p, const struct value *v, void *obj)
+/* An array, or one string that stands for an array of one. CHECK: of one item; 0, or complained. */
+static int list_parse(struct parse *p, const struct value *v, void *obj,
+		      int (*check)(struct parse *p, const struct value *v, const char *item))
 {
 	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
 
@@ -46,11 +48,20 @@ static int strings_parse(struct parse *p, const struct value *v, void *obj)
 	if ((v->kind == VALUE_ARRAY ? add_items(p, v, &list) : add_text(p, v, &list)) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < list.n; i++)
-		if (*list.items[i] == '\0')
-			return parse_fail(p, v->kind == VALUE_ARRAY ? &v->items[i] : v,
-					  "must not be empty");
+		if (check(p, v->kind == VALUE_ARRAY ? &v->items[i] : v, list.items[i]) < 0)
+			return -EINVAL;
 	replace(FIELD(struct strlist, p->o, obj), &list);
 	return 0;
+}
+
+static int string_check(struct parse *p, const struct value *v, const char *item)
+{
+	return *item != '\0' ? 0 : parse_fail(p, v, "must not be empty");
+}
+
+static int strings_parse(struct parse *p, const struct value *v, void *obj)
+{
+	return list_parse(p, v, obj, string_check);
 }
 
 static bool strings_equal(const struct option *o, const void *a, const void *b)
@@ -101,6 +112,24 @@ static void strings_clear(const struct option *o, void *obj)
 
 const struct option_type type_strings = {
 	.name = "array of strings", .shape = SHAPE_STRINGS, .parse = strings_parse, STRINGS_VERBS,
+};
+
+/* --- listening sockets ------------------------------------------------------------------------- */
+
+static int listen_check(struct parse *p, const struct value *v, const char *item)
+{
+	auto_free(strbuf_fini) struct strbuf why = STRBUF_INIT;
+
+	return listen_parse(item, NULL, &why) == 0 ? 0 : parse_fail(p, v, "%s", why.buf);
+}
+
+static int listen_list_parse(struct parse *p, const struct value *v, void *obj)
+{
+	return list_parse(p, v, obj, listen_check);
+}
+
+const struct option_type type_listen = {
+	.name = "array of sockets", .shape = SHAPE_STRINGS, .parse = listen_list_parse, STRINGS_VERBS,
 };
 
 /* --- references to other subsystems ----------------------------------------------------------- */

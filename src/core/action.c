@@ -128,7 +128,7 @@ static int open_ways(struct subsystem *s, struct launch_ways *w)
 void action_send_plan(struct subsystem *s, const struct start_files *files)
 {
 	struct core *c = s->core;
-	struct launch_ways ways = { .socket = NULL };
+	struct launch_ways ways = { .sockets = &s->sockets };
 	struct plan_builder *builder;
 	const void *block;
 	size_t size;
@@ -150,8 +150,13 @@ void action_send_plan(struct subsystem *s, const struct start_files *files)
 
 void action_send_start(struct subsystem *s)
 {
+	int r;
+
 	action_output_pid(s, 0);
-	if (!prepare_begin(s))
+	r = sockets_open(s);
+	if (r < 0)
+		action_spawn_refused(s, STAGE_LISTEN, -r);
+	else if (!prepare_begin(s))
 		action_send_plan(s, NULL);
 }
 

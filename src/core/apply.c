@@ -193,6 +193,7 @@ static void carry_out(struct core *c, struct config *new, const struct config_di
 	registry_for_each(s, &c->registry)
 		health_retime(s);
 	apply_added(c, reason);
+	sockets_bind(c);
 	edges_build(c);
 }
 

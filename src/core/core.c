@@ -110,6 +110,7 @@ void core_free(struct core *c)
 	registry_for_each(s, &c->registry)
 		prober_cancel(s);
 	tasks_free(c);
+	sockets_fini(c);
 	edges_free(c);
 	registry_for_each(s, &c->registry)
 		subsystem_free(s);
@@ -148,6 +149,7 @@ void core_start(struct core *c)
 		recovery_resume(c);
 	if (!shutdown_active(&c->shutdown))
 		apply_added(c, REASON_START);
+	sockets_start(c);
 	edges_build(c);
 	if (first) {
 		registry_for_each(s, &c->registry) {

@@ -55,6 +55,12 @@ struct core_ops {
 	 * until it is closed. 0 or -errno. NULL in unit tests that have no use for it */
 	int (*notify_open)(void *ctx, uint32_t slot, uid_t uid, bool fresh, const char **path);
 	void (*notify_close)(void *ctx, uint32_t slot);	/* harmless when there is none */
+	/* bind ADDRESS (config/listen.h; any port where it says 0) with the owner and umask that O says,
+	 * and let the keeper hold it for SLOT, which is free otherwise; 0 or -errno. And: let go of it
+	 * everywhere. May be NULL where no options ask for it */
+	int (*listen)(void *ctx, uint32_t slot, const char *address,
+		      const struct subsystem_options *o);
+	void (*unlisten)(void *ctx, uint32_t slot);
 	/* [signals] actions that are not the core's */
 	void (*reload)(void *ctx);
 	void (*reopen_logs)(void *ctx);
@@ -95,6 +101,10 @@ void core_free(struct core *c);
 /* Begin: puts every subsystem on the board, with its goal; core_settle() then starts them. Call once,
  * before anybody is answered. */
 void core_start(struct core *c);
+
+/* Before core_start(): the keeper holds a listening socket of an earlier supervisor for SLOT. False:
+ * it is none of ours. */
+bool core_socket_held(struct core *c, uint32_t slot, const char *address);
 
 /* --- facts ----------------------------------------------------------------------------------- */
 void core_keeper_started(struct core *c, const struct km_started *m);

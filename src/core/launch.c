@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "config/family.h"
+#include "config/listen.h"
 #include "core/launch.h"
 #include "core/launch_rights.h"
 #include "keeper/record.h"
@@ -101,7 +102,7 @@ static const char *env_get(const struct env *env, const char *name)
 
 /* Strings made for one plan. */
 struct made {
-	char *items[10];
+	char *items[13];
 	size_t n;
 };
 
@@ -152,10 +153,35 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 	env_set(env, make_var(made, PROCD_TASK_VARIABLE, t->name));
 }
 
-static void env_add_ways(struct env *env, const struct launch_ways *w, struct made *made)
+/* Source: sd_listen_fds(3). */
+static void env_add_sockets(struct env *env, const struct subsystem_options *o, size_t n,
+			    struct made *made)
+{
+	auto_free(strbuf_fini) struct strbuf names = STRBUF_INIT;
+	char number[24];
+
+	for (size_t i = 0; i < n; i++) {
+		const char *item = o->listen.items[i], *address = listen_address_text(item);
+
+		strbuf_addstr(&names, i > 0 ? ":" : "");
+		if (address != item)
+			strbuf_add(&names, item, (size_t)(address - item) - 1);
+		else
+			strbuf_addstr(&names, o->name);
+	}
+	snprintf(number, sizeof(number), "%zu", n);
+	env_set(env, make_var(made, "LISTEN_FDS", number));
+	env_set(env, make_var(made, "LISTEN_FDNAMES", names.buf));
+	env_set(env, make_var(made, PLAN_LISTEN_PID, PLAN_PID_UNKNOWN));
+}
+
+static void env_add_ways(struct env *env, const struct launch_ways *w,
+			 const struct subsystem_options *o, struct made *made)
 {
 	char usec[24];
 
+	if (w != NULL && w->sockets != NULL && w->sockets->n > 0)
+		env_add_sockets(env, o, w->sockets->n, made);
 	if (w == NULL || w->socket == NULL || !w->announce)
 		return;
 	env_set(env, make_var(made, "NOTIFY_SOCKET", w->socket));
@@ -271,6 +297,14 @@ static void set_exec(struct plan_builder *b, const struct launch *l, const struc
 	plan_set_exec(b, &paths, in_shell ? &shell : command, &envp);
 }
 
+static void fill_sockets(struct plan *p, const struct launch_ways *w)
+{
+	_Static_assert(PLAN_MAX_LISTEN >= LISTEN_MAX, "every socket has room in a plan");
+
+	for (size_t i = 0; w != NULL && w->sockets != NULL && i < w->sockets->n; i++)
+		p->listen[p->nlisten++] = sockets_slot(w->sockets, i);
+}
+
 static void fill_task(struct plan *p, const struct launch_task *t)
 {
 	p->flags |= PLAN_TREE;
@@ -309,9 +343,10 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 			     (files ? files->environment.n : 0) +
 			     (t && t->extra_env ? t->extra_env->n : 0), sizeof(char *));
 	env_fill(&env, l, o, files, t, &made);
-	env_add_ways(&env, ways, &made);
+	env_add_ways(&env, ways, o, &made);
 	b = plan_for(o, t);
 	fill_scalars(plan_header(b), o);
+	fill_sockets(plan_header(b), ways);
 	if (t != NULL)
 		fill_task(plan_header(b), t);
 	set_exec(b, l, t ? t->command : &o->command, t == NULL && o->shell, &env);

@@ -4,6 +4,7 @@
 #define CORE_LAUNCH_H
 
 #include "config/start_files.h"
+#include "core/sockets.h"
 #include "keeper/plan.h"
 
 /* What all starts share, prepared once. */
@@ -16,12 +17,13 @@ struct launch {
 void launch_init(struct launch *l, char *const *environment);
 void launch_fini(struct launch *l);
 
-/* How a main process may tell procd about itself. */
+/* What a main process gets of procd's: how to tell it about itself, and sockets. */
 struct launch_ways {
 	const char *socket;		/* its own, procd listens; NULL: none */
 	bool announce;			/* NOTIFY_SOCKET names it */
 	int ready_fd;			/* > 0: this descriptor leads there */
 	int64_t watchdog_ms;		/* > 0: it is to give signs of life */
+	const struct socket_list *sockets;	/* NULL: none */
 };
 
 /* What runs beside a main process (core/task.h) with the options of its owner. */

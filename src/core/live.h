@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "core/registry.h"
 #include "core/shutdown.h"
+#include "core/sockets.h"
 #include "core/subsystem.h"
 #include "core/turn.h"
 
@@ -31,6 +32,7 @@ struct core {
 	struct jitter jitter;
 	struct shutdown shutdown;
 	struct tasks tasks;
+	struct sockets sockets;
 	uint32_t last_probe;		/* number of the last question (core/prober.h) */
 	char *main_name;
 

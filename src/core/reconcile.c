@@ -181,6 +181,7 @@ static void disappear(struct subsystem *s)
 		c->ops->output_detach(c->ops_ctx, s->slot);
 	prober_cancel(s);
 	task_forget_owner(s);
+	sockets_close(s);
 	edges_drop(s);
 	schedule_drop(s);
 	publish_disappear(s);

@@ -7,14 +7,21 @@ void registry_fini(struct registry *r)
 {
 	free(r->slots);
 	free(r->tasks);
+	free(r->reserved);
 	map_fini(&r->names);
 	*r = (struct registry)REGISTRY_INIT;
 }
 
+bool registry_is_free(const struct registry *r, uint32_t slot)
+{
+	return slot < RECORDS_MAX_SLOTS &&
+	       (slot >= r->nslots || (r->slots[slot] == NULL && r->tasks[slot] == NULL &&
+				      !r->reserved[slot]));
+}
+
 bool registry_free_slot(struct registry *r, uint32_t *slot)
 {
-	while (r->first_free < r->nslots &&
-	       (r->slots[r->first_free] != NULL || r->tasks[r->first_free] != NULL))
+	while (r->first_free < r->nslots && !registry_is_free(r, r->first_free))
 		r->first_free++;
 	*slot = r->first_free;
 	return *slot < RECORDS_MAX_SLOTS;
@@ -23,7 +30,7 @@ bool registry_free_slot(struct registry *r, uint32_t *slot)
 /* Room for SLOT, which is free. */
 static void take_slot(struct registry *r, uint32_t slot)
 {
-	BUG_ON(slot >= RECORDS_MAX_SLOTS);
+	BUG_ON(!registry_is_free(r, slot));
 	if (slot >= r->cap) {
 		uint32_t cap = MAX(slot + 1, r->cap * 2);
 
@@ -31,9 +38,10 @@ static void take_slot(struct registry *r, uint32_t slot)
 		memset(r->slots + r->cap, 0, (cap - r->cap) * sizeof(*r->slots));
 		r->tasks = x_reallocarray(r->tasks, cap, sizeof(*r->tasks));
 		memset(r->tasks + r->cap, 0, (cap - r->cap) * sizeof(*r->tasks));
+		r->reserved = x_reallocarray(r->reserved, cap, sizeof(*r->reserved));
+		memset(r->reserved + r->cap, 0, (cap - r->cap) * sizeof(*r->reserved));
 		r->cap = cap;
 	}
-	BUG_ON(r->slots[slot] != NULL || r->tasks[slot] != NULL);
 	r->nslots = MAX(r->nslots, slot + 1);
 }
 
@@ -78,4 +86,16 @@ void registry_remove_task(struct registry *r, uint32_t slot)
 struct task *registry_task_at(const struct registry *r, uint32_t slot)
 {
 	return slot < r->nslots ? r->tasks[slot] : NULL;
+}
+
+void registry_reserve(struct registry *r, uint32_t slot)
+{
+	take_slot(r, slot);
+	r->reserved[slot] = true;
+}
+
+void registry_unreserve(struct registry *r, uint32_t slot)
+{
+	r->reserved[slot] = false;
+	r->first_free = MIN(r->first_free, slot);
 }

@@ -13,6 +13,7 @@ struct task;
 struct registry {
 	struct subsystem **slots;	/* NULL: none */
 	struct task **tasks;		/* in a slot of their own; NULL: none */
+	bool *reserved;			/* for a listening socket */
 	uint32_t nslots;		/* highest slot ever used + 1 */
 	uint32_t cap;
 	uint32_t first_free;		/* no free slot below it */
@@ -34,6 +35,11 @@ struct subsystem *registry_at(const struct registry *r, uint32_t slot);	/* NULL:
 void registry_add_task(struct registry *r, uint32_t slot, struct task *task);
 void registry_remove_task(struct registry *r, uint32_t slot);
 struct task *registry_task_at(const struct registry *r, uint32_t slot);	/* NULL: none */
+
+/* A slot without a process, for what the keeper holds. SLOT must be free. */
+void registry_reserve(struct registry *r, uint32_t slot);
+void registry_unreserve(struct registry *r, uint32_t slot);
+bool registry_is_free(const struct registry *r, uint32_t slot);
 
 #define registry_for_each(s, r)                                                                   \
 	for (uint32_t s##_i = 0; s##_i < (r)->nslots; s##_i++)                                    \

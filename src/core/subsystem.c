@@ -157,7 +157,7 @@ static char *own_end_text(const struct subsystem *s)
 	if (e->stage == STAGE_PRE_START)
 		return hooks_trouble_text(s);
 	if (s->start_trouble != NULL &&
-	    (e->stage == STAGE_ENV_FILE || e->stage == STAGE_CREDENTIALS))
+	    (e->stage == STAGE_ENV_FILE || e->stage == STAGE_CREDENTIALS || e->stage == STAGE_LISTEN))
 		return x_asprintf("start failed at stage %s: %s",
 				  enumtext_name(&spawn_stage_text, (int)e->stage),
 				  s->start_trouble);

@@ -11,6 +11,7 @@
 #include "core/prober.h"
 #include "core/ready.h"
 #include "core/schedule.h"
+#include "core/sockets.h"
 #include "core/state.h"
 #include "core/task.h"
 #include "core/timer.h"
@@ -110,6 +111,7 @@ struct subsystem {
 	bool pre_started;		/* pre_start was successful for the start under way */
 	struct hook_trouble hook;	/* of the last start, or the last end */
 	struct reload_runs reloads;
+	struct socket_list sockets;
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;

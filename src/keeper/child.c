@@ -42,9 +42,25 @@ _Static_assert(LOW_EXE == 44, "LOW_EXE_TEXT is its number");
 			return errno;                                                             \
 	} while (0)
 
-IN_CHILD static int child_unshare_fds(void)
+/* Sockets are kept above LOW_END, so they have to be taken from there first; only then does it cost
+ * what the keeper has open. */
+IN_CHILD static int child_unshare_fds(const struct child_job *job)
 {
-	TRY(syscall(SYS_close_range, (unsigned)LOW_END, ~0U, CLOSE_RANGE_UNSHARE));
+	if (job->plan->nlisten > 0)
+		TRY(syscall(SYS_unshare, CLONE_FILES));
+	else
+		TRY(syscall(SYS_close_range, (unsigned)LOW_END, ~0U, CLOSE_RANGE_UNSHARE));
+	return 0;
+}
+
+IN_CHILD static int child_listen(const struct child_job *job)
+{
+	const struct plan *p = job->plan;
+
+	for (uint32_t i = 0; i < p->nlisten; i++)
+		TRY(syscall(SYS_dup3, job->listen_fds[i], (int)(3 + i), 0));
+	if (p->nlisten > 0 && job->unshare_fds)
+		TRY(syscall(SYS_close_range, (unsigned)LOW_END, ~0U, 0));
 	return 0;
 }
 
@@ -383,22 +399,29 @@ IN_CHILD static int child_exec_one(const struct child_job *job, const char *path
 	return errno;
 }
 
+IN_CHILD static bool child_is_text(const char *a, const char *b)
+{
+	for (; *a == *b; a++, b++)
+		if (*a == '\0')
+			return true;
+	return false;
+}
+
 /* The number that only the child knows. The text is the plan's, and the plan this start's. */
 IN_CHILD static void child_write_pid(const struct child_job *job)
 {
-	const char name[] = PLAN_WATCHDOG_PID "=" PLAN_PID_UNKNOWN;
 	char digits[sizeof(PLAN_PID_UNKNOWN)];
 
 	for (char *const *var = job->envp; *var != NULL; var++) {
 		long pid = syscall(SYS_getpid), n = 0;
 		char *at = *var;
-		size_t i = 0;
 
-		while (i < sizeof(name) && at[i] == name[i])
-			i++;
-		if (i < sizeof(name))
+		if (child_is_text(at, PLAN_WATCHDOG_PID "=" PLAN_PID_UNKNOWN))
+			at += sizeof(PLAN_WATCHDOG_PID);
+		else if (child_is_text(at, PLAN_LISTEN_PID "=" PLAN_PID_UNKNOWN))
+			at += sizeof(PLAN_LISTEN_PID);
+		else
 			continue;
-		at += sizeof(PLAN_WATCHDOG_PID);
 		for (; pid > 0; pid /= 10)
 			digits[n++] = (char)('0' + pid % 10);
 		while (n > 0)
@@ -463,7 +486,8 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 	int failed;
 
 	switch (stage) {
-	case STAGE_SPAWN: return job->unshare_fds ? child_unshare_fds() : 0;
+	case STAGE_SPAWN: return job->unshare_fds ? child_unshare_fds(job) : 0;
+	case STAGE_LISTEN: return child_listen(job);
 	case STAGE_SESSION: return child_session();
 	case STAGE_CGROUP: return child_cgroup(job);
 	case STAGE_LIMITS: return child_limits(job);

@@ -51,6 +51,7 @@ struct child_job {
 	const char *cgroup_procs;	/* relative to LOW_CGROUP; NULL: nothing to do */
 	struct record *record;		/* says RUNNING from right before exec on */
 	const char *fifo[2];		/* relative to LOW_FIFO, where the plan says CAPTURE */
+	int listen_fds[PLAN_MAX_LISTEN];	/* above LOW_END, as many as the plan says */
 	bool unshare_fds;		/* the table of descriptors is the parent's until unshared */
 
 	volatile uint32_t stage;	/* enum spawn_stage; STAGE_NONE when exec worked */

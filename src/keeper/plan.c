@@ -14,6 +14,7 @@
 ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_NONE] = "none", [STAGE_PLAN] = "plan", [STAGE_SPAWN] = "spawn",
 	 [STAGE_OUTPUT] = "output", [STAGE_ENV_FILE] = "env_file", [STAGE_PRE_START] = "pre_start",
+	 [STAGE_LISTEN] = "listen",
 	 [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
 	 [STAGE_LIMITS] = "limits", [STAGE_NICE] = "nice", [STAGE_OOM] = "oom",
 	 [STAGE_AFFINITY] = "affinity", [STAGE_SCHED] = "sched_policy",
@@ -340,6 +341,16 @@ static bool sandbox_ok(const struct plan *p)
 	       p->protect_system < PLAN_PROTECT_COUNT;
 }
 
+static bool listen_ok(const struct plan *p)
+{
+	if (p->nlisten > PLAN_MAX_LISTEN)
+		return false;
+	for (uint32_t i = 0; i < p->nlisten; i++)
+		if (p->listen[i] >= RECORDS_MAX_SLOTS)
+			return false;
+	return true;
+}
+
 static bool numbers_ok(const struct plan *p)
 {
 	const uint32_t known = PLAN_SET_IDS | PLAN_SET_UMASK | PLAN_SET_NICE |
@@ -347,7 +358,7 @@ static bool numbers_ok(const struct plan *p)
 			       PLAN_SET_NUMA | PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT |
 			       PLAN_NO_NEW_PRIVILEGES | PLAN_PRIVATE_TMP;
 
-	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && p->umask <= 0777 &&
+	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && listen_ok(p) && p->umask <= 0777 &&
 	       p->nice >= -20 && p->nice <= 19 &&
 	       (p->oom_score_adjust == INT32_MIN ||
 		(p->oom_score_adjust >= -1000 && p->oom_score_adjust <= 1000)) &&

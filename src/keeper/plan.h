@@ -21,6 +21,7 @@
 #define PLAN_NLIMITS 16		/* RLIM_NLIMITS of Linux */
 #define PLAN_MAX_GROUPS 64
 #define PLAN_MAX_READY_FD 1023
+#define PLAN_MAX_LISTEN 32
 #define PLAN_MAX_CPUS_SIZE 1024	/* bytes: 8192 processors */
 #define PLAN_MAX_NODES 1024
 #define PLAN_MAX_CREDENTIALS 32
@@ -35,6 +36,7 @@ enum spawn_stage {
 	STAGE_OUTPUT,		/* capture FIFO could not be made: procd's trouble, too */
 	STAGE_ENV_FILE,		/* the supervisor could not read it: nothing was sent */
 	STAGE_PRE_START,	/* the hook failed: nothing was sent */
+	STAGE_LISTEN,		/* a socket cannot be bound, or passed */
 	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
 	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
@@ -47,8 +49,9 @@ enum spawn_stage {
 };
 extern const struct enumtext spawn_stage_text;	/* "exec", "chdir", ... */
 
-/* A variable with this name and value gets the child's own pid instead, right before the exec. */
+/* A variable with such a name and this value gets the child's own pid instead, right before the exec. */
 #define PLAN_WATCHDOG_PID "WATCHDOG_PID"
+#define PLAN_LISTEN_PID "LISTEN_PID"
 #define PLAN_PID_UNKNOWN "0000000000"
 
 enum plan_stdio {
@@ -104,6 +107,8 @@ struct plan {
 	uint32_t cwd;			/* string or 0: stay in the keeper's directory */
 	uint32_t stdio[3];		/* enum plan_stdio */
 	uint32_t stdio_path[3];		/* string for PLAN_STDIO_FILE */
+	uint32_t nlisten;
+	uint32_t listen[PLAN_MAX_LISTEN];	/* slots that keep the sockets: descriptors 3, 4, ... */
 	uint32_t uid, gid, ngroups;
 	uint32_t groups[PLAN_MAX_GROUPS];
 	uint32_t umask;

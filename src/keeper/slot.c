@@ -1,9 +1,11 @@
 /* The keeper's private slot table. Chains by pid are short and fixed in number: a table that grew
  * with the pids of a long life would spread over ever more pages. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "keeper/child.h"
 #include "keeper/slot.h"
 
 static void *slots_map(size_t size)
@@ -63,6 +65,13 @@ void slot_hold(struct slots *s, uint32_t slot, int fd)
 
 	if (own->held > 0)
 		close(own->held);
+	/* out of the way of what a child gets (keeper/child.h) */
+	if (fd >= 0 && fd < LOW_END) {
+		int high = fcntl(fd, F_DUPFD_CLOEXEC, LOW_END);
+
+		close(fd);
+		fd = high;
+	}
 	own->held = fd > 0 ? fd : 0;
 }
 

@@ -48,6 +48,8 @@ static const char *other_value(const struct option *o)
 		return "[\"other\"]";
 	if (o->type == &type_schedule)
 		return "\"TZ=UTC0 */5 1-3 * jan mon\"";
+	if (o->type == &type_listen)
+		return "[\"a=tcp:[::1]:80\", \"unix:/x y\"]";
 	if (o->type == &type_rate)
 		return "\"9/s\"";
 	if (o->type == &type_sched)

@@ -301,7 +301,28 @@ static inline int fx_read_files(void *ctx, struct subsystem_options *options, ui
 	return fx_ops_read_files(ctx, options, slot, spawn_id);
 }
 
+/* Set by a test whose subsystems listen. */
+static int (*fx_ops_listen)(uint32_t slot, const char *address);
+static void (*fx_ops_unlisten)(uint32_t slot);
+static void (*fx_before_start)(void);
+
+static inline int fx_listen(void *ctx, uint32_t slot, const char *address,
+			    const struct subsystem_options *o)
+{
+	(void)ctx;
+	(void)o;
+	fx_insist(fx_ops_listen != NULL, "nobody listens here");
+	return fx_ops_listen(slot, address);
+}
+
+static inline void fx_unlisten(void *ctx, uint32_t slot)
+{
+	(void)ctx;
+	fx_ops_unlisten(slot);
+}
+
 static const struct core_ops fx_ops = {
+	.listen = fx_listen, .unlisten = fx_unlisten,
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.probe = fx_probe, .probe_cancel = fx_probe_cancel,
 	.output_attach = fx_attach, .output_detach = fx_detach, .output_drain = fx_drain,
@@ -674,6 +695,8 @@ static inline void fx_new_core(uint64_t seed)
 	};
 
 	fx.core = core_new(&setup);
+	if (fx_before_start != NULL)
+		fx_before_start();
 	core_start(fx.core);
 	fx_settle();
 }

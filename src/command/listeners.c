@@ -1,0 +1,243 @@
+/* The file of a unix socket is as if its user had bound it: that owner, and the mode that its umask
+ * leaves. The mode is there from the first moment; the owner is changed through a descriptor of the
+ * file itself, looked at before, because the directory may belong to others, who can put any name in
+ * its place. Source: unix(7), systemd.socket(5), sd_listen_fds(3). */
+#include "command/listeners.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "command/supervisor.h"
+#include "config/listen.h"
+
+#define DEFAULT_UMASK 022	/* where neither the options nor procd's start say another */
+
+struct listening {
+	struct list link;
+	uint32_t slot;
+	int fd;
+	struct listen_address address;	/* with the port that the kernel chose */
+	dev_t dev;			/* of its file */
+	ino_t ino;
+};
+
+struct listeners {
+	struct supervisor *supervisor;
+	struct list all;
+	mode_t umask;
+};
+
+struct listeners *listeners_new(struct supervisor *s)
+{
+	struct listeners *l = x_calloc(1, sizeof(*l));
+
+	l->supervisor = s;
+	list_init(&l->all);
+	l->umask = umask(DEFAULT_UMASK);
+	umask(l->umask);
+	return l;
+}
+
+static bool same_file(const struct listening *k, const struct stat *st)
+{
+	return S_ISSOCK(st->st_mode) && st->st_dev == k->dev && st->st_ino == k->ino;
+}
+
+static void unlink_file(const struct listening *k)
+{
+	const char *path = listen_path(&k->address);
+	struct stat st;
+
+	if (path != NULL && lstat(path, &st) == 0 && same_file(k, &st))
+		unlink(path);
+}
+
+static void drop(struct listening *k)
+{
+	list_remove(&k->link);
+	close(k->fd);
+	free(k);
+}
+
+void listeners_free(struct listeners *l, bool for_good)
+{
+	struct list *item;
+
+	if (l == NULL)
+		return;
+	while (!list_empty(&l->all)) {
+		item = l->all.next;
+		if (for_good)
+			unlink_file(list_entry(item, struct listening, link));
+		drop(list_entry(item, struct listening, link));
+	}
+	free(l);
+}
+
+static bool read_address(int fd, struct listen_address *a)
+{
+	socklen_t len = sizeof(a->type);
+
+	a->len = sizeof(a->addr);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &a->type, &len) == 0 &&
+	       getsockname(fd, &a->addr.any, &a->len) == 0;
+}
+
+static struct listening *add(struct listeners *l, uint32_t slot, int fd)
+{
+	struct listening *k = x_calloc(1, sizeof(*k));
+	struct stat st;
+
+	k->slot = slot;
+	k->fd = fd;
+	if (!read_address(fd, &k->address))
+		k->address.len = 0;
+	if (k->address.len > 0 && listen_path(&k->address) != NULL &&
+	    lstat(listen_path(&k->address), &st) == 0) {
+		k->dev = st.st_dev;
+		k->ino = st.st_ino;
+	}
+	list_append(&l->all, &k->link);
+	return k;
+}
+
+bool listeners_take(struct listeners *l, uint32_t slot, int fd)
+{
+	struct listen_address a;
+
+	if (!read_address(fd, &a) || (a.addr.any.sa_family == AF_UNIX && a.type == SOCK_DGRAM))
+		return false;
+	add(l, slot, fd);
+	return true;
+}
+
+void listeners_tell(struct listeners *l)
+{
+	struct supervisor *s = l->supervisor;
+
+	list_for_each(item, &l->all) {
+		struct listening *k = list_entry(item, struct listening, link);
+		auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+		listen_format(&k->address, &text);
+		if (!core_socket_held(s->core, k->slot, text.buf))
+			listeners_close(l, k->slot);
+	}
+}
+
+/* --- binding ---------------------------------------------------------------------------------- */
+
+/* Does somebody listen there? A file that nobody listens on any more is removed. 0 or -errno. */
+static int clear_path(const struct listen_address *a)
+{
+	auto_free(closep) int fd = socket(AF_UNIX, a->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const char *path = listen_path(a);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EADDRINUSE;
+	if (connect(fd, &a->addr.any, a->len) == 0 || errno == EAGAIN)
+		return -EADDRINUSE;
+	if (errno == ECONNREFUSED && unlink(path) < 0)
+		return -errno;
+	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
+}
+
+/* Where it is the file that was just made, and nothing that was put there. */
+static int give_away(const char *path, uid_t uid, gid_t gid)
+{
+	auto_free(closep) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid == uid && st.st_gid == gid)
+		return 0;
+	if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
+		return -EPERM;
+	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int bind_file(const struct listeners *l, int fd, const struct listen_address *a,
+		     const struct subsystem_options *o)
+{
+	mode_t mask = o->umask >= 0 ? (mode_t)o->umask : l->umask, before;
+	int r = clear_path(a);
+
+	if (r < 0)
+		return r;
+	if (fchmod(fd, 0777 & ~mask) < 0)
+		return -errno;
+	/* the whole process has one; all that the other threads make has its mode said outright */
+	before = umask(0);
+	r = bind(fd, &a->addr.any, a->len) < 0 ? -errno : 0;
+	umask(before);
+	if (r < 0 || !o->set_ids)
+		return r;
+	r = give_away(listen_path(a), o->uid, o->gid);
+	if (r < 0)
+		unlink(listen_path(a));
+	return r;
+}
+
+static int bind_socket(const struct listeners *l, int fd, const struct listen_address *a,
+		       const struct subsystem_options *o)
+{
+	const int on = 1;
+	int r = 0;
+
+	if (a->addr.any.sa_family != AF_UNIX && a->type == SOCK_STREAM &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -errno;
+	if (listen_path(a) != NULL)
+		r = bind_file(l, fd, a, o);
+	else if (bind(fd, &a->addr.any, a->len) < 0)
+		r = -errno;
+	if (r == 0 && a->type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0)
+		r = -errno;
+	return r;
+}
+
+int listeners_open(struct listeners *l, uint32_t slot, const char *address,
+		   const struct subsystem_options *o)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	struct listen_address a;
+	int fd, r;
+
+	if (listen_parse(address, &a, &text) < 0)
+		return -EINVAL;
+	fd = socket(a.addr.any.sa_family, a.type | SOCK_CLOEXEC, 0);
+	r = fd < 0 ? -errno : bind_socket(l, fd, &a, o);
+	if (r < 0) {
+		closep(&fd);
+		return r;
+	}
+	keeper_hold_slot(l->supervisor->keeper, slot, fd);
+	listen_format(&add(l, slot, fd)->address, &text);
+	log_at(LOG_INFO, o->name, "listens on %s", text.buf);
+	return 0;
+}
+
+void listeners_close(struct listeners *l, uint32_t slot)
+{
+	list_for_each(item, &l->all) {
+		struct listening *k = list_entry(item, struct listening, link);
+
+		if (k->slot != slot)
+			continue;
+		keeper_hold_slot(l->supervisor->keeper, slot, -1);
+		unlink_file(k);
+		drop(k);
+	}
+}

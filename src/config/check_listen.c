@@ -1,0 +1,72 @@
+/* An address belongs to one subsystem; its instances share it. What else may be bound there, or may
+ * not be bound at all, the kernel knows when it is tried. */
+#include "base/map.h"
+#include "config/check.h"
+#include "config/family.h"
+#include "config/listen.h"
+#include "config/type.h"
+
+static int listen_key(void)
+{
+	int key = 0;
+
+	while (schema[key].type != &type_listen)
+		key++;
+	return key;
+}
+
+/* Are these two the same subsystem, or instances of one? */
+static bool same_family(const char *a, const char *b)
+{
+	size_t len, other;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return instance_number(a, &len) >= 0 && instance_number(b, &other) >= 0 && len == other &&
+	       strncmp(a, b, len) == 0;
+}
+
+static void check_one(const struct candidate *c, uint32_t node, const struct subsystem_options *o,
+		      size_t at, struct map *owners)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
+	struct listen_address a;
+	struct place place = item_of_list_place(c, node, listen_key(), at);
+	const char *owner;
+	bool any_port;
+
+	BUG_ON(listen_parse(o->listen.items[at], &a, &why) < 0);	/* its type saw to that */
+	listen_format(&a, &text);
+	any_port = a.addr.any.sa_family != AF_UNIX && a.addr.in.sin_port == 0;
+	owner = map_find(owners, text.buf);
+	if (owner == NULL)
+		map_put(owners, text.buf, o->name);
+	else if (owner == o->name && !any_port)
+		diag_error(c->diag, &place, "subsystem.%s.listen: %s stands there twice", o->name,
+			   text.buf);
+	else if (owner != o->name && !any_port && !same_family(owner, o->name))
+		diag_error(c->diag, &place, "subsystem.%s.listen: %s is taken by %s", o->name,
+			   text.buf, owner);
+}
+
+void check_listen(const struct candidate *c, const struct config *config)
+{
+	struct map owners = MAP_INIT;
+
+	for (uint32_t i = 0; i < config->nsubsystems; i++) {
+		const struct subsystem_options *o = config->subsystems[i];
+		struct place place = item_of_list_place(c, i, listen_key(), 0);
+
+		if (o->listen.n > LISTEN_MAX)
+			diag_error(c->diag, &place, "subsystem.%s.listen: at most %d sockets",
+				   o->name, LISTEN_MAX);
+		if (o->listen.n > 0 && o->ready != NULL && o->ready->kind == PROBE_FD &&
+		    o->ready->fd < 3 + (int)o->listen.n)
+			diag_error(c->diag, &place, "subsystem.%s.listen: its sockets are the "
+				   "descriptors 3 to %zu; ready = \"fd:%d\" is among them", o->name,
+				   2 + o->listen.n, o->ready->fd);
+		for (size_t at = 0; at < o->listen.n; at++)
+			check_one(c, i, o, at, &owners);
+	}
+	map_fini(&owners);
+}

@@ -1,0 +1,252 @@
+/* What two subsystems' options call by the same address is one socket with two owners. Port 0 means
+ * a socket of one's own: its key has its owner's name and its place there, because the address that
+ * the kernel chose is in no file. After a death of the supervisor such a one is known by its address
+ * without the port, in the order of the slots, which is that of the configuration. */
+#include "core/sockets.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "config/listen.h"
+#include "core/live.h"
+
+struct listener {
+	char *key;
+	uint32_t slot;
+	unsigned refs;
+	bool named;	/* no owner yet, but somebody's options have exactly this address */
+};
+
+static bool any_port(const char *address)
+{
+	size_t n = strlen(address);
+
+	return strncmp(address, "unix:", 5) != 0 && n > 2 && strcmp(address + n - 2, ":0") == 0;
+}
+
+static char *canonical(const char *item)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
+	struct listen_address a;
+
+	BUG_ON(listen_parse(item, &a, &why) < 0);	/* the configuration saw to that */
+	listen_format(&a, &text);
+	return x_strdup(text.buf);
+}
+
+static struct listener *add(struct core *c, uint32_t slot, const char *key)
+{
+	struct listener *l = x_calloc(1, sizeof(*l));
+
+	l->slot = slot;
+	l->key = x_strdup(key);
+	map_put(&c->sockets.by_key, key, l);
+	registry_reserve(&c->registry, slot);
+	return l;
+}
+
+static void forget(struct core *c, struct listener *l)
+{
+	map_remove(&c->sockets.by_key, l->key);
+	registry_unreserve(&c->registry, l->slot);
+	free(l->key);
+	free(l);
+}
+
+static void release(struct core *c, struct listener *l)
+{
+	if (l == NULL || --l->refs > 0)
+		return;
+	c->ops->unlisten(c->ops_ctx, l->slot);
+	forget(c, l);
+}
+
+static void rename_key(struct core *c, struct listener *l, const char *key)
+{
+	map_remove(&c->sockets.by_key, l->key);
+	free(l->key);
+	l->key = x_strdup(key);
+	map_put(&c->sockets.by_key, key, l);
+}
+
+/* A held one of ADDRESS with whatever port, that nobody names. */
+static struct listener *spare(const struct core *c, const char *address)
+{
+	size_t len = strlen(address) - 1;	/* without the 0 */
+	struct listener *first = NULL;
+
+	map_for_each(slot, &c->sockets.by_key) {
+		struct listener *l = slot->value;
+
+		if (l->refs == 0 && !l->named && strncmp(l->key, address, len) == 0 &&
+		    strchr(l->key, ' ') == NULL && (first == NULL || l->slot < first->slot))
+			first = l;
+	}
+	return first;
+}
+
+static struct listener *find(struct core *c, const struct subsystem *s, size_t i,
+			     const char *address, char **key)
+{
+	struct listener *l;
+
+	*key = any_port(address) ? x_asprintf("%s %s/%zu", address, s->name, i)
+				 : x_strdup(address);
+	l = map_find(&c->sockets.by_key, *key);
+	if (l == NULL && any_port(address)) {
+		l = spare(c, address);
+		if (l != NULL)
+			rename_key(c, l, *key);
+	}
+	return l;
+}
+
+/* Item I of S's options, with a reference for S; NULL: *FAILED is -errno. */
+static struct listener *get(struct subsystem *s, size_t i, bool bind, int *failed)
+{
+	struct core *c = s->core;
+	auto_free(freep) char *address = canonical(s->options->listen.items[i]), *key = NULL;
+	struct listener *l = find(c, s, i, address, &key);
+	uint32_t slot;
+
+	*failed = 0;
+	if (l == NULL && !bind)
+		return NULL;
+	if (l == NULL) {
+		*failed = -ENFILE;
+		if (!registry_free_slot(&c->registry, &slot))
+			return NULL;
+		*failed = c->ops->listen(c->ops_ctx, slot, address, s->options);
+		if (*failed < 0) {
+			free(s->start_trouble);
+			s->start_trouble = x_asprintf("%s: %s", address, strerror(-*failed));
+			return NULL;
+		}
+		l = add(c, slot, key);
+	}
+	l->refs++;
+	return l;
+}
+
+static void replace(struct subsystem *s, struct listener **items, size_t n)
+{
+	struct socket_list old = s->sockets;
+
+	s->sockets = (struct socket_list){ items, n };
+	for (size_t i = 0; i < old.n; i++)
+		release(s->core, old.items[i]);
+	free(old.items);
+}
+
+/* With what there is, if not BIND. */
+static int attach(struct subsystem *s, bool bind)
+{
+	const struct strlist *wanted = &s->options->listen;
+	struct listener **items;
+	size_t n = 0;
+	int failed = 0;
+
+	if (wanted->n == 0 && s->sockets.n == 0)
+		return 0;
+	items = x_calloc(wanted->n + 1, sizeof(struct listener *));
+	for (size_t i = 0; i < wanted->n && failed == 0; i++) {
+		items[n] = get(s, i, bind, &failed);
+		n += items[n] != NULL;
+	}
+	if (failed == 0) {
+		replace(s, items, n);
+		return 0;
+	}
+	while (n > 0)
+		release(s->core, items[--n]);
+	free(items);
+	return failed;
+}
+
+int sockets_open(struct subsystem *s)
+{
+	return attach(s, true);
+}
+
+void sockets_close(struct subsystem *s)
+{
+	replace(s, NULL, 0);
+}
+
+uint32_t sockets_slot(const struct socket_list *l, size_t i)
+{
+	return l->items[i]->slot;
+}
+
+/* --- after a death ----------------------------------------------------------------------------- */
+
+bool core_socket_held(struct core *c, uint32_t slot, const char *address)
+{
+	if (!registry_is_free(&c->registry, slot) || map_find(&c->sockets.by_key, address) != NULL)
+		return false;
+	add(c, slot, address);
+	return true;
+}
+
+static void note_named(struct core *c, const struct subsystem *s)
+{
+	for (size_t i = 0; i < s->options->listen.n; i++) {
+		auto_free(freep) char *address = canonical(s->options->listen.items[i]);
+		struct listener *l = map_find(&c->sockets.by_key, address);
+
+		if (l != NULL)
+			l->named = true;
+	}
+}
+
+static struct listener *unwanted(const struct core *c)
+{
+	map_for_each(slot, &c->sockets.by_key) {
+		struct listener *l = slot->value;
+
+		if (l->refs == 0)
+			return l;
+	}
+	return NULL;
+}
+
+void sockets_bind(struct core *c)
+{
+	registry_for_each(s, &c->registry)
+		if (!s->removed && !subsystem_has_process(s) && sockets_open(s) < 0)
+			log_at(LOG_WARN, s->name, "cannot listen on %s; tried again at its start",
+			       s->start_trouble);
+}
+
+void sockets_start(struct core *c)
+{
+	struct listener *l;
+
+	registry_for_each(s, &c->registry)
+		note_named(c, s);
+	/* A running process may have them from a procd whose keeper died, too: then they cannot be
+	 * bound before its end. */
+	registry_for_each(s, &c->registry)
+		if (subsystem_has_process(s))
+			attach(s, false);
+	sockets_bind(c);
+	while ((l = unwanted(c)) != NULL) {
+		l->refs = 1;
+		release(c, l);
+	}
+}
+
+void sockets_fini(struct core *c)
+{
+	registry_for_each(s, &c->registry)
+		free(s->sockets.items);
+	map_for_each(slot, &c->sockets.by_key) {
+		struct listener *l = slot->value;
+
+		free(l->key);
+		free(l);
+	}
+	map_fini(&c->sockets.by_key);
+}

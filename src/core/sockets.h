@@ -1,0 +1,38 @@
+/* Listening sockets of subsystems: bound before anything starts, shared by the instances of one
+ * subsystem, kept by the keeper under slot numbers of their own until nobody's options name them any
+ * more. Main thread. */
+#ifndef CORE_SOCKETS_H
+#define CORE_SOCKETS_H
+
+#include "base/map.h"
+
+struct core;
+struct subsystem;
+
+/* The core's share. */
+struct sockets {
+	struct map by_key;		/* struct listener */
+};
+
+/* What a subsystem has: its sockets' slots in the order of `listen`. */
+struct socket_list {
+	struct listener **items;
+	size_t n;
+};
+
+void sockets_fini(struct core *c);
+/* Have what S's options ask for, and nothing else. 0; or -errno of what cannot be bound, with the
+ * words in S's start_trouble, and S has what it had. */
+int sockets_open(struct subsystem *s);
+/* S goes away. */
+void sockets_close(struct subsystem *s);
+/* All subsystems are known, none was started by this core: take up what the keeper has for them,
+ * bind what is missing for those without a process, let go of what nobody wants. */
+void sockets_start(struct core *c);
+/* The slot of socket number I. */
+uint32_t sockets_slot(const struct socket_list *l, size_t i);
+/* The configuration changed: the same for those without a process, so that everything is bound before
+ * anything starts. What cannot be is told and tried again at the start. */
+void sockets_bind(struct core *c);
+
+#endif

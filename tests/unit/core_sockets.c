@@ -1,0 +1,215 @@
+/* Listening sockets: who has which, and for how long. */
+#include "core_fixture.h"
+#include "core/core.h"
+
+/* What the kernel and the keeper have. */
+static struct { bool open; char address[64]; } table[FX_SLOTS];
+static int ports, opened, closed, bind_error, bound_before_first_spawn;
+
+static int listen_op(uint32_t slot, const char *address)
+{
+	size_t n = strlen(address);
+
+	fx_insist(!table[slot].open, "slot %u is taken", slot);
+	if (bind_error != 0)
+		return -bind_error;
+	for (size_t i = 0; i < FX_SLOTS; i++)
+		if (table[i].open && strcmp(table[i].address, address) == 0)
+			return -EADDRINUSE;
+	table[slot].open = true;
+	if (strcmp(address + n - 2, ":0") == 0)
+		snprintf(table[slot].address, sizeof(table[slot].address), "%.*s%d", (int)n - 1,
+			 address, 40000 + ports++);
+	else
+		snprintf(table[slot].address, sizeof(table[slot].address), "%s", address);
+	opened++;
+	if (fx.next_pid == 0 || fx.child[0].spawns == 0)
+		bound_before_first_spawn++;
+	return 0;
+}
+
+static void unlisten_op(uint32_t slot)
+{
+	fx_insist(table[slot].open, "slot %u is not open", slot);
+	table[slot].open = false;
+	closed++;
+}
+
+static void tell_held(void)
+{
+	for (uint32_t i = 0; i < FX_SLOTS; i++)
+		if (table[i].open && !core_socket_held(fx.core, i, table[i].address))
+			table[i].open = false;
+}
+
+static void setup(void)
+{
+	fx_setup();
+	fx.memory_fd = memfd_create("memory", 0);
+	memset(table, 0, sizeof(table));
+	ports = opened = closed = bind_error = bound_before_first_spawn = 0;
+	fx_ops_listen = listen_op;
+	fx_ops_unlisten = unlisten_op;
+	fx_before_start = tell_held;
+}
+
+static struct subsystem_options *add(const char *name, const char *address)
+{
+	struct subsystem_options *o = fx_add(name);
+
+	strlist_add(&o->listen, address);
+	return o;
+}
+
+/* The address that socket number I of NAME's process has. */
+static const char *given(const char *name, uint32_t i)
+{
+	const struct plan *p = fx_child(name)->plan;
+
+	ck_assert_uint_lt(i, p->nlisten);
+	ck_assert(table[p->listen[i]].open);
+	return table[p->listen[i]].address;
+}
+
+static void apply(void)
+{
+	ck_assert_int_eq(core_apply(fx.core, fx_draft(), true, NULL), 0);
+	fx_settle();
+}
+
+static void supervisor_dies(void)
+{
+	core_free(fx.core);
+	fx.core = NULL;
+	board_free(fx.board);
+	fx.board = board_new(FX_SLOTS * 4);
+	fx.welcome.recovering = 1;
+	fx.welcome.deaths++;
+	fx_new_core(9);
+}
+
+START_TEST(all_are_bound_before_the_first_start_and_passed_in_order)
+{
+	struct subsystem_options *o = add("web", "http=tcp:127.0.0.1:80");
+
+	strlist_add(&o->listen, "unix:/run/x");
+	add("late", "tcp:127.0.0.1:81")->autostart = false;
+	fx_start();
+	ck_assert_int_eq(bound_before_first_spawn, 3);
+	ck_assert_uint_eq(fx_child("web")->plan->nlisten, 2);
+	ck_assert_str_eq(given("web", 0), "tcp:127.0.0.1:80");
+	ck_assert_str_eq(given("web", 1), "unix:/run/x");
+	ck_assert_int_eq(fx_child("late")->spawns, 0);
+}
+END_TEST
+
+START_TEST(a_restart_keeps_them)
+{
+	add("web", "tcp:127.0.0.1:0");
+	fx_start_web();
+	fx_exit("web", 1);
+	fx_advance_ms(200);
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+	ck_assert_str_eq(given("web", 0), "tcp:127.0.0.1:40000");
+	ck_assert_int_eq(opened, 1);
+	ck_assert_int_eq(closed, 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_bound_is_a_failed_start_and_tried_again)
+{
+	add("web", "tcp:127.0.0.1:80");
+	bind_error = EADDRINUSE;
+	fx_start();
+	fx_expect_type("subsystem_added");
+	fx_expect("web", "starting", "start");
+	fx_expect("web", "failed", "start");
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(fx.event, "error"),
+							   "stage")), "listen");
+	fx_expect("web", "restarting", "start");
+	ck_assert_int_eq(fx_child("web")->spawns, 0);
+	bind_error = 0;
+	fx_advance_ms(200);
+	ck_assert_str_eq(given("web", 0), "tcp:127.0.0.1:80");
+}
+END_TEST
+
+START_TEST(a_reload_moves_an_address_without_closing_it)
+{
+	add("web", "tcp:127.0.0.1:80");
+	fx_start_web();
+	fx_config();
+	add("other", "tcp:127.0.0.1:80");
+	apply();
+	fx_exit("web", 0);
+	ck_assert_ptr_null(fx_board("web"));
+	ck_assert_str_eq(given("other", 0), "tcp:127.0.0.1:80");
+	ck_assert_int_eq(opened, 1);
+	ck_assert_int_eq(closed, 0);
+	fx_config();
+	fx_add("other");
+	apply();
+	fx_exit("other", 0);
+	ck_assert_uint_eq(fx_child("other")->plan->nlisten, 0);
+	ck_assert_int_eq(closed, 1);
+}
+END_TEST
+
+START_TEST(instances_share_an_address_but_not_a_free_port)
+{
+	fx_add_instances("web", 2);
+	for (int i = 0; i < 2; i++) {
+		strlist_add(&fx.draft->subsystems[i]->listen, "tcp:127.0.0.1:80");
+		strlist_add(&fx.draft->subsystems[i]->listen, "tcp:127.0.0.1:0");
+	}
+	fx_start();
+	ck_assert_int_eq(opened, 3);
+	ck_assert_uint_eq(fx_child("web@0")->plan->listen[0], fx_child("web@1")->plan->listen[0]);
+	ck_assert_uint_ne(fx_child("web@0")->plan->listen[1], fx_child("web@1")->plan->listen[1]);
+}
+END_TEST
+
+START_TEST(after_a_death_each_has_its_own_again)
+{
+	add("a", "tcp:127.0.0.1:0");
+	add("b", "tcp:127.0.0.1:40000");
+	add("c", "tcp:127.0.0.1:0");
+	ports = 7;
+	fx_start();
+	supervisor_dies();
+	fx_exit("a", 1);
+	fx_exit("b", 1);
+	fx_exit("c", 1);
+	fx_advance_ms(200);
+	ck_assert_str_eq(given("a", 0), "tcp:127.0.0.1:40007");
+	ck_assert_str_eq(given("b", 0), "tcp:127.0.0.1:40000");
+	ck_assert_str_eq(given("c", 0), "tcp:127.0.0.1:40008");
+	ck_assert_int_eq(opened, 3);
+	ck_assert_int_eq(closed, 0);
+}
+END_TEST
+
+START_TEST(what_nobody_wants_after_a_death_is_closed)
+{
+	add("web", "tcp:127.0.0.1:80");
+	fx_start_web();
+	fx_config();
+	fx_add("web");
+	config_publish(fx_draft(), 1);
+	supervisor_dies();
+	ck_assert_int_eq(closed, 1);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+		all_are_bound_before_the_first_start_and_passed_in_order, a_restart_keeps_them,
+		what_cannot_be_bound_is_a_failed_start_and_tried_again,
+		a_reload_moves_an_address_without_closing_it,
+		instances_share_an_address_but_not_a_free_port, after_a_death_each_has_its_own_again,
+		what_nobody_wants_after_a_death_is_closed,
+	};
+
+	return unit_run_in("core: sockets", setup, fx_teardown, tests, ARRAY_LEN(tests));
+}
