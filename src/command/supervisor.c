@@ -254,6 +254,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 		return EXIT_OS;
 	s->manager = service_manager_new(s->loop, s->welcome.keeper_pid);
 	s->reader = start_reader_new(&s->files);
+	s->file_watch = file_watch_new(&s->file_news);
 	core.chan = s->chan;
 	core.board = s->board;
 	s->notify = notify_sockets_start(s);
@@ -277,6 +278,7 @@ static void rooms_close(struct supervisor *s)
 	if (s->loader)
 		loader_stop(s->loader);
 	start_reader_free(s->reader);
+	file_watch_free(s->file_watch);
 	upgrade_cancel(s);
 	socket_guard_stop(s->guard);
 	if (s->chan)
@@ -294,6 +296,7 @@ static void rooms_close(struct supervisor *s)
 		output_stop(s->output);
 	mailbox_fini(&s->loads);
 	mailbox_fini(&s->files);
+	mailbox_fini(&s->file_news);
 	mailbox_fini(&s->drained);
 	if (s->core)
 		core_free(s->core);
@@ -363,6 +366,7 @@ static int loop_open(struct supervisor *s, const struct config *config, struct e
 	mailbox_init(&s->orders, s->loop, supervisor_on_order, s);
 	mailbox_init(&s->loads, s->loop, supervisor_on_load, s);
 	mailbox_init(&s->files, s->loop, supervisor_on_files, s);
+	mailbox_init(&s->file_news, s->loop, supervisor_on_file_news, s);
 	mailbox_init(&s->drained, s->loop, supervisor_on_drained, s);
 	mailbox_init(&s->checked, s->loop, upgrade_on_checked, s);
 	loop_timer_init(&s->deadline, s->loop, on_deadline);

@@ -6,6 +6,7 @@
 #include "command/notify_sockets.h"
 #include "command/listeners.h"
 #include "command/service_manager.h"
+#include "config/file_watch.h"
 #include "config/loader.h"
 #include "control/control.h"
 #include "core/core.h"
@@ -31,12 +32,14 @@ struct supervisor {
 	struct socket_guard *guard;
 	struct loader *loader;
 	struct start_reader *reader;
+	struct file_watch *file_watch;
 	struct service_manager *manager;
 	struct listeners *listeners;
 	struct notify_sockets *notify;
 	struct mailbox orders;		/* struct control_order, from the front thread */
 	struct mailbox loads;		/* struct load_result, from the loader thread */
 	struct mailbox files;		/* struct start_files, from the readers */
+	struct mailbox file_news;	/* struct file_news, from who watches files */
 	struct mailbox drained;		/* struct output_drained, from the log thread */
 	struct mailbox checked;		/* from the thread that checks a new executable */
 	struct upgrade_job *upgrade;	/* one that is being checked, or waits; else NULL */
@@ -77,6 +80,7 @@ extern const struct core_ops supervisor_core_ops;	/* ctx: struct supervisor */
 extern const struct keeper_facts supervisor_keeper_facts;
 void supervisor_on_drained(void *ctx, struct mail *mail);
 void supervisor_on_files(void *ctx, struct mail *mail);
+void supervisor_on_file_news(void *ctx, struct mail *mail);
 
 /* --- reload.c: orders about the configuration, and what the loader found ------------------------ */
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "command/supervisor.h"
+#include "config/store.h"
 #include "probe/attempt.h"
 
 /* --- from the keeper ----------------------------------------------------------------------------- */
@@ -69,6 +70,15 @@ void supervisor_on_files(void *ctx, struct mail *mail)
 	struct supervisor *s = ctx;
 
 	core_files_read(s->core, container_of(mail, struct start_files, mail));
+}
+
+void supervisor_on_file_news(void *ctx, struct mail *mail)
+{
+	struct supervisor *s = ctx;
+	struct file_news *n = container_of(mail, struct file_news, mail);
+
+	core_files_changed(s->core, n->slot, n->id, n->print, n->changed);
+	file_news_free(n);
 }
 
 /* --- from the core ------------------------------------------------------------------------------- */
@@ -191,6 +201,16 @@ static void op_notify_close(void *ctx, uint32_t slot)
 	notify_sockets_close(s->notify, slot);
 }
 
+static void op_watch_files(void *ctx, uint32_t slot, uint64_t id,
+			   const struct subsystem_options *o, uint32_t known)
+{
+	struct supervisor *s = ctx;
+	const struct strlist none = STRLIST_INIT;
+
+	file_watch_set(s->file_watch, slot, id, o != NULL ? &o->watch : &none, known,
+		       config_current()->reload.debounce_ms);
+}
+
 static void op_reload(void *ctx)
 {
 	supervisor_reload(ctx);
@@ -256,6 +276,7 @@ const struct core_ops supervisor_core_ops = {
 	.unlisten = op_unlisten,
 	.notify_open = op_notify_open,
 	.notify_close = op_notify_close,
+	.watch_files = op_watch_files,
 	.reload = op_reload,
 	.reopen_logs = op_reopen_logs,
 	.dump = op_dump,

@@ -325,6 +325,18 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 			  "there is none; procd's own log has logging.json", o->name);
 }
 
+static void warn_watch(const struct candidate *c, const struct scope *scope,
+		       const struct subsystem_options *o)
+{
+	struct place place = PLACE_IN(c, scope, watch);
+	struct stat st;
+
+	for (size_t i = 0; i < o->watch.n; i++)
+		if (stat(o->watch.items[i], &st) == 0 && S_ISDIR(st.st_mode))
+			diag_warn(c->diag, &place, "subsystem.%s.watch: %s is a directory; name the "
+				  "files in it", o->name, o->watch.items[i]);
+}
+
 static void check_periodic(const struct candidate *c, const struct scope *scope,
 			   const struct subsystem_options *o)
 {
@@ -432,6 +444,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	}
 	warn_env_files(c, scope, o);
 	warn_credentials(c, scope, o);
+	warn_watch(c, scope, o);
 	check_ambient(c, scope, o);
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);

@@ -114,6 +114,7 @@ struct subsystem_options {
 	struct cron cron;		/* what it says */
 	struct zone *zone;		/* counted: that CRON is meant in; NULL: no schedule */
 	int64_t every_ms;		/* TIMEOUT_UNSET: not given */
+	struct strlist watch;		/* files, absolute */
 	int64_t random_delay_ms;	/* of each of these runs, at most */
 	enum restart_policy restart;	/* oneshot defaults to never */
 	int64_t restart_delay_ms, restart_max_delay_ms, restart_reset_after_ms;

@@ -416,6 +416,20 @@ static void credentials_resolve(struct resolve *r, const struct scope *scope,
 	}
 }
 
+static void watch_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+{
+	for (size_t i = 0; i < o->watch.n; i++) {
+		char *item = o->watch.items[i];
+		char *full = path_absolute(r->base, item);
+		struct place place = PLACE_SUB(r, scope, watch);
+
+		if (*item == '\0' || strlen(full) >= PATH_MAX)
+			diag_error(r->c->diag, &place, "watch: \"%.80s\" is not a path", item);
+		o->watch.items[i] = full;
+		free(item);
+	}
+}
+
 /* --- the machine ---------------------------------------------------------------------------------- */
 
 /* A configuration that was in force is not refused for what the machine has lost: its starts fail. */
@@ -448,6 +462,7 @@ static void resolve_subsystem(struct resolve *r, const struct scope *scope,
 	ids_resolve(r, scope, o);
 	env_files_resolve(r, scope, o);
 	credentials_resolve(r, scope, o);
+	watch_resolve(r, scope, o);
 	numa_resolve(r, scope, o);
 }
 

@@ -170,6 +170,8 @@ const struct option schema[] = {
 		  "last one." },
 	{ SUB("random_delay", random_delay_ms, duration, LIVE), .def = "\"0s\"", .max = 7 * DAY,
 	  .help = "Each run of schedule or every begins at random up to this much later." },
+	{ SUB("watch", watch, strings, LIVE), .def = "[]",
+	  .help = "Files: it is restarted when what is in one of them has changed." },
 	{ SUB("restart", restart, enum, LIVE), .def = "\"on-failure\"", .def_oneshot = "\"never\"",
 	  .choices = &restart_policy_text, .help = "When it is restarted after its end." },
 	{ SUB("restart_delay", restart_delay_ms, duration, LIVE), .def = "\"100ms\"",

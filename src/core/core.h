@@ -61,6 +61,10 @@ struct core_ops {
 	int (*listen)(void *ctx, uint32_t slot, const char *address,
 		      const struct subsystem_options *o);
 	void (*unlisten)(void *ctx, uint32_t slot);
+	/* watch the files of O->watch (not kept) for this subsystem instead of what it had; NULL: for
+	 * nothing. KNOWN: as core_files_changed() told. May be NULL */
+	void (*watch_files)(void *ctx, uint32_t slot, uint64_t id,
+			    const struct subsystem_options *o, uint32_t known);
 	/* [signals] actions that are not the core's */
 	void (*reload)(void *ctx);
 	void (*reopen_logs)(void *ctx);
@@ -118,6 +122,10 @@ void core_probed(struct core *c, uint64_t id, enum probe_result result, const ch
 /* SLOT's process said this of itself; the sender is proven. */
 struct notify_message;
 void core_notify(struct core *c, uint32_t slot, const struct notify_message *m);
+/* Of core_ops.watch_files: PRINT says what the files are now, CHANGED names one that has become another
+ * since; NULL: none has. */
+void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t print,
+			const char *changed);
 void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */
 
 /* Apply NEW: diff against the published one, publish (takes NEW), add, remove, mark to restart.

@@ -58,14 +58,16 @@ struct memory_entry {
 	uint32_t readiness;		/* enum memory_readiness */
 	int64_t ready_by_mono_ns;	/* deadline of the start; 0: none */
 	int64_t watchdog_ns;
-	/* The next run (0: none planned), when that would be without its random delay, and the last
-	 * one. MEMORY_CALENDAR: time of day (core/schedule.h) */
-	int64_t run_ns, run_base_ns, last_run_ns;
+	/* The next run (0: none planned), with this random delay in it, and the last one.
+	 * MEMORY_CALENDAR: time of day (core/schedule.h) */
+	int64_t run_ns, last_run_ns;
+	uint32_t run_delay_ms;
+	uint32_t files_print;		/* of what `watch` names (core/watcher.h); 0: none */
 	/* the hook that failed last; zero in files of before */
 	uint16_t hook_errnum, hook_status;
 	uint8_t hook;			/* 1 + enum task_kind, and enum memory_hook_flags; 0: none */
 	uint8_t hook_stage;
-	char pad[256 - 16 * 8 - 3 * 4 - 5 * 4 - 8 - NAME_CAP - 6];
+	char pad[256 - 15 * 8 - 5 * 4 - 5 * 4 - 8 - NAME_CAP - 6];
 };
 _Static_assert(sizeof(struct memory_entry) == 256, "memory entries are a file format");
 

@@ -220,6 +220,7 @@ void publish_memory(struct subsystem *s)
 
 	schedule_save(s, &e);
 	save_hook(s, &e);
+	e.files_print = s->watcher.print;
 	snprintf(e.name, sizeof(e.name), "%s", s->name);
 	memory_store(&s->core->memory, s->slot, &e);
 }

@@ -184,6 +184,7 @@ static void disappear(struct subsystem *s)
 	sockets_close(s);
 	edges_drop(s);
 	schedule_drop(s);
+	watcher_drop(s);
 	publish_disappear(s);
 	request_forget(s);
 	registry_remove(&c->registry, s->slot, s->name);
@@ -233,6 +234,7 @@ static void settle_one(struct subsystem *s)
 	update_busy(s);
 	update_boot(s);
 	schedule_refresh(s);
+	watcher_refresh(s);
 	if (s->removed && subsystem_is_down(s)) {
 		disappear(s);
 		return;

@@ -175,6 +175,7 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 	};
 	fill_readiness(s, e);
 	schedule_load(s, e);
+	s->watcher.print = e->files_print;
 	s->proc = (struct process){
 		.phase = (enum proc_phase)e->phase,
 		.spawn_id = e->spawn_id,

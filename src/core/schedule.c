@@ -98,9 +98,9 @@ static int64_t next_period(const struct subsystem *s, int64_t now)
 
 static int64_t draw_delay(struct subsystem *s)
 {
-	uint64_t most = (uint64_t)options_of(s)->random_delay_ms * NS_PER_MS;
+	uint64_t most = (uint64_t)options_of(s)->random_delay_ms;
 
-	return most == 0 ? 0 : (int64_t)(jitter_next(&s->core->jitter) % (most + 1));
+	return most == 0 ? 0 : (int64_t)(jitter_next(&s->core->jitter) % (most + 1)) * NS_PER_MS;
 }
 
 /* --- planning ------------------------------------------------------------------------------- */
@@ -308,7 +308,7 @@ void schedule_save(const struct subsystem *s, struct memory_entry *e)
 	if (is_calendar(s)) {
 		e->flags |= MEMORY_CALENDAR;
 		e->run_ns = p->next_real_ns;
-		e->run_base_ns = p->base_real_ns;
+		e->run_delay_ms = (uint32_t)((p->next_real_ns - p->base_real_ns) / NS_PER_MS);
 		e->last_run_ns = p->last_real_ns;
 	} else {
 		e->run_ns = p->next_mono_ns;
@@ -322,7 +322,7 @@ void schedule_load(struct subsystem *s, const struct memory_entry *e)
 
 	if (e->flags & MEMORY_CALENDAR) {
 		p->next_real_ns = MAX(e->run_ns, 0);
-		p->base_real_ns = MIN(MAX(e->run_base_ns, 0), p->next_real_ns);
+		p->base_real_ns = MAX(p->next_real_ns - e->run_delay_ms * NS_PER_MS, 0);
 		p->last_real_ns = MAX(e->last_run_ns, 0);
 	} else {
 		p->next_mono_ns = MAX(e->run_ns, 0);

@@ -68,6 +68,7 @@ void subsystem_free(struct subsystem *s)
 		return;
 	subsystem_options_unref(s->options);
 	subsystem_options_unref(s->next);
+	watcher_fini(&s->watcher);
 	free(s->start_trouble);
 	free(s->end_tail);
 	ready_fini(s);

@@ -15,6 +15,7 @@
 #include "core/state.h"
 #include "core/task.h"
 #include "core/timer.h"
+#include "core/watcher.h"
 #include "keeper/plan.h"
 
 struct core;
@@ -132,6 +133,7 @@ struct subsystem {
 
 	struct edge_ends edges;
 	struct periodic periodic;
+	struct watcher watcher;
 
 	/* bookkeeping */
 	bool goal_changed;		/* since settle looked */

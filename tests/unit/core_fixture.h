@@ -321,8 +321,20 @@ static inline void fx_unlisten(void *ctx, uint32_t slot)
 	fx_ops_unlisten(slot);
 }
 
+/* Set by a test whose subsystems watch files. */
+static void (*fx_ops_watch_files)(void *ctx, uint32_t slot, uint64_t id,
+				  const struct subsystem_options *o, uint32_t known);
+
+static inline void fx_watch_files(void *ctx, uint32_t slot, uint64_t id,
+				  const struct subsystem_options *o, uint32_t known)
+{
+	if (fx_ops_watch_files != NULL)
+		fx_ops_watch_files(ctx, slot, id, o, known);
+}
+
 static const struct core_ops fx_ops = {
 	.listen = fx_listen, .unlisten = fx_unlisten,
+	.watch_files = fx_watch_files,
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.probe = fx_probe, .probe_cancel = fx_probe_cancel,
 	.output_attach = fx_attach, .output_detach = fx_detach, .output_drain = fx_drain,
