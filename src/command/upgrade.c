@@ -194,8 +194,13 @@ static void answer_outcome(const struct supervisor *s, struct control_order *ord
 	const struct km_upgraded *u = &s->welcome.upgraded;
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 
-	if (order->handover > u->id) {
+	if (order->handover > u->id && s->upgrade) {
 		order->result = json_pack("{s:b}", "under_way", 1);
+	} else if (order->handover > u->id) {
+		/* whoever took it has not lived to tell the keeper, and nobody else knows of it */
+		error_set(&order->error, ERROR_RUNTIME_SPAWN, 0,
+			  "the supervisor that was to be replaced died before it could hand over: "
+			  "there was no upgrade, procd " PROCD_VERSION " goes on");
 	} else if (order->handover == u->id && has_failed(u)) {
 		describe(u, &text);
 		error_set(&order->error, u->outcome == UPGRADE_NO_EXEC ? ERROR_PLATFORM :

@@ -365,6 +365,15 @@ def test_F118_another_protocol_is_refused_before_anything_is_given_up(w):
 
 # --- the order ------------------------------------------------------------------------------------------
 
+def test_an_order_that_died_with_its_supervisor_is_answered_at_once(w):
+    p = w.procd(w.sub("a"))
+    p.wait_state("a", "running")
+    # what a client asks whose order was taken by a supervisor that is no more
+    answer = p.connect().request("daemon.upgrade", {"handover": 1})
+    contains(answer["error"]["message"], "there was no upgrade", "answer")
+    p.stop()
+
+
 def test_one_at_a_time(w):
     p = w.procd(w.sub("a"))
     p.wait_state("a", "running")
