@@ -34,15 +34,21 @@ static void status_due(struct timer *t)
 static void load_head(struct core *c)
 {
 	struct memory_head h;
+	bool shutdown;
 
 	if (!c->memory.head_valid || !memory_load_head(&c->memory, &h))
 		return;
 	c->next_id = MAX(c->next_id, h.next_id);
 	c->next_spawn_id = MAX(c->next_spawn_id, h.next_spawn_id);
 	c->total_restarts = h.total_restarts;
+	shutdown = h.shutdown_phase > PHASE_NONE && h.shutdown_phase < PHASE_COUNT;
+	/* Whoever starts procd anew wants it to run: the order to end died with the keeper. */
+	c->shutdown_void = shutdown && h.keeper_mono_ns != c->welcome.keeper_started_mono_ns;
+	if (c->shutdown_void)
+		return;
 	if (h.started && h.daemon_state <= DAEMON_STOPPING)
 		c->state = (enum daemon_state)h.daemon_state;
-	if (h.shutdown_phase == PHASE_NONE || h.shutdown_phase >= PHASE_COUNT)
+	if (!shutdown)
 		return;
 	c->shutdown.phase = (enum shutdown_phase)h.shutdown_phase;
 	c->shutdown.began_mono_ns = h.shutdown_mono_ns;

@@ -98,7 +98,8 @@ uint64_t core_saved_generation(int memory_fd);
 
 /* Build the core; the configuration is already published. Continues from memory and records when
  * welcome->recovering (or records of this boot are there): adopts what runs, notes what ended,
- * keeps backoff deadlines, operator stops, ids, counters and a shutdown under way. */
+ * keeps backoff deadlines, operator stops, ids, counters and, under the same keeper, a shutdown under way;
+ * under another one, what was stopped for its sake is started again. */
 struct core *core_new(const struct core_setup *setup);
 /* Orders that were not answered go back to their owners without DONE. */
 void core_free(struct core *c);

@@ -84,7 +84,9 @@ struct memory_head {
 	uint8_t shutdown_error, shutdown_killed, daemon_state, started;
 	char boot_id[37], boot_pad[3];
 	uint32_t nslots;		/* that the file has room for */
-	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 40 - 4];
+	uint32_t keeper_pad;
+	int64_t keeper_mono_ns;		/* when the keeper of whoever wrote this started */
+	char pad[256 - 3 * 8 - 2 * 4 - 6 * 8 - 3 * 4 - 4 - 40 - 2 * 4 - 8];
 };
 _Static_assert(sizeof(struct memory_head) == 256, "the memory's head is a file format");
 

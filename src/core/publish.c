@@ -305,6 +305,7 @@ void publish_head(struct core *c)
 		.shutdown_killed = c->shutdown.killed,
 		.daemon_state = (uint8_t)c->state,
 		.started = c->started,
+		.keeper_mono_ns = c->welcome.keeper_started_mono_ns,
 	};
 
 	memory_store_head(&c->memory, &h);

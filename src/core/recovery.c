@@ -478,11 +478,21 @@ static void tell_left_alone(struct core *c, const struct subsystem *s, const str
 		json_decref(j);
 }
 
+/* Stopped, or on its way there, for the sake of a shutdown that is void. */
+static void resume_wish(const struct core *c, struct subsystem *s)
+{
+	if (!c->shutdown_void || s->reason != REASON_SHUTDOWN || !s->goal.up)
+		return;
+	s->kick = true;
+	s->order_reason = REASON_START;
+}
+
 static void resume_one(struct core *c, struct subsystem *s)
 {
 	enum record_state state;
 	const struct record *r = record_of(c, s->slot, &state);
 
+	resume_wish(c, s);
 	if (r == NULL)
 		resume_absent(c, s);
 	else if (state == RECORD_RUNNING)
@@ -543,6 +553,9 @@ void recovery_resume(struct core *c)
 	c->left_alone = NULL;
 	event_send(c->chan, EVENT_SUPERVISOR_RECOVERED, j);
 	narrate_recovery(c->adopted.n, c->lost.n);
+	if (c->shutdown_void)
+		log_info("the shutdown of the procd before was not finished; what it stopped is "
+			 "started again");
 	strlist_fini(&c->adopted);
 	strlist_fini(&c->lost);
 	if (shutdown_active(&c->shutdown))

@@ -279,6 +279,27 @@ def kill_both(p):
     wait_gone(supervisor, 3)
 
 
+def test_a_start_after_a_shutdown_that_was_killed_runs_what_it_is_to_run(w):
+    config = w.sub("quick") + w.sub("slow", "--trap-exit", "USR1=0", "--ignore-term", "--print", "set") + w.sub("off")
+    p = w.procd(config)
+    p.wait_state("quick", "running")
+    slow = p.wait_state("slow", "running")["pid"]
+    wait_until(lambda: "set" in p.ctl("logs", "slow").out, "it ignores TERM")
+    p.ctl("stop", "off").expect(0)
+    os.kill(p.pid, signal.SIGTERM)
+    p.wait_state("quick", "stopped", reason="shutdown")
+    kill_both(p)
+    check(alive(slow), "slow is gone")
+    q = w.procd(config)
+    q.wait_state("quick", "running")
+    os.kill(slow, signal.SIGUSR1)
+    wait_until(lambda: q.of("slow")["state"] == "running" and q.pid_of("slow") != slow, "slow is started again")
+    equal((q.of("off")["state"], q.status()["state"]), ("stopped", "running"), "off, and procd")
+    q.kill_supervisor()
+    equal({n: q.of(n)["state"] for n in ("quick", "slow")}, {"quick": "running", "slow": "running"}, "states")
+    q.stop(signal.SIGQUIT, want=3)
+
+
 def test_an_adopted_child_appears_as_adopted(w):
     p = w.procd(w.sub("a", "--trap-exit", "USR1=42", "--print", "set", restart="never"))
     pid = p.wait_state("a", "running")["pid"]

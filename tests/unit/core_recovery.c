@@ -498,6 +498,7 @@ static void come_back_anew(uint32_t fate)
 			fx.records.slots[slot].fate = RECORD_TAKEN_OVER | fate;
 	fx.board = board_new(FX_SLOTS * 4);
 	fx.welcome.recovering = 0;
+	fx.welcome.keeper_started_mono_ns++;
 	fx_new_core(9);
 }
 
@@ -648,6 +649,53 @@ START_TEST(a_shutdown_whose_last_child_ended_meanwhile_finishes)
 }
 END_TEST
 
+START_TEST(a_shutdown_dies_with_its_keeper_and_what_it_stopped_starts_again)
+{
+	struct fx_order *stop;
+
+	fx_add("ended");
+	fx_add("stopping");
+	fx_add("unwanted");
+	fx_start();
+	stop = fx_order(CORE_STOP, "unwanted");
+	fx_die("unwanted", SIGTERM);
+	fx_answer(stop);
+	core_signal(fx.core, SIGTERM);
+	fx_settle();
+	fx_die("ended", SIGTERM);
+	die();
+	come_back_anew(0);
+	ck_assert_int_ne(fx.state, DAEMON_STOPPING);
+	ck_assert_str_eq(fx_state("ended"), "running");
+	ck_assert_int_eq(fx_child("ended")->spawns, 2);
+	ck_assert_str_eq(fx_state("stopping"), "stopping");
+	ck_assert_int_eq(fx_child("stopping")->spawns, 1);
+	fx_die("stopping", SIGTERM);
+	ck_assert_str_eq(fx_state("stopping"), "running");
+	ck_assert_int_eq(fx_child("stopping")->spawns, 2);
+	ck_assert_str_eq(fx_state("unwanted"), "stopped");
+	ck_assert(!fx.finished);
+	die();
+	come_back();	/* and the next one of that keeper knows nothing of a shutdown, either */
+	ck_assert_str_eq(fx_state("stopping"), "running");
+	ck_assert(!fx.finished);
+}
+END_TEST
+
+START_TEST(one_killed_before_it_said_so_leaves_the_void_shutdown_to_the_next)
+{
+	start_web();
+	core_signal(fx.core, SIGTERM);
+	fx_settle();
+	fx_die("web", SIGTERM);
+	die();
+	fx.welcome.keeper_started_mono_ns++;
+	come_back();
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_ne(fx.state, DAEMON_STOPPING);
+}
+END_TEST
+
 START_TEST(a_fresh_start_remembers_nothing)
 {
 	struct fx_order *stop;
@@ -737,6 +785,8 @@ int main(void)
 		a_number_that_is_somebody_elses_is_named,
 		a_shutdown_under_way_goes_on,
 		a_shutdown_whose_last_child_ended_meanwhile_finishes,
+		a_shutdown_dies_with_its_keeper_and_what_it_stopped_starts_again,
+		one_killed_before_it_said_so_leaves_the_void_shutdown_to_the_next,
 		a_fresh_start_remembers_nothing, hundreds_of_deaths_lose_and_double_nothing,
 	};
 
