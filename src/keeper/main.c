@@ -358,8 +358,8 @@ static void keeper_close(struct keeper *k)
 		return;
 	}
 	fifo_remove_all(k->rundir.fd);
+	cgroup_fini(&k->tree.cgroup, LOW_CGROUP);	/* of which only the records know */
 	unlinkat(k->rundir.fd, RECORDS_FILE, 0);
-	cgroup_fini(&k->tree.cgroup, LOW_CGROUP);
 	rundir_close(&k->rundir);
 }
 
