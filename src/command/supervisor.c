@@ -140,10 +140,19 @@ static void run_dir_forget(const struct supervisor *s)
 	unlinkat(s->run_dirfd, "ring", AT_REMOVEDIR);
 }
 
-static int channel_open(struct supervisor *s, const struct config *config, struct error *e)
+/* One killed before its first word has left neither a child nor a saved state. */
+static bool anything_told(const struct supervisor *s, int memory_fd)
+{
+	return s->welcome.recovering &&
+	       (anything_recorded(s) || core_saved_generation(memory_fd) != 0);
+}
+
+static int channel_open(struct supervisor *s, const struct config *config, int memory_fd,
+			struct error *e)
 {
 	auto_free(closep) int fd = run_file_open(s, EVENTS_FILE_NAME);
 	bool empty = fd >= 0 && lseek(fd, 0, SEEK_END) == 0, lost = false;
+	bool told = anything_told(s, memory_fd);
 
 	s->chan = chan_open(fd, config->performance.memory_pool_size,
 			    (uint32_t)config->events.history,
@@ -154,10 +163,10 @@ static int channel_open(struct supervisor *s, const struct config *config, struc
 	}
 	lost |= empty;
 	/* numbers that were told once must not come again: no event takes less than a microsecond */
-	if (s->welcome.recovering && (lost || fd < 0))
+	if (told && (lost || fd < 0))
 		chan_begin_at(s->chan, (uint64_t)(clock_mono_ns() -
 						  s->welcome.keeper_started_mono_ns) / 1000);
-	if (lost && s->welcome.recovering)
+	if (lost && told)
 		log_warn("the event history in the run directory was unusable and begins anew");
 	return 0;
 }
@@ -244,7 +253,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 		.environment = environ,
 		.main_name = options->main_name,
 	};
-	int rc = channel_open(s, config, e);
+	int rc = channel_open(s, config, memory_fd, e);
 
 	if (rc != 0)
 		return rc;
