@@ -411,7 +411,7 @@ void action_before(struct subsystem *s, enum action action)
 		break;
 	case ACT_ADOPT:
 		s->adopting = true;
-		s->kick = false;
+		s->kick = s->bounce;	/* what was to be replaced still is */
 		break;
 	case ACT_DEFER:
 		s->proc.phase = PROC_DEFERRED;

@@ -254,10 +254,22 @@ void memory_store_head(struct memory *m, struct memory_head *h)
 	m->head_valid = true;
 }
 
-void memory_clear(struct memory *m, uint32_t slot)
+void memory_bury(struct memory *m, uint32_t slot, uint64_t spawn_id)
 {
-	struct memory_entry e = { .flags = 0 };
+	struct memory_entry e = { .flags = 0, .spawn_id = spawn_id };
 
 	if (m->base != NULL && slot < m->nslots)
 		store(m, slot + 1, &e);
+}
+
+void memory_clear(struct memory *m, uint32_t slot)
+{
+	memory_bury(m, slot, 0);
+}
+
+bool memory_buried(const struct memory *m, uint32_t slot, uint64_t spawn_id)
+{
+	struct memory_entry e;
+
+	return load(m, slot + 1, &e) && !(e.flags & MEMORY_USED) && spawn_id <= e.spawn_id;
 }

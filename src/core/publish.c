@@ -285,7 +285,7 @@ void publish_disappear(struct subsystem *s)
 {
 	s->core->counts[s->state]--;
 	s->core->daemon_changed = true;
-	memory_clear(&s->core->memory, s->slot);
+	memory_bury(&s->core->memory, s->slot, s->proc.spawn_id);
 	board_put(s->core->board, s->slot, NULL);
 }
 

@@ -255,7 +255,7 @@ static void tell_damage(const struct core *c)
 	if (m->unusable)
 		log_warn("the saved run-time state was unusable and is kept as " MEMORY_FILE ".bad: "
 			 "the records tell what runs, orders and counters are lost");
-	else if (!m->head_valid && c->welcome.recovering)
+	else if (!m->head_valid && c->welcome.recovering && chan_last_seq(c->chan) > 0)
 		log_warn("there is no saved run-time state: the records tell what runs, orders and "
 			 "counters are lost");
 	if (m->cut)
@@ -267,6 +267,17 @@ static void tell_damage(const struct core *c)
 	if (m->older > 0)
 		log_warn("%u entries of the saved run-time state had a damaged or half-written copy: "
 			 "the other one counts", m->older);
+}
+
+/* Is R of a process before the latest that memory knows in this slot? Then its end was told, and that
+ * nothing is left of it; only the order to forget it has not come as far as the keeper. */
+static bool outlived(const struct core *c, const struct record *r, enum record_state state,
+		     const struct memory_entry *e)
+{
+	if (r == NULL || state == RECORD_RUNNING)
+		return false;
+	return e != NULL ? e->spawn_id > r->spawn_id
+			 : memory_buried(&c->memory, r->slot, r->spawn_id);
 }
 
 void recovery_load(struct core *c)
@@ -286,6 +297,11 @@ void recovery_load(struct core *c)
 
 		if (r != NULL) {
 			c->next_spawn_id = MAX(c->next_spawn_id, r->spawn_id + 1);
+			if (outlived(c, r, state, known ? &e : NULL)) {
+				if (known)
+					add_known(c, &wanted, slot, &e, NULL, RECORD_FREE);
+				continue;
+			}
 			/* The record is what is; an entry of someone else is out of date. */
 			known = known && strcmp(e.name, r->name) == 0;
 		}
@@ -487,12 +503,25 @@ static void resume_wish(const struct core *c, struct subsystem *s)
 	s->order_reason = REASON_START;
 }
 
+/* What recovery_load() found outlived, until the keeper has forgotten it. */
+static bool forget_outlived(struct core *c, const struct record *r, enum record_state state)
+{
+	const struct subsystem *s = registry_at(&c->registry, r->slot);
+
+	if (state == RECORD_RUNNING || (s != NULL && s->proc.spawn_id <= r->spawn_id))
+		return false;
+	c->ops->release(c->ops_ctx, r->slot, r->spawn_id);
+	return true;
+}
+
 static void resume_one(struct core *c, struct subsystem *s)
 {
 	enum record_state state;
 	const struct record *r = record_of(c, s->slot, &state);
 
 	resume_wish(c, s);
+	if (r != NULL && forget_outlived(c, r, state))
+		r = NULL;
 	if (r == NULL)
 		resume_absent(c, s);
 	else if (state == RECORD_RUNNING)
@@ -521,14 +550,18 @@ static json_t *names_json(const struct strlist *names)
 	return j;
 }
 
-static void resume_tasks(struct core *c)
+static void resume_nobodys(struct core *c)
 {
 	for (uint32_t slot = 0; slot < record_slots(c); slot++) {
 		enum record_state state;
 		const struct record *r = record_of(c, slot, &state);
 
-		if (r != NULL && record_name_task(r->name) != NULL)
+		if (r == NULL)
+			continue;
+		if (record_name_task(r->name) != NULL)
 			hooks_recover(c, r, state);
+		else if (registry_at(&c->registry, slot) == NULL)
+			forget_outlived(c, r, state);
 	}
 }
 
@@ -538,7 +571,7 @@ void recovery_resume(struct core *c)
 	uint64_t last_seq = chan_last_seq(c->chan);
 
 	c->left_alone = json_array();
-	resume_tasks(c);
+	resume_nobodys(c);
 	registry_for_each(s, &c->registry)
 		if (s->event_seq > last_seq)
 			publish_missing_event(s);

@@ -696,6 +696,87 @@ START_TEST(one_killed_before_it_said_so_leaves_the_void_shutdown_to_the_next)
 }
 END_TEST
 
+/* The order to forget it died with the keeper before it was read. */
+static void release_is_lost(uint32_t slot)
+{
+	fx.child[slot].exited = true;
+	fx_set_record(slot, RECORD_GONE);
+}
+
+START_TEST(one_that_was_told_as_removed_is_not_told_again_for_an_old_record)
+{
+	json_t *summary;
+
+	fx_add("other");
+	fx_add("web");
+	fx_start();
+	fx_config();
+	fx_add("other");
+	ck_assert_int_eq(core_apply(fx.core, fx_draft(), false, &summary), 0);
+	json_decref(summary);
+	fx_settle();
+	fx_die("web", SIGTERM);
+	ck_assert_ptr_null(fx_board("web"));
+	fx_skip_events();
+	die();
+	release_is_lost(1);
+	come_back_anew(0);
+	fx_expect_type("supervisor_recovered");
+	ck_assert_uint_eq(json_array_size(json_object_get(fx.event, "adopted")), 1);
+	ck_assert_uint_eq(json_array_size(json_object_get(fx.event, "lost")), 0);
+	fx_expect("other", "starting", "adopted");
+	fx_expect("other", "running", "adopted");
+	fx_expect_type("ready_changed");
+	fx_expect_quiet();
+	ck_assert_int_eq(atomic_load(&fx.records.slots[1].state), RECORD_FREE);
+}
+END_TEST
+
+START_TEST(a_start_that_no_keeper_heard_of_does_not_tell_the_last_end_again)
+{
+	struct fx_order *restart;
+
+	start_web();
+	restart = fx_order(CORE_RESTART, "web");
+	fx.manual_exec = true;
+	fx_die("web", SIGTERM);
+	ck_assert_str_eq(fx_state("web"), "starting");
+	fx_skip_events();
+	die();
+	restart->done = true;
+	release_is_lost(0);
+	fx.records.slots[0].spawn_id = 1;
+	fx.child[0].spawn_id = 1;
+	fx.child[0].asked = false;
+	fx.manual_exec = false;
+	come_back_anew(0);
+	fx_expect_type("supervisor_recovered");
+	ck_assert_uint_eq(json_array_size(json_object_get(fx.event, "lost")), 0);
+	fx_expect("web", "running", "start");
+	fx_expect_type("ready_changed");
+	fx_expect_quiet();
+	ck_assert_int_eq(fx_child("web")->pid, 102);
+}
+END_TEST
+
+START_TEST(one_that_was_to_be_replaced_is_replaced_after_its_adoption)
+{
+	json_t *summary;
+
+	start_web();
+	fx_config();
+	fx_add("web")->umask = 077;
+	ck_assert_int_eq(core_apply(fx.core, fx_draft(), false, &summary), 0);
+	json_decref(summary);
+	die();
+	come_back_anew(0);
+	ck_assert_str_eq(fx_state("web"), "stopping");
+	fx_die("web", SIGTERM);
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+}
+END_TEST
+
 START_TEST(a_fresh_start_remembers_nothing)
 {
 	struct fx_order *stop;
@@ -787,6 +868,9 @@ int main(void)
 		a_shutdown_whose_last_child_ended_meanwhile_finishes,
 		a_shutdown_dies_with_its_keeper_and_what_it_stopped_starts_again,
 		one_killed_before_it_said_so_leaves_the_void_shutdown_to_the_next,
+		one_that_was_told_as_removed_is_not_told_again_for_an_old_record,
+		a_start_that_no_keeper_heard_of_does_not_tell_the_last_end_again,
+		one_that_was_to_be_replaced_is_replaced_after_its_adoption,
 		a_fresh_start_remembers_nothing, hundreds_of_deaths_lose_and_double_nothing,
 	};
 
