@@ -514,6 +514,15 @@ static bool forget_outlived(struct core *c, const struct record *r, enum record_
 	return true;
 }
 
+/* Its end was told, but not yet what follows from it. */
+static void resume_decision(struct subsystem *s)
+{
+	if ((s->state != STATE_FAILED && s->state != STATE_STOPPED) || !s->goal.up || s->kick)
+		return;
+	if (s->next_restart_ms >= 0)
+		subsystem_note(s, FACT_WILL_RESTART);
+}
+
 static void resume_one(struct core *c, struct subsystem *s)
 {
 	enum record_state state;
@@ -528,6 +537,8 @@ static void resume_one(struct core *c, struct subsystem *s)
 		resume_alive(s, r);
 	else
 		resume_ended(s, r, state);
+	if (r == NULL || state != RECORD_RUNNING)
+		resume_decision(s);
 	if (r != NULL && r->fate & RECORD_LEFT_ALONE)
 		tell_left_alone(c, s, r);
 	if (s->boot_pending)
