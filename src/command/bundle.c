@@ -2,7 +2,10 @@
  * what the file says by now: it may be half-edited, broken or gone. So each published configuration
  * leaves its text in the run directory: one line with version, generation, length and checksum, then
  * the bundle. A file that is not what its first line says is kept as "config.bundle.bad" and
- * reported; the files are read then. */
+ * reported; the files are read then.
+ *
+ * While a new one is being applied the old one stays as "config.bundle.before": whoever dies in
+ * between leaves word of what the children were started with. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -14,6 +17,7 @@
 #include "command/supervisor.h"
 
 #define BUNDLE_FILE "config.bundle"
+#define BEFORE_FILE BUNDLE_FILE ".before"
 #define BUNDLE_MAX (256u << 20)
 #define BUNDLE_HEAD "procd-bundle 1 "
 /* Always as long: so the head's end is known, and no blank or sign more or less is accepted. */
@@ -48,10 +52,11 @@ static bool is_sound(const struct strbuf *text, uint64_t *generation)
 	return memcmp(line, text->buf, BUNDLE_LINE_LEN) == 0;
 }
 
-bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation)
+static bool saved_read(const char *run_dir, const char *name, struct strbuf *text,
+		       uint64_t *generation)
 {
-	auto_free(freep) char *path = x_asprintf("%s/%s", run_dir, BUNDLE_FILE);
-	auto_free(freep) char *bad = x_asprintf("%s.bad", path);
+	auto_free(freep) char *path = x_asprintf("%s/%s", run_dir, name);
+	auto_free(freep) char *bad = x_asprintf("%s/%s.bad", run_dir, BUNDLE_FILE);
 	uint64_t saved;
 	int rc = file_read(path, BUNDLE_MAX, text);
 
@@ -69,9 +74,33 @@ bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation)
 	return false;
 }
 
+bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation)
+{
+	return saved_read(run_dir, BUNDLE_FILE, text, generation);
+}
+
+bool bundle_read_before(const char *run_dir, struct strbuf *text)
+{
+	uint64_t generation;
+
+	return saved_read(run_dir, BEFORE_FILE, text, &generation);
+}
+
+/* One that is there already is of a change that was not finished: older, and so the right one. */
+void bundle_keep_before(int run_dirfd)
+{
+	(void)!linkat(run_dirfd, BUNDLE_FILE, run_dirfd, BEFORE_FILE, 0);
+}
+
+void bundle_applied(int run_dirfd)
+{
+	unlinkat(run_dirfd, BEFORE_FILE, 0);
+}
+
 void bundle_remove(int run_dirfd)
 {
 	unlinkat(run_dirfd, BUNDLE_FILE, 0);
+	bundle_applied(run_dirfd);
 }
 
 void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation)

@@ -92,6 +92,16 @@ static void load_plan(struct load_result *r)
 	control_answer(order);
 }
 
+/* Whoever comes after a death in the middle of a reload goes on with the new configuration, and knows
+ * what runs with the old one. */
+void supervisor_on_publishing(void *ctx, uint64_t generation)
+{
+	struct supervisor *s = ctx;
+
+	bundle_keep_before(s->run_dirfd);
+	bundle_write(s->run_dirfd, s->publishing, generation);
+}
+
 /* Apply what was read. Returns the summary for a client, NULL with *E set when it was refused. */
 static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allow_empty,
 			  struct error *e)
@@ -100,6 +110,7 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 	int rc;
 
 	supervisor_claim_descriptors(s, r->config);
+	s->publishing = &r->bundle;
 	rc = core_apply(s->core, take(r->config), allow_empty, &summary);
 
 	if (rc == -ENOENT) {
@@ -116,7 +127,7 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 	if (rc == 0) {
 		const struct config *now = config_current();
 
-		bundle_write(s->run_dirfd, &r->bundle, now->generation);
+		bundle_applied(s->run_dirfd);
 		loader_published(s->loader, now, now->hot_reload);
 		log_set_level(now->logging.level);
 		output_reconfigure(s->output);

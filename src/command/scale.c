@@ -32,10 +32,11 @@ static void carry_out(struct supervisor *s, struct load_result *r, struct core_r
 	const struct config *now;
 
 	supervisor_claim_descriptors(s, r->config);
+	s->publishing = &r->bundle;
 	if (!core_scale(s->core, take(r->config), request))
 		return;
 	now = config_current();
-	bundle_write(s->run_dirfd, &r->bundle, now->generation);
+	bundle_applied(s->run_dirfd);
 	loader_published(s->loader, now, now->hot_reload);
 }
 

@@ -55,6 +55,28 @@ int supervisor_config(const char *run_dir, const struct run_options *options, st
 	return rc;
 }
 
+/* What the children of an unfinished change were started with; NULL: there was none. */
+static struct config *config_before(const struct supervisor *s)
+{
+	struct config_source source = {
+		.path = s->options->config_path,
+		.sets = s->options->sets,
+		.no_file = s->options->no_file,
+	};
+	auto_free(strbuf_fini) struct strbuf saved = STRBUF_INIT;
+	struct config_diag diag = CONFIG_DIAG_INIT;
+	struct config *config;
+
+	if (!bundle_read_before(s->run_dir, &saved))
+		return NULL;
+	source.bundle = saved.buf;
+	source.bundle_len = saved.len;
+	if (config_load(&source, &config, &diag, NULL) != 0)
+		config = NULL;
+	config_diag_fini(&diag);
+	return config;
+}
+
 static void tell_unknown_variables(void)
 {
 	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
@@ -122,6 +144,7 @@ static void run_dir_reset(const struct supervisor *s)
 
 	if (anything_recorded(s))
 		return;
+	bundle_applied(s->run_dirfd);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		unlinkat(s->run_dirfd, files[i], 0);
 	rings = fdopendir(openat(s->run_dirfd, "ring", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -245,6 +268,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	};
 	struct loader_running running = { .read = scale_read_running, .ctx = s };
 	struct core_setup core = {
+		.before = s->before,
 		.ops = &supervisor_core_ops,
 		.ops_ctx = s,
 		.records = &s->records,
@@ -456,6 +480,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		run_dir_reset(s);
 	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
 	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
+	if (!s->welcome.recovering && anything_recorded(s))
+		bundle_keep_before(s->run_dirfd);
 	/* a scale goes by the generation */
 	if (!s->welcome.recovering || config->generation != generation)
 		bundle_write(s->run_dirfd, &bundle, config->generation);
@@ -466,7 +492,12 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		log_warn("cannot give up capabilities that are not used: %s; going on with all",
 			 strerror(-privileges));
 	priority_apply(config);
+	s->before = config_before(s);
 	rc = rooms_open(s, held, memory_fd, options, &error);
+	if (s->before)
+		config_free(take(s->before));
+	if (rc == 0)
+		bundle_applied(s->run_dirfd);
 	if (rc != 0) {
 		fail(&error, rc);
 		/* To leave is to end the children, and they have done nothing. The keeper takes this

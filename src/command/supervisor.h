@@ -44,6 +44,8 @@ struct supervisor {
 	struct mailbox checked;		/* from the thread that checks a new executable */
 	struct upgrade_job *upgrade;	/* one that is being checked, or waits; else NULL */
 	bool reload_pending;		/* somebody sent SIGHUP: nobody would send it again */
+	struct config *before;		/* while starting: see core_setup */
+	const struct strbuf *publishing;	/* the text of the configuration in core_apply() */
 	bool yielding;			/* make room for the new executable */
 	struct loop_prepare before_sleep;
 	uint64_t unmapped_seq;		/* the last event when the ring was let go of */
@@ -88,6 +90,7 @@ void supervisor_on_order(void *ctx, struct mail *mail);
 void supervisor_on_load(void *ctx, struct mail *mail);
 /* The order's answer for a configuration that cannot be used: every error, and the code. */
 void supervisor_refused(const struct config_diag *diag, struct error *e, json_t **result);
+void supervisor_on_publishing(void *ctx, uint64_t generation);
 /* See that the keeper, too, may open what CONFIG needs. Loading did it for this process. */
 void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config);
 /* Begin a reload that no client waits for (SIGHUP). */
@@ -118,6 +121,11 @@ void upgrade_cancel(struct supervisor *s);
 bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation);
 /* Save it; trouble is a warning, because only a later crash of the supervisor would need it. */
 void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation);
+/* The saved one is about to be replaced: keep what it says until bundle_applied(). */
+void bundle_keep_before(int run_dirfd);
+/* The text of a configuration that was being replaced when somebody died; false: there is none. */
+bool bundle_read_before(const char *run_dir, struct strbuf *text);
+void bundle_applied(int run_dirfd);
 void bundle_remove(int run_dirfd);
 
 #endif

@@ -278,6 +278,7 @@ const struct core_ops supervisor_core_ops = {
 	.notify_close = op_notify_close,
 	.watch_files = op_watch_files,
 	.reload = op_reload,
+	.publishing = supervisor_on_publishing,
 	.reopen_logs = op_reopen_logs,
 	.dump = op_dump,
 	.daemon_state = op_daemon_state,

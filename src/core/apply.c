@@ -153,6 +153,27 @@ static void update_changed(struct core *c, const struct config_diff *diff)
 	map_fini(&restarted);
 }
 
+void apply_missed(struct core *c, const struct config *before)
+{
+	struct config_diff diff;
+
+	config_diff(before, config_current(), &diff);
+	for (size_t i = 0; i < diff.restarted.n; i++) {
+		struct subsystem *s = registry_find(&c->registry, diff.restarted.items[i]);
+
+		/* what is being stopped gets the new ones next time */
+		if (s == NULL || s->proc.phase != PROC_UP || s->state == STATE_STOPPING)
+			continue;
+		log_at(LOG_INFO, s->name, "its options have changed since it was started");
+		s->order_reason = REASON_RELOAD;
+		s->bounce = true;
+		s->kick = true;
+		publish_update(s);
+		subsystem_mark(s);
+	}
+	config_diff_fini(&diff);
+}
+
 static void tell_reloaded(struct core *c, const struct config_diff *diff)
 {
 	json_t *j = config_diff_json(diff);
@@ -181,6 +202,8 @@ void core_tell_reload(struct core *c)
 static void carry_out(struct core *c, struct config *new, const struct config_diff *diff,
 		      enum reason reason)
 {
+	if (c->ops->publishing != NULL)
+		c->ops->publishing(c->ops_ctx, config_current()->generation + 1);
 	config_publish(new, 1);
 	c->daemon_changed = true;
 	if (reason == REASON_RELOAD)

@@ -78,6 +78,7 @@ struct core *core_new(const struct core_setup *setup)
 	if (setup->welcome != NULL)
 		c->welcome = *setup->welcome;
 	c->main_name = x_strdup(setup->main_name);
+	c->before = setup->before;
 	c->next_id = 1;
 	c->next_spawn_id = 1;
 	c->state = DAEMON_STARTING;
@@ -155,6 +156,9 @@ void core_start(struct core *c)
 		recovery_resume(c);
 	if (!shutdown_active(&c->shutdown))
 		apply_added(c, REASON_START);
+	if (c->before != NULL)
+		apply_missed(c, c->before);
+	c->before = NULL;
 	sockets_start(c);
 	edges_build(c);
 	if (first) {

@@ -67,6 +67,8 @@ struct core_ops {
 			    const struct subsystem_options *o, uint32_t known);
 	/* [signals] actions that are not the core's */
 	void (*reload)(void *ctx);
+	/* a configuration is going to be published as GENERATION, after this call; may be NULL */
+	void (*publishing)(void *ctx, uint64_t generation);
 	void (*reopen_logs)(void *ctx);
 	void (*dump)(void *ctx);
 	/* the instance entered this state, or its one-line status TEXT changed (at most once per
@@ -90,6 +92,9 @@ struct core_setup {
 	/* `procd run -- CMD`: when this subsystem is down for good, everything ends with its exit
 	 * code (128+N for a signal, 127 not found, 126 not executable). NULL: none */
 	const char *main_name;
+	/* Where a change was not finished: what processes that run were started with; used until
+	 * core_start() returns. NULL: the published one */
+	const struct config *before;
 };
 
 /* The configuration generation that an earlier supervisor of this boot had in force, 0: unknown;

@@ -53,6 +53,7 @@ struct core {
 	bool daemon_changed;		/* counts or state differ from what the board says */
 
 	bool started, recovered;
+	const struct config *before;	/* until core_start(): see core_setup */
 	bool shutdown_void;		/* an earlier keeper's, never finished */
 	enum daemon_state state;
 	uint32_t boot_pending, boot_stuck;

@@ -300,6 +300,22 @@ def test_a_start_after_a_shutdown_that_was_killed_runs_what_it_is_to_run(w):
     q.stop(signal.SIGQUIT, want=3)
 
 
+def test_a_file_that_changed_between_two_procds_restarts_what_it_must(w):
+    p = w.procd(w.sub("a", "--starts", w.path("starts")) + w.sub("b"))
+    before = {n: p.wait_state(n, "running")["pid"] for n in ("a", "b")}
+    kill_both(p)
+    q = w.procd(w.sub("a", "--starts", w.path("starts"), "--print", "new") + w.sub("b"))
+    e = q.wait_state("a", "stopping", reason="reload")
+    equal(e["pid"], before["a"], "pid of what is replaced")
+    q.wait_state("a", "running", reason="start")
+    wait_until(lambda: "new" in q.ctl("logs", "a").out, "it runs with the new command")
+    equal((len(read_text(w.path("starts")).split()), q.pid_of("b")), (2, before["b"]), "starts of a, pid of b")
+    pid = q.pid_of("a")
+    q.kill_supervisor()
+    equal(q.pid_of("a"), pid, "pid after the death of the supervisor")
+    q.stop()
+
+
 def test_an_adopted_child_appears_as_adopted(w):
     p = w.procd(w.sub("a", "--trap-exit", "USR1=42", "--print", "set", restart="never"))
     pid = p.wait_state("a", "running")["pid"]

@@ -78,6 +78,7 @@ struct fx {
 	uint64_t cursor;
 	json_t *event;			/* the last one read */
 	const char *main_name;
+	const struct config *before;	/* of an unfinished change */
 };
 static struct fx fx;
 
@@ -704,6 +705,7 @@ static inline void fx_new_core(uint64_t seed)
 		.chan = fx.chan, .board = fx.board, .ops = &fx_ops, .ops_ctx = &fx,
 		.records = &fx.records, .welcome = &fx.welcome, .memory_fd = fx.memory_fd,
 		.environment = environment, .random_seed = seed, .main_name = fx.main_name,
+		.before = fx.before,
 	};
 
 	fx.core = core_new(&setup);

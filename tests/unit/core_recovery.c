@@ -777,6 +777,35 @@ START_TEST(one_that_was_to_be_replaced_is_replaced_after_its_adoption)
 }
 END_TEST
 
+START_TEST(what_was_started_with_other_options_is_replaced_and_nothing_else)
+{
+	struct config *before;
+
+	fx_add("same");
+	fx_add("web");
+	fx_start();
+	fx_config();
+	fx_add("same");
+	fx_add("web");
+	before = fx_draft();
+	die();
+	fx_config();
+	fx_add("same");
+	fx_add("web")->umask = 077;
+	config_publish(fx_draft(), 1);
+	fx.before = before;
+	come_back_anew(0);
+	config_free(before);
+	fx.before = NULL;
+	ck_assert_str_eq(fx_state("same"), "running");
+	ck_assert_str_eq(fx_state("web"), "stopping");
+	fx_die("web", SIGTERM);
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(fx_child("web")->spawns, 2);
+	ck_assert_int_eq(fx_child("same")->spawns, 1);
+}
+END_TEST
+
 START_TEST(a_fresh_start_remembers_nothing)
 {
 	struct fx_order *stop;
@@ -871,6 +900,7 @@ int main(void)
 		one_that_was_told_as_removed_is_not_told_again_for_an_old_record,
 		a_start_that_no_keeper_heard_of_does_not_tell_the_last_end_again,
 		one_that_was_to_be_replaced_is_replaced_after_its_adoption,
+		what_was_started_with_other_options_is_replaced_and_nothing_else,
 		a_fresh_start_remembers_nothing, hundreds_of_deaths_lose_and_double_nothing,
 	};
 
