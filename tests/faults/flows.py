@@ -7,6 +7,10 @@ file at its start, and holds a lock that a second instance of the same subsystem
   mortal   the one that is crashed, stopped and started; it runs as another user where that is possible
   writer   prints numbered lines when it is told to; its log file is rotated
 
+A fault may also be a death: procd is killed before the call. Then a client whose connection broke
+repeats its order, a keeper that was killed is followed by a new procd, and each flow is gone through to
+its end as if nothing had been: all starts and ends are told once, no line and no event number is missing.
+
 A flow is a row of FLOWS: `prepare` brings the scene up to where the flow begins, `act` attaches the
 tracer, goes through the flow and says what it found. A fault may have consequences (a verb that
 fails, a supervisor that is replaced, a start that is tried again); each of them is noted, and then
@@ -15,19 +19,24 @@ everything runs as it should, the flow can be repeated, and procd ends in order.
 """
 
 import concurrent.futures
+import contextlib
 import glob
 import json
 import os
 import pwd
 import signal
+import time
 
+import account
 from errnos import MEANING
-from harness import Failure, Procd, alive, check, equal, read_text, stat_fields, wait_until, write_text
+from harness import (Failure, Procd, alive, check, children_of, comm, equal, read_text, stat_fields, wait_until,
+                     write_text)
 
 NAMES = ("stable", "mortal", "writer")
 # A start that fails: no configuration, OS error, cannot create, permission, bad configuration.
 EXIT_CODES = (66, 71, 73, 77, 78)
 PATIENCE = 6.0
+UNREACHABLE = 5  # exit code of a client whose connection broke
 LOADER = "error while loading shared libraries"  # the dynamic loader, before procd's first line
 SHUTDOWN_S = 1.3 + 5.0  # the last deadline of the configuration, and the grace after SIGKILL
 FIRST, SECOND = 60, 15  # lines that the writer prints
@@ -38,6 +47,8 @@ class Scene:
         self.world, self.trace, self.p = world, trace, None
         self.said, self.consequences, self.launches = [], [], 0
         self.lines_wanted = 0
+        self.killed = set()  # pids of children that were killed by us
+        self.keepers_killed, self.ordered_ends, self.groups = 0, 0, set()
         self.log_path = world.path("writer.log")
         self.top = ""  # more lines for the top of the configuration
         self.names = list(NAMES)
@@ -77,6 +88,7 @@ class Scene:
     def launch(self, traced, gone=False):
         """Start procd. False: it ended by itself, as one may that cannot do its work."""
         self.launches += 1
+        self.ordered_ends += self.p is not None and (self.p.process.poll() or 0) >= 0
         before = self.everyone()
         launcher = self.trace.launcher() if traced and self.trace else ()
         config = self.config(gone=gone) if self.p is None else None
@@ -89,10 +101,51 @@ class Scene:
         code = self.p.process.poll()
         if code is None:
             return True
+        if self.was_killed():
+            return False
         self.note("the start ended with %d" % code)
         check(code in EXIT_CODES or code == 127 and LOADER in self.text(), "exit code %d" % code)
         equal(self.everyone(), before, "children after a start that failed")
         return False
+
+    # --- deaths ---
+
+    @property
+    def deadly(self):
+        return getattr(self.trace, "deadly", False)
+
+    def was_killed(self):
+        """The keeper, as it was to be."""
+        return self.deadly and self.p.process.poll() == -signal.SIGKILL and bool(self.trace.hits())
+
+    def revive(self):
+        """A keeper that was killed is followed by a new procd, as somebody would start it."""
+        if not self.was_killed():
+            return
+        self.note("the keeper was killed")
+        self.keepers_killed += 1
+        self.trace.detach(self.p)
+        check(self.launch(False), "procd does not start after the death of its keeper")
+        self.supervisor = self.p.supervisor_pid()
+
+    def supervisors(self):
+        return [pid for pid in children_of(self.p.pid) if comm(pid) == "procd-super" and alive(pid)]
+
+    def until(self, probe, what, timeout=PATIENCE):
+        """wait_until(), whoever dies meanwhile."""
+        return wait_until(lambda: self.revive() or probe(), what, timeout)
+
+    def once(self, name, mark):
+        """NAME was started once since it had been started MARK times."""
+        if self.deadly:
+            equal(len(self.starts(name)) - mark, 1, "starts of " + name)
+
+    def kill(self, pid):
+        self.killed.add(pid)
+        os.kill(pid, signal.SIGKILL)
+
+    def events(self):
+        return [json.loads(line) for line in read_text(self.p.events_path).splitlines()]
 
     def children_pass(self, started):
         """Each child is counted anew, so the fault would come again at every try: once is enough."""
@@ -107,6 +160,12 @@ class Scene:
     def ctl(self, *args):
         """A verb; a failure is a consequence, and the caller gets to know."""
         result = self.p.ctl(*args, "--timeout", "6s")
+        until = time.monotonic() + PATIENCE
+        while self.deadly and result.rc == UNREACHABLE and time.monotonic() < until:
+            self.note("`procd %s` had to be repeated" % args[0])
+            self.revive()
+            result = self.p.ctl(*args, "--timeout", "6s")
+        check(not self.deadly or result.rc == 0, lambda: str(result))
         if result.rc != 0:
             self.said.append(str(result))
             self.note("`procd %s` ended with %d" % (args[0], result.rc))
@@ -149,7 +208,7 @@ class Scene:
             last["status"] = {x["name"]: (x["state"], x["pid"]) for x in status["subsystems"]}
             return all(last["status"].get(n) == ("running", (self.living(n) + [0])[0]) for n in names)
 
-        wait_until(probe, lambda: "%s run: %s, witnesses %s" % (names, last.get("status"), self.everyone()), PATIENCE)
+        self.until(probe, lambda: "%s run: %s, witnesses %s" % (names, last.get("status"), self.everyone()))
         self.nobody_doubled()
         for name in names:
             equal(len(self.living(name)), 1, "instances of " + name)
@@ -183,10 +242,10 @@ class Scene:
         """The writer prints COUNT lines, all of which arrive or are said to be lost."""
         self.lines_wanted += count
         write_text(self.world.path(go), "")
-        wait_until(lambda: sum((len(self.lines()[0]), self.lines()[1])) >= self.lines_wanted,
-                   lambda: "%d lines of writer are there or counted, but: %s" % (self.lines_wanted, self.lines()),
-                   PATIENCE)
+        self.until(lambda: sum((len(self.lines()[0]), self.lines()[1])) >= self.lines_wanted,
+                   lambda: "%d lines of writer are there or counted, but: %s" % (self.lines_wanted, self.lines()))
         got, lost = self.lines()
+        check(not lost or not self.deadly, "%d lines lost" % lost)
         if lost:
             self.note("%d lines lost" % lost)
         equal(len(got) + lost, self.lines_wanted, "lines that are there, and lines lost")
@@ -204,6 +263,8 @@ class Scene:
         if not self.consequences or not self.trace.hits():
             check(not self.consequences, "consequences without a fault: %s" % self.consequences)
             return
+        if self.deadly:
+            return
         check(inject.errno != "EINTR", "EINTR had consequences: %s" % self.consequences)
         text = self.text()
         meanings = [inject.errno, MEANING[inject.errno], LOADER]
@@ -215,6 +276,7 @@ class Scene:
     def finish(self, flow):
         """The fault is gone."""
         self.trace.detach(self.p)
+        self.revive()
         if self.p.process.poll() is not None:
             check(self.launch(False), "procd does not start again")
         self.runs(*self.names)
@@ -223,9 +285,27 @@ class Scene:
         self.explained()
         flow.again(self)
         self.runs(*self.names)
+        if self.deadly:
+            self.every_order()
+        self.groups |= account.groups(self)
         self.p.stop(want=0)
         self.nobody_doubled()
-        self.numbered()
+        if not self.deadly:
+            self.numbered()
+            return
+        account.told(self, NAMES + ("extra", "gone"))
+        account.numbered(self)
+        account.nothing_left(self)
+
+    def every_order(self):
+        """Each can be stopped, started and restarted, whatever its past."""
+        for file in ("go", "go-on"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.world.path(file))
+        for verbs in (["restart"], ["stop", "start"]):
+            for verb in verbs:
+                self.p.ctl(verb, *self.names).expect(0)
+            self.runs(*self.names)
 
     def numbered(self):
         """Events have each their own number, in order, as long as a keeper lives."""
@@ -251,17 +331,22 @@ def untouched(s, *names):
 
 def same_supervisor(s):
     """Notes it when the supervisor did not live through the flow, and waits for the next."""
+    s.revive()
     check(s.p.process.poll() is None, lambda: "the keeper has ended with %s" % s.p.process.returncode)
-    wait_until(s.p.rpc_alive, "a supervisor answers", PATIENCE)
-    if s.p.supervisor_pid() != s.supervisor:
+    s.until(lambda: s.p.rpc_alive(), "a supervisor answers")
+    # what answered may have been the child of a keeper that is killed in this moment
+    pid = s.until(lambda: s.supervisors(), "the keeper has a supervisor")[0]
+    if pid != s.supervisor:
         s.note("the supervisor was replaced")
-        s.supervisor = s.p.supervisor_pid()
+        s.supervisor = pid
 
 
 def start(s):
     if s.launch(True):
         s.children_pass(lambda: all(s.living(name) for name in NAMES))
         s.runs(*s.names)
+        for name in s.names:
+            s.once(name, 0)
 
 
 def crash(s):
@@ -271,10 +356,11 @@ def crash(s):
 
 def crash_mortal(s):
     mark = len(s.starts("mortal"))
-    os.kill(s.pid("mortal"), signal.SIGKILL)
+    s.kill(s.pid("mortal"))
     s.children_pass(lambda: len(s.starts("mortal")) > mark)
-    wait_until(lambda: len(s.starts("mortal")) > mark, "mortal is started again", PATIENCE)
+    s.until(lambda: len(s.starts("mortal")) > mark, "mortal is started again")
     s.runs(*s.names)
+    s.once("mortal", mark)
     same_supervisor(s)
     untouched(s, "stable", "writer")
 
@@ -285,6 +371,7 @@ def stop(s):
 
 
 def stop_and_start(s):
+    mark = len(s.starts("mortal"))
     if s.ctl("stop", "mortal"):
         equal(s.living("mortal"), [], "mortal after a stop")
     same_supervisor(s)
@@ -293,6 +380,7 @@ def stop_and_start(s):
         s.trace.detach(s.p)
         check(s.ctl("start", "mortal"), "start without the fault")
     s.runs(*s.names)
+    s.once("mortal", mark)
     untouched(s, "stable", "writer")
 
 
@@ -328,8 +416,10 @@ def reload(s):
         check(s.ctl("reload-config"), "reload-config without the fault")
         s.names = after
         s.runs(*after)
-    wait_until(lambda: not s.living("gone"), "gone is gone", PATIENCE)
-    wait_until(lambda: s.living("mortal") not in ([], [s.before["mortal"]]), "mortal was restarted", PATIENCE)
+    s.until(lambda: not s.living("gone"), "gone is gone")
+    s.until(lambda: s.living("mortal") not in ([], [s.before["mortal"]]), "mortal was restarted")
+    for name, mark in (("mortal", 1), ("extra", 0)):
+        s.once(name, mark)
     untouched(s, "stable", "writer")
 
 
@@ -361,15 +451,17 @@ def recover(s):
         s.trace.attach(s.p)
     mark = len(s.starts("mortal"))
     os.kill(s.supervisor, signal.SIGSTOP)
-    os.kill(s.pid("mortal"), signal.SIGKILL)
+    s.kill(s.pid("mortal"))
     os.kill(s.supervisor, signal.SIGKILL)
     if s.trace.role == "supervisor":
         s.trace.catch(s.p)
     s.children_pass(s.p.rpc_alive)
-    wait_until(lambda: s.p.rpc_alive() or s.p.process.poll() is not None, "a supervisor answers", PATIENCE)
+    s.until(lambda: s.p.rpc_alive() or s.p.process.poll() is not None, "a supervisor answers")
+    s.revive()
     check(s.p.process.poll() is None, lambda: "the keeper has ended with %s" % s.p.process.returncode)
-    wait_until(lambda: len(s.starts("mortal")) > mark, "mortal is started again", PATIENCE)
+    s.until(lambda: len(s.starts("mortal")) > mark, "mortal is started again")
     s.runs(*s.names)
+    s.once("mortal", mark)
     untouched(s, "stable", "writer")
     s.supervisor = s.p.supervisor_pid()
     if s.trace.caught not in (0, s.supervisor):
@@ -415,12 +507,14 @@ def go_on_with_another(s, *args):
         if s.trace.stopper:
             s.trace.catch(s.p)
         s.children_pass(answer.done)
+        s.until(answer.done, "`procd upgrade` ends", 30)
         result = answer.result()
     if result.rc != 0:
         s.said.append(str(result))
         s.note("`procd upgrade` ended with %d" % result.rc)
+    s.revive()
     check(s.p.process.poll() is None, lambda: "the keeper has ended with %s" % s.p.process.returncode)
-    wait_until(s.p.rpc_alive, "a supervisor answers", PATIENCE)
+    s.until(lambda: s.p.rpc_alive(), "a supervisor answers")
     s.runs(*s.names)
     untouched(s, *s.names)
     s.supervisor = s.p.supervisor_pid()
@@ -435,13 +529,19 @@ def upgrade_again(s):
 
 
 def shutdown(s):
+    s.groups = account.groups(s)
     s.trace.attach(s.p)
     os.kill(s.p.pid, signal.SIGTERM)
     code = s.p.wait_end(SHUTDOWN_S + 3)
+    if s.was_killed():
+        return
+    check(code == 0 or not s.deadly, "exit code %d" % code)
     check(code in (0, 1, 3), "exit code %d" % code)
     if code != 0:
         s.note("the shutdown ended with %d" % code)
     s.p.nothing_left()
+    if s.deadly:
+        account.nothing_left(s)
     equal([n for n in NAMES if s.living(n)], [], "children after the end")
 
 

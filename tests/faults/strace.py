@@ -25,6 +25,7 @@ from harness import Failure, alive, children_of, comm, read_text, stat_fields, t
 
 LINE = re.compile(r"^(?:(\d+) +)?([a-z_0-9]+)\((.*)$")
 GRACE_S = 1.0
+KILL = "KILL"  # stands where an errno stands
 STOP_AT_EXEC = ["-f", "--detach-on=execve", "-e", "trace=execveat", "-e", "inject=execveat:signal=SIGSTOP"]
 
 
@@ -37,6 +38,16 @@ class Inject:
     def options(self):
         when = ":when=%d" % self.n if self.n else ""
         return ["-y", "-e", "trace=" + self.call, "-e", "inject=%s:error=%s%s" % (self.call, self.errno, when)]
+
+
+class Kill(Inject):
+    """SIGKILL instead of CALL's Nth time."""
+
+    def __init__(self, call, n):
+        super().__init__(call, n, KILL)
+
+    def options(self):
+        return ["-y", "-e", "trace=" + self.call, "-e", "inject=%s:signal=SIGKILL:when=%d" % (self.call, self.n)]
 
 
 class Record:
@@ -161,8 +172,25 @@ class Trace:
     def lines(self):
         return read_text(self.file).splitlines()
 
+    @property
+    def deadly(self):
+        return isinstance(self.what, Kill)
+
+    def fatal(self):
+        """The call that was not made any more: the Nth of its thread, without an answer."""
+        made = {}
+        for line in self.lines():
+            match = LINE.match(line)
+            if match and match.group(2) == self.what.call:
+                made[match.group(1)] = made.get(match.group(1), 0) + 1
+                if made[match.group(1)] == self.what.n:
+                    return [line]
+        return []
+
     def hits(self):
         """The calls that failed on demand."""
+        if self.deadly:
+            return self.fatal()
         return [line for line in self.lines() if "(INJECTED)" in line]
 
     def signatures(self):

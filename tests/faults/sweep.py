@@ -1,5 +1,7 @@
 """The sweep: which calls do the flows make, and what happens when one of them fails?
 
+A death is one more errno, KILL: the process is killed where it would have made the call.
+
 First each flow is recorded once for each role. Then each call that was seen is made to fail, with
 each errno that is plausible for it, at representative places: the first and the last time, and
 where it is used for something else than before (other paths, other flags). With --all: each time.
@@ -13,7 +15,7 @@ import pool
 from errnos import EXCLUDED, EXCLUDED_USES, MEANING, PLAUSIBLE, excluded, plausible
 from flows import FLOWS, Scene
 from harness import Failure
-from strace import Inject, Record, Trace
+from strace import KILL, Inject, Kill, Record, Trace
 
 MOST_PLACES = 6
 
@@ -31,12 +33,14 @@ def record(world, flow, role):
 
 def case(world, flow, role, call, n, errno):
     """One call fails once. Its answer: was it reached, and which consequences had it."""
-    trace = Trace(world, role, Inject(call, n, errno))
+    trace = Trace(world, role, Kill(call, n) if errno == KILL else Inject(call, n, errno))
     scene = Scene(world, trace)
     try:
         FLOWS[flow].run(scene)
     except Failure as e:
         e.hits = trace.hits()
+        if errno == KILL:
+            raise
         # Strace that is told to leave in the middle of its work makes the call unknown; and what came
         # at this place may be another use this time.
         if errno != "ENOSYS" and MEANING["ENOSYS"] in scene.text() or \
@@ -99,6 +103,21 @@ def places(call, uses, everything):
     return {n: every[n] for n in wanted + [min(every), max(every)]}
 
 
+def last_words(calls, everything):
+    """CALLS: {call: uses} of one role. [(call, N)] of the places where it is to be killed: where a use
+    of a call comes for the first time; or at each call that it makes."""
+    found = set()
+    for call, uses in calls.items():
+        per_thread, seen = {}, set()
+        loading = max([n for n in numbers(uses, lambda use: not use[2])] or [0])
+        for thread, sig, _ in uses:
+            n = per_thread[thread] = per_thread.get(thread, 0) + 1
+            if n > loading and (everything or sig not in seen):
+                seen.add(sig)
+                found.add((call, n))
+    return sorted(found)
+
+
 class Sweep:
     def __init__(self, args):
         self.args = args
@@ -132,7 +151,15 @@ class Sweep:
             if not named:
                 yield flow, role, calls
 
+    def deaths(self):
+        for flow, role, calls in self.split():
+            if role != "child" and self.args.errno in (None, KILL):
+                for call, n in last_words(calls, self.args.all):
+                    if not self.args.call or call == self.args.call:
+                        yield flow, role, call, n, KILL
+
     def cases(self):
+        yield from self.deaths()
         for flow, role, calls in self.split():
             for call, uses in sorted(calls.items()):
                 if call in EXCLUDED or (self.args.call and call != self.args.call):
