@@ -1,7 +1,11 @@
 /* Where a child is made.
  *
  * Everything is prepared here (pointer vectors, cgroup, FIFOs), the child only walks its fixed
- * steps, and its {stage, errno} is simply there when clone returns: the memory is shared. */
+ * steps, and its {stage, errno} is simply there when clone returns: the memory is shared.
+ *
+ * The keeper waits for each exec itself. Threads that wait in its place would let starts overlap, but
+ * the kernel takes the thread for the parent: the keeper's next exec would end it, and with it every
+ * child that has set a parent-death signal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

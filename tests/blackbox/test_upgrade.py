@@ -498,6 +498,19 @@ def test_F117_the_keeper_stays_the_parent(w):
     p.stop()
 
 
+def test_F117_who_wants_to_die_with_its_parent_lives_on(w):
+    """The kernel takes the thread that made a child for its parent, and an exec ends all but the first."""
+    names = ["n%d" % i for i in range(12)]
+    p = w.procd("".join(w.sub(n, "--die-with-parent", "--starts", w.path("starts")) for n in names))
+    pids = {n: p.wait_state(n, "running")["pid"] for n in names}
+    wait_until(lambda: len(read_text(w.path("starts")).split()) == len(names), "their parent-death signal")
+    p.ctl("upgrade", "--keeper").expect(0)
+    p.ctl("upgrade").expect(0)
+    for n in names:
+        equal((p.pid_of(n), p.states(n)), (pids[n], ["starting", "running"]), n)
+    p.stop()
+
+
 def test_F117_children_are_started_as_by_the_first_keeper(w):
     p = w.procd(w.sub("a", "--report-state", w.path("report"), "--sleep", 100000), umask=0o37,
                 preexec=lambda: os.nice(3))

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +37,7 @@ static const char usage[] =
 	"  --trap-exit SIG=CODE    exit with CODE when it comes\n"
 	"  --fork-and-exit         the rest of the line runs in a child; the parent exits with --code\n"
 	"  --setsid                become a session leader\n"
+	"  --die-with-parent       get SIGTERM when the parent, or its thread that made this, ends\n"
 	"  --double-fork           fork, setsid, fork; the parent exits with --code\n"
 	"  --grandchild [+FLAGS] FILE   start a process that waits for ever, its pid in FILE; FLAGS:\n"
 	"                          s setsid, d double fork, t ignore TERM, o keep stdout and stderr,\n"
@@ -571,6 +573,8 @@ static bool plain_step(const char *step)
 		signal(SIGTERM, SIG_IGN);
 	else if (strcmp(step, "--setsid") == 0)
 		setsid();
+	else if (strcmp(step, "--die-with-parent") == 0)
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 	else if (strcmp(step, "--nonblock") == 0)
 		fcntl(out_fd, F_SETFL, fcntl(out_fd, F_GETFL) | O_NONBLOCK);
 	else if (strcmp(step, "--fork-and-exit") == 0) {
