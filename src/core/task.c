@@ -451,6 +451,9 @@ bool task_fact_exited(struct core *c, const struct km_exited *m)
 	if (t->phase == ASKED)
 		up(t, m->pid);
 	timer_disarm(&c->timers, &t->timer);
+	/* Who does not run for a while hears of an end after its time was over. */
+	if (t->result.timed_out && m->at_mono_ns < t->timer.at_ns)
+		t->result.timed_out = false;
 	exited(t, m->wait_status, m->tree_left == 0);
 	return true;
 }

@@ -528,6 +528,23 @@ def test_F52_a_stopped_supervisor_makes_nobody_ill(w):
     s.close()
 
 
+def test_F52_a_command_that_ended_in_time_did_so(w):
+    runs = w.path("runs")
+    p = w.procd(w.sub("a", health="command:sh -c 'echo x >>%s; sleep 0.1'" % runs,
+                      **quick(health_timeout_ms=int(400 * SCALE), health_retries=1)))
+    health(p, "a", "healthy")
+    supervisor = p.supervisor_pid()
+    for _ in range(4):
+        before = len(read_text(runs))
+        wait_until(lambda: len(read_text(runs)) > before, "a probe is under way")
+        os.kill(supervisor, signal.SIGSTOP)
+        time.sleep(0.6 * SCALE)
+        os.kill(supervisor, signal.SIGCONT)
+        p.ctl("status").expect(0)
+    equal([e["health"] for e in p.find_events(type="health_changed")], ["healthy"], "health")
+    p.stop()
+
+
 def test_F52_a_hundred_that_hang_delay_nobody(w):
     s = Server()
     s.answer = s.hang
@@ -599,6 +616,28 @@ def test_probes_of_the_slot_end_with_the_process(w):
     wait_until(lambda: p.of("a")["health"] == "healthy", "it is asked again")
     p.stop()
     s.close()
+
+
+def test_a_stop_ends_a_probe_that_is_under_way(w):
+    p = w.procd(w.sub("a", health="command:sh -c 'echo $$$$ >%s; exec sleep 1000'" % w.path("pid"),
+                      **quick(health_timeout_ms=60000)))
+    pid = int(wait_until(lambda: read_text(w.path("pid")).strip(), "a probe"))
+    p.ctl("stop", "a").expect(0)
+    wait_gone(pid)
+    equal(p.find_events(type="health_changed"), [], "a probe that was not to end says nothing")
+    p.stop()
+
+
+def test_each_instance_has_its_own_probe(w):
+    s = [Server(w.path("s%d" % i)) for i in range(2)]
+    p = w.procd(w.sub("a", instances=2, health="unix:" + w.path("s") + "%i", **quick()))
+    health(p, "a@0", "healthy")
+    health(p, "a@1", "healthy")
+    s[1].close()
+    health(p, "a@1", "unhealthy")
+    equal(p.of("a@0")["health"], "healthy", "the other one")
+    s[0].close()
+    p.stop()
 
 
 def test_health_of_root_reaches_a_socket_of_its_user_only(w):

@@ -153,6 +153,26 @@ START_TEST(after_its_time_the_tree_is_killed)
 }
 END_TEST
 
+START_TEST(an_end_in_time_counts_however_late_it_is_heard_of)
+{
+	struct km_exited m;
+
+	start_web();
+	begin(TASK_PROBE, 1000);
+	fx_advance_ms(1500);
+	m = (struct km_exited){
+		.slot = 1, .spawn_id = fx.child[1].spawn_id, .pid = fx.child[1].pid,
+		.at_mono_ns = fx.now - 501 * NS_PER_MS, .wait_status = 0,
+	};
+	fx.child[1].alive = false;
+	fx.child[1].exited = true;
+	core_keeper_exited(fx.core, &m);
+	fx_settle();
+	ck_assert_int_eq(told, 1);
+	ck_assert(task_succeeded(&last));
+}
+END_TEST
+
 START_TEST(what_it_leaves_is_killed_and_its_end_waits_for_that)
 {
 	start_web();
@@ -401,6 +421,7 @@ FX_MAIN("core/task",
 	without_a_main_process_there_is_no_mainpid,
 	a_probe_is_mute,
 	after_its_time_the_tree_is_killed,
+	an_end_in_time_counts_however_late_it_is_heard_of,
 	what_it_leaves_is_killed_and_its_end_waits_for_that,
 	a_start_that_fails_is_told_with_stage_and_errno,
 	a_plan_that_is_refused_is_told_later_not_at_once,
