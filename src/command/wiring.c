@@ -60,7 +60,10 @@ void supervisor_on_drained(void *ctx, struct mail *mail)
 	struct supervisor *s = ctx;
 	struct output_drained *d = container_of(mail, struct output_drained, mail);
 
-	core_drained(s->core, d->slot, d->spawn_id, d->tail);
+	if (d->matched)
+		core_line_matched(s->core, d->slot, d->spawn_id);
+	else
+		core_drained(s->core, d->slot, d->spawn_id, d->tail);
 	free(d->tail);
 	free(d);
 }
@@ -136,6 +139,14 @@ static void op_output_pid(void *ctx, uint32_t slot, int pid)
 	struct supervisor *s = ctx;
 
 	output_set_pid(s->output, slot, pid);
+}
+
+static void op_output_watch(void *ctx, uint32_t slot, struct subsystem_options *options,
+			    uint64_t spawn_id)
+{
+	struct supervisor *s = ctx;
+
+	output_watch(s->output, slot, options, spawn_id);
 }
 
 static void op_output_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
@@ -270,6 +281,7 @@ const struct core_ops supervisor_core_ops = {
 	.output_detach = op_output_detach,
 	.output_pid = op_output_pid,
 	.output_drain = op_output_drain,
+	.output_watch = op_output_watch,
 	.probe = op_probe,
 	.probe_cancel = op_probe_cancel,
 	.listen = op_listen,

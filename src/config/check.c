@@ -426,6 +426,20 @@ static void warn_commands(const struct candidate *c, const struct config *config
 		warn_command(c, config, scope, o, hook_offsets[i], known);
 }
 
+/* Only what procd reads can say that it is ready. */
+static void check_ready(const struct candidate *c, const struct scope *scope,
+			const struct subsystem_options *o)
+{
+	struct place place;
+
+	if (subsystem_ready_kind(o) != PROBE_LOG || stdio_is_captured(&o->stdio[1]) ||
+	    stdio_is_captured(&o->stdio[2]))
+		return;
+	place = PLACE_IN(c, scope, ready);
+	diag_error(c->diag, &place, "subsystem.%s.ready: log: needs output that procd reads, and "
+		   "stdout and stderr go elsewhere", scope->name);
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
@@ -446,6 +460,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_credentials(c, scope, o);
 	warn_watch(c, scope, o);
 	check_ambient(c, scope, o);
+	check_ready(c, scope, o);
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {

@@ -190,10 +190,11 @@ const struct option schema[] = {
 	{ SUB("success_exit_codes", success_exit_codes, ints, LIVE), .def = "[0]", .max = 255,
 	  .help = "Exit codes that count as success." },
 	{ SUB("ready", ready, probe, RESTART), .def = "\"exec\"", .choices = &probe_kind_text,
-	  .only = PROBES_ALL & ~PROBE_MASK(PROBE_LOG),
+	  .only = PROBES_ALL,
 	  .help = "When it is ready: exec, as soon as its program was executed; notify, when it "
-		  "sends READY=1 (sd_notify); fd:N, when it writes a newline to descriptor "
-		  "N; tcp, unix, http and command, when it answers well." },
+		  "sends READY=1 (sd_notify); fd:N, when it writes a newline to descriptor N; "
+		  "log:REGEX, when a line of its output matches; tcp, unix, http and command, "
+		  "when it answers well." },
 	{ SUB("start_timeout", start_timeout_ms, duration, LIVE), .def = "\"30s\"", .max = DAY,
 	  .help = "Not ready within this time is a failed start; 0: no limit." },
 	{ SUB("min_uptime", min_uptime_ms, duration, LIVE), .def = "\"0s\"", .max = DAY,

@@ -153,6 +153,7 @@ void action_send_start(struct subsystem *s)
 	int r;
 
 	action_output_pid(s, 0);
+	ready_watch(s);
 	r = sockets_open(s);
 	if (r < 0)
 		action_spawn_refused(s, STAGE_LISTEN, -r);

@@ -45,6 +45,10 @@ struct core_ops {
 	 * lines wait until the next call; -1: it came to nothing. Only for captured ones; may be
 	 * NULL */
 	void (*output_pid)(void *ctx, uint32_t slot, int pid);
+	/* call core_line_matched() for the first line of SLOT's process, from its start on, that
+	 * log:REGEX of OPTIONS matches. May be NULL where no options ask for it */
+	void (*output_watch)(void *ctx, uint32_t slot, struct subsystem_options *options,
+			     uint64_t spawn_id);
 	/* look at what O (tcp, unix, http; not kept) names for at most TIMEOUT_NS, then call
 	 * core_probed() with ID. Returns a handle, until then; and: forget it, no call follows. May
 	 * be NULL where no options ask for it */
@@ -123,6 +127,7 @@ void core_keeper_exited(struct core *c, const struct km_exited *m);
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
 /* TAIL: the last lines of its stderr, or NULL. */
 void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail);
+void core_line_matched(struct core *c, uint32_t slot, uint64_t spawn_id);
 /* The answer to core_ops.probe; DETAIL: a few words for people. */
 void core_probed(struct core *c, uint64_t id, enum probe_result result, const char *detail);
 /* SLOT's process said this of itself; the sender is proven. */

@@ -160,6 +160,22 @@ static void check_main_pid(struct subsystem *s)
 	s->ready.main_pid = 0;
 }
 
+void ready_watch(struct subsystem *s)
+{
+	const struct core *c = s->core;
+
+	if (kind_of(s) == PROBE_LOG && !s->ready.told)
+		c->ops->output_watch(c->ops_ctx, s->slot, s->options, s->proc.spawn_id);
+}
+
+void core_line_matched(struct core *c, uint32_t slot, uint64_t spawn_id)
+{
+	struct subsystem *s = registry_at(&c->registry, slot);
+
+	if (s != NULL && s->proc.spawn_id == spawn_id && kind_of(s) == PROBE_LOG)
+		ready_answered(s);
+}
+
 void ready_begin(struct subsystem *s)
 {
 	struct readiness *r = &s->ready;

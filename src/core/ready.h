@@ -46,6 +46,9 @@ void ready_fini(struct subsystem *s);
 
 /* A new process is about to be asked for: nothing that was said before counts any more. */
 void ready_reset(struct subsystem *s);
+/* A process is being asked for, or a supervisor took S over: let its output be read for a line that
+ * says so, if that is its probe. */
+void ready_watch(struct subsystem *s);
 /* Its program was executed: wait, or note FACT_READY. */
 void ready_begin(struct subsystem *s);
 /* What its probe asks for has come. */

@@ -327,6 +327,8 @@ static void attach(struct subsystem *s)
 	action_attach(s);
 	if (s->proc.pid != 0)
 		action_output_pid(s, s->proc.pid);
+	if (s->state == STATE_STARTING && s->proc.phase != PROC_NONE)
+		ready_watch(s);
 }
 
 static void take_process(struct subsystem *s, const struct record *r)

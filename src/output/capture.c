@@ -134,6 +134,14 @@ static bool make_room(struct captures *c, struct stream *s)
 	return true;
 }
 
+static void look(struct captures *c, struct stream *s)
+{
+	uint64_t spawn_id;
+
+	if (match_look(s, &spawn_id))
+		c->on_match(c->on_match_ctx, s->slot->number, spawn_id);
+}
+
 static enum read_end read_stream(struct captures *c, struct stream *s, unsigned reads)
 {
 	int in_pipe = 0;
@@ -159,6 +167,7 @@ static enum read_end read_stream(struct captures *c, struct stream *s, unsigned 
 		if (n <= 0)
 			return READ_EMPTY;
 		c->news = true;
+		look(c, s);
 		(void)forward_stream(c, s);
 		if ((size_t)n == available && available < SMALL_READ)
 			return READ_SMALL;
@@ -264,6 +273,7 @@ static void open_stream(struct captures *c, struct stream *s)
 	}
 	if (s->ring == NULL && open_ring(c, s, false)) {
 		ring_recover(s->ring, s->fd);
+		s->run_from = ring_run_from(s->ring);
 		forward_later(c, s);	/* the pid of these lines comes with the next order */
 	}
 	start_reading(s);
@@ -280,8 +290,10 @@ static void drain_stream(struct captures *c, struct stream *s)
 	while (how != READ_EMPTY && how != READ_STOP && clock_mono_ns() < deadline &&
 	       (s->ring == NULL || ring_head(s->ring) < end))
 		how = read_stream(c, s, 1);
-	if (s->ring != NULL && how == READ_EMPTY && ring_end_line(s->ring))
-		(void)forward_stream(c, s);
+	if (s->ring == NULL || how != READ_EMPTY || !ring_end_line(s->ring))
+		return;
+	look(c, s);
+	(void)forward_stream(c, s);
 }
 
 static void close_stream(struct captures *c, struct stream *s)
@@ -389,7 +401,11 @@ void capture_attach(struct captures *c, uint32_t number, struct subsystem_option
 
 static void hold_stream(struct stream *s)
 {
-	s->run_from = s->ring != NULL ? ring_head(s->ring) : 0;
+	s->run_from = 0;
+	if (s->ring != NULL) {
+		ring_run_begins(s->ring);
+		s->run_from = ring_run_from(s->ring);
+	}
 	loop_io_set(&s->readable, s->fd, 0);
 	list_remove(&s->paced);
 }
@@ -415,6 +431,19 @@ void capture_set_pid(struct captures *c, uint32_t number, int pid)
 		change(slot->err);
 }
 
+void capture_watch(struct captures *c, uint32_t number, const struct subsystem_options *options,
+		   uint64_t spawn_id)
+{
+	struct slot *slot = find_slot(c, number);
+
+	if (slot == NULL || options->ready == NULL || options->ready->pattern == NULL)
+		return;
+	match_begin(slot, options->ready->pattern, spawn_id);
+	look(c, &slot->out);
+	if (slot->err != NULL)
+		look(c, slot->err);
+}
+
 static void free_slot(struct rcu_head *head)
 {
 	struct slot *slot = container_of(head, struct slot, rcu);
@@ -435,6 +464,7 @@ void capture_detach(struct captures *c, uint32_t number)
 		close_stream(c, slot->err);
 	(void)rcu_xchg_pointer(&c->pages[number / CAPTURE_PAGE][number % CAPTURE_PAGE], NULL);
 	subsystem_options_unref(slot->options);
+	match_end(slot);
 	rcu_tsan_release(slot);
 	rcu_retire(&slot->rcu, free_slot);
 }
@@ -571,6 +601,7 @@ void captures_fini(struct captures *c)
 		if (slot->err != NULL)
 			fini_stream(slot->err);
 		subsystem_options_unref(slot->options);
+		match_end(slot);
 		free(slot->err);
 		free(slot);
 	}

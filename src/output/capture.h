@@ -8,6 +8,7 @@
 #include "config/options.h"
 #include "output/format.h"
 #include "output/limit.h"
+#include "output/match.h"
 #include "output/output.h"
 #include "output/ring.h"
 #include "output/target.h"
@@ -28,6 +29,7 @@ struct stream {
 	struct ring *ring;		/* RCU; NULL before the first byte */
 	int64_t read_ns;		/* when it was last read */
 	uint64_t run_from;		/* where in the ring the output of this process begins */
+	uint64_t looked;		/* up to where slot.match saw it */
 	int fd;				/* -1: nothing to capture */
 	bool is_stderr, enlarged, waiting;	/* waiting: ring full, not read */
 };
@@ -42,6 +44,7 @@ struct slot {
 	int pid;
 	bool held;			/* not read: whose lines these are is not known yet */
 	struct limit limit;		/* log_rate_limit */
+	struct match *match;		/* a line that is waited for; NULL: none */
 };
 
 /* Formatted lines, and up to where in the ring each one came from. A line that the rate limit leaves
@@ -72,6 +75,9 @@ struct captures {
 	struct stamp stamp, syslog_stamp;
 	bool news;			/* bytes were captured; whoever tells resets it */
 	uint64_t in_memory;		/* rings that found no room in the run directory */
+	/* a line came that capture_watch() was told to wait for */
+	void (*on_match)(void *ctx, uint32_t number, uint64_t spawn_id);
+	void *on_match_ctx;
 };
 
 /* Opens (makes) the two directories. 0 or negative errno. */
@@ -81,6 +87,9 @@ void captures_fini(struct captures *c);
 
 void capture_attach(struct captures *c, uint32_t number, struct subsystem_options *options);
 void capture_set_pid(struct captures *c, uint32_t number, int pid);
+/* Call on_match for the first line of its present process that OPTIONS' log:REGEX matches. */
+void capture_watch(struct captures *c, uint32_t number, const struct subsystem_options *options,
+		   uint64_t spawn_id);
 void capture_detach(struct captures *c, uint32_t number);
 /* Read and forward what SLOT's FIFOs hold (bounded in time and bytes), ending an open line. */
 void capture_drain(struct captures *c, uint32_t number);

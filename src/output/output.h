@@ -27,9 +27,10 @@
 
 struct output;
 
-/* The answer to output_drain(); the receiver frees it with free(). */
+/* The answer to output_drain(), or to output_watch(); the receiver frees it with free(). */
 struct output_drained {
 	struct mail mail;
+	bool matched;			/* to the latter: the line came; no TAIL */
 	uint32_t slot;
 	uint64_t spawn_id;
 	char *tail;		/* the last lines of its stderr, at most OUTPUT_END_BYTES; owned by
@@ -47,6 +48,11 @@ void output_attach(struct output *o, uint32_t slot, struct subsystem_options *op
 /* The pid that lines of SLOT belong to from now on (text and JSON lines show it). 0: a process is
  * being started; what it writes stays in the FIFO until its pid is told. -1: none was started. */
 void output_set_pid(struct output *o, uint32_t slot, int pid);
+/* The first line that SLOT's present process writes, or wrote already, and that log:REGEX of OPTIONS
+ * (a reference is taken) matches is told by a struct output_drained, before any drain that follows.
+ * Once per call; the next call forgets the one before. */
+void output_watch(struct output *o, uint32_t slot, struct subsystem_options *options,
+		  uint64_t spawn_id);
 void output_detach(struct output *o, uint32_t slot);
 /* Read what SLOT's FIFOs hold now (bounded), then post a struct output_drained. Answers within
  * 50 ms unless the disk gets stuck just then; while the thread is stalled in a write, this call

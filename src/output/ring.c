@@ -98,7 +98,8 @@ static void number_set(_Atomic uint64_t *word, uint64_t value)
 bool ring_numbers_fine(const struct ring_header *h)
 {
 	const _Atomic uint64_t *const words[] = { &h->head, &h->claim, &h->expect, &h->written,
-						  &h->lost_lines, &h->lost_unsaid };
+						  &h->lost_lines, &h->lost_unsaid,
+						  &h->run_from };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (!sealed_fine(atomic_load(words[i])))
@@ -115,6 +116,7 @@ static bool is_sound(const struct ring_header *h)
 	       memchr(h->owner, '\0', sizeof h->owner) != NULL && ring_numbers_fine(h) &&
 	       written <= head && head - written <= RING_DATA && claim >= head &&
 	       claim - written <= RING_DATA && number(&h->expect) <= claim &&
+	       number(&h->run_from) <= head &&
 	       (reserved == RING_DATA || (reserved == RESERVE_FIRST && claim <= reserved));
 }
 
@@ -190,6 +192,7 @@ static int create(struct ring *r, const char *owner)
 	number_set(&r->header->written, 0);
 	number_set(&r->header->lost_lines, 0);
 	number_set(&r->header->lost_unsaid, 0);
+	number_set(&r->header->run_from, 0);
 	__atomic_store_n(&r->header->magic, RING_MAGIC, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -335,6 +338,16 @@ void ring_lost_add(struct ring *r, uint64_t lines)
 {
 	number_set(&r->header->lost_unsaid, number(&r->header->lost_unsaid) + lines);
 	number_set(&r->header->lost_lines, number(&r->header->lost_lines) + lines);
+}
+
+void ring_run_begins(struct ring *r)
+{
+	number_set(&r->header->run_from, ring_head(r));
+}
+
+uint64_t ring_run_from(const struct ring *r)
+{
+	return number(&r->header->run_from);
 }
 
 uint64_t ring_lost_unsaid(const struct ring *r)

@@ -27,7 +27,7 @@
 
 #define RING_DATA (64u * 1024)
 #define RING_MAGIC 0x31474e4952504f52ull
-#define RING_VERSION 2
+#define RING_VERSION 3
 
 struct ring_header {	/* a file format */
 	uint64_t magic;
@@ -40,6 +40,7 @@ struct ring_header {	/* a file format */
 	uint32_t pad;
 	_Atomic uint64_t lost_lines;	/* sealed: ever */
 	_Atomic uint64_t lost_unsaid;	/* sealed: of these, not yet told in the log */
+	_Atomic uint64_t run_from;	/* sealed: where the output of the latest process begins */
 };
 
 struct ring {
@@ -87,6 +88,10 @@ static inline const char *ring_span(const struct ring *r, size_t *len)
 	*len = (size_t)(ring_head(r) - from);
 	return r->data + from % RING_DATA;
 }
+
+/* A new process will write what follows from here on; where the output of the latest begins. */
+void ring_run_begins(struct ring *r);
+uint64_t ring_run_from(const struct ring *r);
 
 /* Lines that were lost; how many of them no log tells yet; those told now. */
 void ring_lost_add(struct ring *r, uint64_t lines);

@@ -22,7 +22,7 @@
 #define POLL_NS (500 * NS_PER_MS)	/* pending without a known time */
 
 enum order_kind {
-	ORDER_ATTACH, ORDER_SET_PID, ORDER_DETACH, ORDER_DRAIN, ORDER_REOPEN, ORDER_RECONFIGURE,
+	ORDER_ATTACH, ORDER_SET_PID, ORDER_WATCH, ORDER_DETACH, ORDER_DRAIN, ORDER_REOPEN, ORDER_RECONFIGURE,
 	ORDER_STOP, ORDER_MESSAGE
 };
 
@@ -84,6 +84,17 @@ static void answer_all_drains(struct output *o)
 		post_drained(o, list_entry(l, struct order, open), NULL);
 	}
 	pthread_mutex_unlock(&o->lock);
+}
+
+static void on_match(void *ctx, uint32_t slot, uint64_t spawn_id)
+{
+	struct output *o = ctx;
+	struct output_drained *d = x_calloc(1, sizeof *d);
+
+	d->matched = true;
+	d->slot = slot;
+	d->spawn_id = spawn_id;
+	mailbox_send(o->drained, &d->mail);
 }
 
 /* --- configuration --------------------------------------------------------------------------- */
@@ -272,6 +283,10 @@ static void on_mail(void *ctx, struct mail *mail)
 	case ORDER_SET_PID:
 		capture_set_pid(&o->captures, order->slot, order->pid);
 		break;
+	case ORDER_WATCH:
+		capture_watch(&o->captures, order->slot, order->options, order->spawn_id);
+		subsystem_options_unref(order->options);
+		break;
 	case ORDER_DETACH:
 		capture_detach(&o->captures, order->slot);
 		break;
@@ -358,6 +373,16 @@ void output_set_pid(struct output *o, uint32_t slot, int pid)
 	send_order(o, order);
 }
 
+void output_watch(struct output *o, uint32_t slot, struct subsystem_options *options,
+		  uint64_t spawn_id)
+{
+	struct order *order = order_new(ORDER_WATCH, slot, 0);
+
+	order->options = subsystem_options_ref(options);
+	order->spawn_id = spawn_id;
+	send_order(o, order);
+}
+
 void output_detach(struct output *o, uint32_t slot)
 {
 	send_order(o, order_new(ORDER_DETACH, slot, 0));
@@ -439,6 +464,8 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 		free(o);
 		return NULL;
 	}
+	o->captures.on_match = on_match;
+	o->captures.on_match_ctx = o;
 	state_settle(o->state, o->captures.ring_dirfd);
 	sink_init(&o->sink, loop, chan, o->state);
 	loop_timer_init(&o->retry, loop, on_retry);

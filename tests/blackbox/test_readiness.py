@@ -236,6 +236,99 @@ def test_fd_and_a_killed_supervisor(w):
     p.stop()
 
 
+# --- its output -----------------------------------------------------------------------------------
+
+def test_log_a_line_that_matches_is_ready(w):
+    p = w.procd(w.sub("a", "--print", "not yet Ready to", "--no-newline", "Ready to ", "--wait-for", w.path("go"), "--print",
+                      "serve on port 80", ready="log:^Ready to serve on port [0-9]+$") +
+                w.sub("b", "--fd", 2, "--print", "listening", ready="log:listen(ing|s)", stderr="log") +
+                w.sub("c", "--fd", 2, "--print", "x", ready="log:^x$", stdout="null", stderr="log"))
+    for name in "bc":
+        p.wait_state(name, "running")
+    a = p.of("a")
+    equal((a["state"], a["awaits"]), ("starting", "log:^Ready to serve on port [0-9]+$"), "half a line is no line")
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    contains(p.ctl("logs", "a").expect(0).out, "serve on port 80")
+    p.stop()
+
+
+def test_log_of_the_process_before_does_not_count(w):
+    p = w.procd(w.sub("a", "--starts", w.path("n"), "--wait-for", w.path("go"), "--print", "up", "--wait-for", w.path("end"), "--die",
+                      "KILL", ready="log:^up$", restart="always", restart_delay_ms=10, start_timeout="1h"))
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    os.unlink(w.path("go"))
+    mark = p.mark()
+    write_text(w.path("end"), "")
+    p.wait_state("a", "starting", after=mark)
+    pid = wait_until(lambda: p.pid_of("a"), "its process")
+    p.kill_supervisor()
+    equal((p.of("a")["state"], p.pid_of("a")), ("starting", pid), "that line was another process's")
+    os.unlink(w.path("end"))
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running", after=mark)
+    p.stop()
+
+
+def test_log_and_a_killed_supervisor(w):
+    p = w.procd(w.sub("a", "--wait-for", w.path("go"), "--print", "up", "--pid-file", w.path("done"), ready="log:up") +
+                w.sub("b", "--print", "half", "--no-newline", "u", "--wait-for", w.path("go2"), "--print", "p", ready="log:^up") +
+                w.sub("c", "--wait-for", w.path("go"), "--print", "up", "--exit", 0, ready="log:up", restart="never"))
+    wait_until(lambda: all(p.of(n)["awaits"] for n in "abc"), "they wait")
+    pid, old = p.pid_of("a"), p.supervisor_pid()
+    os.kill(old, 19)
+    write_text(w.path("go"), "")
+    wait_until(lambda: os.path.exists(w.path("done")), "it has spoken")
+    os.kill(old, 9)
+    equal(p.wait_state("a", "running")["pid"], pid, "the same process")
+    p.wait_state("c", "stopped", prev="running")
+    equal(p.of("b")["state"], "starting", "b")
+    write_text(w.path("go2"), "")
+    p.wait_state("b", "running")
+    p.stop()
+
+
+def test_log_captured_by_a_supervisor_that_died_before_it_told(w):
+    """The ring still holds the line: whoever follows finds it there."""
+    p = w.procd(w.sub("a", "--spew", 100, "--print", "up", "--spew", 100, ready="log:^up$"))
+    p.wait_state("a", "running")
+    p.kill_supervisor()
+    equal(p.of("a")["state"], "running", "ready stays")
+    p.stop()
+
+
+def test_log_right_before_the_end_counts(w):
+    p = w.procd(w.sub("a", "--no-newline", "up", "--exit", 0, ready="log:^up$", restart="never") +
+                w.sub("b", "--print", "no", "--exit", 0, ready="log:^up$", restart="never"))
+    p.wait_state("a", "stopped", prev="running")
+    p.wait_state("b", "failed", prev="starting")
+    p.stop()
+
+
+def test_log_in_a_flood_and_in_binary_output(w):
+    write_text(w.path("bytes"), "")
+    with open(w.path("bytes"), "wb") as f:
+        f.write(bytes(range(256)) * 300 + b"\nx\0up\n")
+    p = w.procd(w.sub("a", "--line-size", 200, "--spew", 20000, "--print", "up", "--spew", 20000, ready="log:^up$", log_file=w.path("a.log")) +
+                w.sub("b", "--copy", w.path("bytes"), ready="log:up$", log_file=w.path("b.log")))
+    p.wait_state("a", "running")
+    p.wait_state("b", "running")
+    p.stop()
+
+
+def test_log_needs_output_that_is_read_and_a_pattern(w):
+    for keys, want in ((dict(ready="log:x", stdout="null", stderr="null"), "ready: log: needs output"),
+                       (dict(ready="log:x", stdout="file:" + w.path("o")), "ready: log: needs output"),
+                       (dict(ready="log:(x"), "subsystem.a.ready"), (dict(ready="log:"), "subsystem.a.ready"),
+                       (dict(ready="log:(a)\\1"), "subsystem.a.ready"), (dict(ready="tcp:localhost"), "subsystem.a.ready"),
+                       (dict(ready="fd:2"), "subsystem.a.ready"), (dict(ready="telepathy"), "accepted")):
+        write_text(w.path("c.toml"), w.sub("a", **keys))
+        r = w.run("check", "-c", w.path("c.toml")).expect(78)
+        contains(r.err, want, "message")
+        contains(r.err, "c.toml:3:", "place") if "stdout" not in keys else None
+
+
 # --- asked ----------------------------------------------------------------------------------------
 
 def listener(w, name, code, **keys):

@@ -36,6 +36,7 @@ struct fx_child {
 	int spawns;
 	struct plan *plan;		/* copy of the latest */
 	bool attached, drain;
+	uint64_t watched;		/* the spawn whose output is; 0: none */
 	/* the question that is asked, and how many were */
 	uint64_t probe_id;		/* 0: none */
 	int64_t probe_timeout_ns;
@@ -230,6 +231,15 @@ static inline void fx_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
 		fx.child[slot].drain = true;
 }
 
+static inline void fx_watch(void *ctx, uint32_t slot, struct subsystem_options *o,
+			    uint64_t spawn_id)
+{
+	(void)ctx;
+	fx_insist(fx.child[slot].attached, "watched without being attached");
+	fx_insist(o->ready->kind == PROBE_LOG, "watched for nothing");
+	fx.child[slot].watched = spawn_id;
+}
+
 static inline void *fx_probe(void *ctx, uint64_t id, const struct probe_option *o,
 			     int64_t timeout_ns)
 {
@@ -339,6 +349,7 @@ static const struct core_ops fx_ops = {
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.probe = fx_probe, .probe_cancel = fx_probe_cancel,
 	.output_attach = fx_attach, .output_detach = fx_detach, .output_drain = fx_drain,
+	.output_watch = fx_watch,
 	.reload = fx_reload, .reopen_logs = fx_reopen, .dump = fx_dump,
 	.daemon_state = fx_daemon_state, .finished = fx_finished,
 };

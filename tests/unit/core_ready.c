@@ -425,6 +425,45 @@ START_TEST(the_next_supervisor_asks_on)
 }
 END_TEST
 
+START_TEST(a_line_of_its_output_says_that_it_is_ready)
+{
+	struct subsystem_options *o = add("web", "log:^up$");
+
+	o->stdio[1].kind = STDIO_LOG;
+	fx_start();
+	ck_assert_uint_eq(fx_child("web")->watched, fx_child("web")->spawn_id);
+	ck_assert_str_eq(fx_state("web"), "starting");
+	core_line_matched(fx.core, 0, fx_child("web")->spawn_id - 1);	/* of one before */
+	core_line_matched(fx.core, 77, 1);
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "starting");
+	fx_child("web")->watched = 0;
+	replace(100);
+	ck_assert_uint_eq(fx_child("web")->watched, fx_child("web")->spawn_id);
+	core_line_matched(fx.core, 0, fx_child("web")->spawn_id);
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_child("web")->watched = 0;
+	replace(100);
+	ck_assert_uint_eq(fx_child("web")->watched, 0);
+}
+END_TEST
+
+START_TEST(a_line_that_is_read_after_the_end_counts)
+{
+	add("web", "log:^up$")->stdio[1].kind = STDIO_LOG;
+	fx_start();
+	fx_skip_events();
+	fx.manual_drain = true;
+	fx_exit("web", 0);
+	core_line_matched(fx.core, 0, fx_child("web")->spawn_id);
+	fx.manual_drain = false;
+	fx_settle();
+	fx_expect("web", "running", "start");
+	fx_expect("web", "stopped", "exit");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -444,6 +483,8 @@ int main(void)
 		one_that_listens_is_asked_again_and_again_with_longer_pauses,
 		no_question_outlives_the_start, what_could_not_be_asked_is_asked_later,
 		an_end_ends_the_questions, the_next_supervisor_asks_on,
+		a_line_of_its_output_says_that_it_is_ready,
+		a_line_that_is_read_after_the_end_counts,
 	};
 
 	return unit_run_in("core: readiness", setup, fx_teardown, tests,

@@ -102,7 +102,7 @@ static bool ring_is_empty(const struct ring *r)
 
 START_TEST(no_flipped_bit_of_a_ring_is_believed)
 {
-	size_t used = offsetof(struct ring_header, lost_unsaid) + 8, believed = 0;
+	size_t used = offsetof(struct ring_header, run_from) + 8, believed = 0;
 
 	make_ring();
 	for (size_t bit = 0; bit < 8 * used; bit++) {

@@ -1,0 +1,80 @@
+/* The ring is looked at, not what is read: so a line counts that came before anybody waited, or that a
+ * supervisor captured which died before it could tell. What the process before wrote lies before
+ * RUN_FROM and does not count. Lines are those of the log: whole, and cut where that cuts. */
+#include "output/match.h"
+
+#include <regex.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "output/capture.h"
+#include "output/lines.h"
+
+struct match {
+	regex_t regex;
+	uint64_t spawn_id;
+};
+
+static void begin_stream(struct stream *s)
+{
+	s->looked = s->run_from;
+}
+
+void match_begin(struct slot *slot, const char *pattern, uint64_t spawn_id)
+{
+	struct match *m = x_calloc(1, sizeof *m);
+	int err = regcomp(&m->regex, pattern, REG_EXTENDED | REG_NOSUB);
+
+	match_end(slot);
+	if (err != 0) {		/* it did when the configuration was read: memory is out */
+		log_error("%s: the pattern of its readiness cannot be used now",
+			  slot->options->name);
+		free(m);
+		return;
+	}
+	m->spawn_id = spawn_id;
+	slot->match = m;
+	begin_stream(&slot->out);
+	if (slot->err != NULL)
+		begin_stream(slot->err);
+}
+
+void match_end(struct slot *slot)
+{
+	struct match *m = take(slot->match);
+
+	if (m == NULL)
+		return;
+	regfree(&m->regex);
+	free(m);
+}
+
+/* A NUL byte is no end. */
+static bool matches(const struct match *m, const struct line *line)
+{
+	regmatch_t span = { .rm_so = 0, .rm_eo = (regoff_t)line->len };
+
+	return regexec(&m->regex, line->text, 1, &span, REG_STARTEND) == 0;
+}
+
+bool match_look(struct stream *s, uint64_t *spawn_id)
+{
+	const struct match *m = s->slot->match;
+	uint64_t head;
+	struct line line;
+
+	if (m == NULL || s->ring == NULL)
+		return false;
+	head = ring_head(s->ring);
+	s->looked = MAX(s->looked, head - MIN(head, (uint64_t)RING_DATA));
+	while (lines_next(s->ring->data + s->looked % RING_DATA, (size_t)(head - s->looked),
+			  OUTPUT_LINE_MAX, &line)) {
+		s->looked += line.raw_len;
+		if (!matches(m, &line))
+			continue;
+		*spawn_id = m->spawn_id;
+		match_end(s->slot);
+		return true;
+	}
+	return false;
+}
