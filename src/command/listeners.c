@@ -20,6 +20,8 @@
 
 struct listening {
 	struct list link;
+	struct listeners *owner;
+	struct loop_io io;
 	uint32_t slot;
 	int fd;
 	struct listen_address address;	/* with the port that the kernel chose */
@@ -61,6 +63,7 @@ static void unlink_file(const struct listening *k)
 static void drop(struct listening *k)
 {
 	list_remove(&k->link);
+	loop_io_set(&k->io, -1, 0);
 	close(k->fd);
 	free(k);
 }
@@ -89,13 +92,25 @@ static bool read_address(int fd, struct listen_address *a)
 	       getsockname(fd, &a->addr.any, &a->len) == 0;
 }
 
+/* Who connected waits in the backlog; nobody is accepted here. */
+static void on_connection(struct loop_io *io, int revents)
+{
+	struct listening *k = container_of(io, struct listening, io);
+
+	(void)revents;
+	loop_io_set(io, k->fd, 0);
+	core_connection(k->owner->supervisor->core, k->slot);
+}
+
 static struct listening *add(struct listeners *l, uint32_t slot, int fd)
 {
 	struct listening *k = x_calloc(1, sizeof(*k));
 	struct stat st;
 
+	k->owner = l;
 	k->slot = slot;
 	k->fd = fd;
+	loop_io_init(&k->io, l->supervisor->loop, on_connection);
 	if (!read_address(fd, &k->address))
 		k->address.len = 0;
 	if (k->address.len > 0 && listen_path(&k->address) != NULL &&
@@ -239,5 +254,15 @@ void listeners_close(struct listeners *l, uint32_t slot)
 		keeper_hold_slot(l->supervisor->keeper, slot, -1);
 		unlink_file(k);
 		drop(k);
+	}
+}
+
+void listeners_await(struct listeners *l, uint32_t slot, bool on)
+{
+	list_for_each(item, &l->all) {
+		struct listening *k = list_entry(item, struct listening, link);
+
+		if (k->slot == slot)
+			loop_io_set(&k->io, k->fd, on ? EV_READ : 0);
 	}
 }

@@ -23,5 +23,7 @@ void listeners_tell(struct listeners *l);
 int listeners_open(struct listeners *l, uint32_t slot, const char *address,
 		   const struct subsystem_options *o);
 void listeners_close(struct listeners *l, uint32_t slot);
+/* As core_ops.await. */
+void listeners_await(struct listeners *l, uint32_t slot, bool on);
 
 #endif

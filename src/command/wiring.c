@@ -198,6 +198,13 @@ static void op_unlisten(void *ctx, uint32_t slot)
 	listeners_close(s->listeners, slot);
 }
 
+static void op_await(void *ctx, uint32_t slot, bool on)
+{
+	struct supervisor *s = ctx;
+
+	listeners_await(s->listeners, slot, on);
+}
+
 static int op_notify_open(void *ctx, uint32_t slot, uid_t uid, bool fresh, const char **path)
 {
 	struct supervisor *s = ctx;
@@ -286,6 +293,7 @@ const struct core_ops supervisor_core_ops = {
 	.probe_cancel = op_probe_cancel,
 	.listen = op_listen,
 	.unlisten = op_unlisten,
+	.await = op_await,
 	.notify_open = op_notify_open,
 	.notify_close = op_notify_close,
 	.watch_files = op_watch_files,

@@ -4,15 +4,14 @@
 #include "config/check.h"
 #include "config/family.h"
 #include "config/listen.h"
-#include "config/type.h"
 
-static int listen_key(void)
+/* Where item number AT of key NAME of subsystem NODE was written. */
+static struct place place_of(const struct candidate *c, uint32_t node, const char *name, size_t at)
 {
-	int key = 0;
+	struct schema_key key;
 
-	while (schema[key].type != &type_listen)
-		key++;
-	return key;
+	BUG_ON(schema_find(&c->index, "subsystem", name, strlen(name), &key) < 0);
+	return item_of_list_place(c, node, key.key, at);
 }
 
 /* Are these two the same subsystem, or instances of one? */
@@ -31,7 +30,7 @@ static void check_one(const struct candidate *c, uint32_t node, const struct sub
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT, why = STRBUF_INIT;
 	struct listen_address a;
-	struct place place = item_of_list_place(c, node, listen_key(), at);
+	struct place place = place_of(c, node, "listen", at);
 	const char *owner;
 	bool any_port;
 
@@ -55,7 +54,8 @@ void check_listen(const struct candidate *c, const struct config *config)
 
 	for (uint32_t i = 0; i < config->nsubsystems; i++) {
 		const struct subsystem_options *o = config->subsystems[i];
-		struct place place = item_of_list_place(c, i, listen_key(), 0);
+		struct place place = place_of(c, i, "listen", 0);
+		struct place activation = place_of(c, i, "socket_activation", 0);
 
 		if (o->listen.n > LISTEN_MAX)
 			diag_error(c->diag, &place, "subsystem.%s.listen: at most %d sockets",
@@ -65,6 +65,9 @@ void check_listen(const struct candidate *c, const struct config *config)
 			diag_error(c->diag, &place, "subsystem.%s.listen: its sockets are the "
 				   "descriptors 3 to %zu; ready = \"fd:%d\" is among them", o->name,
 				   2 + o->listen.n, o->ready->fd);
+		if (o->listen.n == 0 && o->socket_activation)
+			diag_error(c->diag, &activation, "subsystem.%s.socket_activation: there is no "
+				   "socket to wait at; name one with listen", o->name);
 		for (size_t at = 0; at < o->listen.n; at++)
 			check_one(c, i, o, at, &owners);
 	}

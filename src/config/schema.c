@@ -143,6 +143,9 @@ const struct option schema[] = {
 	  .help = "Sockets that procd binds before anything starts and keeps over restarts, as "
 		  "tcp:ADDRESS:PORT, udp:ADDRESS:PORT or unix:/PATH, with NAME= before it if wanted; "
 		  "passed as LISTEN_FDS and LISTEN_FDNAMES." },
+	{ SUB("socket_activation", socket_activation, bool, RESTART), .def = "false",
+	  .help = "Start it with the first connection to a socket of listen, and again after each "
+		  "successful end." },
 	{ SUB("type", type, enum, RESTART), .def = "\"service\"", .choices = &subsystem_type_text,
 	  .help = "A service runs on; a oneshot does its work and ends." },
 	{ SUB("autostart", autostart, bool, LIVE), .def = "true",

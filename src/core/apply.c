@@ -20,6 +20,12 @@ struct subsystem *apply_new_subsystem(struct core *c, uint32_t slot,
 	return s;
 }
 
+/* Or does it wait, for its time or for a connection? */
+static bool starts_at_once(const struct subsystem_options *o)
+{
+	return schedule_starts_at_once(o) && !o->socket_activation;
+}
+
 static void add_one(struct core *c, struct subsystem_options *o, enum reason order_reason)
 {
 	struct subsystem *s;
@@ -31,7 +37,7 @@ static void add_one(struct core *c, struct subsystem_options *o, enum reason ord
 	}
 	s = apply_new_subsystem(c, slot, o);
 	s->order_reason = order_reason;
-	s->kick = s->config_up && schedule_starts_at_once(o);
+	s->kick = s->config_up && starts_at_once(o);
 	reconcile_add(s, false);
 }
 
@@ -54,7 +60,7 @@ static void revive(struct subsystem *s, struct subsystem_options *o)
 	s->ill = false;
 	s->config_up = o->autostart;
 	s->order_reason = REASON_RELOAD;
-	s->kick = s->config_up && schedule_starts_at_once(o);
+	s->kick = s->config_up && starts_at_once(o);
 	subsystem_set_options(s, o, false);
 }
 
@@ -78,6 +84,7 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 {
 	bool was_periodic = subsystem_is_periodic(subsystem_newest(s));
+	bool was_activated = subsystem_newest(s)->socket_activation;
 	bool wanted = s->config_up && s->wish == OPERATOR_NONE;
 
 	subsystem_set_options(s, o, false);
@@ -85,10 +92,11 @@ static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 		s->order_reason = REASON_RELOAD;
 		s->bounce = true;
 		/* A service that becomes a job with a schedule ends, and waits for its time. */
-		s->kick = was_periodic || schedule_starts_at_once(o);
+		s->kick = was_periodic || starts_at_once(o);
 	} else if (s->state == STATE_RESTARTING ||
 		   (s->state == STATE_FAILED && wanted && !subsystem_is_periodic(o)) ||
-		   (was_periodic && wanted && !subsystem_is_periodic(o) && subsystem_is_down(s))) {
+		   ((was_periodic || was_activated) && wanted && !subsystem_is_periodic(o) &&
+		    starts_at_once(o) && subsystem_is_down(s))) {
 		s->order_reason = REASON_RELOAD;
 		s->kick = true;
 	}
@@ -110,7 +118,7 @@ static void update(struct subsystem *s, struct subsystem_options *o, bool restar
 			s->config_up = true;
 			s->order_reason = REASON_RELOAD;
 			s->kick |= s->wish == OPERATOR_NONE && subsystem_is_down(s) &&
-				   schedule_starts_at_once(o);
+				   starts_at_once(o);
 		}
 	}
 	if (!same_times)

@@ -65,6 +65,8 @@ struct core_ops {
 	int (*listen)(void *ctx, uint32_t slot, const char *address,
 		      const struct subsystem_options *o);
 	void (*unlisten)(void *ctx, uint32_t slot);
+	/* call core_connection() once when somebody connects, or a datagram waits; and: not any more */
+	void (*await)(void *ctx, uint32_t slot, bool on);
 	/* watch the files of O->watch (not kept) for this subsystem instead of what it had; NULL: for
 	 * nothing. KNOWN: as core_files_changed() told. May be NULL */
 	void (*watch_files)(void *ctx, uint32_t slot, uint64_t id,
@@ -137,6 +139,7 @@ void core_notify(struct core *c, uint32_t slot, const struct notify_message *m);
  * since; NULL: none has. */
 void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t print,
 			const char *changed);
+void core_connection(struct core *c, uint32_t slot);	/* as core_ops.await asked */
 void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */
 
 /* Apply NEW: diff against the published one, publish (takes NEW), add, remove, mark to restart.

@@ -30,7 +30,8 @@ static void collect(struct subsystem *s, bool by_order, struct worklist *list)
 		struct edge *e = list_entry(item, struct edge, out);
 		struct subsystem *to = e->to;
 		bool decided = to->wish != OPERATOR_NONE ||
-			       ((to->config_up || to->pulled) && !schedule_is_idle(to));
+			       ((to->config_up || to->pulled) && !schedule_is_idle(to) &&
+				!sockets_idle(to));
 
 		if (e->kind == EDGE_AFTER || to->removed || is_fine(e) ||
 		    to->edges.visit == s->core->edge_visit || (decided && !by_order))

@@ -103,7 +103,10 @@ static void put_board(struct subsystem *s)
 	edges_waits_for(s, WAITS_FOR_MAX, &waits_for);
 	s->edges.shown = s->edges.version;
 	s->edges.shown_waiting = edges_waiting(s);
-	(void)ready_waits_for(s, &awaits);
+	if (sockets_idle(s))
+		strbuf_addstr(&awaits, "a connection");
+	else
+		(void)ready_waits_for(s, &awaits);
 	(void)ready_status(s, &status);
 	s->ready.changed = false;
 	r = board_record_new(&(struct board_texts){

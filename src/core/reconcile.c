@@ -234,6 +234,7 @@ static void settle_one(struct subsystem *s)
 	update_busy(s);
 	update_boot(s);
 	schedule_refresh(s);
+	sockets_refresh(s);
 	watcher_refresh(s);
 	if (s->removed && subsystem_is_down(s)) {
 		disappear(s);

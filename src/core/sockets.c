@@ -11,11 +11,12 @@
 #include "base/text.h"
 #include "config/listen.h"
 #include "core/live.h"
+#include "core/publish.h"
 
 struct listener {
 	char *key;
 	uint32_t slot;
-	unsigned refs;
+	unsigned refs, watchers;
 	bool named;	/* no owner yet, but somebody's options have exactly this address */
 };
 
@@ -130,11 +131,29 @@ static struct listener *get(struct subsystem *s, size_t i, bool bind, int *faile
 	return l;
 }
 
+static void watch(struct subsystem *s, bool on)
+{
+	struct core *c = s->core;
+
+	if (s->sockets.watched == on)
+		return;
+	s->sockets.watched = on;
+	for (size_t i = 0; i < s->sockets.n; i++) {
+		struct listener *l = s->sockets.items[i];
+
+		l->watchers += on ? 1u : -1u;
+		if (l->watchers == on)
+			c->ops->await(c->ops_ctx, l->slot, on);
+	}
+}
+
 static void replace(struct subsystem *s, struct listener **items, size_t n)
 {
-	struct socket_list old = s->sockets;
+	struct socket_list old;
 
-	s->sockets = (struct socket_list){ items, n };
+	watch(s, false);	/* whom it watches next, settle says */
+	old = s->sockets;
+	s->sockets = (struct socket_list){ items, n, false };
 	for (size_t i = 0; i < old.n; i++)
 		release(s->core, old.items[i]);
 	free(old.items);
@@ -178,6 +197,51 @@ void sockets_close(struct subsystem *s)
 uint32_t sockets_slot(const struct socket_list *l, size_t i)
 {
 	return l->items[i]->slot;
+}
+
+/* --- a start by a connection -------------------------------------------------------------------- */
+
+bool sockets_idle(const struct subsystem *s)
+{
+	return subsystem_newest(s)->socket_activation && s->goal.up && !s->kick &&
+	       s->state == STATE_STOPPED;
+}
+
+void sockets_refresh(struct subsystem *s)
+{
+	bool idle = sockets_idle(s) && !subsystem_has_process(s);
+	bool shown = s->sockets.watched;
+
+	/* It would wait for ever: its start says what is wrong, and is tried again. */
+	if (idle && s->sockets.n < s->options->listen.n) {
+		s->kick = true;
+		s->order_reason = REASON_START;
+		subsystem_mark(s);
+		return;
+	}
+	watch(s, idle);
+	if (shown != idle)
+		publish_update(s);
+}
+
+static bool has(const struct subsystem *s, uint32_t slot)
+{
+	for (size_t i = 0; i < s->sockets.n; i++)
+		if (s->sockets.items[i]->slot == slot)
+			return true;
+	return false;
+}
+
+void core_connection(struct core *c, uint32_t slot)
+{
+	registry_for_each(s, &c->registry) {
+		if (!s->sockets.watched || !has(s, slot))
+			continue;
+		s->kick = true;
+		s->order_reason = REASON_SOCKET;
+		publish_memory(s);
+		subsystem_mark(s);
+	}
 }
 
 /* --- after a death ----------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 #ifndef CORE_SOCKETS_H
 #define CORE_SOCKETS_H
 
+#include <stdbool.h>
+
 #include "base/map.h"
 
 struct core;
@@ -18,6 +20,7 @@ struct sockets {
 struct socket_list {
 	struct listener **items;
 	size_t n;
+	bool watched;		/* a connection starts it */
 };
 
 void sockets_fini(struct core *c);
@@ -29,6 +32,10 @@ void sockets_close(struct subsystem *s);
 /* All subsystems are known, none was started by this core: take up what the keeper has for them,
  * bind what is missing for those without a process, let go of what nobody wants. */
 void sockets_start(struct core *c);
+/* Does S wait for a connection? */
+bool sockets_idle(const struct subsystem *s);
+/* Watch for connections, or no longer; to be called whenever settle has looked at S. */
+void sockets_refresh(struct subsystem *s);
 /* The slot of socket number I. */
 uint32_t sockets_slot(const struct socket_list *l, size_t i);
 /* The configuration changed: the same for those without a process, so that everything is bound before

@@ -142,7 +142,7 @@ static void say_goal(json_t *lines, const struct board_record *r)
 			   "`procd start` starts it again");
 	else if (!r->goal_up)
 		say(lines, "it is meant to be down: %s", r->goal_why);
-	else if (r->waiting || r->periodic)
+	else if (r->waiting || r->periodic || *r->awaits != '\0')
 		return;
 	else if (down && r->gave_up)
 		say(lines, "all allowed restarts were made: `procd reset-failed` or `procd start` "

@@ -51,7 +51,8 @@ ENUMTEXT(reason, "reason",
 	 [REASON_SCHEDULE] = "schedule",
 	 [REASON_ADOPTED] = "adopted",
 	 [REASON_WATCH] = "watch",
-	 [REASON_HOOK] = "hook");
+	 [REASON_HOOK] = "hook",
+	 [REASON_SOCKET] = "socket");
 _Static_assert(ARRAY_LEN(reason_names) == REASON_COUNT, "a reason without a name");
 
 /* --- shrinking ------------------------------------------------------------------------------ */

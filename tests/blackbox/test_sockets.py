@@ -273,3 +273,69 @@ def test_without_listen_nothing_of_it_is_seen(w):
     report = read_report(w.path("report"))
     check(not [v for v in report.get("env", report.get("environment", [])) if str(v).startswith("LISTEN_")], "LISTEN_* of procd")
     p.stop()
+
+
+def test_a_connection_starts_it_and_a_clean_end_makes_it_wait_again(w):
+    port = free_port()
+    once = SERVER.replace("        c.close()\n", "        c.close()\n        sys.exit(0)\n")
+    write_text(w.path("server.py"), once)
+    p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % port], socket_activation=True) + w.sub("other", "--sleep", 600 * 1000))
+    p.wait_state("other", "running")
+    equal((p.of("web")["state"], p.of("web")["pid"]), ("stopped", None), "not started")
+    contains(p.ctl("why", "web").out, "it waits for a connection", "why")
+    for _ in range(2):
+        at = p.mark()
+        ask(port)
+        equal(p.wait_state("web", "starting", after=at)["reason"], "socket", "reason")
+        p.wait_state("web", "stopped", after=at)
+    p.kill_supervisor()
+    ask(port)
+    p.wait_state("web", "stopped")
+    p.ctl("stop", "web").expect(0)
+    at = p.mark()
+    waits = socket.create_connection(("127.0.0.1", port))
+    p.ctl("start", "web").expect(0)
+    equal(p.wait_state("web", "starting", after=at)["reason"], "request", "the operator's stop counts until then")
+    waits.settimeout(10 * SCALE)
+    check(waits.recv(9), "served")
+    waits.close()
+    p.stop()
+
+
+def test_activation_with_a_taken_address_is_told_and_tried_again(w):
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % taken.getsockname()[1]], socket_activation=True, restart_delay_ms=50))
+    equal(p.wait_event(lambda e: e.get("error"), name="web")["error"]["stage"], "listen", "stage")
+    taken.close()
+    p.wait_state("web", "running")
+    p.stop()
+
+
+def test_who_needs_it_starts_it_without_a_connection(w):
+    p = w.procd(sub(w, "db", ["tcp:127.0.0.1:0"], socket_activation=True) + w.sub("app", "--sleep", 600 * 1000, depends_on=["db"]))
+    p.wait_state("app", "running")
+    equal(p.of("db")["state"], "running", "db")
+    p.stop()
+
+
+def test_activation_that_is_switched_on_and_off(w):
+    port = free_port()
+    config = sub(w, "web", ["tcp:127.0.0.1:%d" % port])
+    p = w.procd(config + "socket_activation = true\n")
+    wait_until(lambda: p.of("web")["state"] == "stopped", "it waits")
+    p.write(config)
+    p.ctl("reload-config").expect(0)
+    p.wait_state("web", "running")
+    at = p.mark()
+    p.write(config + "socket_activation = true\n")
+    p.ctl("reload-config").expect(0)
+    p.wait_state("web", "stopped", after=at)
+    equal(ask(port)["pid"], p.pid_of("web"), "the connection started it")
+    p.stop()
+
+
+def test_activation_needs_a_socket(w):
+    path = write_text(w.path("d.toml"), '[subsystem.a]\ncommand = "true"\nsocket_activation = true\n')
+    contains(w.run("check", "-c", path).expect(78).err, "d.toml:3:", "place")

@@ -315,6 +315,7 @@ static inline int fx_read_files(void *ctx, struct subsystem_options *options, ui
 /* Set by a test whose subsystems listen. */
 static int (*fx_ops_listen)(uint32_t slot, const char *address);
 static void (*fx_ops_unlisten)(uint32_t slot);
+static void (*fx_ops_await)(uint32_t slot, bool on);
 static void (*fx_before_start)(void);
 
 static inline int fx_listen(void *ctx, uint32_t slot, const char *address,
@@ -343,8 +344,14 @@ static inline void fx_watch_files(void *ctx, uint32_t slot, uint64_t id,
 		fx_ops_watch_files(ctx, slot, id, o, known);
 }
 
+static inline void fx_await(void *ctx, uint32_t slot, bool on)
+{
+	(void)ctx;
+	fx_ops_await(slot, on);
+}
+
 static const struct core_ops fx_ops = {
-	.listen = fx_listen, .unlisten = fx_unlisten,
+	.listen = fx_listen, .unlisten = fx_unlisten, .await = fx_await,
 	.watch_files = fx_watch_files,
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.probe = fx_probe, .probe_cancel = fx_probe_cancel,

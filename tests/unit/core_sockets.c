@@ -3,7 +3,7 @@
 #include "core/core.h"
 
 /* What the kernel and the keeper have. */
-static struct { bool open; char address[64]; } table[FX_SLOTS];
+static struct { bool open, watched; char address[64]; } table[FX_SLOTS];
 static int ports, opened, closed, bind_error, bound_before_first_spawn;
 
 static int listen_op(uint32_t slot, const char *address)
@@ -35,6 +35,19 @@ static void unlisten_op(uint32_t slot)
 	closed++;
 }
 
+static void await_op(uint32_t slot, bool on)
+{
+	fx_insist(table[slot].open && table[slot].watched != on, "watched %d already", on);
+	table[slot].watched = on;
+}
+
+static void connect_to(uint32_t slot)
+{
+	ck_assert(table[slot].watched);
+	core_connection(fx.core, slot);
+	fx_settle();
+}
+
 static void tell_held(void)
 {
 	for (uint32_t i = 0; i < FX_SLOTS; i++)
@@ -50,6 +63,7 @@ static void setup(void)
 	ports = opened = closed = bind_error = bound_before_first_spawn = 0;
 	fx_ops_listen = listen_op;
 	fx_ops_unlisten = unlisten_op;
+	fx_ops_await = await_op;
 	fx_before_start = tell_held;
 }
 
@@ -79,6 +93,8 @@ static void apply(void)
 
 static void supervisor_dies(void)
 {
+	for (size_t i = 0; i < FX_SLOTS; i++)
+		table[i].watched = false;
 	core_free(fx.core);
 	fx.core = NULL;
 	board_free(fx.board);
@@ -201,6 +217,60 @@ START_TEST(what_nobody_wants_after_a_death_is_closed)
 }
 END_TEST
 
+START_TEST(a_connection_starts_it_and_a_clean_end_makes_it_wait_again)
+{
+	add("web", "tcp:127.0.0.1:80")->socket_activation = true;
+	fx_start();
+	ck_assert_str_eq(fx_state("web"), "stopped");
+	ck_assert_int_eq(fx.state, DAEMON_RUNNING);
+	fx_skip_events();
+	connect_to(1);
+	ck_assert(!table[1].watched);
+	fx_expect("web", "starting", "socket");
+	fx_expect("web", "running", "start");
+	fx_skip_events();
+	fx_exit("web", 0);
+	fx_expect("web", "stopped", "exit");
+	supervisor_dies();
+	connect_to(1);
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_exit("web", 1);
+	ck_assert_str_eq(fx_state("web"), "restarting");
+	ck_assert(!table[1].watched);
+}
+END_TEST
+
+START_TEST(what_is_meant_to_be_down_is_not_woken)
+{
+	add("web", "tcp:127.0.0.1:80")->socket_activation = true;
+	fx_start();
+	ck_assert(table[1].watched);
+	fx_order(CORE_STOP, "web");
+	ck_assert(!table[1].watched);
+	core_connection(fx.core, 1);	/* on its way already */
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "stopped");
+}
+END_TEST
+
+START_TEST(instances_wake_together_and_let_go_of_the_socket)
+{
+	fx_add_instances("web", 2);
+	for (int i = 0; i < 2; i++) {
+		strlist_add(&fx.draft->subsystems[i]->listen, "tcp:127.0.0.1:80");
+		fx.draft->subsystems[i]->socket_activation = true;
+	}
+	fx_start();
+	connect_to(2);
+	ck_assert_str_eq(fx_state("web@0"), "running");
+	ck_assert_str_eq(fx_state("web@1"), "running");
+	fx_exit("web@1", 0);
+	ck_assert(table[2].watched);
+	fx_exit("web@0", 0);
+	connect_to(2);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -209,6 +279,9 @@ int main(void)
 		a_reload_moves_an_address_without_closing_it,
 		instances_share_an_address_but_not_a_free_port, after_a_death_each_has_its_own_again,
 		what_nobody_wants_after_a_death_is_closed,
+		a_connection_starts_it_and_a_clean_end_makes_it_wait_again,
+		what_is_meant_to_be_down_is_not_woken,
+		instances_wake_together_and_let_go_of_the_socket,
 	};
 
 	return unit_run_in("core: sockets", setup, fx_teardown, tests, ARRAY_LEN(tests));
