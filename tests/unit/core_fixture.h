@@ -381,6 +381,9 @@ static inline struct fx_child *fx_child(const char *name)
 	return &fx.child[fx_slot(name)];
 }
 
+/* Set by a test that wants to see each process that comes into being. */
+static void (*fx_on_exec)(uint32_t slot);
+
 static inline void fx_exec_ok_slot(uint32_t slot)
 {
 	struct fx_child *k = &fx.child[slot];
@@ -398,6 +401,8 @@ static inline void fx_exec_ok_slot(uint32_t slot)
 	r->started_mono_ns = fx.now;
 	snprintf(r->name, sizeof(r->name), "%s", plan_str(k->plan, k->plan->name));
 	fx_set_record(slot, RECORD_RUNNING);
+	if (fx_on_exec != NULL)
+		fx_on_exec(slot);
 	if (fx.core != NULL)
 		core_keeper_started(fx.core, &m);
 }

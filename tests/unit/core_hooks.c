@@ -213,7 +213,7 @@ START_TEST(a_restart_during_pre_start_begins_anew_when_it_is_gone)
 {
 	add_web("b");
 	fx_start();
-	fx_order_free(fx_order(CORE_RESTART, "web"));
+	fx_order(CORE_RESTART, "web");
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
 	end_slot(1, SIGTERM);
 	ck_assert_str_eq(fx_state("web"), "starting");
@@ -314,7 +314,7 @@ START_TEST(a_post_stop_that_fails_is_said_beside_the_end)
 	fx_exit("web", 1);
 	end_slot(1, W_EXITCODE(9, 0));
 	ck_assert_str_eq(last_error(), "exited with code 1; post_stop exited with code 9");
-	fx_order_free(fx_order(CORE_START, "web"));
+	fx_order(CORE_START, "web");
 	ck_assert_str_eq(last_error(), "exited with code 1");
 }
 END_TEST
@@ -373,7 +373,7 @@ END_TEST
 START_TEST(after_stop_command_the_program_has_the_time_until_the_deadline)
 {
 	start_web("s");
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_advance_ms(1000);
 	end_slot(1, 0);
 	fx_advance_ms(3999);
@@ -389,7 +389,7 @@ END_TEST
 START_TEST(what_the_main_process_leaves_after_stop_command_gets_the_signal)
 {
 	start_web("s");
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	end_slot(1, 0);
 	fx_exit_leaving("web", 0, 1);
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
@@ -401,7 +401,7 @@ END_TEST
 START_TEST(what_the_main_process_leaves_during_stop_command_gets_it_afterwards)
 {
 	start_web("s");
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_exit_leaving("web", 0, 1);
 	ck_assert_str_eq(fx_signals(), "");
 	end_slot(1, 0);
@@ -414,7 +414,7 @@ END_TEST
 START_TEST(a_stop_command_that_exits_badly_is_followed_by_the_signal)
 {
 	start_web("s");
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	end_slot(1, W_EXITCODE(1, 0));
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
 	fx_die("web", SIGTERM);
@@ -426,7 +426,7 @@ START_TEST(a_stop_command_that_cannot_begin_is_followed_by_the_signal)
 {
 	start_web("s");
 	fx.manual_exec = true;
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_exec_fail_slot(1, STAGE_EXEC, EACCES);
 	fx_settle();
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
@@ -438,7 +438,7 @@ END_TEST
 START_TEST(a_stop_command_that_hangs_ends_at_the_deadline_of_the_stop)
 {
 	start_web("s");
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_advance_ms(5000);
 	ck_assert_str_eq(fx_signals(), "KILL/tree KILL/tree");
 	end_slot(1, SIGKILL);
@@ -450,7 +450,7 @@ END_TEST
 START_TEST(a_stop_command_that_hangs_after_the_end_of_the_program_is_killed_too)
 {
 	start_web("s");
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_exit("web", 0);
 	ck_assert_str_eq(fx_state("web"), "stopping");
 	fx_advance_ms(5000);
@@ -464,7 +464,7 @@ START_TEST(without_stop_timeout_the_signal_comes_at_the_first_deadline)
 {
 	start_web("s");
 	opt->stop_timeout_ms = TIMEOUT_UNSET;
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_advance_ms(5000);
 	ck_assert_str_eq(fx_signals(), "KILL/tree TERM/tree+cont");
 	end_slot(1, SIGKILL);
@@ -566,7 +566,7 @@ END_TEST
 START_TEST(what_does_not_run_or_is_being_stopped_is_not_reloaded)
 {
 	start_web("r");
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	ck_assert_str_eq(fx_answer(fx_order(CORE_RELOAD_SUBSYSTEM, "web")),
 			 "web: not reloaded: it is being stopped");
 	fx_die("web", SIGTERM);

@@ -2,12 +2,14 @@
  * slow, short of everything and out of order, leaps of the clock, and supervisors that die and come
  * back from what was saved; with and without dependencies. Whatever happens: one instance per slot
  * (the fake keeper insists), every event as the reference expects it, no start before what it needs,
- * no forgotten timer, every order answered once, every stop and every shutdown ends.
+ * no forgotten timer, every order answered once, every stop and every shutdown ends; hooks beside
+ * each other or beside what they may not run beside, or twice for one process, never.
  *
  * PROCD_MODEL_ACTIONS: how many in all (default a million; with a sanitizer a twentieth of it).
  * PROCD_MODEL_SEED: where to begin. PROCD_MODEL_TRACE=TLLL: tell life LLL of test T on stdout. */
 #include <stdio.h>
 
+#include "core/task.h"
 #include "core_reference.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -28,7 +30,7 @@
 
 /* What kind of life it is. */
 static struct {
-	bool deaths, reloads, edges;
+	bool deaths, reloads, edges, hooks;
 	int quick;		/* time hardly passes: crash loops meet their budget */
 } kind;
 static unsigned int seed;
@@ -44,7 +46,10 @@ static struct {
 	int variant;		/* of what needs a new process */
 	bool wanted, group, log, oneshot;
 	int64_t min_uptime_ms, stop_timeout_ms;
+	unsigned int hooks;	/* bit per enum task_kind */
 } spec[REF_N];
+static uint64_t execs[REF_N][TASK_NKINDS + 1];	/* processes that were: hooks, and the main ones */
+#define MAIN TASK_NKINDS
 
 static int rnd(int n)
 {
@@ -102,6 +107,85 @@ static void read_events(void)
 	insist(r != CHAN_GAP);
 }
 
+/* --- hooks ------------------------------------------------------------------------------------ */
+
+/* The kind of what was last asked for in SLOT, MAIN for the process itself; WHO: whose it is. */
+static int kind_in(uint32_t slot, int *who)
+{
+	const struct plan *p = fx.child[slot].plan;
+	const char *name = p ? plan_str(p, p->name) : NULL, *task;
+
+	*who = -1;
+	if (name == NULL)
+		return MAIN;
+	task = strchr(name, '/');
+	*who = name[0] == 's' ? name[1] - '0' : -1;
+	for (int i = 0; task != NULL && i < TASK_NKINDS; i++)
+		if (strncmp(enumtext_name(&task_kind_text, i), task + 1, strlen(task + 1)) == 0)
+			return i;
+	return MAIN;
+}
+
+/* Is a process of WHO's of that KIND in any slot but SLOT? */
+static bool has_another(int who, int what, uint32_t slot)
+{
+	for (uint32_t i = 0; i < fx.nslots; i++) {
+		int whose, it = kind_in(i, &whose);
+
+		if (i != slot && whose == who && it == what &&
+		    (fx.child[i].asked || fx.child[i].alive || fx.child[i].rest))
+			return true;
+	}
+	return false;
+}
+
+static bool has_hook(int who)
+{
+	for (int i = 0; i < TASK_PROBE; i++)
+		if (has_another(who, i, UINT32_MAX))
+			return true;
+	return false;
+}
+
+/* A process has come into being. */
+static void on_exec(uint32_t slot)
+{
+	int who, what = kind_in(slot, &who);
+
+	insist(who >= 0 && who < REF_N);
+	execs[who][what]++;
+	insist(!has_another(who, what, slot));
+	if (what == TASK_PRE_START || what == TASK_POST_STOP)
+		insist(!has_another(who, MAIN, slot));
+	if (what == MAIN)
+		insist(!has_hook(who));
+	/* once for each process, wherever supervisors die */
+	insist(execs[who][TASK_POST_STOP] <= execs[who][MAIN]);
+	insist(execs[who][TASK_STOP] <= execs[who][MAIN]);
+}
+
+static uint64_t main_execs(void)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < REF_N; i++)
+		n += execs[i][MAIN];
+	return n;
+}
+
+static void add_hooks(int i, struct subsystem_options *o)
+{
+	struct strlist *list[] = { [TASK_PRE_START] = &o->pre_start,
+				   [TASK_POST_STOP] = &o->post_stop,
+				   [TASK_STOP] = &o->stop_command,
+				   [TASK_RELOAD] = &o->reload_command };
+
+	o->hook_timeout_ms = 1000;
+	for (size_t j = 0; j < ARRAY_LEN(list); j++)
+		if (spec[i].hooks & 1u << j)
+			strlist_add(list[j], "/bin/hook");
+}
+
 /* Who waits for time must have a timer; who is shown up must be so; who is down has nothing. */
 static void check_one(int i, int64_t next)
 {
@@ -118,7 +202,7 @@ static void check_one(int i, int64_t next)
 	waits = r->state == STATE_STARTING || r->state == STATE_RESTARTING ||
 		r->state == STATE_STOPPING;
 	/* others may have to be there, or to be gone, first */
-	if (waits && empty && !r->waiting && !(kind.edges && !r->goal_up))
+	if (waits && empty && !r->waiting && !(kind.edges && !r->goal_up) && !has_hook(i))
 		insist(next != INT64_MAX);
 	if (r->state == STATE_RESTARTING && empty && r->next_restart_mono_ns > fx.now)
 		insist(next <= r->next_restart_mono_ns);
@@ -131,15 +215,12 @@ static void check_one(int i, int64_t next)
 static void look(void)
 {
 	int64_t next = core_next_deadline(fx.core);
-	uint64_t spawns = 0;
 
 	read_events();
 	for (int i = 0; i < REF_N; i++)
 		check_one(i, next);
-	for (uint32_t slot = 0; slot < fx.nslots; slot++)
-		spawns += (uint64_t)fx.child[slot].spawns;
 	/* one process for each start that was told, or for a retry of it */
-	insist(spawns <= ref.starts + ref.deferred + died * REF_N);
+	insist(main_execs() <= ref.starts + ref.deferred + died * REF_N);
 }
 
 /* --- the world -------------------------------------------------------------------------------- */
@@ -283,6 +364,7 @@ static void vary(int i, bool all)
 	spec[i].ref.autostart = rnd(4) != 0;
 	spec[i].min_uptime_ms = rnd(2) * 300;
 	spec[i].stop_timeout_ms = rnd(2) ? TIMEOUT_UNSET : 1000;
+	spec[i].hooks = kind.hooks ? (unsigned int)rnd(1 << TASK_PROBE) : 0;
 	if (kind.edges)
 		vary_edges(i);
 	if (!all && rnd(2))
@@ -334,6 +416,7 @@ static void add_spec(int i)
 	o->kill_mode = spec[i].group ? KILL_MODE_GROUP : KILL_MODE_PROCESS;
 	o->stdio[1].kind = spec[i].log ? STDIO_LOG : STDIO_NULL;
 	add_edges(i, o);
+	add_hooks(i, o);
 }
 
 static bool listed(json_t *summary, const char *key, int i)
@@ -410,7 +493,8 @@ static struct fx_order *order(enum core_verb verb, int i)
 static void give_order(void)
 {
 	static const enum core_verb verbs[] = { CORE_START, CORE_START, CORE_START, CORE_STOP,
-						CORE_RESTART, CORE_RESET, CORE_SIGNAL };
+						CORE_RESTART, CORE_RESET, CORE_SIGNAL,
+						CORE_RELOAD_SUBSYSTEM };
 	struct fx_order **slot = &orders[rnd(ORDERS)];
 
 	collect(slot);
@@ -453,7 +537,7 @@ static void die_and_return(void)
 /* The first slot from SLOT on in which the keeper or the log thread has something to do. */
 static uint32_t wanting(uint32_t slot)
 {
-	for (uint32_t i = 0; i < REF_N; i++, slot = (slot + 1) % REF_N)
+	for (uint32_t i = 0; i < fx.nslots; i++, slot = (slot + 1) % fx.nslots)
 		if (fx.child[slot].asked || fx.child[slot].drain)
 			break;
 	return slot;
@@ -461,7 +545,7 @@ static uint32_t wanting(uint32_t slot)
 
 static uint32_t living(uint32_t slot)
 {
-	for (uint32_t i = 0; i < REF_N; i++, slot = (slot + 1) % REF_N)
+	for (uint32_t i = 0; i < fx.nslots; i++, slot = (slot + 1) % fx.nslots)
 		if (fx.child[slot].alive)
 			break;
 	return slot;
@@ -469,7 +553,7 @@ static uint32_t living(uint32_t slot)
 
 static void act(void)
 {
-	uint32_t slot = (uint32_t)rnd(REF_N);
+	uint32_t slot = (uint32_t)rnd(MAX((int)fx.nslots, REF_N));
 
 	fx.spawn_error = rnd(32) ? 0 : -ENOMEM;
 	switch (rnd(16)) {
@@ -486,7 +570,7 @@ static void act(void)
 			reload();
 		break;
 	case 3:
-		for (slot = 0; slot < REF_N; slot++)
+		for (slot = 0; slot < fx.nslots; slot++)
 			if (fx.child[slot].rest && rnd(2))
 				rest_gone(slot);
 		break;
@@ -525,6 +609,7 @@ static void let_everything_happen(int64_t ms)
 	for (int64_t t = 0; t < ms; t += 250) {
 		for (uint32_t slot = 0; slot < fx.nslots; slot++) {
 			struct fx_child *k = &fx.child[slot];
+			int who;
 
 			if (k->drain) {
 				k->drain = false;
@@ -532,6 +617,8 @@ static void let_everything_happen(int64_t ms)
 			}
 			if (k->asked)
 				fx_exec_ok_slot(slot);
+			else if (k->alive && kind_in(slot, &who) != MAIN)
+				end_child(slot, 0, 0);
 		}
 		react_to_signals();
 		turn();
@@ -544,9 +631,12 @@ static void begin_life(void)
 {
 	ref = (struct ref_all){ .shutdown = false };
 	died = 0;
+	memset(execs, 0, sizeof(execs));
+	fx_on_exec = on_exec;
 	handled_signals = 0;
 	kind.quick = rnd(4) == 0;
 	kind.reloads = rnd(3) != 0;
+	kind.hooks = rnd(2);
 	ref.edges = kind.edges;
 	shuffle_ranks();
 	fx.manual_exec = fx.manual_drain = true;

@@ -116,7 +116,7 @@ END_TEST
 START_TEST(without_a_main_process_there_is_no_mainpid)
 {
 	start_web();
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_exit("web", 0);
 	ck_assert_str_eq(fx_state("web"), "stopped");
 	begin(TASK_POST_STOP, 0);
