@@ -665,6 +665,23 @@ def test_supervisor_killed_while_starting(w):
     p.stop()
 
 
+def test_notify_and_listen_and_a_killed_supervisor(w):
+    """Both have a descriptor that the keeper holds."""
+    import socket
+    p = w.procd(notifier(w, "a", "--report-state", w.path("a"), "--wait-for", w.path("go"), "--notify", "READY=1", listen=["unix:" + w.path("l.sock")]))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    for _ in range(2):
+        p.kill_supervisor()
+    equal(read_report(w.path("a"))["env"]["LISTEN_FDS"], "1", "its socket")
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(w.path("l.sock"))
+    write_text(w.path("go"), "")
+    p.wait_state("a", "running")
+    p.ctl("restart", "a").expect(0)
+    s.connect_ex(w.path("l.sock"))
+    p.stop()
+
+
 def test_supervisor_killed_after_ready(w):
     p = w.procd(notifier(w, "a", "--notify", "READY=1", "--wait-for", w.path("go"), "--notify", "STATUS=later") +
                 w.sub("b", depends_on=["a"]))
