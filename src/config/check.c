@@ -426,6 +426,30 @@ static void warn_commands(const struct candidate *c, const struct config *config
 		warn_command(c, config, scope, o, hook_offsets[i], known);
 }
 
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+/* NOTIFY_SOCKET names a path that a program with a view of its own may not see. */
+static void warn_hidden_socket(const struct candidate *c, const struct config *config,
+			       const struct scope *scope, const struct subsystem_options *o)
+{
+	const char *dir = config->run_dir;
+	struct place place;
+
+	if (!subsystem_notifies(o) || dir == NULL ||
+	    (o->root_dir == NULL &&
+	     !(o->private_tmp && (is_below(dir, "/tmp") || is_below(dir, "/var/tmp")))))
+		return;
+	place = subsystem_ready_kind(o) == PROBE_NOTIFY ? PLACE_IN(c, scope, ready)
+							: PLACE_IN(c, scope, watchdog_ms);
+	diag_warn(c->diag, &place, "subsystem.%s: NOTIFY_SOCKET is in %s, which it does not see "
+		  "with %s", scope->name, dir, o->root_dir != NULL ? "root_dir" : "private_tmp");
+}
+
 /* Only what procd reads can say that it is ready. */
 static void check_ready(const struct candidate *c, const struct scope *scope,
 			const struct subsystem_options *o)
@@ -461,6 +485,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_watch(c, scope, o);
 	check_ambient(c, scope, o);
 	check_ready(c, scope, o);
+	warn_hidden_socket(c, config, scope, o);
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {

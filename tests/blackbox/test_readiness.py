@@ -824,3 +824,28 @@ def test_conformance_redis_supervised_systemd(w):
     check(os.path.exists(w.path("r.sock")), "it listens when it is ready")
     wait_until(lambda: "Ready to accept" in (p.of("db")["status_text"] or ""), lambda: "its STATUS: %r" % p.of("db")["status_text"])
     p.stop()
+
+
+def test_conformance_s6_svscan(w):
+    tool = need_program("s6-svscan")
+    os.mkdir(w.path("scan"))
+    p = w.procd('[subsystem.a]\nready = "fd:4"\ncommand = ' + toml([tool, "-d", "4", w.path("scan")]) + "\n")
+    p.wait_state("a", "running")
+    check(os.path.exists(w.path("scan/.s6-svscan/control")), "it takes orders when it is ready")
+    p.stop()
+
+
+def test_conformance_dbus_daemon_prints_its_address(w):
+    """What stands before the newline does not matter, even if it looks like an assignment."""
+    tool = need_program("dbus-daemon")
+    p = w.procd('[subsystem.bus]\nready = "fd:3"\ncommand = ' +
+                toml([tool, "--session", "--nofork", "--nopidfile", "--address=unix:path=" + w.path("bus"), "--print-address=3"]) + "\n")
+    p.wait_state("bus", "running")
+    check(os.path.exists(w.path("bus")), "it listens when it is ready")
+    p.stop()
+
+
+def test_a_view_of_its_own_may_hide_the_socket(w):
+    write_text(w.path("c.toml"), 'run_dir = "/run/procd-x"\n' + notifier(w, "a", root_dir="/srv"))
+    contains(w.run("check", "-c", w.path("c.toml")).err, "c.toml:5:", "place")
+    contains(w.run("check", "-c", w.path("c.toml")).err, "does not see with root_dir", "message")
