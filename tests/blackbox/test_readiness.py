@@ -733,6 +733,69 @@ def test_upgrade_while_starting(w):
     p.stop()
 
 
+def test_supervisor_killed_again_and_again_while_all_kinds_start(w):
+    """Each gets ready exactly once, in the process that was started first."""
+    port = free_port()
+    said = {"notify": ["--notify", "READY=1"], "fd:3": ["--fd", 3, "--print", ""], "log:^up$": ["--print", "up"],
+            "command:test -e " + w.path("up5"): ["--pid-file", w.path("up5")]}
+    text = "".join(w.sub("k%d" % i, "--starts", w.path("n%d" % i), "--sleep", 300 + 150 * i, *steps, ready=ready, start_timeout="1h")
+                   for i, (ready, steps) in enumerate(said.items()))
+    text += listener(w, "tcp", r"""
+open("n-tcp", "a").write("%%d\n" %% os.getpid())
+time.sleep(0.7)
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", %d))
+s.listen()
+time.sleep(1000)
+""" % port, ready="tcp:127.0.0.1:%d" % port, start_timeout="1h", working_dir=w.dir)
+    names = ["k%d" % i for i in range(len(said))] + ["tcp"]
+    p = w.procd(text)
+    for _ in range(8):
+        old = p.kill_supervisor(wait=False)
+        p.supervisor_pid(other_than=old)
+    for name in names:
+        p.wait_state(name, "running", timeout=20)
+    wait_until(p.rpc_alive, "procd answers")
+    for i in range(len(said)):
+        equal(len(read_text(w.path("n%d" % i)).split()), 1, "starts of k%d" % i)
+    equal(len(read_text(w.path("n-tcp")).split()), 1, "starts of tcp")
+    for name in names:
+        equal(p.states(name), ["starting", "running"], name)
+        equal(len(p.find_events(type="ready_changed", name=name)), 1, "ready_changed of " + name)
+    p.stop()
+
+
+def test_waiting_for_ready_from_outside(w):
+    p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1"))
+    wait_until(lambda: p.of("a")["awaits"], "it waits")
+    equal(p.ctl("wait", "a", "--for", "ready", "--timeout", "100ms").rc, 124, "not yet")
+    equal((p.ctl("is-active", "a").rc, p.ctl("is-ready", "a").rc, p.ctl("is-failed", "a").rc), (3, 3, 3), "predicates")
+    write_text(w.path("go"), "")
+    p.ctl("wait", "a", "--for", "ready", "--timeout", "10s").expect(0)
+    equal((p.ctl("is-active", "a").rc, p.ctl("is-ready", "a").rc), (0, 0), "predicates")
+    os.unlink(w.path("go"))
+    mark = p.mark()
+    equal(p.ctl("restart", "a", "--timeout", "300ms").rc, 124, "restart waits for ready again")
+    write_text(w.path("go"), "")
+    p.wait_event(type="ready_changed", name="a", ready=False, after=mark)
+    p.wait_event(type="ready_changed", name="a", ready=True, after=mark)
+    p.stop()
+
+
+def test_S08_restart_while_a_dependency_is_not_ready(w):
+    p = w.procd(notifier(w, "db", "--wait-for", w.path("go"), "--notify", "READY=1") +
+                w.sub("web", "--starts", w.path("n"), depends_on=["db"]))
+    wait_until(lambda: p.of("db")["awaits"], "db starts")
+    p.ctl("restart", "web", "--no-wait").expect(0)
+    equal((p.of("web")["state"], p.of("web")["pid"]), ("stopped", None), "it goes on waiting")
+    write_text(w.path("go"), "")
+    pid = p.wait_state("web", "running")["pid"]
+    wait_until(lambda: read_text(w.path("n")), "its program runs")
+    equal(read_text(w.path("n")).split(), [str(pid)], "one start")
+    p.stop()
+
+
 # --- the watchdog ---------------------------------------------------------------------------------
 
 def test_watchdog_silence_is_a_failure(w):
