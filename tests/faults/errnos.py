@@ -60,6 +60,7 @@ PLAUSIBLE = {
     "sendmsg": ["ENOBUFS", "ENOMEM", "EINTR", "EPIPE"], "sendto": ["ENOBUFS", "EAGAIN", "EINTR", "EPIPE"],
     "recvmsg": ["ENOMEM", "EINTR", "ECONNRESET"], "recvfrom": ["ENOMEM", "EINTR", "ECONNRESET"],
     "setsockopt": ["ENOMEM", "EPERM"], "getsockopt": ["ENOMEM"], "getsockname": ["ENOBUFS"],
+    "getpeername": ["ENOBUFS"],
     "shutdown": ["ENOTCONN"],
     # memory
     "mmap": MEMORY, "mremap": MEMORY, "mprotect": MEMORY,

@@ -25,6 +25,7 @@ import json
 import os
 import pwd
 import signal
+import socket
 import time
 
 import account
@@ -51,6 +52,7 @@ class Scene:
         self.keepers_killed, self.ordered_ends, self.groups = 0, 0, set()
         self.log_path = world.path("writer.log")
         self.top = ""  # more lines for the top of the configuration
+        self.probes = {}  # name: keys that say how its health is probed
         self.names = list(NAMES)
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         os.chmod(world.dir, 0o755)
@@ -71,9 +73,10 @@ class Scene:
         identity = {"user": "nobody"} if self.user else {}
         text = self.top + "[shutdown]\ntimeout_ms = 700\nforce_timeout_ms = 1000\nkill_timeout_ms = 1300\n"
         text += '[logging]\nfile = "%s"\nlevel = "debug"\n' % w.path("own.log")
-        text += self.sub("stable")
+        text += self.sub("stable", **self.probes.get("stable", {}))
         text += self.sub("mortal", "--print", "up", restart="always", nice=3, umask="027", limit_core=0,
-                         working_dir="/", environment={"CHANGED": str(changed)}, **identity)
+                         working_dir="/", environment={"CHANGED": str(changed)}, **identity,
+                         **self.probes.get("mortal", {}))
         text += self.sub("writer", "--line-size", 100, "--wait-for", w.path("go"), "--spew", FIRST,
                          "--wait-for", w.path("go-on"), "--spew", SECOND, log_file=self.log_path,
                          log_max_file_size=4000 if changed else 1500, log_max_files=60)
@@ -528,6 +531,42 @@ def upgrade_again(s):
     untouched(s, *s.names)
 
 
+def probed(s):
+    """stable is asked through a socket, mortal by a command. One probe that fails is no illness."""
+    s.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    write_text(s.world.path("ok"), "", 0o644)
+    often = {"health_interval_ms": 100, "health_timeout_ms": 2000}
+    s.probes = {"stable": dict(often, health="tcp:127.0.0.1:%d" % s.listener.getsockname()[1]),
+                "mortal": dict(often, health="command:test -e " + s.world.path("ok"))}
+    running(s)
+    healthy(s)
+
+
+def healthy(s):
+    """All that are probed."""
+    def probe():
+        result = s.p.ctl("status", "--json", *s.probes)
+        return result.rc == 0 and all(x["health"] == "healthy" for x in result.json()["subsystems"])
+    s.until(probe, "what is probed is healthy")
+
+
+def health(s):
+    s.trace.attach(s.p)
+    health_again(s)
+
+
+def health_again(s):
+    mark = len(s.starts("mortal"))
+    os.unlink(s.world.path("ok"))
+    s.children_pass(lambda: len(s.starts("mortal")) > mark)
+    s.until(lambda: len(s.starts("mortal")) > mark, "mortal is started again")
+    write_text(s.world.path("ok"), "", 0o644)
+    same_supervisor(s)
+    healthy(s)
+    s.runs(*s.names)
+    untouched(s, "stable", "writer")
+
+
 def shutdown(s):
     s.groups = account.groups(s)
     s.trace.attach(s.p)
@@ -573,5 +612,6 @@ FLOWS = {
     "upgrade": Flow("procd upgrade: the old supervisor, and the keeper", ALL, running, upgrade, upgrade_again),
     "upgrade-new": Flow("procd upgrade: the new supervisor", ("supervisor",), running, upgrade_new, upgrade_again),
     "upgrade-keeper": Flow("procd upgrade --keeper", ("keeper",), running, upgrade_keeper, upgrade_again),
+    "health": Flow("health probes, and the restart of an unhealthy one", ALL, probed, health, health_again),
     "shutdown": Flow("SIGTERM", BOTH, running, shutdown, nothing),
 }
