@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "command/connections.h"
 #include "command/supervisor.h"
 #include "config/listen.h"
 
@@ -265,4 +266,26 @@ void listeners_await(struct listeners *l, uint32_t slot, bool on)
 		if (k->slot == slot)
 			loop_io_set(&k->io, k->fd, on ? EV_READ : 0);
 	}
+}
+
+static const struct listening *find(const struct listeners *l, uint32_t slot)
+{
+	list_for_each(item, &l->all) {
+		const struct listening *k = list_entry(item, struct listening, link);
+
+		if (k->slot == slot)
+			return k;
+	}
+	return NULL;
+}
+
+bool listeners_connected(const struct listeners *l, const uint32_t *slots, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct listening *k = find(l, slots[i]);
+
+		if (k != NULL && connections_any(&k->address) != 0)
+			return true;
+	}
+	return false;
 }

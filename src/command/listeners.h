@@ -5,6 +5,7 @@
 #define COMMAND_LISTENERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct subsystem_options;
@@ -23,7 +24,8 @@ void listeners_tell(struct listeners *l);
 int listeners_open(struct listeners *l, uint32_t slot, const char *address,
 		   const struct subsystem_options *o);
 void listeners_close(struct listeners *l, uint32_t slot);
-/* As core_ops.await. */
+/* As core_ops.connected and await. */
+bool listeners_connected(const struct listeners *l, const uint32_t *slots, size_t n);
 void listeners_await(struct listeners *l, uint32_t slot, bool on);
 
 #endif

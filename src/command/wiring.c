@@ -198,6 +198,13 @@ static void op_unlisten(void *ctx, uint32_t slot)
 	listeners_close(s->listeners, slot);
 }
 
+static bool op_connected(void *ctx, const uint32_t *slots, size_t n)
+{
+	struct supervisor *s = ctx;
+
+	return listeners_connected(s->listeners, slots, n);
+}
+
 static void op_await(void *ctx, uint32_t slot, bool on)
 {
 	struct supervisor *s = ctx;
@@ -294,6 +301,7 @@ const struct core_ops supervisor_core_ops = {
 	.listen = op_listen,
 	.unlisten = op_unlisten,
 	.await = op_await,
+	.connected = op_connected,
 	.notify_open = op_notify_open,
 	.notify_close = op_notify_close,
 	.watch_files = op_watch_files,

@@ -55,6 +55,7 @@ void check_listen(const struct candidate *c, const struct config *config)
 	for (uint32_t i = 0; i < config->nsubsystems; i++) {
 		const struct subsystem_options *o = config->subsystems[i];
 		struct place place = place_of(c, i, "listen", 0);
+		struct place idle = place_of(c, i, "idle_timeout", 0);
 		struct place activation = place_of(c, i, "socket_activation", 0);
 
 		if (o->listen.n > LISTEN_MAX)
@@ -68,6 +69,9 @@ void check_listen(const struct candidate *c, const struct config *config)
 		if (o->listen.n == 0 && o->socket_activation)
 			diag_error(c->diag, &activation, "subsystem.%s.socket_activation: there is no "
 				   "socket to wait at; name one with listen", o->name);
+		if (o->idle_timeout_ms > 0 && !o->socket_activation)
+			diag_error(c->diag, &idle, "subsystem.%s.idle_timeout: nothing would start it "
+				   "again; set socket_activation, too", o->name);
 		for (size_t at = 0; at < o->listen.n; at++)
 			check_one(c, i, o, at, &owners);
 	}

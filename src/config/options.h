@@ -160,6 +160,7 @@ struct subsystem_options {
 	enum log_format log_format;
 	int64_t log_rate_limit;		/* lines per second; 0: no limit */
 	bool socket_activation;
+	int64_t idle_timeout_ms;	/* 0: none */
 	struct strlist listen;		/* "[NAME=]tcp:ADDRESS:PORT"; config/listen.h */
 	const struct limit_option *limits;	/* RLIM_NLIMITS; shared while none is set */
 	int64_t nice;			/* INT64_MIN: not given */

@@ -146,6 +146,8 @@ const struct option schema[] = {
 	{ SUB("socket_activation", socket_activation, bool, RESTART), .def = "false",
 	  .help = "Start it with the first connection to a socket of listen, and again after each "
 		  "successful end." },
+	{ SUB("idle_timeout", idle_timeout_ms, duration, LIVE), .def = "\"0s\"", .max = 366 * DAY,
+	  .help = "With socket_activation: stop it when it had no connection for so long; 0: never." },
 	{ SUB("type", type, enum, RESTART), .def = "\"service\"", .choices = &subsystem_type_text,
 	  .help = "A service runs on; a oneshot does its work and ends." },
 	{ SUB("autostart", autostart, bool, LIVE), .def = "true",

@@ -67,6 +67,8 @@ struct core_ops {
 	void (*unlisten)(void *ctx, uint32_t slot);
 	/* call core_connection() once when somebody connects, or a datagram waits; and: not any more */
 	void (*await)(void *ctx, uint32_t slot, bool on);
+	/* has any of these sockets a connection now? True, too, where that cannot be found out */
+	bool (*connected)(void *ctx, const uint32_t *slots, size_t n);
 	/* watch the files of O->watch (not kept) for this subsystem instead of what it had; NULL: for
 	 * nothing. KNOWN: as core_files_changed() told. May be NULL */
 	void (*watch_files)(void *ctx, uint32_t slot, uint64_t id,

@@ -53,6 +53,17 @@ bool edges_must_stop(const struct subsystem *s)
 	return s->edges.stops > 0;
 }
 
+bool edges_needed(const struct subsystem *s)
+{
+	list_for_each(item, &s->edges.in) {
+		const struct edge *e = list_entry(item, struct edge, in);
+
+		if (edge_is_hard(e->kind) && !subsystem_is_down(e->from))
+			return true;
+	}
+	return false;
+}
+
 bool edges_held(const struct subsystem *s)
 {
 	bool ordered = !s->goal.up || s->bounce || s->edges.stops > 0;

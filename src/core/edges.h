@@ -60,6 +60,9 @@ bool edges_must_stop(const struct subsystem *s);
 /* Others have to stop before S does. */
 bool edges_held(const struct subsystem *s);
 
+/* Something that runs, or starts, needs S. O(edges to S). */
+bool edges_needed(const struct subsystem *s);
+
 /* S is about to start: what it depends on or wants starts, too, unless somebody stopped it. */
 void edges_call(struct subsystem *s);
 /* Somebody ordered S to start: likewise, also what was stopped or failed, and what those need. */

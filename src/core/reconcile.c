@@ -181,6 +181,7 @@ static void disappear(struct subsystem *s)
 		c->ops->output_detach(c->ops_ctx, s->slot);
 	prober_cancel(s);
 	task_forget_owner(s);
+	idle_drop(s);
 	sockets_close(s);
 	edges_drop(s);
 	schedule_drop(s);
@@ -234,6 +235,7 @@ static void settle_one(struct subsystem *s)
 	update_busy(s);
 	update_boot(s);
 	schedule_refresh(s);
+	idle_refresh(s);
 	sockets_refresh(s);
 	watcher_refresh(s);
 	if (s->removed && subsystem_is_down(s)) {

@@ -142,7 +142,7 @@ static void watch(struct subsystem *s, bool on)
 		struct listener *l = s->sockets.items[i];
 
 		l->watchers += on ? 1u : -1u;
-		if (l->watchers == on)
+		if (on || l->watchers == 0)
 			c->ops->await(c->ops_ctx, l->slot, on);
 	}
 }
@@ -153,7 +153,7 @@ static void replace(struct subsystem *s, struct listener **items, size_t n)
 
 	watch(s, false);	/* whom it watches next, settle says */
 	old = s->sockets;
-	s->sockets = (struct socket_list){ items, n, false };
+	s->sockets = (struct socket_list){ .items = items, .n = n, .shown_idle = old.shown_idle };
 	for (size_t i = 0; i < old.n; i++)
 		release(s->core, old.items[i]);
 	free(old.items);
@@ -210,7 +210,6 @@ bool sockets_idle(const struct subsystem *s)
 void sockets_refresh(struct subsystem *s)
 {
 	bool idle = sockets_idle(s) && !subsystem_has_process(s);
-	bool shown = s->sockets.watched;
 
 	/* It would wait for ever: its start says what is wrong, and is tried again. */
 	if (idle && s->sockets.n < s->options->listen.n) {
@@ -219,9 +218,16 @@ void sockets_refresh(struct subsystem *s)
 		subsystem_mark(s);
 		return;
 	}
-	watch(s, idle);
-	if (shown != idle)
+	watch(s, idle || idle_watches(s));
+	if (idle != s->sockets.shown_idle)
 		publish_update(s);
+	s->sockets.shown_idle = idle;
+}
+
+void sockets_listen_on(const struct subsystem *s)
+{
+	for (size_t i = 0; i < s->sockets.n; i++)
+		s->core->ops->await(s->core->ops_ctx, sockets_slot(&s->sockets, i), true);
 }
 
 static bool has(const struct subsystem *s, uint32_t slot)
@@ -237,6 +243,10 @@ void core_connection(struct core *c, uint32_t slot)
 	registry_for_each(s, &c->registry) {
 		if (!s->sockets.watched || !has(s, slot))
 			continue;
+		if (idle_watches(s)) {
+			idle_connection(s);
+			continue;
+		}
 		s->kick = true;
 		s->order_reason = REASON_SOCKET;
 		publish_memory(s);

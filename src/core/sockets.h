@@ -20,7 +20,8 @@ struct sockets {
 struct socket_list {
 	struct listener **items;
 	size_t n;
-	bool watched;		/* a connection starts it */
+	bool watched;		/* for connections */
+	bool shown_idle;
 };
 
 void sockets_fini(struct core *c);
@@ -36,6 +37,8 @@ void sockets_start(struct core *c);
 bool sockets_idle(const struct subsystem *s);
 /* Watch for connections, or no longer; to be called whenever settle has looked at S. */
 void sockets_refresh(struct subsystem *s);
+/* Hear of the next connection, too, while it is watched. */
+void sockets_listen_on(const struct subsystem *s);
 /* The slot of socket number I. */
 uint32_t sockets_slot(const struct socket_list *l, size_t i);
 /* The configuration changed: the same for those without a process, so that everything is bound before

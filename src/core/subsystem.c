@@ -59,6 +59,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	list_init(&s->waiters);
 	edges_init(&s->edges);
 	schedule_init(s);
+	idle_init(s);
 	return s;
 }
 

@@ -7,6 +7,7 @@
 #include "core/edges.h"
 #include "core/goal.h"
 #include "core/health.h"
+#include "core/idle.h"
 #include "core/hooks.h"
 #include "core/prober.h"
 #include "core/ready.h"
@@ -113,6 +114,7 @@ struct subsystem {
 	struct hook_trouble hook;	/* of the last start, or the last end */
 	struct reload_runs reloads;
 	struct socket_list sockets;
+	struct idle idle;
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;

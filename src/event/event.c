@@ -52,7 +52,8 @@ ENUMTEXT(reason, "reason",
 	 [REASON_ADOPTED] = "adopted",
 	 [REASON_WATCH] = "watch",
 	 [REASON_HOOK] = "hook",
-	 [REASON_SOCKET] = "socket");
+	 [REASON_SOCKET] = "socket",
+	 [REASON_IDLE] = "idle");
 _Static_assert(ARRAY_LEN(reason_names) == REASON_COUNT, "a reason without a name");
 
 /* --- shrinking ------------------------------------------------------------------------------ */

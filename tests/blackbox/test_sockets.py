@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import sys
+import time
 
 from harness import *
 
@@ -339,3 +340,60 @@ def test_activation_that_is_switched_on_and_off(w):
 def test_activation_needs_a_socket(w):
     path = write_text(w.path("d.toml"), '[subsystem.a]\ncommand = "true"\nsocket_activation = true\n')
     contains(w.run("check", "-c", path).expect(78).err, "d.toml:3:", "place")
+
+
+def held_open(w):
+    """A server that answers and keeps each connection until the client closes it."""
+    write_text(w.path("server.py"), r"""
+import os, select, socket
+socks = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
+peers = []
+while True:
+    for s in select.select(socks + peers, [], [])[0]:
+        if s in peers:
+            if not s.recv(99):
+                peers.remove(s)
+                s.close()
+            continue
+        peers.append(s.accept()[0])
+        peers[-1].sendall(b"%d\n" % os.getpid())
+""")
+
+
+def test_idle_timeout_stops_what_nobody_is_connected_to(w):
+    held_open(w)
+    port, path = free_port(), w.path("x.sock")
+    p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % port, "tcp:[::]:0", "unix:" + path, "unix:@procd-test-%d" % os.getpid()],
+                    socket_activation=True, idle_timeout="400ms"))
+    six = int(re.search(r"listens on tcp:\[::\]:(\d+)", wait_until(lambda: "[::]" in read_text(p.log_path) and read_text(p.log_path),
+                                                                   "a port in the log"))[1])
+    for family, where in ((socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET, ("127.0.0.1", six)), (socket.AF_UNIX, path),
+                          (socket.AF_UNIX, "\0procd-test-%d" % os.getpid())):
+        at = p.mark()
+        c = socket.socket(family)
+        c.settimeout(10 * SCALE)
+        c.connect(where)
+        pid = int(c.recv(99))
+        time.sleep(1.2)      # three times as long as it may be idle
+        equal(p.pid_of("web"), pid, "in use by %r" % (where,))
+        c.close()
+        equal(p.wait_state("web", "stopping", after=at)["reason"], "idle", "reason for %r" % (where,))
+        p.wait_state("web", "stopped", after=at)
+    p.stop()
+
+
+def test_what_is_asked_again_and_again_is_not_idle(w):
+    port = free_port()
+    p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % port], socket_activation=True, idle_timeout="2s"))
+    pid = ask(port)["pid"]
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        equal(ask(port)["pid"], pid, "still the same")
+        time.sleep(0.02)
+    p.wait_state("web", "stopped", reason="idle")
+    p.stop()
+
+
+def test_idle_timeout_needs_activation(w):
+    path = write_text(w.path("d.toml"), '[subsystem.a]\ncommand = "true"\nlisten = "tcp:127.0.0.1:1"\nidle_timeout = "5s"\n')
+    contains(w.run("check", "-c", path).expect(78).err, "d.toml:4:", "place")

@@ -192,8 +192,10 @@ START_TEST(every_key_is_read_and_dumped_again)
 					other_value(o), more) :
 		       x_asprintf("[subsystem.web]\n%s%s = %s\n%s", is_command ? "" :
 				  "command = \"true\"\n", o->name, other_value(o),
-				  o->type == &type_edges ? "[subsystem.other]\ncommand = \"true\"\n"
-							 : "");
+				  o->type == &type_edges ? "[subsystem.other]\ncommand = \"true\"\n" :
+				  strcmp(o->name, "socket_activation") == 0 ? "listen = \"unix:/x\"\n" :
+				  strcmp(o->name, "idle_timeout") == 0 ?
+					"listen = \"unix:/x\"\nsocket_activation = true\n" : "");
 		load_fine(text);
 		same = top ? o->type->equal(o, plain, config) :
 		       o->type->equal(o, config_find(plain, "web"), web());

@@ -316,6 +316,7 @@ static inline int fx_read_files(void *ctx, struct subsystem_options *options, ui
 static int (*fx_ops_listen)(uint32_t slot, const char *address);
 static void (*fx_ops_unlisten)(uint32_t slot);
 static void (*fx_ops_await)(uint32_t slot, bool on);
+static bool fx_connected;	/* any socket of any */
 static void (*fx_before_start)(void);
 
 static inline int fx_listen(void *ctx, uint32_t slot, const char *address,
@@ -350,8 +351,17 @@ static inline void fx_await(void *ctx, uint32_t slot, bool on)
 	fx_ops_await(slot, on);
 }
 
+static inline bool fx_is_connected(void *ctx, const uint32_t *slots, size_t n)
+{
+	(void)ctx;
+	(void)slots;
+	fx_insist(n > 0, "no socket to ask about");
+	return fx_connected;
+}
+
 static const struct core_ops fx_ops = {
 	.listen = fx_listen, .unlisten = fx_unlisten, .await = fx_await,
+	.connected = fx_is_connected,
 	.watch_files = fx_watch_files,
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.probe = fx_probe, .probe_cancel = fx_probe_cancel,

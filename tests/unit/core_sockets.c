@@ -37,13 +37,14 @@ static void unlisten_op(uint32_t slot)
 
 static void await_op(uint32_t slot, bool on)
 {
-	fx_insist(table[slot].open && table[slot].watched != on, "watched %d already", on);
+	fx_insist(table[slot].open, "slot %u is not open", slot);
 	table[slot].watched = on;
 }
 
 static void connect_to(uint32_t slot)
 {
 	ck_assert(table[slot].watched);
+	table[slot].watched = false;	/* told once */
 	core_connection(fx.core, slot);
 	fx_settle();
 }
@@ -65,6 +66,7 @@ static void setup(void)
 	fx_ops_unlisten = unlisten_op;
 	fx_ops_await = await_op;
 	fx_before_start = tell_held;
+	fx_connected = false;
 }
 
 static struct subsystem_options *add(const char *name, const char *address)
@@ -271,6 +273,50 @@ START_TEST(instances_wake_together_and_let_go_of_the_socket)
 }
 END_TEST
 
+START_TEST(it_is_stopped_when_it_had_no_connection_for_long)
+{
+	struct subsystem_options *o = add("web", "tcp:127.0.0.1:80");
+
+	o->socket_activation = true;
+	o->idle_timeout_ms = 1000;
+	fx_start();
+	connect_to(1);
+	fx_connected = true;
+	fx_advance_ms(5000);
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_connected = false;
+	fx_advance_ms(700);
+	connect_to(1);			/* and gone again before anybody looks */
+	fx_advance_ms(950);
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_skip_events();
+	fx_advance_ms(300);
+	fx_expect("web", "stopping", "idle");
+	fx_exit("web", 0);
+	fx_expect("web", "stopped", "idle");
+	connect_to(1);
+	ck_assert_str_eq(fx_state("web"), "running");
+}
+END_TEST
+
+START_TEST(what_something_needs_is_in_use)
+{
+	struct subsystem_options *o = add("db", "tcp:127.0.0.1:80");
+
+	o->socket_activation = true;
+	o->idle_timeout_ms = 1000;
+	strlist_add(&fx_add("app")->depends_on, "db");
+	fx_start();
+	ck_assert_str_eq(fx_state("db"), "running");
+	fx_advance_ms(10000);
+	ck_assert_str_eq(fx_state("db"), "running");
+	fx_order(CORE_STOP, "app");
+	fx_exit("app", 0);
+	fx_advance_ms(2000);
+	ck_assert_str_eq(fx_state("db"), "stopping");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -282,6 +328,7 @@ int main(void)
 		a_connection_starts_it_and_a_clean_end_makes_it_wait_again,
 		what_is_meant_to_be_down_is_not_woken,
 		instances_wake_together_and_let_go_of_the_socket,
+		it_is_stopped_when_it_had_no_connection_for_long, what_something_needs_is_in_use,
 	};
 
 	return unit_run_in("core: sockets", setup, fx_teardown, tests, ARRAY_LEN(tests));
