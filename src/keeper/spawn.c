@@ -82,8 +82,8 @@ static int spawner_prepare(struct spawner *s)
 	s->have_close_range = kernel_feature_usable(FEATURE_CLOSE_RANGE);
 	s->into_cgroup = kernel_feature_usable(FEATURE_CLONE3) &&
 			 kernel_feature_usable(FEATURE_CLONE_INTO_CGROUP);
-	/* a plan has no more pointers than offsets; three vectors end with NULL */
-	s->vectors = mmap(NULL, (PLAN_MAX / sizeof(uint32_t)) * sizeof(char *),
+	/* three vectors, which may be one and the same, of no more offsets than a plan has room for */
+	s->vectors = mmap(NULL, 3 * (PLAN_MAX / sizeof(uint32_t)) * sizeof(char *),
 			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->vectors == MAP_FAILED)
 		return -errno;

@@ -223,6 +223,31 @@ START_TEST(a_malformed_plan_fails_the_start_only)
 }
 END_TEST
 
+/* As many pointers as a block can ask for. */
+static void one_vector_for_all(struct plan_builder *b)
+{
+	struct strlist items = STRLIST_INIT, none = STRLIST_INIT;
+
+	for (int i = 0; i < 20000; i++)
+		strlist_add(&items, "/");
+	plan_set_exec(b, &items, &none, &none);
+	plan_header(b)->argv = plan_header(b)->envp = plan_header(b)->exec_paths;
+	strlist_fini(&items);
+	strlist_fini(&none);
+}
+
+START_TEST(three_vectors_may_be_the_same_long_one)
+{
+	struct km_started m;
+
+	start_on("");
+	m = rig_fail(&rig, 0, &(struct wish){ .argv = { "/bin/true" },
+					      .extend = one_vector_for_all });
+	ck_assert_uint_eq(m.stage, STAGE_EXEC);
+	ck_assert_int_eq(rig_run(&rig, 0, &(struct wish){ .argv = { "/bin/true" } }), 0);
+}
+END_TEST
+
 START_TEST(path_search_goes_on_like_execvp)
 {
 	struct plan_builder *b = plan_new("web");
@@ -518,6 +543,7 @@ int main(int argc, char **argv)
 		{ a_file_that_is_written_is_busy, 1 },
 		{ a_planted_log_is_refused, 1 },
 		{ a_malformed_plan_fails_the_start_only, 1 },
+		{ three_vectors_may_be_the_same_long_one, 1 },
 		{ path_search_goes_on_like_execvp, 1 },
 		{ a_child_has_three_descriptors_and_clean_signals, ARRAY_LEN(kernels) },
 		{ a_child_leads_its_own_session, 1 },
