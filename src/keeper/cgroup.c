@@ -245,7 +245,7 @@ int cgroup_make(int low, unsigned slot)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", slot);
-	return mkdirat(low, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	return mkdirat(low, name, 0755) < 0 ? -errno : 0;
 }
 
 int cgroup_remake(int low, unsigned slot)

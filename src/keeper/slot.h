@@ -33,7 +33,7 @@ struct slot {
 	bool kill_tree;		/* SIGKILL was wished: repeat until the tree is empty */
 	bool seen_empty;	/* one look over /proc found the killed tree empty */
 	bool has_cgroup;	/* its directory was made */
-	bool cgroup_worn;	/* cgroup.kill was used on it: make it anew before the next start */
+	bool cgroup_worn;	/* cgroup.kill may have been used: make it anew before the next start */
 	bool adopted;		/* the live leader is not our child (keeper/adopt.h) */
 	/* FACT_START_FAILED: such a start leaves no record behind. */
 	uint32_t failed_stage;

@@ -158,12 +158,26 @@ static int capture_hold(struct keeper *k, uint32_t slot, const struct plan *plan
 		       : fifo_hold(k->rundir.fd, from, slot_get(&k->slots, from), stream, uid);
 }
 
+/* 0 or -errno. One that cannot be made anew has members, and the child writes itself into it. */
+static int cgroup_prepare(struct slot *own, uint32_t slot)
+{
+	if (!own->has_cgroup) {
+		int ret = cgroup_make(LOW_CGROUP, slot);
+
+		if (ret < 0 && ret != -EEXIST)
+			return ret;
+		own->has_cgroup = true;
+		own->cgroup_worn = ret == -EEXIST;	/* left by a keeper before us: who knows */
+	}
+	if (own->cgroup_worn && cgroup_remake(LOW_CGROUP, slot) == 0)
+		own->cgroup_worn = false;
+	return 0;
+}
+
 /* Capture FIFOs and cgroup. STAGE_NONE, or what failed with *ERRNUM. */
 static enum spawn_stage prepare(struct keeper *k, uint32_t slot, const struct plan *plan,
 				int *errnum)
 {
-	struct slot *own = slot_get(&k->slots, slot);
-
 	for (int stream = 1; stream <= 2; stream++) {
 		if (plan->stdio[stream] != PLAN_STDIO_CAPTURE)
 			continue;
@@ -173,12 +187,7 @@ static enum spawn_stage prepare(struct keeper *k, uint32_t slot, const struct pl
 	}
 	if (!(plan->flags & PLAN_TREE) || !k->tree.cgroup.usable)
 		return STAGE_NONE;
-	if (own->has_cgroup && own->cgroup_worn && cgroup_remake(LOW_CGROUP, slot) == 0)
-		own->cgroup_worn = false;
-	if (own->has_cgroup)
-		return STAGE_NONE;
-	*errnum = -cgroup_make(LOW_CGROUP, slot);
-	own->has_cgroup = *errnum == 0;
+	*errnum = -cgroup_prepare(slot_get(&k->slots, slot), slot);
 	return *errnum == 0 ? STAGE_NONE : STAGE_CGROUP;
 }
 
