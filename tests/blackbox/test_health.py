@@ -651,6 +651,46 @@ def test_health_of_root_reaches_a_socket_of_its_user_only(w):
     s.close()
 
 
+def test_a_redis_that_hangs_is_replaced(w):
+    path = w.path("redis.sock")
+    server, client = need_program("redis-server"), need_program("redis-cli")
+    p = w.procd('[subsystem.redis]\ncommand = "%s --port 0 --unixsocket %s --save \'\' --dir %s"\n' % (server, path, w.path("")) +
+                'stdout = "null"\nready = "unix:%s"\nhealth = "command:%s -s %s ping"\n' % (path, client, path) +
+                'health_interval_ms = 100\nhealth_timeout_ms = %d\nstop_timeout = "20s"\n' % int(1000 * SCALE))
+    health(p, "redis", "healthy", timeout=20)
+    pid, mark = p.pid_of("redis"), p.mark()
+    os.kill(pid, signal.SIGSTOP)  # the kernel still accepts connections for it
+    contains(health(p, "redis", "unhealthy", after=mark, timeout=20)["detail"], "did not end within", "detail")
+    e = p.wait_state("redis", "failed", after=mark, timeout=20)
+    equal((e["reason"], e["pid"], e.get("killed")), ("health", pid, None), "its end")
+    health(p, "redis", "healthy", after=e["seq"], timeout=20)
+    check(p.pid_of("redis") != pid, "the same process")
+    p.stop()
+
+
+def test_nginx_is_asked_by_http(w):
+    nginx = need_program("nginx")
+    port = socket.create_server(("127.0.0.1", 0))
+    number = port.getsockname()[1]
+    port.close()
+    for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
+        os.mkdir(w.path(name))
+    os.chmod(w.path(""), 0o755)
+    write_text(w.path("nginx.conf"), "daemon off;\npid %s;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" % w.path("pid") +
+               "".join("%s_temp_path %s;\n" % (a, w.path(b)) for a, b in (
+                   ("client_body", "body"), ("proxy", "proxy"), ("fastcgi", "fastcgi"), ("uwsgi", "uwsgi"), ("scgi", "scgi"))) +
+               "server { listen 127.0.0.1:%d; location /ok { return 204; } location /down { return 503; } }\n}\n" % number)
+    text = '[subsystem.web]\ncommand = ["%s", "-c", "%s", "-e", "stderr"]\nready = "tcp:127.0.0.1:%d"\n' % (
+        nginx, w.path("nginx.conf"), number)
+    keys = 'health = "http://127.0.0.1:%d/%s"\nhealth_interval_ms = 50\non_unhealthy = "event"\n'
+    p = w.procd(text + keys % (number, "ok"))
+    equal(health(p, "web", "healthy", timeout=20)["detail"], "HTTP status 204", "detail")
+    p.write(text + keys % (number, "down"))
+    p.ctl("reload-config").expect(0)
+    equal(health(p, "web", "unhealthy")["detail"], "HTTP status 503", "detail")
+    p.stop()
+
+
 def check_config(w, text, *args):
     return w.run("check", "-c", write_text(w.path("c.toml"), text), *args)
 

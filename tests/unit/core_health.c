@@ -233,6 +233,46 @@ START_TEST(one_that_does_not_go_is_killed)
 }
 END_TEST
 
+START_TEST(orders_come_before_an_end_that_is_under_way)
+{
+	add_web();
+	fx_start_web();
+	fail_times("web", 3);
+	fx_signals();
+	fx_skip_events();
+	fx_order(CORE_RESTART, "web");
+	fx_expect("web", "stopping", "request");
+	ck_assert_str_eq(fx_signals(), "");	/* it was asked already */
+	fx_exit("web", 0);
+	fx_expect("web", "stopped", "request");
+	fx_expect("web", "starting", "request");
+	ck_assert_uint_eq(fx_board("web")->restart_count, 0);
+	fx_expect("web", "running", "start");
+	fail_times("web", 3);
+	fx_skip_events();
+	fx_order(CORE_STOP, "web");
+	fx_expect("web", "stopping", "request");
+	fx_exit("web", 0);
+	fx_expect("web", "stopped", "request");
+	fx_expect_quiet();
+}
+END_TEST
+
+START_TEST(a_shutdown_ends_what_health_began_to_end)
+{
+	add_web();
+	fx_start_web();
+	fail_times("web", 3);
+	fx_skip_events();
+	fx_order(CORE_SHUTDOWN, NULL);
+	fx_expect("web", "stopping", "shutdown");
+	fx_exit("web", 0);
+	fx_expect("web", "stopped", "shutdown");
+	ck_assert(fx.finished);
+	ck_assert_int_eq(fx.exit_code, 0);
+}
+END_TEST
+
 START_TEST(health_uses_up_the_attempts)
 {
 	struct subsystem_options *o = add_web();
@@ -838,6 +878,7 @@ FX_MAIN("core/health", it_is_asked_as_soon_as_it_is_ready, the_start_period_dela
 	there_is_one_question_at_a_time, the_interval_of_monitoring_is_the_default,
 	one_good_answer_makes_it_healthy, a_few_bad_answers_change_nothing_but_are_shown,
 	an_unhealthy_one_is_ended_as_a_failure, one_that_does_not_go_is_killed,
+	orders_come_before_an_end_that_is_under_way, a_shutdown_ends_what_health_began_to_end,
 	health_uses_up_the_attempts, without_a_restart_policy_it_stays_failed,
 	with_event_it_runs_on_and_may_recover, with_stop_it_is_stopped_and_stays_so,
 	that_procd_cannot_ask_says_nothing, an_end_by_itself_ends_the_question,
