@@ -1,4 +1,5 @@
-/* A process is known by its cgroup, by its session or by its ancestors. /proc is asked about a
+/* A process is known by its cgroup, by its session, by its ancestors or, as an orphan that came to the
+ * keeper, by the name in its environment, as everywhere in the keeper. /proc is asked about a
  * number, which may be somebody else's by then; so a stranger whose pidfd says that he has ended was
  * not looked at in time, and is judged as one that is gone. */
 #include "command/notify_sender.h"
@@ -13,6 +14,7 @@
 
 #include "base/fd.h"
 #include "keeper/pidfd.h"
+#include "keeper/proctable.h"
 
 #define ANCESTORS_MAX 64
 #define PROC_TEXT_MAX 4608	/* a path of cgroups, and a little more */
@@ -102,6 +104,9 @@ static enum look look_at(const struct notify_sender *sender, const struct notify
 			return i == 0 ? LOOK_GONE : LOOK_FOREIGN;
 		if (session == subject->main_pid || parent == subject->main_pid)
 			return LOOK_OURS;
+		/* its environment is closed to a supervisor of root, which has fewer rights */
+		if (parent == subject->keeper_pid)
+			return proc_has_marker(pid, subject->name) ? LOOK_OURS : LOOK_FOREIGN;
 		pid = parent;
 	}
 	return LOOK_FOREIGN;

@@ -12,6 +12,8 @@ struct notify_subject {
 	uid_t uid;		/* that it was started as */
 	const char *group;	/* name of the keeper's cgroup; "": there is none */
 	uint32_t slot;
+	pid_t keeper_pid;	/* who gets the orphans of all trees */
+	const char *name;	/* that the environment of its processes says */
 };
 
 /* As the kernel tells. */

@@ -149,6 +149,8 @@ static void take_message(struct notify_socket *k, const struct received *r)
 	records_group_get(s->records.header, group);
 	if (atomic_load_explicit(&record->state, memory_order_acquire) != RECORD_FREE)
 		subject.main_pid = record->pid;
+	subject.keeper_pid = s->welcome.keeper_pid;
+	subject.name = record->name;
 	if (!notify_sender_is_ours(&r->sender, &subject)) {
 		tell_stranger(k, r, record->name);
 		return;

@@ -533,6 +533,25 @@ def test_any_member_of_the_tree_may_speak(w):
     p.stop()
 
 
+def test_an_orphan_may_speak_without_cgroups_too(w):
+    """Its parent has ended, its session is its own: the name in its environment says whose it is."""
+    need_root()
+    os.chmod(w.dir, 0o1777)
+    write_text(w.path("late"), "#!/bin/sh\nwhile [ ! -e %s ]; do sleep 0.02; done\n%s --notify READY=1\n"
+               % (w.path("go"), w.child_path), 0o755)
+    p = w.procd('[subsystem.b]\nready = "notify"\ncommand = ' +
+                toml(["sh", "-c", "sh -c 'setsid %s & echo $! > %s'; exec sleep 1000" % (w.path("late"), w.path("pid"))]) + "\n" +
+                notifier(w, "victim"),
+                env={"PROCD_TEST_NO_FEATURE": "cgroup2"}, user=(12345, 12345))
+    wait_until(lambda: p.of("b")["awaits"] and p.of("victim")["awaits"], "they wait")
+    orphan = wait_pid_file(w.path("pid"))
+    wait_until(lambda: stat_fields(orphan)[1] == str(p.pid), "the keeper has it")
+    write_text(w.path("go"), "")
+    p.wait_state("b", "running")
+    equal(p.of("victim")["state"], "starting", "the other one")
+    p.stop()
+
+
 def test_mainpid_is_taken_from_its_own_tree_only(w):
     p = w.procd(notifier(w, "a", "--notify", "MAINPID=1|READY=1"))
     pid = p.wait_state("a", "running")["pid"]

@@ -50,7 +50,8 @@ static void end(pid_t pid)
 START_TEST(the_main_process_and_its_descendants_are_ours_others_not)
 {
 	pid_t other = make(nothing), child = make(nothing);
-	struct notify_subject subject = { .main_pid = getpid(), .uid = getuid(), .group = "" };
+	struct notify_subject subject = { .main_pid = getpid(), .uid = getuid(), .group = "",
+					  .name = "web" };
 	struct notify_sender sender = { .pid = getpid(), .uid = getuid(), .pidfd = -1 };
 
 	ck_assert(notify_sender_is_ours(&sender, &subject));
