@@ -7,9 +7,11 @@
  * sender has to be found in its tree. */
 #include "command/notify_sockets.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -365,11 +367,34 @@ struct notify_sockets *notify_sockets_start(struct supervisor *s)
 	return n;
 }
 
+/* Also names that a keeper left which was killed. */
+static void sweep_names(const struct notify_sockets *n)
+{
+	int fd = n->dirfd >= 0 ? openat(n->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (dir == NULL) {
+		closep(&fd);
+		return;
+	}
+	for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+		char *end;
+		unsigned long slot = strtoul(e->d_name, &end, 10);
+
+		if (e->d_name[0] == '.' ||
+		    (*end == '\0' && slot < n->nslots && n->slots[slot] != NULL))
+			continue;
+		unlinkat(n->dirfd, e->d_name, 0);
+	}
+	closedir(dir);
+}
+
 void notify_sockets_sweep(struct notify_sockets *n)
 {
 	for (uint32_t slot = 0; slot < n->nslots; slot++)
 		if (n->slots[slot] != NULL && !n->slots[slot]->opened)
 			notify_sockets_close(n, slot);
+	sweep_names(n);
 }
 
 void notify_sockets_stop(struct notify_sockets *n, bool for_good)
@@ -377,15 +402,13 @@ void notify_sockets_stop(struct notify_sockets *n, bool for_good)
 	if (n == NULL)
 		return;
 	for (uint32_t slot = 0; slot < n->nslots; slot++) {
-		struct notify_socket *k = n->slots[slot];
-
-		if (k != NULL && for_good && n->dirfd >= 0)
-			unlinkat(n->dirfd, strrchr(k->path, '/') + 1, 0);
-		if (k != NULL)
-			forget(k);
+		if (n->slots[slot] != NULL)
+			forget(n->slots[slot]);
 	}
-	if (for_good)
+	if (for_good) {
+		sweep_names(n);
 		unlinkat(n->supervisor->run_dirfd, NOTIFY_DIR, AT_REMOVEDIR);
+	}
 	closep(&n->dirfd);
 	free(n->slots);
 	free(n);

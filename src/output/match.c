@@ -13,6 +13,7 @@
 struct match {
 	regex_t regex;
 	uint64_t spawn_id;
+	char text[OUTPUT_LINE_MAX + 1];	/* the line, as a string */
 };
 
 static void begin_stream(struct stream *s)
@@ -49,17 +50,18 @@ void match_end(struct slot *slot)
 	free(m);
 }
 
-/* A NUL byte is no end. */
-static bool matches(const struct match *m, const struct line *line)
+/* A NUL byte is no end, but some other byte that no pattern means. */
+static bool matches(struct match *m, const struct line *line)
 {
-	regmatch_t span = { .rm_so = 0, .rm_eo = (regoff_t)line->len };
-
-	return regexec(&m->regex, line->text, 1, &span, REG_STARTEND) == 0;
+	for (size_t i = 0; i < line->len; i++)
+		m->text[i] = line->text[i] != '\0' ? line->text[i] : '\1';
+	m->text[line->len] = '\0';
+	return regexec(&m->regex, m->text, 0, NULL, 0) == 0;
 }
 
 bool match_look(struct stream *s, uint64_t *spawn_id)
 {
-	const struct match *m = s->slot->match;
+	struct match *m = s->slot->match;
 	uint64_t head;
 	struct line line;
 

@@ -730,6 +730,7 @@ def test_keeper_killed_while_starting(w):
     """Its socket is there again, under the same name."""
     p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1"))
     pid = wait_until(lambda: p.pid_of("a"), "its process")
+    write_text(p.run_dir + "/notify/77", "")
     supervisor = p.supervisor_pid()
     os.kill(p.pid, 9)
     p.wait_end()
@@ -738,7 +739,9 @@ def test_keeper_killed_while_starting(w):
     wait_until(lambda: q.of("a")["pid"] == pid, "it is adopted")
     write_text(w.path("go"), "")
     q.wait_state("a", "running")
+    equal(os.listdir(p.run_dir + "/notify"), ["0"], "no other name is left")
     q.stop()
+    check(not os.path.exists(p.run_dir + "/notify"), "nothing is left")
 
 
 def test_upgrade_while_starting(w):

@@ -122,7 +122,7 @@ START_TEST(a_stop_of_one_that_expired_is_a_stop)
 	fx_start();
 	fx_advance_ms(700);
 	fx_skip_events();
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	fx_expect("web", "stopping", "request");
 	fx_die("web", SIGTERM);
 	fx_expect("web", "stopped", "request");
@@ -334,7 +334,7 @@ START_TEST(a_new_start_knows_nothing_of_the_last)
 	say("web", "READY=1\nSTATUS=old\nERRNO=5");
 	fx_die("web", SIGKILL);
 	say("web", "READY=1");			/* nobody is there */
-	fx_order_free(fx_order(CORE_START, "web"));
+	fx_order(CORE_START, "web");
 	ck_assert_str_eq(fx_state("web"), "starting");
 	ck_assert_str_eq(fx_board("web")->status, "");
 }
@@ -380,9 +380,9 @@ START_TEST(no_question_outlives_the_start)
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
 	fx_die("web", SIGTERM);
 	ck_assert_str_eq(fx_state("web"), "failed");
-	fx_order_free(fx_order(CORE_START, "web"));
+	fx_order(CORE_START, "web");
 	ck_assert_int_eq(fx_child("web")->probes, 2);
-	fx_order_free(fx_order(CORE_STOP, "web"));
+	fx_order(CORE_STOP, "web");
 	ck_assert_int_eq(fx_child("web")->probe_id, 0);
 	fx_die("web", SIGTERM);
 }
