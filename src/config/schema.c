@@ -229,7 +229,7 @@ const struct option schema[] = {
 	{ SUB("stop_timeout", stop_timeout_ms, duration, LIVE), .max = 7 * DAY,
 	  .def_words = "the deadlines of [shutdown]",
 	  .help = "Time a stopping subsystem gets before its whole tree is sent SIGKILL." },
-	{ SUB("kill_mode", kill_mode, enum, LIVE), .def = "\"group\"", .choices = &kill_mode_text,
+	{ SUB("kill_mode", kill_mode, enum, RESTART), .def = "\"group\"", .choices = &kill_mode_text,
 	  .help = "Who is signalled: the whole tree (group), or the main process only." },
 	{ SUB("stop_command", stop_command, hook, LIVE),
 	  .help = "Command that asks it to end, instead of stop_signal; that follows if the command "

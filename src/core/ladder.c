@@ -8,14 +8,31 @@
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/publish.h"
+#include "keeper/record.h"
+
+/* As it was started: the keeper says that it is gone when nothing is left of what it was told to
+ * look after then, and by now the key may say something else. */
+static enum signal_scope scope_of(const struct subsystem *s)
+{
+	const struct records *all = s->core->records;
+	bool tree = s->options->kill_mode == KILL_MODE_GROUP;
+
+	if (all != NULL &&
+	    s->slot < atomic_load_explicit(&all->header->nslots, memory_order_acquire)) {
+		const struct record *r = record_get(all, s->slot);
+
+		if (atomic_load_explicit(&r->state, memory_order_acquire) != RECORD_FREE &&
+		    r->spawn_id == s->proc.spawn_id)
+			tree = r->flags & PLAN_TREE;
+	}
+	return tree ? SCOPE_TREE : SCOPE_MAIN;
+}
 
 static void send_signal(struct subsystem *s, int signo, bool then_cont)
 {
 	struct core *c = s->core;
-	enum signal_scope scope = s->options->kill_mode == KILL_MODE_GROUP ? SCOPE_TREE
-									     : SCOPE_MAIN;
 
-	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, scope, then_cont);
+	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, scope_of(s), then_cont);
 }
 
 static void take_step(struct subsystem *s, enum ladder_step step)

@@ -136,6 +136,41 @@ def test_kill_mode_process_leaves_the_rest(w):
     p.stop()
 
 
+def test_another_kill_mode_needs_another_process(w):
+    def config(mode):
+        return w.sub("a", "--grandchild", "+s", w.path("g"), "--pid-file", w.path("pid"), kill_mode=mode, stop_timeout=5)
+
+    p = w.procd(config("group"))
+    pid = p.wait_state("a", "running")["pid"]
+    first, mark = wait_pid_file(w.path("g")), p.mark()
+    os.unlink(w.path("g"))
+    p.write(config("process"))
+    p.ctl("reload-config").expect(0)
+    p.wait_state("a", "running", after=mark)
+    check(not alive(first) and not alive(pid), "the old tree is gone")
+    second, mark = wait_pid_file(w.path("g")), p.mark()
+    os.unlink(w.path("g"))
+    p.write(config("group"))
+    p.ctl("reload-config").expect(0)
+    p.wait_state("a", "running", after=mark)
+    check(alive(second), "the rest of a process of mode process is left alone")
+    os.kill(second, signal.SIGKILL)
+    # a procd that takes it over with another file stops it as it was started
+    third = wait_pid_file(w.path("g"))
+    supervisor = p.supervisor_pid()
+    os.kill(supervisor, signal.SIGSTOP)
+    os.kill(p.pid, signal.SIGKILL)
+    os.kill(supervisor, signal.SIGKILL)
+    p.wait_end()
+    p.write(config("process"))
+    mark = p.mark()
+    p.start()
+    p.wait_state("a", "running", after=mark, reason="adopted")
+    p.ctl("stop", "a").expect(0)
+    check(not alive(third), "the tree is gone")
+    p.stop()
+
+
 def test_F17_nobody_else_is_hit(w):
     canary = os.fork()
     if canary == 0:

@@ -308,6 +308,20 @@ START_TEST(kill_mode_process_asks_only_the_main_process)
 }
 END_TEST
 
+START_TEST(whom_a_stop_is_for_was_decided_at_the_start)
+{
+	struct subsystem_options *o = fx_add("web");
+
+	o->kill_mode = KILL_MODE_GROUP;
+	o->stop_timeout_ms = 1000;
+	fx_start_web();
+	o->kill_mode = KILL_MODE_PROCESS;
+	fx_order(CORE_STOP, "web");
+	fx_advance_ms(1000);
+	ck_assert_str_eq(fx_signals(), "TERM/tree+cont KILL/tree");
+}
+END_TEST
+
 START_TEST(stop_timeout_kills_the_tree_at_that_time)
 {
 	struct fx_order *stop;
@@ -837,6 +851,7 @@ FX_MAIN("core: lifecycle",
 	a_failing_exec_tells_stage_and_errno_and_follows_the_policy,
 	a_plan_that_does_not_fit_is_a_failed_start,
 	stop_asks_the_tree_and_continues_it, kill_mode_process_asks_only_the_main_process,
+	whom_a_stop_is_for_was_decided_at_the_start,
 	stop_timeout_kills_the_tree_at_that_time,
 	without_stop_timeout_the_three_deadlines_apply_to_one_stop,
 	stopped_means_that_the_tree_is_empty,
