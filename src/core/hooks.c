@@ -6,6 +6,7 @@
 #include "core/hooks.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/signame.h"
 #include "core/action.h"
@@ -187,8 +188,23 @@ static bool wants_post_stop(const struct subsystem *s)
 	return s->options->post_stop.n > 0 && s->proc.pid != 0 && !s->proc.post_stopped;
 }
 
+static bool in_kill_phase(const struct subsystem *s)
+{
+	return s->core->shutdown.phase >= PHASE_KILL;
+}
+
 static void post_stop_done(struct subsystem *s, enum task_kind kind, const struct task_result *r)
 {
+	struct hook_retry *retry = &s->post_stop;
+
+	if (!r->started && action_is_our_trouble(s, r->stage, r->errnum) && !in_kill_phase(s)) {
+		if (retry->tries == 0)
+			tell_trouble(s, kind, r, "; trying again");
+		timer_arm(&s->core->timers, &retry->timer,
+			  clock_mono_ns() + backoff_spawn_retry_ms(retry->tries++) * NS_PER_MS);
+		return;
+	}
+	retry->tries = 0;
 	s->proc.post_stopped = true;
 	if (task_succeeded(r)) {
 		publish_update(s);
@@ -238,6 +254,9 @@ static void let_go(struct subsystem *s)
 	if (task_present(s, TASK_POST_STOP))
 		return;
 	if (wants_post_stop(s)) {
+		if (timer_armed(&s->post_stop.timer) && !in_kill_phase(s))
+			return;
+		timer_disarm(&s->core->timers, &s->post_stop.timer);
 		run_post_stop(s);
 		return;
 	}

@@ -18,6 +18,12 @@ struct hook_trouble {
 	struct task_result result;
 };
 
+/* A post_stop that the machine was too short of something to run comes later. */
+struct hook_retry {
+	struct timer timer;
+	uint32_t tries;
+};
+
 /* The reloads of a subsystem, one after the other. */
 struct reload_runs {
 	uint64_t begun, ended;		/* numbers of the latest ones */

@@ -27,6 +27,11 @@ static void wait_fired(struct timer *t)
 	subsystem_note(s, s->wait_fact);
 }
 
+static void post_stop_fired(struct timer *t)
+{
+	subsystem_mark(container_of(t, struct subsystem, post_stop.timer));
+}
+
 static void ladder_fired(struct timer *t)
 {
 	subsystem_note(container_of(t, struct subsystem, ladder.timer), FACT_STOP_STEP);
@@ -51,6 +56,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	s->since_mono_ns = clock_mono_ns();
 	s->wait.fire = wait_fired;
 	s->ladder.timer.fire = ladder_fired;
+	s->post_stop.timer.fire = post_stop_fired;
 	ready_init(s);
 	health_init(s);
 	list_init(&s->dirty);

@@ -112,6 +112,7 @@ struct subsystem {
 	struct prober prober;
 	bool pre_started;		/* pre_start was successful for the start under way */
 	struct hook_trouble hook;	/* of the last start, or the last end */
+	struct hook_retry post_stop;
 	struct reload_runs reloads;
 	struct socket_list sockets;
 	struct idle idle;

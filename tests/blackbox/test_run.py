@@ -166,6 +166,49 @@ def test_fifty_at_once_leave_exactly_one(w):
     equal(read_text(lock), "", "second copies")
 
 
+def test_critical_by_every_final_failure(w):
+    for keys in ({"restart_max_attempts": 2, "restart": "exponential-backoff", "restart_delay_ms": 10},
+                 {"restart": "never", "pre_start": ["/bin/false"]},
+                 {"type": "oneshot"}, {"restart": "never", "instances": 2}):
+        p = w.procd(w.sub("a") + w.sub("c", "--exit", 4, critical=True, **keys), wait=False, label="p%d" % len(w.instances))
+        equal(p.wait_end(), 1, "exit code with %r" % keys)
+        contains(read_text(p.log_path), "critical subsystem failed for good", "log")
+        p.nothing_left()
+        if "restart_max_attempts" in keys:
+            equal(p.states("c").count("starting"), 3, "starts before it was final")
+
+
+def test_a_critical_one_that_ends_well_or_is_stopped_is_no_failure(w):
+    p = w.procd(w.sub("once", "--exit", 0, critical=True, type="oneshot") + w.sub("good", "--exit", 0, critical=True)
+                + w.sub("c", "--trap-exit", "TERM=3", "--pid-file", w.path("pid"), critical=True))
+    p.wait_state("once", "stopped")
+    p.wait_state("good", "stopped")
+    wait_pid_file(w.path("pid"))
+    p.wait_state("c", "running")
+    p.ctl("stop", "c").expect(0)
+    p.ctl("start", "c").expect(0)
+    p.stop()
+
+
+def test_a_critical_failure_counts_more_than_a_kill_and_outlives_supervisors(w):
+    def config(critical):
+        return ("[shutdown]\ntimeout_ms = 200\nforce_timeout_ms = 400\nkill_timeout_ms = 1000\n"
+                + w.sub("a", "--ignore-term", "--print", "set") + w.sub("c", restart="never", critical=critical))
+
+    p = w.procd(config(False))
+    wait_until(lambda: "set" in p.ctl("logs", "a").out, "it ignores TERM")
+    pid = p.wait_state("c", "running")["pid"]
+    p.write(config(True))
+    p.ctl("reload-config").expect(0)
+    equal(p.pid_of("c"), pid, "the key acts without a restart")
+    p.kill_supervisor()
+    os.kill(pid, signal.SIGKILL)
+    p.wait_event(type="shutdown_started")
+    p.kill_supervisor(wait=False)
+    equal(p.wait_end(), 1, "exit code")
+    equal(p.wait_state("a", "stopped").get("killed"), True, "SIGKILL was needed")
+
+
 def test_critical_failure_exits_1(w):
     p = w.procd(w.sub("a") + w.sub("c", "--exit", 4, critical=True, restart="never"), wait=False)
     equal(p.wait_end(), 1, "exit code")

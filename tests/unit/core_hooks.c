@@ -319,6 +319,46 @@ START_TEST(a_post_stop_that_fails_is_said_beside_the_end)
 }
 END_TEST
 
+START_TEST(a_shortage_delays_post_stop_and_does_not_lose_it)
+{
+	start_web("a");
+	opt->restart = RESTART_NEVER;
+	fx.manual_exec = true;
+	fx_exit("web", 1);
+	fx_exec_fail_slot(1, STAGE_SPAWN, EAGAIN);
+	fx_settle();
+	ck_assert_str_eq(last_error(), "exited with code 1");
+	fx_advance_ms(99);
+	ck_assert_int_eq(fx.child[1].spawns, 1);
+	fx_advance_ms(1);
+	ck_assert_int_eq(fx.child[1].spawns, 2);
+	fx_exec_fail_slot(1, STAGE_SPAWN, EAGAIN);
+	fx_settle();
+	fx.manual_exec = false;
+	fx_advance_ms(200);
+	ck_assert(runs(1, "web/post"));
+	end_slot(1, 0);
+	fx_advance_ms(60000);
+	ck_assert_int_eq(fx.child[1].spawns, 3);
+	ck_assert(atomic_load(&fx.records.slots[0].state) == RECORD_FREE);
+}
+END_TEST
+
+START_TEST(a_shortage_of_post_stop_does_not_outlast_the_kill_phase)
+{
+	start_web("a");
+	core_signal(fx.core, SIGTERM);
+	fx_settle();
+	fx.spawn_error = -ENOMEM;
+	fx_die("web", SIGTERM);
+	fx_advance_ms(14900);
+	ck_assert(!fx.finished);
+	fx_advance_ms(100);
+	ck_assert(fx.finished);
+	ck_assert_int_eq(fx.exit_code, 0);
+}
+END_TEST
+
 START_TEST(a_shutdown_waits_for_post_stop_until_the_kill_phase)
 {
 	start_web("a");
@@ -798,6 +838,8 @@ FX_MAIN("core/hooks",
 	stopped_is_told_after_post_stop,
 	post_stop_waits_for_the_rest_of_the_tree,
 	a_post_stop_that_fails_is_said_beside_the_end,
+	a_shortage_delays_post_stop_and_does_not_lose_it,
+	a_shortage_of_post_stop_does_not_outlast_the_kill_phase,
 	a_shutdown_waits_for_post_stop_until_the_kill_phase,
 	a_removed_one_disappears_after_post_stop,
 	stop_command_comes_instead_of_the_signal,
