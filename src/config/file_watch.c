@@ -32,7 +32,7 @@ struct order {
 	uint64_t id;
 	uint32_t known;
 	struct strlist files;
-	int64_t debounce_ms;
+	int64_t debounce_ms, since_real_ns;
 };
 
 /* One file, however many subsystems name it. Prints are 0 for one that is not there. */
@@ -40,6 +40,7 @@ struct file {
 	uint64_t known, pending;
 	unsigned looks;			/* that found it in motion */
 	uint64_t stat_print, read_print;	/* what was read, and when */
+	int64_t written_real_ns;	/* as of the last look */
 	bool fresh, changed, used;
 };
 
@@ -49,6 +50,7 @@ struct user {
 	uint64_t id;
 	uint32_t known;
 	struct strlist files;
+	int64_t since_real_ns;		/* what was written later is a change */
 	bool fresh;
 };
 
@@ -109,6 +111,7 @@ static uint64_t print_file(struct file *f, const char *path)
 		f->stat_print = 0;
 		return 0;
 	}
+	f->written_real_ns = st.st_ctim.tv_sec * NS_PER_SEC + st.st_ctim.tv_nsec;
 	now = print_stat(&st);
 	if (now == f->stat_print)
 		return f->read_print;
@@ -156,6 +159,13 @@ static void tell(struct file_watch *w, const struct user *u, uint32_t print, con
 	mailbox_send(w->news, &n->mail);
 }
 
+/* Between the order to watch and the first look at it; a time that is still to come says nothing. */
+static bool written_since(const struct file *f, const struct user *u)
+{
+	return f->known != 0 && f->written_real_ns > u->since_real_ns &&
+	       f->written_real_ns <= clock_real_ns();
+}
+
 static void tell_user(struct file_watch *w, struct user *u)
 {
 	uint64_t hash = HASH_START;
@@ -168,7 +178,8 @@ static void tell_user(struct file_watch *w, struct user *u)
 
 		hash = hash_add(hash, &f->known, sizeof(f->known));
 		missing |= f->known == 0;
-		if (f->changed && changed == NULL)
+		if (changed == NULL && (f->changed || (u->fresh && u->known == 0 &&
+						       written_since(f, u))))
 			changed = u->files.items[i];
 	}
 	print = (uint32_t)hash_fold(hash) | 1;
@@ -277,7 +288,8 @@ static void on_mail(void *ctx, struct mail *mail)
 		struct user *u = x_calloc(1, sizeof(*u));
 
 		*u = (struct user){ .slot = o->slot, .id = o->id, .known = o->known,
-				    .files = o->files, .fresh = true };
+				    .files = o->files, .since_real_ns = o->since_real_ns,
+				    .fresh = true };
 		user_free(map_put(&w->users, key, u));
 	} else {
 		user_free(map_remove(&w->users, key));
@@ -350,7 +362,8 @@ void file_watch_set(struct file_watch *w, uint32_t slot, uint64_t id, const stru
 		return;
 	}
 	o = x_calloc(1, sizeof(*o));
-	*o = (struct order){ .slot = slot, .id = id, .known = known, .debounce_ms = debounce_ms };
+	*o = (struct order){ .slot = slot, .id = id, .known = known, .debounce_ms = debounce_ms,
+			     .since_real_ns = clock_real_ns() };
 	strlist_copy(&o->files, files);
 	mailbox_send(&w->inbox, &o->mail);
 }

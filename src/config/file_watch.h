@@ -23,7 +23,7 @@ struct file_watch;
 struct file_watch *file_watch_new(struct mailbox *news);
 /* From now on the files of subsystem ID in SLOT are FILES (absolute, copied; none: nothing is watched
  * for it any more). KNOWN is the print of earlier news about the same files, of an earlier process
- * too: when they differ from that, they have changed. 0: they are what they are. */
+ * too: when they differ from that, they have changed. 0: what is written from now on is a change. */
 void file_watch_set(struct file_watch *w, uint32_t slot, uint64_t id, const struct strlist *files,
 		    uint32_t known, int64_t debounce_ms);
 /* Joins the thread. News that were sent are the receiver's. NULL is fine. */

@@ -188,6 +188,20 @@ START_TEST(one_that_is_taken_away_is_no_change_until_it_comes_back_different)
 }
 END_TEST
 
+START_TEST(what_is_written_before_the_first_look_is_a_change)
+{
+	write_file("a", "1");
+	usleep(20000);			/* more than what time stamps of files are rounded to */
+	set(0, "a", 0);
+	usleep(20000);
+	write_file("a", "2");
+	next();
+	if (last->changed == NULL)	/* it has looked before */
+		expect_change(0, "a");
+	ck_assert_uint_eq(nqueue, 0);
+}
+END_TEST
+
 START_TEST(one_that_was_not_there_and_appears_is_a_change)
 {
 	set(0, "sub/a", 0);
@@ -297,6 +311,7 @@ int main(void)
 	const TTest *tests[] = {
 		a_new_content_is_told_once, what_is_the_same_again_is_no_change,
 		one_that_is_taken_away_is_no_change_until_it_comes_back_different,
+		what_is_written_before_the_first_look_is_a_change,
 		one_that_was_not_there_and_appears_is_a_change,
 		a_symlink_that_leads_elsewhere_is_a_change,
 		a_file_that_is_being_written_is_told_when_it_rests, many_may_name_the_same_file,
