@@ -97,6 +97,11 @@ void bundle_applied(int run_dirfd)
 	unlinkat(run_dirfd, BEFORE_FILE, 0);
 }
 
+bool bundle_there(int run_dirfd)
+{
+	return faccessat(run_dirfd, BUNDLE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void bundle_remove(int run_dirfd)
 {
 	unlinkat(run_dirfd, BUNDLE_FILE, 0);

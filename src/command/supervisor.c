@@ -483,7 +483,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	if (!s->welcome.recovering && anything_recorded(s))
 		bundle_keep_before(s->run_dirfd);
 	/* a scale goes by the generation */
-	if (!s->welcome.recovering || config->generation != generation)
+	if (!s->welcome.recovering || config->generation != generation ||
+	    !bundle_there(s->run_dirfd))
 		bundle_write(s->run_dirfd, &bundle, config->generation);
 	if (s->welcome.records_set_aside)
 		log_warn("the records of an earlier procd in %s were unusable; they were set aside "

@@ -126,6 +126,7 @@ void bundle_keep_before(int run_dirfd);
 /* The text of a configuration that was being replaced when somebody died; false: there is none. */
 bool bundle_read_before(const char *run_dir, struct strbuf *text);
 void bundle_applied(int run_dirfd);
+bool bundle_there(int run_dirfd);
 void bundle_remove(int run_dirfd);
 
 #endif
