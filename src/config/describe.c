@@ -234,16 +234,18 @@ void config_sample_toml(struct strbuf *out)
 
 /* --- manual --------------------------------------------------------------------------------- */
 
-/* Text that mdoc shows as it is. */
+/* Text that mdoc shows as it is, each sentence on a line of its own. */
 static void mdoc_text(const char *s, struct strbuf *out)
 {
 	if (*s == '.' || *s == '\'')
 		strbuf_addstr(out, "\\&");
-	for (; *s != '\0'; s++) {
+	for (const char *begin = s; *s != '\0'; s++) {
 		if (*s == '\\')
 			strbuf_addstr(out, "\\e");
 		else if (*s == '"')
 			strbuf_addstr(out, "\\(dq");
+		else if (*s == ' ' && s > begin && s[-1] == '.' && s[1] >= 'A' && s[1] <= 'Z')
+			strbuf_addch(out, '\n');
 		else
 			strbuf_addch(out, *s);
 	}
