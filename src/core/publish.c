@@ -242,7 +242,8 @@ void publish_health(struct subsystem *s)
 
 	json_object_set_new(j, "health", json_text(enumtext_name(&health_text,
 								  (int)s->checkup.health)));
-	json_object_set_new(j, "detail", json_text(detail != NULL ? detail : "not probed any more"));
+	json_object_set_new(j, "detail", json_text(detail != NULL ? detail :
+						   "not probed any more"));
 	put_board(s);
 	event_send(s->core->chan, EVENT_HEALTH_CHANGED, j);
 	publish_ready(s, REASON_HEALTH);

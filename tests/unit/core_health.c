@@ -457,7 +457,7 @@ START_TEST(one_that_is_to_go_down_anyway_is_only_told_of)
 }
 END_TEST
 
-/* --- dependants -------------------------------------------------------------------------------- */
+/* --- dependants ------------------------------------------------------------------------------- */
 
 static void add_user(const char *item, bool bound)
 {
@@ -560,7 +560,7 @@ START_TEST(dependants_stop_before_one_that_is_stopped_for_its_health)
 }
 END_TEST
 
-/* --- reload ------------------------------------------------------------------------------------ */
+/* --- reload ----------------------------------------------------------------------------------- */
 
 static void reload(void)
 {
@@ -661,7 +661,7 @@ START_TEST(the_switch_of_monitoring_stops_and_begins_all)
 }
 END_TEST
 
-/* --- the death of the supervisor ---------------------------------------------------------------- */
+/* --- the death of the supervisor -------------------------------------------------------------- */
 
 static void die_and_come_back(void)
 {
@@ -726,7 +726,7 @@ START_TEST(a_successor_leaves_down_what_was_stopped_for_its_health)
 }
 END_TEST
 
-/* --- whatever comes ----------------------------------------------------------------------------- */
+/* --- whatever comes --------------------------------------------------------------------------- */
 
 #define N 4
 #define NAME(i) ((char[]){ 's', (char)('0' + (i)), '\0' })
@@ -780,8 +780,8 @@ static void hear(void)
 		} else if (strcmp(fx_str("type"), "health_changed") == 0) {
 			fx_insist(strcmp(told[i].health, fx_str("health")) != 0,
 				  "health is told twice");
-			told[i].health = enumtext_name(&health_text,
-						       enumtext_find(&health_text, fx_str("health")));
+			told[i].health = enumtext_name(&health_text, enumtext_find(
+						       &health_text, fx_str("health")));
 		}
 	}
 }
@@ -873,7 +873,8 @@ START_TEST(whatever_comes_what_is_told_is_what_is)
 }
 END_TEST
 
-FX_MAIN("core/health", it_is_asked_as_soon_as_it_is_ready, the_start_period_delays_the_first_question,
+FX_MAIN("core/health", it_is_asked_as_soon_as_it_is_ready,
+	the_start_period_delays_the_first_question,
 	one_without_a_probe_costs_nothing, questions_are_an_interval_apart,
 	there_is_one_question_at_a_time, the_interval_of_monitoring_is_the_default,
 	one_good_answer_makes_it_healthy, a_few_bad_answers_change_nothing_but_are_shown,
@@ -883,7 +884,8 @@ FX_MAIN("core/health", it_is_asked_as_soon_as_it_is_ready, the_start_period_dela
 	with_event_it_runs_on_and_may_recover, with_stop_it_is_stopped_and_stays_so,
 	that_procd_cannot_ask_says_nothing, an_end_by_itself_ends_the_question,
 	an_answer_while_its_last_output_is_read_does_not_count,
-	a_late_answer_is_nobodys, a_command_is_a_task_with_its_own_time, one_that_is_to_go_down_anyway_is_only_told_of,
+	a_late_answer_is_nobodys, a_command_is_a_task_with_its_own_time,
+	one_that_is_to_go_down_anyway_is_only_told_of,
 	a_dependant_can_wait_for_health, where_nobody_is_asked_ready_is_healthy,
 	running_dependants_of_an_unhealthy_one_are_left_alone, what_is_not_healthy_is_not_ready,
 	what_is_bound_stops_when_an_unhealthy_one_is_ended,
