@@ -168,7 +168,7 @@ static void take_message(struct notify_socket *k, const struct received *r)
 
 static void read_some(struct notify_socket *k)
 {
-	struct received r;
+	struct received r = { .size = 0 };
 
 	for (int i = 0; i < MESSAGES_PER_TURN && receive(k->fd, &r); i++) {
 		take_message(k, &r);
@@ -184,7 +184,7 @@ static void on_readable(struct loop_io *io, int revents)
 
 static void throw_away(int fd)
 {
-	struct received r;
+	struct received r = { .size = 0 };
 
 	for (int i = 0; i < STALE_MAX && receive(fd, &r); i++)
 		received_fini(&r);

@@ -89,6 +89,11 @@ static const char *last_of(struct status_view *view, const struct view *v)
 	strbuf_reset(out);
 	if (add_waits_for(v->waits_for, out))
 		return out->buf;
+	if (v->awaits.n > 0 && !span_is(v->awaits, "null")) {
+		strbuf_addstr(out, "waits for ");
+		span_string(v->awaits, out);
+		return out->buf;
+	}
 	if (v->doing.n > 0 && !span_is(v->doing, "null")) {
 		strbuf_addstr(out, "runs ");
 		span_string(v->doing, out);

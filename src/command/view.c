@@ -9,7 +9,8 @@ static const struct {
 	MEMBER(name), MEMBER(state), MEMBER(ready), MEMBER(health), MEMBER(pid), MEMBER(uptime_ms),
 	MEMBER(restart_count), MEMBER(gave_up), MEMBER(next_restart_ms), MEMBER(next_run_at),
 	MEMBER(exit_code),
-	MEMBER(signal), MEMBER(last_error), MEMBER(waits_for), MEMBER(doing),
+	MEMBER(signal), MEMBER(last_error), MEMBER(waits_for), MEMBER(awaits),
+	MEMBER(doing),
 #undef MEMBER
 };
 

@@ -6,7 +6,8 @@
 
 struct view {	/* raw JSON values; n = 0: absent */
 	struct span name, state, ready, health, pid, uptime_ms, restart_count, gave_up,
-		next_restart_ms, next_run_at, exit_code, signal, last_error, waits_for, doing;
+		next_restart_ms, next_run_at, exit_code, signal, last_error, waits_for, awaits,
+		doing;
 };
 
 /* Calls EACH for every subsystem of a status result, and OTHER (may be NULL) for every other member

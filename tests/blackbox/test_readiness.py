@@ -23,6 +23,7 @@ def test_notify_starting_lasts_until_ready(w):
     why = p.ctl("why", "a").expect(0).out
     contains(why, "it waits for READY=1, ")
     contains(why, "warming up")
+    contains(p.ctl("status").expect(0).out, "waits for READY=1", "the table")
     equal(p.ctl("is-ready", "a").rc, 3, "is-ready")
     write_text(w.path("go"), "")
     p.wait_event(type="ready_changed", name="a", ready=True, reason="start")
