@@ -175,6 +175,9 @@ struct subsystem_options {
 	bool private_tmp;
 	enum protect_system protect_system;
 	enum seccomp_profile seccomp;
+	uint64_t memory_max, memory_high;	/* bytes; 0: not given */
+	int64_t cpu_quota;			/* per cent of one processor; 0: not given */
+	int64_t cpu_weight, tasks_max, io_weight;	/* INT64_MIN: not given */
 	struct strlist credentials;	/* "NAME=PATH", the path absolute */
 	struct origin *origins;		/* of the keys that were given, by rising key */
 	uint32_t norigins;

@@ -46,7 +46,7 @@ struct option_type {
 
 /* type_number.c */
 extern const struct option_type type_bool, type_int, type_instances, type_float, type_duration,
-	type_size, type_octal, type_rate;
+	type_size, type_memory, type_octal, type_rate, type_percent;
 /* type_text.c */
 extern const struct option_type type_string, type_name, type_account, type_path, type_log_file,
 	type_enum, type_word, type_signal;

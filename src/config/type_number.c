@@ -363,6 +363,49 @@ const struct option_type type_rate = {
 	.equal = int_equal, .format = rate_format, .json = rate_json,
 };
 
+/* --- how much of a processor ---------------------------------------------------------------- */
+
+static int percent_parse(struct parse *p, const struct value *v, void *obj)
+{
+	auto_free(freep) char *text = parse_string(p, v);
+	char *end;
+	long long n;
+
+	if (text == NULL)
+		return -EINVAL;
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || strcmp(end, "%") != 0)
+		return parse_fail(p, v, "expected per cent of one processor such as \"150%%\"");
+	if (errno != 0 || n < 1 || n > p->o->max)
+		return parse_fail(p, v, "must be between \"1%%\" and \"%" PRId64 "%%\"", p->o->max);
+	*FIELD(int64_t, p->o, obj) = n;
+	return 0;
+}
+
+static void percent_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+{
+	(void)key;
+	strbuf_addf(out, "\"%" PRId64 "%%\"", *CFIELD(int64_t, o, obj));
+}
+
+static json_t *percent_json(const struct option *o, int key, const void *obj)
+{
+	(void)key;
+	return json_sprintf("%lld%%", (long long)*CFIELD(int64_t, o, obj));
+}
+
+const struct option_type type_percent = {
+	.name = "per cent", .shape = SHAPE_STRING, .parse = percent_parse, .is_set = rate_is_set,
+	.equal = int_equal, .format = percent_format, .json = percent_json,
+};
+
+/* A size that may be absent. */
+const struct option_type type_memory = {
+	.name = "size", .shape = SHAPE_SIZE, .parse = size_option_parse, .is_set = rate_is_set,
+	.equal = int_equal, .format = size_option_format, .json = int_json,
+};
+
 /* --- permission bits ------------------------------------------------------------------------ */
 
 static int octal_parse(struct parse *p, const struct value *v, void *obj)

@@ -105,6 +105,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 			 MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
 	emit_text(out, "status_text", *r->status ? r->status : NULL);
 	emit_text(out, "doing", r->doing);
+	emit_words(out, "degraded", r->degraded, '\n');
 	emit_depends_on(out, r->name);
 	emit_text(out, "description", r->description);
 	emit_uint(out, "generation", r->generation);

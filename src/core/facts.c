@@ -5,6 +5,7 @@
 #include "core/action.h"
 #include "core/facts.h"
 #include "core/live.h"
+#include "core/narrate.h"
 #include "keeper/record.h"
 
 #define DRAIN_MAX_NS (100 * NS_PER_MS)
@@ -33,6 +34,8 @@ void core_keeper_started(struct core *c, const struct km_started *m)
 		return;
 	turn_answered(s);
 	if (m->stage == STAGE_NONE) {
+		s->proc.missing = m->missing;
+		narrate_missing(s);
 		note_started(s, m->pid, m->at_mono_ns);
 		return;
 	}

@@ -45,6 +45,21 @@ static void set_capabilities(struct plan *p, const struct subsystem_options *o)
 		p->flags |= PLAN_NO_NEW_PRIVILEGES;
 }
 
+static uint64_t given(int64_t value)
+{
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static void set_cgroup_limits(struct plan *p, const struct subsystem_options *o)
+{
+	p->cgroup_limits[LIMIT_MEMORY_MAX] = o->memory_max;
+	p->cgroup_limits[LIMIT_MEMORY_HIGH] = o->memory_high;
+	p->cgroup_limits[LIMIT_CPU_QUOTA] = given(o->cpu_quota);
+	p->cgroup_limits[LIMIT_CPU_WEIGHT] = given(o->cpu_weight);
+	p->cgroup_limits[LIMIT_TASKS_MAX] = given(o->tasks_max);
+	p->cgroup_limits[LIMIT_IO_WEIGHT] = given(o->io_weight);
+}
+
 static void set_mounts(struct plan_builder *b, const struct subsystem_options *o)
 {
 	static const enum plan_protect levels[] = {
@@ -92,4 +107,5 @@ void launch_rights(struct plan_builder *b, const struct subsystem_options *o,
 	set_cpus(b, o);
 	set_placement(plan_header(b), o);
 	set_capabilities(plan_header(b), o);
+	set_cgroup_limits(plan_header(b), o);
 }

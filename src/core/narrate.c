@@ -90,6 +90,18 @@ void narrate_expired(const struct subsystem *s)
 		log_at(LOG_WARN, s->name, "%s: it is ended", why[s->ready.expiry]);
 }
 
+void narrate_missing(const struct subsystem *s)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	subsystem_degraded(s, &text);
+	for (char *line = text.buf, *end; *line != '\0'; line = end) {
+		end = line + strcspn(line, "\n");
+		log_at(LOG_WARN, s->name, "%.*s", (int)(end - line), line);
+		end += *end == '\n';
+	}
+}
+
 void narrate_health(const struct subsystem *s)
 {
 	const struct checkup *h = &s->checkup;

@@ -10,6 +10,8 @@ void narrate_state(const struct subsystem *s);
 void narrate_deferred(const struct subsystem *s);
 /* S is being ended because readiness or watchdog did not hear from it in time. */
 void narrate_expired(const struct subsystem *s);
+/* What was asked for S and is not in force, at its start. */
+void narrate_missing(const struct subsystem *s);
 /* S is healthy, or unhealthy, and was not before. */
 void narrate_health(const struct subsystem *s);
 /* Crash loops together are too quick; they are held to PER_SECOND starts. */

@@ -96,6 +96,7 @@ static void put_board(struct subsystem *s)
 	auto_free(strbuf_fini) struct strbuf waits_for = STRBUF_INIT;
 	auto_free(strbuf_fini) struct strbuf awaits = STRBUF_INIT;
 	auto_free(strbuf_fini) struct strbuf status = STRBUF_INIT;
+	auto_free(strbuf_fini) struct strbuf degraded = STRBUF_INIT;
 	auto_free(freep) char *last_error = subsystem_end_text(s);
 	struct board_record *r;
 
@@ -108,11 +109,13 @@ static void put_board(struct subsystem *s)
 	else
 		(void)ready_waits_for(s, &awaits);
 	(void)ready_status(s, &status);
+	if (s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING)
+		subsystem_degraded(s, &degraded);
 	s->ready.changed = false;
 	r = board_record_new(&(struct board_texts){
 		.description = o->description, .last_error = last_error, .groups = groups.buf,
 		.waits_for = waits_for.buf, .awaits = awaits.buf, .status = status.buf,
-		.health_detail = s->checkup.detail,
+		.health_detail = s->checkup.detail, .degraded = degraded.buf,
 	});
 	r->waiting = s->edges.shown_waiting;
 	r->id = s->id;

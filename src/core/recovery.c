@@ -229,6 +229,8 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 		s->config_up = o->autostart;
 	if (e == NULL)
 		ready_reset(s);
+	if (r != NULL && state == RECORD_RUNNING)
+		s->proc.missing = r->flags >> RECORD_MISSING_SHIFT;
 	if (r != NULL && (state == RECORD_RUNNING || (e == NULL && condemned(r))))
 		settle_death(c, s, r);
 	s->removed = own != NULL;

@@ -188,3 +188,14 @@ char *subsystem_end_text(const struct subsystem *s)
 	hook = hooks_trouble_text(s);
 	return own != NULL ? x_asprintf("%s; %s", own, hook) : take(hook);
 }
+
+void subsystem_degraded(const struct subsystem *s, struct strbuf *out)
+{
+	for (int i = 0; i < PLAN_CGROUP_LIMITS; i++)
+		if (s->proc.missing >> i & 1)
+			strbuf_addf(out, "%s%s is not in force: %s", out->len > 0 ? "\n" : "",
+				    enumtext_name(&plan_cgroup_limit_text, i),
+				    s->options->kill_mode == KILL_MODE_GROUP ?
+				    "procd has no cgroup version 2 controller for it here" :
+				    "it needs kill_mode = \"group\"");
+}

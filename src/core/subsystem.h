@@ -48,6 +48,7 @@ struct process {
 	bool in_pre_start;		/* ASKED: pre_start comes first, the keeper was not asked */
 	bool held;			/* REST: nothing lives, but a hook has to end first */
 	bool post_stopped;		/* post_stop ran */
+	uint32_t missing;		/* bits of enum plan_cgroup_limit: not in force */
 	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
 };
 
@@ -193,5 +194,7 @@ static inline bool subsystem_is_up(const struct subsystem *s)
 /* One sentence on how it ended, or why it cannot be started now, for people and for last_error;
  * NULL: it ended well or never. */
 char *subsystem_end_text(const struct subsystem *s);
+/* What its process runs without though the options ask for it; lines, "" when nothing. */
+void subsystem_degraded(const struct subsystem *s, struct strbuf *out);
 
 #endif

@@ -131,6 +131,16 @@ static void say_health(json_t *lines, const struct board_record *r)
 		say(lines, "it is %s: %s", health, r->health_detail);
 }
 
+static void say_degraded(json_t *lines, const struct board_record *r)
+{
+	for (const char *line = r->degraded; *line != '\0';) {
+		int n = (int)strcspn(line, "\n");
+
+		say(lines, "%.*s", n, line);
+		line += n + (line[n] == '\n');
+	}
+}
+
 static void say_goal(json_t *lines, const struct board_record *r)
 {
 	bool down = r->state == STATE_STOPPED || r->state == STATE_FAILED;
@@ -182,6 +192,7 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	if (*r->status != '\0')
 		say(lines, "it says: %s", r->status);
 	say_health(lines, r);
+	say_degraded(lines, r);
 	say_waits(lines, board, r);
 	say_goal(lines, r);
 	say_restart(lines, r, now_mono_ns);

@@ -47,6 +47,8 @@ struct board_record {
 	int64_t ready_by_mono_ns;	/* deadline of that; 0: none */
 	const char *status;		/* into TEXT: what it says of itself, "" when nothing */
 	const char *health_detail;	/* into TEXT: the last answer to its health probe, "" before */
+	const char *degraded;		/* into TEXT: what is not as it should be, newline-separated,
+					 * "" when nothing */
 	char name[NAME_CAP];
 	char text[];			/* storage of the strings above */
 };
@@ -77,7 +79,7 @@ void board_put_daemon(struct board *b, struct board_daemon *daemon);
 /* The strings of a record; NULL is fine. */
 struct board_texts {
 	const char *description, *last_error, *groups, *waits_for, *awaits, *status,
-		   *health_detail;
+		   *health_detail, *degraded;
 };
 /* Allocate with the strings copied behind; everything else zero. */
 struct board_record *board_record_new(const struct board_texts *t);

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct cgroup {
@@ -13,6 +14,10 @@ struct cgroup {
 	bool refuse_kill;	/* tests: do without it; set before cgroup_init() */
 	char parent[PATH_MAX];	/* directory of the group that the keeper was started in */
 	char name[32];		/* "procd-PID" or "procd-PID-N", below PARENT */
+	/* keeper/limits.h: */
+	bool controllers_known;	/* it was tried to make them work */
+	uint32_t controllers;	/* which do */
+	bool moved;		/* we went to the group NAME-self below PARENT */
 	char path[PATH_MAX];	/* the keeper's group as /proc/PID/cgroup shows it, with NAME */
 };
 

@@ -153,6 +153,7 @@ static bool tell_started(struct keeper *k, uint32_t slot)
 	struct km_started m = {
 		.h = { KM_STARTED, sizeof(m) }, .slot = slot, .pid = r->pid,
 		.spawn_id = r->spawn_id, .at_mono_ns = r->started_mono_ns,
+		.missing = r->flags >> RECORD_MISSING_SHIFT,
 	};
 
 	return link_send(k, &m, sizeof(m));

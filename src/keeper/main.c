@@ -19,6 +19,7 @@
 #include "keeper/fifo.h"
 #include "keeper/handover.h"
 #include "keeper/inner.h"
+#include "keeper/limits.h"
 #include "keeper/linereader.h"
 #include "keeper/supervise.h"
 
@@ -358,6 +359,7 @@ static void keeper_close(struct keeper *k)
 		return;
 	}
 	fifo_remove_all(k->rundir.fd);
+	limits_leave(&k->tree.cgroup, LOW_CGROUP, NULL, 0);
 	cgroup_fini(&k->tree.cgroup, LOW_CGROUP);	/* of which only the records know */
 	unlinkat(k->rundir.fd, RECORDS_FILE, 0);
 	rundir_close(&k->rundir);

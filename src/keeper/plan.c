@@ -14,7 +14,7 @@
 ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_NONE] = "none", [STAGE_PLAN] = "plan", [STAGE_SPAWN] = "spawn",
 	 [STAGE_OUTPUT] = "output", [STAGE_ENV_FILE] = "env_file", [STAGE_PRE_START] = "pre_start",
-	 [STAGE_LISTEN] = "listen",
+	 [STAGE_LISTEN] = "listen", [STAGE_CGROUP_LIMITS] = "cgroup_limits",
 	 [STAGE_SESSION] = "session", [STAGE_CGROUP] = "cgroup",
 	 [STAGE_LIMITS] = "limits", [STAGE_NICE] = "nice", [STAGE_OOM] = "oom",
 	 [STAGE_AFFINITY] = "affinity", [STAGE_SCHED] = "sched_policy",
@@ -28,6 +28,11 @@ ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_UID] = "uid", [STAGE_AMBIENT] = "ambient_capabilities", [STAGE_CHDIR] = "chdir",
 	 [STAGE_NO_NEW_PRIVILEGES] = "no_new_privileges", [STAGE_SIGNALS] = "signals",
 	 [STAGE_SECCOMP] = "seccomp", [STAGE_EXEC] = "exec");
+
+ENUMTEXT(plan_cgroup_limit, "limit", [LIMIT_MEMORY_MAX] = "memory_max",
+	 [LIMIT_MEMORY_HIGH] = "memory_high", [LIMIT_CPU_QUOTA] = "cpu_quota",
+	 [LIMIT_CPU_WEIGHT] = "cpu_weight", [LIMIT_TASKS_MAX] = "tasks_max",
+	 [LIMIT_IO_WEIGHT] = "io_weight");
 
 /* --- supervisor's side -------------------------------------------------------------------- */
 

@@ -14,7 +14,7 @@
 #include "base/enumtext.h"
 #include "base/strlist.h"
 
-#define PLAN_MAGIC 0x374e4c50u	/* "PLN7" */
+#define PLAN_MAGIC 0x384e4c50u	/* "PLN8" */
 /* A plan travels as one SOCK_SEQPACKET message. Larger ones (argv + environment) are refused with
  * E2BIG at stage "plan". */
 #define PLAN_MAX (160u * 1024)
@@ -37,6 +37,7 @@ enum spawn_stage {
 	STAGE_ENV_FILE,		/* the supervisor could not read it: nothing was sent */
 	STAGE_PRE_START,	/* the hook failed: nothing was sent */
 	STAGE_LISTEN,		/* a socket cannot be bound, or passed */
+	STAGE_CGROUP_LIMITS,	/* of the tree's group, which the keeper makes */
 	STAGE_SESSION, STAGE_CGROUP, STAGE_LIMITS, STAGE_NICE, STAGE_OOM, STAGE_AFFINITY,
 	STAGE_SCHED, STAGE_IO_CLASS, STAGE_NUMA,
 	STAGE_UMASK, STAGE_STDIN, STAGE_STDOUT, STAGE_STDERR,
@@ -90,6 +91,15 @@ struct plan_limit {
 	uint32_t pad;
 };
 
+/* Of the whole tree, where cgroup v2 has the controller. */
+enum plan_cgroup_limit {
+	LIMIT_MEMORY_MAX, LIMIT_MEMORY_HIGH,	/* bytes */
+	LIMIT_CPU_QUOTA,			/* per cent of one processor */
+	LIMIT_CPU_WEIGHT, LIMIT_TASKS_MAX, LIMIT_IO_WEIGHT,
+	PLAN_CGROUP_LIMITS
+};
+extern const struct enumtext plan_cgroup_limit_text;	/* the keys */
+
 struct plan_credential {
 	uint32_t name;			/* string, of a file */
 	uint32_t data, size;
@@ -130,6 +140,7 @@ struct plan {
 	uint64_t capabilities;		/* for PLAN_SET_CAPABILITIES: bits that stay */
 	uint64_t ambient;		/* for PLAN_SET_AMBIENT */
 	struct plan_limit limits[PLAN_NLIMITS];
+	uint64_t cgroup_limits[PLAN_CGROUP_LIMITS];	/* 0: not given */
 };
 
 /* --- supervisor's side -------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #include "keeper/plan.h"
 #include "keeper/record.h"
 
-#define KEEPER_PROTO_VERSION 9
+#define KEEPER_PROTO_VERSION 10
 #define HOLD_MAX 64
 #define HOLD_KEY_CAP 32
 #define HELD_PER_PACKET 64
@@ -136,6 +136,8 @@ struct km_started {
 	int64_t at_mono_ns;
 	uint32_t stage;		/* enum spawn_stage; STAGE_NONE = it runs */
 	int32_t errnum;
+	uint32_t missing;	/* bits of enum plan_cgroup_limit: asked for and not in force */
+	uint32_t pad;
 };
 
 struct km_exited {

@@ -41,7 +41,9 @@ struct record {
 	uint32_t slot;
 	uint64_t spawn_id;		/* chosen by the supervisor, unique for ever */
 	int32_t pid;			/* 0 until the child says it, just before RUNNING */
-	uint32_t flags;			/* enum plan_flags of its plan */
+	uint32_t flags;			/* enum plan_flags of its plan; above RECORD_MISSING_SHIFT
+					   bits of enum plan_cgroup_limit: not in force */
+#define RECORD_MISSING_SHIFT 24
 	uint64_t start_ticks;		/* /proc/PID/stat field 22; 0 unknown */
 	uint64_t pidfd_ino;		/* pidfs inode; 0 where the kernel has none */
 	int64_t started_mono_ns;

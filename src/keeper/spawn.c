@@ -23,6 +23,7 @@
 #include "keeper/fifo.h"
 #include "keeper/handover.h"
 #include "keeper/inner.h"
+#include "keeper/limits.h"
 
 /* The process that everything hangs on goes last when memory ends; the supervisor before it. */
 #define KEEPER_OOM_SCORE (-900)
@@ -174,9 +175,28 @@ static int cgroup_prepare(struct slot *own, uint32_t slot)
 	return 0;
 }
 
+/* Its group, and the limits of it. *MISSING: limits that are not to be had. */
+static enum spawn_stage prepare_group(struct keeper *k, uint32_t slot, const struct plan *plan,
+				      uint32_t *missing, int *errnum)
+{
+	struct cgroup *c = &k->tree.cgroup;
+
+	*missing = limits_wanted(plan);
+	if (!(plan->flags & PLAN_TREE) || !c->usable)
+		return STAGE_NONE;
+	*errnum = -cgroup_prepare(slot_get(&k->slots, slot), slot);
+	if (*errnum != 0)
+		return STAGE_CGROUP;
+	/* who had the slot before may have left some */
+	if (*missing != 0 || c->controllers != 0)
+		*errnum = -limits_apply(LOW_CGROUP, slot, plan, limits_controllers(c, LOW_CGROUP),
+					missing);
+	return *errnum == 0 ? STAGE_NONE : STAGE_CGROUP_LIMITS;
+}
+
 /* Capture FIFOs and cgroup. STAGE_NONE, or what failed with *ERRNUM. */
 static enum spawn_stage prepare(struct keeper *k, uint32_t slot, const struct plan *plan,
-				int *errnum)
+				uint32_t *missing, int *errnum)
 {
 	for (int stream = 1; stream <= 2; stream++) {
 		if (plan->stdio[stream] != PLAN_STDIO_CAPTURE)
@@ -185,10 +205,7 @@ static enum spawn_stage prepare(struct keeper *k, uint32_t slot, const struct pl
 		if (*errnum != 0)
 			return STAGE_OUTPUT;
 	}
-	if (!(plan->flags & PLAN_TREE) || !k->tree.cgroup.usable)
-		return STAGE_NONE;
-	*errnum = -cgroup_prepare(slot_get(&k->slots, slot), slot);
-	return *errnum == 0 ? STAGE_NONE : STAGE_CGROUP;
+	return prepare_group(k, slot, plan, missing, errnum);
 }
 
 /* Pid or -errno. */
@@ -203,11 +220,11 @@ static pid_t run_child(struct keeper *k, int (*fn)(void *), void *arg, int *pidf
 
 /* Everything but what only exists once the child does. It stays FREE until the child execs. */
 static void record_prepare(struct record *r, uint32_t slot, uint64_t spawn_id,
-			   const struct plan *plan)
+			   const struct plan *plan, uint32_t missing)
 {
 	r->slot = slot;
 	r->spawn_id = spawn_id;
-	r->flags = plan->flags;
+	r->flags = plan->flags | missing << RECORD_MISSING_SHIFT;
 	r->start_ticks = r->pidfd_ino = 0;
 	r->started_mono_ns = clock_mono_ns();
 	r->exited_mono_ns = 0;
@@ -241,8 +258,11 @@ static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, i
 
 	if (grouped && k->spawner.into_cgroup && !slot_get(&k->slots, slot)->cgroup_worn) {
 		group = cgroup_open(LOW_CGROUP, slot);
-		if (group == -ENOENT && cgroup_make(LOW_CGROUP, slot) == 0)
-			group = cgroup_open(LOW_CGROUP, slot);	/* somebody had removed it */
+		/* somebody had removed it; limits need another round */
+		if (group == -ENOENT && limits_wanted(job->plan) != 0)
+			slot_get(&k->slots, slot)->has_cgroup = false;
+		else if (group == -ENOENT && cgroup_make(LOW_CGROUP, slot) == 0)
+			group = cgroup_open(LOW_CGROUP, slot);
 		if (group < 0)
 			return group;
 	} else if (grouped) {
@@ -288,7 +308,7 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 	};
 	char **at = k->spawner.vectors;
 	int errnum = 0, pidfd;
-	uint32_t stage = prepare(k, slot, plan, &errnum);
+	uint32_t missing, stage = prepare(k, slot, plan, &missing, &errnum);
 	pid_t pid;
 
 	if (stage == STAGE_NONE && !take_sockets(k, plan, &job)) {
@@ -304,7 +324,7 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 	at = vector_fill(at, plan, plan->exec_paths, &job.exec_paths);
 	at = vector_fill(at, plan, plan->argv, &job.argv);
 	vector_fill(at, plan, plan->envp, &job.envp);
-	record_prepare(job.record, slot, spawn_id, plan);
+	record_prepare(job.record, slot, spawn_id, plan, missing);
 	pid = clone_job(k, slot, &job, &pidfd);
 	if (pid < 0) {
 		spawn_refuse(k, slot, spawn_id, STAGE_SPAWN, -pid);

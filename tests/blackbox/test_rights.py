@@ -110,6 +110,7 @@ def test_F122_a_secret_of_an_env_file_shows_nowhere(w):
     write_text(w.path("s.env"), "PASSWORD=CANARY5123\n", 0o600)
     p = w.procd(w.sub("a", "--report-state", w.path("r"), env_file="s.env"))
     equal(read_report(w.path("r"))["env"]["PASSWORD"], "CANARY5123", "the child has it")
+    p.wait_state("a", "running")
     pid = p.pid_of("a")
     shown = [p.ctl(*verb).out for verb in (("status", "--json"), ("why", "a"), ("events", "--last", "100"),
                                            ("logs", "a"))]
@@ -672,3 +673,65 @@ def test_ordinary_users_fail_closed_with_credentials(w):
     p = w.procd(w.sub("a", credentials="s=s", restart="never"), user=NOBODY)
     failed_start(p, "a", "mount_namespace", "EPERM")
     p.stop()
+
+
+# --- limits of the tree -----------------------------------------------------------------------------
+
+LIMITS = {"memory_max": "64M", "memory_high": "48M", "cpu_quota": "50%", "cpu_weight": 20, "tasks_max": 30,
+          "io_weight": 300}
+
+
+def controllers_here():
+    """What cgroup version 2 offers where the tests run."""
+    for line in read_text("/proc/self/mountinfo").splitlines():
+        left, right = line.split(" - ", 1)
+        if right.startswith("cgroup2 "):
+            return read_text(left.split()[4] + "/cgroup.controllers").split()
+    return []
+
+
+def test_F101_limits_without_controllers_are_said_to_be_missing(w):
+    if set(controllers_here()) & {"memory", "cpu", "pids", "io"}:
+        raise Skip("this machine has controllers")
+    p = w.procd(w.sub("a", **LIMITS) + w.sub("b") + w.sub("c", kill_mode="process", tasks_max=5))
+    for name in "abc":
+        p.wait_state(name, "running")
+    degraded = p.of("a")["degraded"]
+    equal([d.split()[0] for d in degraded], list(LIMITS), "keys")
+    contains(degraded[0], "memory_max is not in force: procd has no cgroup version 2 controller")
+    equal(p.of("b")["degraded"], [], "of one without limits")
+    contains(p.ctl("why", "a").expect(0).out, "tasks_max is not in force")
+    contains(p.of("c")["degraded"][0], 'tasks_max is not in force: it needs kill_mode = "group"')
+    log = read_text(p.log_path)
+    for key in LIMITS:
+        check(re.search(r" warn +a: %s is not in force" % key, log), "no warning for %s:\n%s" % (key, log))
+    pid = p.pid_of("a")
+    p.kill_supervisor()
+    p.wait_event(type="supervisor_recovered")
+    wait_until(p.rpc_alive, "the next supervisor")
+    equal(p.of("a")["degraded"], degraded, "as the next supervisor says it")
+    equal(p.pid_of("a"), pid, "pid")
+    p.ctl("stop", "a").expect(0)
+    equal(p.of("a")["degraded"], [], "of a stopped one")
+    p.stop()
+
+
+def test_limits_where_there_are_controllers(w):
+    need_root()
+    if not {"memory", "cpu", "pids"} <= set(controllers_here()):
+        raise Skip("cgroup version 2 has no controllers here")
+    p = w.procd(w.sub("a", **LIMITS))
+    p.wait_state("a", "running")
+    group = next(l[3:] for l in read_text("/proc/%d/cgroup" % p.pid_of("a")).splitlines() if l.startswith("0::"))
+    top = next(m for m, (_, kind) in mounts(p.pid).items() if kind == "cgroup2")
+    for name, value in (("memory.max", str(64 << 20)), ("cpu.max", "50000 100000"), ("pids.max", "30")):
+        equal(read_text(top + group + "/" + name).strip(), value, name)
+    p.stop()
+
+
+def test_limits_are_checked_at_load(w):
+    p = w.procd(w.sub("a", cpu_quota="half"), start=False)
+    contains(w.run("check", "-c", p.config_path).expect(78).err, "per cent of one processor")
+    p.write(w.sub("a", **LIMITS))
+    out = json.loads(w.run("config", "--json", "-c", p.config_path).expect(0).out)["subsystem"]["a"]
+    equal({k: out[k]["value"] for k in LIMITS}, dict(LIMITS, memory_max=64 << 20, memory_high=48 << 20), "values")

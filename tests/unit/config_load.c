@@ -65,6 +65,8 @@ static const char *other_value(const struct option *o)
 							    : "[\"CAP_BPF\"]";
 	if (o->type == &type_signal)
 		return "\"SIGINT\"";
+	if (o->type == &type_percent)
+		return "\"150%\"";
 	if (o->type == &type_credentials)
 		return "[\"db=/etc/a b\", \"x=/$$y\"]";
 	if (o->type == &type_signal_action)

@@ -64,6 +64,29 @@ START_TEST(profiles_have_names)
 }
 END_TEST
 
+START_TEST(limits_of_a_tree_have_units)
+{
+	load_fine(WEB);
+	ck_assert_uint_eq(web()->memory_max, 0);
+	ck_assert_int_eq(web()->cpu_quota, 0);
+	ck_assert_int_eq(web()->tasks_max, INT64_MIN);
+	load_fine(WEB "memory_max = \"64M\"\nmemory_high = 4096\ncpu_quota = \"250%\"\n"
+		  "cpu_weight = 20\ntasks_max = 7\nio_weight = 300\n");
+	ck_assert_uint_eq(web()->memory_max, 64 << 20);
+	ck_assert_uint_eq(web()->memory_high, 4096);
+	ck_assert_int_eq(web()->cpu_quota, 250);
+	ck_assert_int_eq(web()->cpu_weight, 20);
+	ck_assert_int_eq(web()->tasks_max, 7);
+	ck_assert_int_eq(web()->io_weight, 300);
+	expect_error(WEB "cpu_quota = 50\n", 3, 13, "string");
+	expect_error(WEB "cpu_quota = \"0%\"\n", 3, 13, "must be between");
+	expect_error(WEB "cpu_quota = \"1.5%\"\n", 3, 13, "per cent");
+	expect_error(WEB "cpu_weight = 0\n", 3, 14, "must be between 1 and 10000");
+	expect_error(WEB "tasks_max = 0\n", 3, 13, "must be between");
+	expect_error(WEB "memory_max = 0\n", 3, 14, "must be between");
+}
+END_TEST
+
 START_TEST(credentials_have_a_name_and_a_path)
 {
 	load_fine("work_dir = \"/srv\"\n" WEB "credentials = [\"db=/etc/db.key\", \"Api_2.key-x=a=b\"]\n");
@@ -114,7 +137,7 @@ int main(void)
 		names_of_capabilities_are_the_kernels_bits,
 		no_capabilities_are_something_else_than_no_word_on_them,
 		protection_has_levels, profiles_have_names,
-		credentials_have_a_name_and_a_path, credentials_that_are_none_are_refused, mistakes_are_told_where_they_are,
+		limits_of_a_tree_have_units, credentials_have_a_name_and_a_path, credentials_that_are_none_are_refused, mistakes_are_told_where_they_are,
 	};
 
 	return unit_run_in("config: rights", setup, teardown, tests, ARRAY_LEN(tests));

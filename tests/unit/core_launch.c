@@ -163,6 +163,23 @@ START_TEST(rights_reach_the_plan)
 }
 END_TEST
 
+START_TEST(limits_of_the_tree_reach_the_plan)
+{
+	build(NULL);
+	for (int i = 0; i < PLAN_CGROUP_LIMITS; i++)
+		ck_assert_uint_eq(p->cgroup_limits[i], 0);
+	plan_free(builder);
+	o->memory_max = 4096;
+	o->cpu_quota = 150;
+	o->tasks_max = 7;
+	build(NULL);
+	ck_assert_uint_eq(p->cgroup_limits[LIMIT_MEMORY_MAX], 4096);
+	ck_assert_uint_eq(p->cgroup_limits[LIMIT_CPU_QUOTA], 150);
+	ck_assert_uint_eq(p->cgroup_limits[LIMIT_TASKS_MAX], 7);
+	ck_assert_uint_eq(p->cgroup_limits[LIMIT_IO_WEIGHT], 0);
+}
+END_TEST
+
 START_TEST(a_filter_takes_the_way_to_new_privileges)
 {
 	o->seccomp = SECCOMP_DEFAULT;
@@ -410,7 +427,7 @@ int main(void)
 	const TTest *tests[] = {
 		a_bare_command_is_looked_up_in_path, the_path_of_the_child_counts,
 		a_command_with_slash_is_taken_as_it_is, placement_reaches_the_plan,
-		rights_reach_the_plan, a_filter_takes_the_way_to_new_privileges,
+		rights_reach_the_plan, limits_of_the_tree_reach_the_plan, a_filter_takes_the_way_to_new_privileges,
 		credentials_reach_the_plan_and_their_directory_the_environment,
 		credentials_that_do_not_fit_are_refused, a_shell_command_runs_through_bin_sh,
 		working_dir_wins_over_work_dir, without_both_the_child_stays_where_procd_is,
