@@ -480,6 +480,24 @@ def test_a_supervisor_killed_between_unhealthy_and_the_end(w):
     p.stop()
 
 
+def test_everything_killed_in_the_middle_of_an_end(w):
+    ok = w.path("ok")
+    p = w.procd(w.sub("a", "--trap", "TERM=" + w.path("term"), health="command:test -e " + ok, restart_delay_ms=20,
+                      stop_timeout_ms=int(3000 * SCALE), **quick(on_unhealthy="restart", health_start_period_ms=200)))
+    health(p, "a", "unhealthy")
+    wait_until(lambda: read_text(w.path("term")), "the signal")
+    pid, supervisor = p.pid_of("a"), p.supervisor_pid()
+    touch(ok)
+    for victim in (p.pid, supervisor):
+        os.kill(victim, signal.SIGKILL)
+    p.wait_end()
+    wait_gone(supervisor)
+    p.start()
+    wait_until(lambda: p.of("a")["health"] == "healthy", "it is there again, and healthy")
+    check(p.pid_of("a") != pid and not alive(pid), "the unhealthy one lives on")
+    p.stop(want=3)  # it ignores TERM
+
+
 def test_a_probe_of_a_killed_supervisor_is_killed(w):
     p = w.procd(w.sub("a", health="command:sh -c 'echo $$$$ >>%s; exec sleep 1000'" % w.path("pids"),
                       **quick(health_timeout_ms=60000)))
