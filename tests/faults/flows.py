@@ -53,6 +53,7 @@ class Scene:
         self.log_path = world.path("writer.log")
         self.top = ""  # more lines for the top of the configuration
         self.probes = {}  # name: keys that say how its health is probed
+        self.hooks = {}  # keys of mortal
         self.names = list(NAMES)
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         os.chmod(world.dir, 0o755)
@@ -76,7 +77,7 @@ class Scene:
         text += self.sub("stable", **self.probes.get("stable", {}))
         text += self.sub("mortal", "--print", "up", restart="always", nice=3, umask="027", limit_core=0,
                          working_dir="/", environment={"CHANGED": str(changed)}, **identity,
-                         **self.probes.get("mortal", {}))
+                         **self.probes.get("mortal", {}), **self.hooks)
         text += self.sub("writer", "--line-size", 100, "--wait-for", w.path("go"), "--spew", FIRST,
                          "--wait-for", w.path("go-on"), "--spew", SECOND, log_file=self.log_path,
                          log_max_file_size=4000 if changed else 1500, log_max_files=60)
@@ -567,6 +568,36 @@ def health_again(s):
     untouched(s, "stable", "writer")
 
 
+def hooked(s):
+    """mortal has a command before it, one after it, and one that stops it; each leaves a line per run."""
+    def line(kind, more=""):
+        write_text(s.world.path("mortal." + kind), "", 0o666)
+        return ["/bin/sh", "-c", "echo $$$$ >> %s%s" % (s.world.path("mortal." + kind), more)]
+    s.hooks = {"pre_start": line("pre"), "post_stop": line("post"), "hook_timeout": 5,
+               "stop_command": line("asked", "; kill -TERM $MAINPID")}
+    running(s)
+
+
+def runs_of_hooks(s):
+    return [len(read_text(s.world.path("mortal." + kind)).splitlines()) for kind in ("pre", "post", "asked")]
+
+
+def hooks(s):
+    s.trace.attach(s.p)
+    hooks_again(s)
+
+
+def hooks_again(s):
+    before, keepers, mark = runs_of_hooks(s), s.keepers_killed, len(s.starts("mortal"))
+    stop_and_start(s)
+    pre, post, asked = (b - a for a, b in zip(before, runs_of_hooks(s)))
+    check(pre >= len(s.starts("mortal")) - mark, "started without pre_start")
+    check(post <= 1 and asked <= 1, lambda: "post_stop ran %d times, stop_command %d times" % (post, asked))
+    if s.deadly:
+        equal((post, asked), (1, 1), "runs of post_stop and stop_command")
+        check(pre == 1 or s.keepers_killed > keepers, lambda: "pre_start ran %d times" % pre)
+
+
 def shutdown(s):
     s.groups = account.groups(s)
     s.trace.attach(s.p)
@@ -613,5 +644,6 @@ FLOWS = {
     "upgrade-new": Flow("procd upgrade: the new supervisor", ("supervisor",), running, upgrade_new, upgrade_again),
     "upgrade-keeper": Flow("procd upgrade --keeper", ("keeper",), running, upgrade_keeper, upgrade_again),
     "health": Flow("health probes, and the restart of an unhealthy one", ALL, probed, health, health_again),
+    "hooks": Flow("stop and start of one with hooks", BOTH, hooked, hooks, hooks_again),
     "shutdown": Flow("SIGTERM", BOTH, running, shutdown, nothing),
 }
