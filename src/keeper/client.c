@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "keeper/packet.h"
 
 #define SETUP_TIMEOUT_NS (10 * NS_PER_SEC)
 #define LEAVE_TIMEOUT_NS (2 * NS_PER_SEC)
@@ -42,44 +43,11 @@ struct keeper_client {
 	void *ctx;
 };
 
-/* --- sending ------------------------------------------------------------------------------------ */
+/* --- sending ---------------------------------------------------------------------------------- */
 
-/* One packet of two parts. 0, -EAGAIN, or another negative errno: the keeper is gone. */
-static int packet_send(int sock, const void *head, size_t head_size, const void *tail,
-		       size_t tail_size, int fd)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	union { const void *in; void *out; } h = { .in = head }, t = { .in = tail };
-	struct iovec iov[2] = {
-		{ .iov_base = h.out, .iov_len = head_size },
-		{ .iov_base = t.out, .iov_len = tail_size },
-	};
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = tail_size > 0 ? 2 : 1 };
-	ssize_t n;
-
-	if (fd >= 0) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = sizeof(control.room);
-		control.align = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(sizeof(fd)),
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-		};
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
-	}
-	do
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return 0;
-	return errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
-}
-
-/* Is a packet to be sent later? Any other failure is the keeper's end, or as good as it: something is
- * lost, and only a new beginning, from the records, makes that good. The reading side starts it. */
+/* Is a packet to be sent later? Any other failure is the keeper's end, or as good as it:
+ * something is lost, and only a new beginning, from the records, makes that good. The reading
+ * side starts it. */
 static bool later(const struct keeper_client *k, int err)
 {
 	if (err == 0 || err == -EAGAIN)
@@ -104,7 +72,10 @@ static bool queue_flush(struct keeper_client *k)
 	while (!list_empty(&k->queue)) {
 		struct packet *p = list_entry(k->queue.next, struct packet, link);
 
-		if (later(k, packet_send(k->fd, p->bytes, p->size, NULL, 0, p->fd)))
+		struct outgoing o = { .head = p->bytes, .head_size = p->size, .fds = &p->fd,
+				      .nfds = p->fd >= 0 };
+
+		if (later(k, packet_send(k->fd, &o)))
 			return false;
 		list_remove(&p->link);
 		packet_free(p);
@@ -122,10 +93,11 @@ static void watch(struct keeper_client *k)
 static void client_send(struct keeper_client *k, const void *head, size_t head_size,
 			const void *tail, size_t tail_size, int fd)
 {
+	const struct outgoing o = { .head = head, .head_size = head_size, .tail = tail,
+				    .tail_size = tail_size, .fds = &fd, .nfds = fd >= 0 };
 	struct packet *p;
 
-	if (list_empty(&k->queue) &&
-	    !later(k, packet_send(k->fd, head, head_size, tail, tail_size, fd)))
+	if (list_empty(&k->queue) && !later(k, packet_send(k->fd, &o)))
 		return;
 	p = x_malloc(sizeof(*p) + head_size + tail_size);
 	p->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -229,7 +201,7 @@ void keeper_yield(struct keeper_client *k, int exe, const char *path, bool keepe
 	flush_last(k);
 }
 
-/* --- receiving ---------------------------------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------------------------- */
 
 union fact {
 	struct km_header h;
@@ -305,7 +277,7 @@ static void on_socket(struct loop_io *io, int revents)
 	watch(k);
 }
 
-/* --- the conversation's beginning ---------------------------------------------------------------- */
+/* --- the conversation's beginning ------------------------------------------------------------- */
 
 static int explain(const struct km_welcome *w, const struct km_setup *setup, struct error *e)
 {
@@ -364,15 +336,12 @@ static int answer_wait(int fd, struct error *e)
 	}
 }
 
-#define FDS_MAX (2 + HOLD_MAX)
-_Static_assert(FDS_MAX >= HELD_PER_PACKET, "room for every answer");
-
 /* Receive a message of SIZE with its descriptors; returns their number, or -errno. */
-static int answer_receive(int fd, void *answer, size_t size, int fds[FDS_MAX])
+static int answer_receive(int fd, void *answer, size_t size, int fds[PACKET_MAX_FDS])
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int) * FDS_MAX)];
+		char room[CMSG_SPACE(sizeof(int) * PACKET_MAX_FDS)];
 	} control;
 	struct iovec iov = { .iov_base = answer, .iov_len = size };
 	struct msghdr msg = {
@@ -400,7 +369,7 @@ static int answer_receive(int fd, void *answer, size_t size, int fds[FDS_MAX])
 	return n;
 }
 
-static int welcome_receive(int fd, struct km_welcome *w, int fds[FDS_MAX])
+static int welcome_receive(int fd, struct km_welcome *w, int fds[PACKET_MAX_FDS])
 {
 	int n = answer_receive(fd, w, sizeof(*w), fds);
 
@@ -415,7 +384,7 @@ static int held_receive(struct keeper_client *k, uint32_t total, struct error *e
 {
 	k->held = x_calloc(total + 1, sizeof(*k->held));
 	while (k->nheld < total) {
-		int fds[FDS_MAX], n, rc = answer_wait(k->fd, e);
+		int fds[PACKET_MAX_FDS], n, rc = answer_wait(k->fd, e);
 		struct km_held m;
 
 		if (rc != 0)
@@ -459,7 +428,7 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 		       int held_fds[HOLD_MAX], struct error *e)
 {
 	struct keeper_client *k;
-	int fds[FDS_MAX], n, rc;
+	int fds[PACKET_MAX_FDS], n, rc;
 	ssize_t sent;
 
 	do
@@ -474,7 +443,8 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 		return rc;
 	n = welcome_receive(fd, welcome, fds);
 	if (n < 0 || (welcome->stage == SETUP_OK && n != (int)(2 + welcome->nheld))) {
-		error_set(e, ERROR_RUNTIME_SPAWN, n < 0 ? -n : 0, "cannot read the keeper's answer");
+		error_set(e, ERROR_RUNTIME_SPAWN, n < 0 ? -n : 0,
+			  "cannot read the keeper's answer");
 		return EXIT_OS;
 	}
 	rc = explain(welcome, setup, e);

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "keeper/inner.h"
+#include "keeper/packet.h"
 #include "keeper/supervise.h"
 
 #define PACKET_MAX (sizeof(struct km_slot) + PLAN_MAX)
@@ -67,45 +68,27 @@ void link_close(struct keeper *k)
 	k->link.fd = -1;
 }
 
-/* --- out ---------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
-/* False: not now (EPOLLOUT will tell), or never: then the connection is ended, and the next supervisor
- * learns from the records. */
+/* False: not now (EPOLLOUT will tell), or never: then the connection is ended, and the next
+ * supervisor learns from the records. */
 static bool link_send_with(struct keeper *k, const void *packet, size_t size, const int *fds,
 			   size_t nfds)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.u64 = event_key(EVENT_LINK, 0) };
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int) * HELD_PER_PACKET)];
-	} control = { 0 };
-	union { const void *in; void *out; } payload = { .in = packet };
-	struct iovec iov = { .iov_base = payload.out, .iov_len = size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
+	const struct outgoing o = { .head = packet, .head_size = size, .fds = fds, .nfds = nfds };
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT,
+				  .data.u64 = event_key(EVENT_LINK, 0) };
+	int ret = packet_send(k->link.fd, &o);
 
-	if (nfds > 0) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(nfds * sizeof(int)),
-						  .cmsg_level = SOL_SOCKET,
-						  .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.align), fds, nfds * sizeof(int));
-	}
-	do
-		n = sendmsg(k->link.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return true;
-	if (errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM) {
+	if (ret < 0 && ret != -EAGAIN) {
 		dprintf(STDERR_FILENO, "procd: cannot talk to the supervisor: %s\n",
-			strerror(errno));
+			strerror(-ret));
 		shutdown(k->link.fd, SHUT_RDWR);
-	} else if (!k->link.want_write) {
+	} else if (ret < 0 && !k->link.want_write) {
 		k->link.want_write = true;
 		epoll_ctl(k->epfd, EPOLL_CTL_MOD, k->link.fd, &ev);
 	}
-	return false;
+	return ret == 0;
 }
 
 static bool link_send(struct keeper *k, const void *msg, size_t size)
@@ -284,7 +267,7 @@ void link_tell(struct keeper *k)
 	}
 }
 
-/* --- in ----------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* The record, grown to if need be, or NULL: beyond all bounds. */
 static struct record *slot_record(struct keeper *k, uint32_t slot)
@@ -497,7 +480,8 @@ bool link_receive(struct keeper *k, int max)
 		ssize_t n = recvmsg(k->link.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		auto_free(closep) int fd = -1;
 
-		/* a reset says that something of ours was not read; what was sent to us still waits */
+		/* a reset says that something of ours was not read; what was sent to us still
+		 * waits */
 		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))

@@ -1,0 +1,21 @@
+/* Sending one packet of the conversation (keeper/proto.h), from either side. No heap. */
+#ifndef KEEPER_PACKET_H
+#define KEEPER_PACKET_H
+
+#include "keeper/proto.h"
+
+#define PACKET_MAX_FDS (2 + HOLD_MAX)
+_Static_assert(PACKET_MAX_FDS >= HELD_PER_PACKET, "room for every message");
+
+struct outgoing {
+	const void *head, *tail;	/* one behind the other; TAIL may be NULL */
+	size_t head_size, tail_size;
+	const int *fds;			/* NFDS descriptors travel along and stay open here */
+	size_t nfds;			/* at most PACKET_MAX_FDS */
+};
+
+/* Never waits. 0; -EAGAIN: the socket or the kernel has no room now; another -errno: nobody
+ * listens. */
+int packet_send(int sock, const struct outgoing *o);
+
+#endif
