@@ -41,7 +41,6 @@ static const char *const names[FEATURE_COUNT] = {
 
 /* Probed for `procd features`, but no code of procd runs on it. */
 static const bool not_used[FEATURE_COUNT] = {
-	[FEATURE_PIDFD_INFO_EXIT] = true,
 	[FEATURE_OPENAT2] = true,
 };
 
@@ -185,6 +184,7 @@ void kernel_features_probe(struct kernel_features *out)
 	out->used[FEATURE_CGROUP_KILL] &= out->used[FEATURE_CGROUP2];
 	out->used[FEATURE_PIDFD_SEND_SIGNAL] &= out->used[FEATURE_PIDFD_OPEN];
 	out->used[FEATURE_PIDFD_INODE] &= out->used[FEATURE_PIDFD_OPEN];
+	out->used[FEATURE_PIDFD_INFO_EXIT] &= out->used[FEATURE_PIDFD_OPEN];
 	/* clone3 is only needed to be born into a cgroup; clone does the rest as well */
 	out->used[FEATURE_CLONE3] = out->used[FEATURE_CLONE_INTO_CGROUP];
 }

@@ -414,6 +414,8 @@ START_TEST(what_is_used_is_available)
 	kernel_features_probe(&f);
 	for (int i = 0; i < FEATURE_COUNT; i++)
 		ck_assert(f.available[i] || !f.used[i]);
+	/* the status of a taken over child is asked of the kernel where that can tell */
+	ck_assert(f.used[FEATURE_PIDFD_INFO_EXIT] == f.available[FEATURE_PIDFD_INFO_EXIT]);
 	ck_assert(f.available[FEATURE_PROC]);
 	ck_assert(f.available[FEATURE_SUBREAPER]);
 }
