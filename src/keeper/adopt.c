@@ -1,12 +1,12 @@
 /* Adoption. We are not the parent of these processes, so their end is seen through a pidfd: it is
- * readable when they have ended and hangs up when their real parent (init) has reaped them, and only
- * from then on a new enough kernel tells the status. An init that does not reap is waited for a
- * moment, then the status counts as unknown. Without pidfds they are looked at once a second.
+ * readable when they have ended and hangs up when their real parent (init) has reaped them, and
+ * only from then on a new enough kernel tells the status. An init that does not reap is waited for
+ * a moment, then the status counts as unknown. Without pidfds they are looked at once a second.
  *
- * A number alone proves nothing: pids are reused. The identity of the pidfd is proof; else the start
- * time; and for a child whose keeper was killed before it could note either, that it is not younger
- * than its record and carries the subsystem's name; for a record that was damaged, that it leads a
- * session of that number and carries the name. What is not proven is left alone, and said.
+ * A number alone proves nothing: pids are reused. The identity of the pidfd is proof; else the
+ * start time; and for a child whose keeper was killed before it could note either, that it is not
+ * younger than its record and carries the subsystem's name; for a record that was damaged, that it
+ * leads a session of that number and carries the name. What is not proven is left alone, and said.
  *
  * A child that was to die with its keeper (on_supervisor_death = "stop") is taken over like any
  * other: the supervisor sees in the record what it is, and ends it. */
@@ -26,7 +26,7 @@
 #define LOOK_EVERY_NS NS_PER_SEC
 #define AGE_SLACK_NS (2 * NS_PER_SEC)
 
-/* --- proof -------------------------------------------------------------------------------------- */
+/* --- proof ------------------------------------------------------------------------------------ */
 
 /* Did the process that started TICKS after boot start clearly later than R was written? Then it got
  * the number after our child. (Ticks count suspended time, the record's clock does not: only an old
@@ -49,7 +49,8 @@ static bool unreadable(pid_t pid, uint64_t ticks)
 	return ticks == 0 && (kill(pid, 0) == 0 || errno != ESRCH);
 }
 
-/* PIDFD (< 0: none) was opened before: while we look, the number belongs to the process behind it. */
+/* PIDFD (< 0: none) was opened before: while we look, the number belongs to the process behind
+ * it. */
 static bool identical(const struct keeper *k, const struct record *r, bool damaged, int pidfd)
 {
 	uint64_t ticks;
@@ -91,7 +92,7 @@ static bool proven(const struct keeper *k, struct record *r, bool damaged, int *
 	return false;
 }
 
-/* --- taking over -------------------------------------------------------------------------------- */
+/* --- taking over ------------------------------------------------------------------------------ */
 
 static void look_by(struct keeper *k, int64_t at_ns)
 {
@@ -214,7 +215,7 @@ void adopt_all(struct keeper *k)
 		adopt_each(k);
 }
 
-/* --- their end ---------------------------------------------------------------------------------- */
+/* --- their end -------------------------------------------------------------------------------- */
 
 static void adopted_ended(struct keeper *k, uint32_t slot, int status)
 {

@@ -135,7 +135,7 @@ bool cgroup_try(const char *dir, bool *has_kill)
 	return ok;
 }
 
-/* --- making and removing ----------------------------------------------------------------------- */
+/* --- making and removing ---------------------------------------------------------------------- */
 
 /* The group OLD, when it is there and fit for use. */
 static int cgroup_open_old(struct cgroup *c, int parent_fd, const char *old)
@@ -238,7 +238,7 @@ void cgroup_fini(struct cgroup *c, int low)
 	c->usable = false;
 }
 
-/* --- one slot's group -------------------------------------------------------------------------- */
+/* --- one slot's group ------------------------------------------------------------------------- */
 
 int cgroup_make(int low, unsigned slot)
 {

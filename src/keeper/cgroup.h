@@ -39,7 +39,7 @@ int cgroup_make(int low, unsigned slot);		/* 0 or -errno */
 /* Replace it by a new one; -EBUSY while it has members. Since 6.14 a kernel ends whatever is cloned
  * into a group from outside once cgroup.kill was written there. */
 int cgroup_remake(int low, unsigned slot);
-int cgroup_open(int low, unsigned slot);		/* O_PATH for CLONE_INTO_CGROUP, or -errno */
+int cgroup_open(int low, unsigned slot);	/* O_PATH for CLONE_INTO_CGROUP, or -errno */
 /* Any live member, also in groups below? True when that cannot be found out now. */
 bool cgroup_populated(int low, unsigned slot);
 int cgroup_write(int low, unsigned slot, const char *file, const char *text);	/* 0 or -errno */

@@ -2,9 +2,9 @@
  *
  * Until exec the child lives in the keeper's memory and on the keeper's thread-local storage, while
  * the keeper is suspended. So: no library function that locks, allocates, caches or sends signals
- * (glibc's setuid family does), no write to memory but to the own stack and the two result fields;
- * errno is the keeper's and is put back by the parent. Sanitizers keep state per stack and are kept
- * out. The order of the steps is that of enum spawn_stage, with one exception: the limit on
+ * (glibc's setuid family does), no write to memory but to the own stack and what struct child_job
+ * leaves to it; errno is the keeper's and is put back by the parent. Sanitizers keep state per
+ * stack and are kept out. The order of the steps is that of enum spawn_stage, but the limit on
  * descriptors is set after the last step that opens any, so that a tiny limit cannot fail them. */
 #include <errno.h>
 #include <fcntl.h>
@@ -137,7 +137,7 @@ IN_CHILD static int child_nice(const struct child_job *job)
 	return planned || want > now ? errno : 0;
 }
 
-/* The scheduling class follows the same rule; a plan has no word on it. */
+/* The scheduling class follows the same rule; what a plan says of it comes later. */
 IN_CHILD static int child_scheduler(const struct child_job *job)
 {
 	int param = job->original->priority;
@@ -222,8 +222,8 @@ IN_CHILD static int child_put(long from, int to)
 	return 0;
 }
 
-/* May the child get this file, opened with the keeper's rights? Where others can put names, it has to
- * be a file that its user could have been given anyway: not a second name of something else. */
+/* May the child get this file, opened with the keeper's rights? Where others can put names, it has
+ * to be a file that its user could have been given anyway: not a second name of something else. */
 IN_CHILD static bool child_may_have(const struct plan *p, const struct path_parent *dir,
 				    const struct stat *st, int to)
 {

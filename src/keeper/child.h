@@ -41,7 +41,8 @@ struct originals {
 	unsigned long affinity[ORIGINAL_CPUS / sizeof(unsigned long)];
 };
 
-/* Filled by the parent before clone. The child only reads it, but for the two results. */
+/* Filled by the parent before clone. The child writes the two results, the record's state and pid,
+ * and its own number where ENVP asks for it. */
 struct child_job {
 	const struct plan *plan;
 	const struct originals *original;
@@ -52,7 +53,7 @@ struct child_job {
 	struct record *record;		/* says RUNNING from right before exec on */
 	const char *fifo[2];		/* relative to LOW_FIFO, where the plan says CAPTURE */
 	int listen_fds[PLAN_MAX_LISTEN];	/* above LOW_END, as many as the plan says */
-	bool unshare_fds;		/* the table of descriptors is the parent's until unshared */
+	bool unshare_fds;		/* the descriptor table is the parent's until unshared */
 
 	volatile uint32_t stage;	/* enum spawn_stage; STAGE_NONE when exec worked */
 	volatile int errnum;

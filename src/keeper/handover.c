@@ -61,7 +61,8 @@ static bool text_ends(const char *text, size_t cap)
 
 static bool numbers_sane(const struct handover *h)
 {
-	if (h->records_fd <= STDERR_FILENO || h->hold.n > HOLD_MAX || h->upgrade.phase > UPGRADE_TRIAL ||
+	if (h->records_fd <= STDERR_FILENO || h->hold.n > HOLD_MAX ||
+	    h->upgrade.phase > UPGRADE_TRIAL ||
 	    !text_ends(h->name, sizeof(h->name)) ||
 	    !text_ends(h->rundir.path, sizeof(h->rundir.path)) ||
 	    !text_ends(h->rundir.pid_file, sizeof(h->rundir.pid_file)) ||
@@ -98,8 +99,8 @@ bool handover_valid(const void *data, size_t size)
 /* Does SLOT hold anything that neither records nor run directory know? */
 static bool worth_telling(const struct slot *s)
 {
-	return s->pidfd > 0 || s->fifo[0] > 0 || s->fifo[1] > 0 || s->held > 0 || s->untold != 0 || s->watched ||
-	       s->has_cgroup || s->cgroup_worn || s->adopted || s->kill_tree;
+	return s->pidfd > 0 || s->fifo[0] > 0 || s->fifo[1] > 0 || s->held > 0 || s->untold != 0 ||
+	       s->watched || s->has_cgroup || s->cgroup_worn || s->adopted || s->kill_tree;
 }
 
 static uint32_t slots_count(const struct keeper *k)

@@ -45,8 +45,8 @@ struct handover_slot {
 int handover_exec(struct keeper *k);
 /* Is DATA of SIZE bytes a handover of this version, whole, and with sane numbers? Pure. */
 bool handover_valid(const void *data, size_t size);
-/* The text that options->keeper_argv got in place of "{HANDOVER}". On success *H is mapped and K has
- * taken everything but its slots; then handover_fini(). -errno: K is untouched, and so are the
+/* The text that options->keeper_argv got in place of "{HANDOVER}". On success *H is mapped and K
+ * has taken everything but its slots; then handover_fini(). -errno: K is untouched, and so are the
  * descriptors. */
 int handover_open(struct keeper *k, const char *text, const struct handover **h);
 /* Slots, with their watches, when records and tables are open. */

@@ -14,7 +14,7 @@
 #include "keeper/linereader.h"
 
 #define PATIENCE_NS (10 * NS_PER_SEC)
-#define BEGINNER_PATIENCE_NS (60 * NS_PER_SEC)	/* one that does not serve yet may have a lot to read */
+#define BEGINNER_PATIENCE_NS (60 * NS_PER_SEC)	/* it may have a lot to read before it serves */
 #define HELD_UP_NS NS_PER_SEC	/* so late to our own appointment: we were not running either */
 
 void heartbeat_init(struct heartbeat *h)
@@ -25,7 +25,8 @@ void heartbeat_init(struct heartbeat *h)
 static void be_patient(struct keeper *k)
 {
 	struct heartbeat *h = &k->heartbeat;
-	int64_t patience_ns = k->supervisor.ready || h->stopped ? PATIENCE_NS : BEGINNER_PATIENCE_NS;
+	int64_t patience_ns = k->supervisor.ready || h->stopped ? PATIENCE_NS
+							       : BEGINNER_PATIENCE_NS;
 
 	if (!h->waits && !h->stopped)
 		h->patience_ns = INT64_MAX;

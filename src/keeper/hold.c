@@ -1,5 +1,5 @@
-/* Held descriptors and FIFO ends. A FIFO belongs to the user that the child runs as, because programs
- * open /dev/stdout anew. */
+/* Held descriptors and FIFO ends. A FIFO belongs to the user that the child runs as, because
+ * programs open /dev/stdout anew. */
 #include "keeper/hold.h"
 
 #include <errno.h>

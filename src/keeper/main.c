@@ -1,6 +1,6 @@
 /* The keeper's life: claim what it needs, start the supervisor, serve. One epoll loop; each turn
- * takes a bounded number of events, then whoever waits for a time gets its turn, then what is untold
- * is told. Without children, messages and signals it sleeps for ever. */
+ * takes a bounded number of events, then whoever waits for a time gets its turn, then what is
+ * untold is told. Without children, messages and signals it sleeps for ever. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -60,7 +60,7 @@ void keeper_watch_hangup(struct keeper *k, int fd, uint64_t key)
 	epoll_ctl(k->epfd, EPOLL_CTL_MOD, fd, &ev);
 }
 
-/* --- beginning ---------------------------------------------------------------------------------- */
+/* --- beginning -------------------------------------------------------------------------------- */
 
 /* Descriptors 0 to 2 exist, whatever procd was started with: nothing else may get these numbers. */
 static int stdio_ensure(void)
@@ -76,7 +76,8 @@ static int stdio_ensure(void)
 	return 0;
 }
 
-/* Without close_range: what /proc lists from LOW_RUN_DIR on, the list itself kept out of the way. */
+/* Without close_range: what /proc lists from LOW_RUN_DIR on, the list itself kept out of the
+ * way. */
 static void close_listed(void)
 {
 	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -204,7 +205,7 @@ static int keeper_reopen(struct keeper *k, const struct handover *h)
 	return ret;
 }
 
-/* --- SETUP -------------------------------------------------------------------------------------- */
+/* --- SETUP ------------------------------------------------------------------------------------ */
 
 /* The group of a keeper that was killed is taken over with what lives in it. */
 static void trees_open(struct keeper *k)
@@ -271,7 +272,7 @@ void keeper_setup(struct keeper *k, const struct km_setup *setup, struct km_welc
 	}
 }
 
-/* --- serving ------------------------------------------------------------------------------------ */
+/* --- serving ---------------------------------------------------------------------------------- */
 
 static void take_signals(struct keeper *k)
 {

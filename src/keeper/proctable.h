@@ -29,8 +29,8 @@ int proctable_look(struct proctable *t);
 void proctable_drop(struct proctable *t);	/* give the pages back */
 const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL: none */
 
-/* The name that the record of PID's tree has ("web", "web@0", "web/stop"), by the environment it was
- * started with. False: none, or it cannot be read. */
+/* The name that the record of PID's tree has ("web", "web@0", "web/stop"), by the environment it
+ * was started with. False: none, or it cannot be read. */
 bool proc_marker(pid_t pid, char name[NAME_CAP]);
 /* Is that NAME? */
 bool proc_has_marker(pid_t pid, const char *name);

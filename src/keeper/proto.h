@@ -3,8 +3,9 @@
  *
  * Order of a conversation: supervisor sends SETUP; keeper answers WELCOME (descriptors: run
  * directory, records file, then the held ones in the order of held_keys), and HELD with those of
- * slots, as often as it takes; after that both talk freely. A later supervisor (after a crash) sends SETUP, too: the keeper compares the run
- * directory with the one it has and answers with recovering = 1. */
+ * slots, as often as it takes; after that both talk freely. A later supervisor (after a crash)
+ * sends SETUP, too: the keeper compares the run directory with the one it has and answers with
+ * recovering = 1. */
 #ifndef KEEPER_PROTO_H
 #define KEEPER_PROTO_H
 
@@ -26,7 +27,7 @@ enum keeper_msg_type {
 	KM_RELEASE,	/* struct km_slot: the exit was noted, the record may be reused */
 	KM_HOLD,	/* struct km_hold + 1 descriptor: keep it for the next supervisor */
 	KM_LEAVE,	/* struct km_leave: ordered end; the supervisor exits next */
-	KM_TAKEN,	/* struct km_forward, back: the signal was noted, nobody else need be told */
+	KM_TAKEN,	/* struct km_forward, back: the signal was noted, tell nobody else */
 	KM_READY,	/* struct km_header: it serves; until then a new executable is on trial */
 	KM_UPGRADE,	/* struct km_upgrade + the new executable; the supervisor exits next */
 	KM_PONG,	/* struct km_header, the answer to KM_PING */
@@ -39,7 +40,7 @@ enum keeper_msg_type {
 	KM_FORWARD,	/* struct km_forward: a signal that the keeper received; told again to the
 			   next supervisor unless KM_TAKEN comes back */
 	KM_PING,	/* struct km_header, behind news: who does not answer has come to a halt */
-	KM_HELD,	/* struct km_held + N descriptors, what slots keep; only right behind WELCOME */
+	KM_HELD,	/* struct km_held + N descriptors that slots keep; right behind WELCOME */
 };
 
 struct km_header {
@@ -71,7 +72,7 @@ enum upgrade_outcome {
 	UPGRADE_NONSENSE,	/* it spoke nonsense, or left at once */
 	UPGRADE_LATE,		/* it was not ready in time */
 	UPGRADE_DIED_SOON,	/* it was ready, then crashed; DETAIL: wait status */
-	UPGRADE_NO_HANDOVER,	/* --keeper: what the keeper hands over could not be passed; errno */
+	UPGRADE_NO_HANDOVER,	/* --keeper: what it hands over could not be passed; errno */
 	UPGRADE_REFUSED,	/* --keeper: the new keeper could not read it */
 	UPGRADE_OUTCOMES
 };

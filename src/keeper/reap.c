@@ -85,8 +85,8 @@ void reap_slot(struct keeper *k, uint32_t slot)
 		adopt_news(k, slot);
 		return;
 	}
-	/* Waited for by number also where there is a pidfd: it is our unreaped child, so nobody else
-	 * can have that number, and P_PIDFD is younger than pidfds. */
+	/* Waited for by number also where there is a pidfd: it is our unreaped child, so nobody
+	 * else can have that number, and P_PIDFD is younger than pidfds. */
 	ret = wait_for(P_PID, (id_t)r->pid, &si, by_session ? WNOWAIT : 0, &ru);
 	if (ret == 0) {
 		/* dead, but held by a debugger; SIGCHLD comes when that lets go */
@@ -102,7 +102,8 @@ void reap_slot(struct keeper *k, uint32_t slot)
 	reap_finish(k, slot);
 }
 
-/* The slot whose leader is our child PID; -1: none. The number of an adopted one may be anybody's. */
+/* The slot whose leader is our child PID; -1: none. The number of an adopted one may be
+ * anybody's. */
 static int64_t child_slot(const struct keeper *k, pid_t pid)
 {
 	int64_t slot = slots_find_pid(&k->slots, &k->records, pid);

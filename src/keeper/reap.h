@@ -1,4 +1,5 @@
-/* Ends of processes: our children by their pidfd, orphans that came to us by SIGCHLD. Keeper only. */
+/* Ends of processes: our children by their pidfd, orphans that came to us by SIGCHLD. Keeper
+ * only. */
 #ifndef KEEPER_REAP_H
 #define KEEPER_REAP_H
 

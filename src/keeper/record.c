@@ -22,7 +22,7 @@ ENUMTEXT(record_state, "record state",
 	 [RECORD_FREE] = "free", [RECORD_RUNNING] = "running", [RECORD_EXITED] = "exited",
 	 [RECORD_GONE] = "gone");
 
-/* --- checksums ---------------------------------------------------------------------------------- */
+/* --- checksums -------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, const void *bytes, size_t n)
 {
@@ -137,7 +137,7 @@ void records_group_set(struct records_header *h, const char *name)
 	h->cgroup_seal = mix(HASH_START, h->cgroup, sizeof(h->cgroup));
 }
 
-/* --- the file ----------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static size_t records_bytes(uint32_t nslots)
 {
@@ -158,8 +158,8 @@ static int records_view(struct records *r, int fd, bool writable)
 	return 0;
 }
 
-/* The header is damaged, but is there a record with its seal in its place? Then the file is ours, and
- * each of them stands for itself. */
+/* The header is damaged, but is there a record with its seal in its place? Then the file is ours,
+ * and each of them stands for itself. */
 static bool any_sealed(int fd)
 {
 	struct record r;
@@ -177,9 +177,9 @@ static bool any_sealed(int fd)
 	return false;
 }
 
-/* Is the open file one that this version wrote in this boot? 1 or 0; -errno when that cannot be told:
- * what it holds may well be running. A file that was cut behind it
- * is: each record that is left is as good as ever. BOOT_ID is empty for the reason BOOT_ERR. */
+/* Is the open file one that this version wrote in this boot? 1 or 0; -errno when that cannot be
+ * told: what it holds may well be running. A file that was cut behind it is: each record that is
+ * left is as good as ever. BOOT_ID is empty for the reason BOOT_ERR. */
 static int records_familiar(int fd, const char *boot_id, int boot_err)
 {
 	struct stat st;

@@ -99,7 +99,7 @@ int records_resume(struct records *r, int fd);
 int records_map(struct records *r, int fd);
 void records_unmap(struct records *r);
 
-/* --- checksums; the writer's side, and what they say to a successor ------------------------------- */
+/* --- checksums; the writer's side, and what they say to a successor --------------------------- */
 
 /* All that is known before the child exists is written: slot, spawn id, flags, name. */
 void record_seal_prepared(struct record *r);
@@ -121,8 +121,8 @@ enum record_verdict record_judge(const struct record *r, uint32_t slot);
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-/* A process beside a subsystem's main one (core/task.h) says in this variable what it is for, and its
- * record is named "NAME/WHAT": so neither is ever taken for the other. */
+/* A process beside a subsystem's main one (core/task.h) says in this variable what it is for, and
+ * its record is named "NAME/WHAT": so neither is ever taken for the other. */
 #define PROCD_TASK_VARIABLE "PROCD_TASK"
 /* Append "/WHAT" to NAME; WHAT is TASK up to its first underscore. Nothing when TASK is empty, or
  * when there is no room (no record has such a name then). */

@@ -61,7 +61,7 @@ static int place_open(const char *path, bool *created, bool *unsafe)
 	return -EPERM;
 }
 
-/* --- the lock ----------------------------------------------------------------------------------- */
+/* --- the lock --------------------------------------------------------------------------------- */
 
 static const struct timespec holder_pause = { .tv_nsec = 10 * 1000 * 1000 };
 
@@ -103,7 +103,8 @@ static int pid_write(int fd)
 }
 
 /* The child that a killed keeper was just making holds the lock, too, until it has executed its
- * program: what a dead holder left is waited for. -1 with errno; EAGAIN or EACCES: *HOLDER has it. */
+ * program: what a dead holder left is waited for. -1 with errno; EAGAIN or EACCES: *HOLDER has
+ * it. */
 static int lock_take(int fd, pid_t *holder)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

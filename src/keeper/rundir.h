@@ -18,12 +18,13 @@ struct rundir {
 	char pid_file[PATH_MAX];
 };
 
-/* Make (with parents) and verify PATH, open it as LOW_RUN_DIR, lock it. On failure *ERRNUM says why,
- * and *HOLDER is the pid of whoever has the lock (SETUP_LOCKED; 0 unknown). */
+/* Make (with parents) and verify PATH, open it as LOW_RUN_DIR, lock it. On failure *ERRNUM says
+ * why, and *HOLDER is the pid of whoever has the lock (SETUP_LOCKED; 0 unknown). */
 enum setup_stage rundir_open(struct rundir *d, const char *path, int *errnum, pid_t *holder);
 /* Under the lock. Refuses what is not a plain file of ours. */
 enum setup_stage rundir_pid_file(struct rundir *d, const char *path, int *errnum);
-/* Remove pid file (when it is still ours), lock, and the directory if we made it and it is empty. */
+/* Remove pid file (when it is still ours), lock, and the directory if we made it and it is
+ * empty. */
 void rundir_close(struct rundir *d);
 
 #endif

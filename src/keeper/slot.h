@@ -1,7 +1,6 @@
 /* What the keeper knows about a slot beyond its shared record: descriptors, what is still to be
  * told, whether its tree is watched. Private, one flat table, address space for all slots reserved
- * at once and touched only where used. Lists are threaded
- * through it by slot number. */
+ * at once and touched only where used. Lists are threaded through it by slot number. */
 #ifndef KEEPER_SLOT_H
 #define KEEPER_SLOT_H
 
@@ -33,7 +32,7 @@ struct slot {
 	bool kill_tree;		/* SIGKILL was wished: repeat until the tree is empty */
 	bool seen_empty;	/* one look over /proc found the killed tree empty */
 	bool has_cgroup;	/* its directory was made */
-	bool cgroup_worn;	/* cgroup.kill may have been used: make it anew before the next start */
+	bool cgroup_worn;	/* somebody may have used cgroup.kill: no start before it is new */
 	bool adopted;		/* the live leader is not our child (keeper/adopt.h) */
 	/* FACT_START_FAILED: such a start leaves no record behind. */
 	uint32_t failed_stage;

@@ -3,9 +3,9 @@
  * Everything is prepared here (pointer vectors, cgroup, FIFOs), the child only walks its fixed
  * steps, and its {stage, errno} is simply there when clone returns: the memory is shared.
  *
- * The keeper waits for each exec itself. Threads that wait in its place would let starts overlap, but
- * the kernel takes the thread for the parent: the keeper's next exec would end it, and with it every
- * child that has set a parent-death signal. */
+ * The keeper waits for each exec itself. Threads that wait in its place would let starts overlap,
+ * but the kernel takes the thread for the parent: the keeper's next exec would end it, and with it
+ * every child that has set a parent-death signal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -83,7 +83,8 @@ static int spawner_prepare(struct spawner *s)
 	s->have_close_range = kernel_feature_usable(FEATURE_CLOSE_RANGE);
 	s->into_cgroup = kernel_feature_usable(FEATURE_CLONE3) &&
 			 kernel_feature_usable(FEATURE_CLONE_INTO_CGROUP);
-	/* three vectors, which may be one and the same, of no more offsets than a plan has room for */
+	/* three vectors, which may be one and the same, of no more offsets than a plan has room
+	 * for */
 	s->vectors = mmap(NULL, 3 * (PLAN_MAX / sizeof(uint32_t)) * sizeof(char *),
 			  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->vectors == MAP_FAILED)
@@ -116,7 +117,7 @@ int spawner_resume(struct spawner *s, const struct handover *h)
 	return spawner_prepare(s);
 }
 
-/* --- a child ----------------------------------------------------------------------------------- */
+/* --- a child ---------------------------------------------------------------------------------- */
 
 static char **vector_fill(char **at, const struct plan *p, uint32_t off, char *const **vector)
 {

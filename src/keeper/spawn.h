@@ -14,7 +14,7 @@ struct spawner {
 	struct child_stack stack;
 	char **vectors;		/* room for the pointer vectors of the largest plan */
 	bool have_close_range;
-	bool into_cgroup;	/* born there; otherwise the child writes itself into cgroup.procs */
+	bool into_cgroup;	/* born there; else the child writes itself into cgroup.procs */
 	int supervisor_oom;	/* INT32_MIN: as it is */
 	uint64_t inherited;	/* bit N: descriptor N came with procd */
 };

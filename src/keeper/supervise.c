@@ -1,8 +1,9 @@
 /* Bringing up the supervisor, and bringing it back. Its death is not an event for any child: they
  * run on, the records collect what happens, and the next supervisor reads them.
  *
- * A supervisor that somebody killed is replaced at once. One that crashes by itself may do so again,
- * so it is replaced with growing delays, and rarely after five crashes in a minute (safe mode). */
+ * A supervisor that somebody killed is replaced at once. One that crashes by itself may do so
+ * again, so it is replaced with growing delays, and rarely after five crashes in a minute (safe
+ * mode). */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -70,8 +71,8 @@ int supervise_start(struct keeper *k)
 	if (ret < 0)
 		return ret;
 	pid = spawn_supervisor(k, s->argv, &s->pidfd);
-	/* our copy of its end must go, or its death would not close the connection; the number stays
-	 * taken, so that nothing else gets it */
+	/* our copy of its end must go, or its death would not close the connection; the number
+	 * stays taken, so that nothing else gets it */
 	dup3(LOW_NULL, LOW_SUPERVISOR, O_CLOEXEC);
 	if (pid < 0) {
 		link_close(k);

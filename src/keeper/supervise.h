@@ -22,7 +22,8 @@ void supervise_end_all(struct keeper *k, int code, int64_t grace_ns);
 int64_t supervise_ending_turn(struct keeper *k, int64_t now_ns);
 /* Does any child, or any of its tree, live? */
 bool supervise_anything_left(struct keeper *k);
-/* The keeper received SIGNO: the supervisor is to be told, or it is acted upon where none serves. */
+/* The keeper received SIGNO: the supervisor is to be told, or it is acted upon where none
+ * serves. */
 void supervise_signal(struct keeper *k, int signo);
 /* The supervisor said LEAVE: it has a moment to end. */
 void supervise_left(struct keeper *k);

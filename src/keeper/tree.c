@@ -22,7 +22,7 @@ int tree_init(struct keeper *k)
 	return proctable_init(&k->tree.procs);
 }
 
-/* --- members without cgroup -------------------------------------------------------------------- */
+/* --- members without cgroup ------------------------------------------------------------------- */
 
 static bool leader_unreaped(const struct keeper *k, uint32_t slot)
 {
@@ -66,8 +66,9 @@ static bool descends(const struct keeper *k, pid_t leader, const struct proc *p,
 	return false;
 }
 
-/* An orphan of a tree whose keeper was killed is a child of init now. While it lives nobody else can
- * lead a session of that number, and who led one after the last of ours would not carry the name. */
+/* An orphan of a tree whose keeper was killed is a child of init now. While it lives nobody else
+ * can lead a session of that number, and who led one after the last of ours would not carry the
+ * name. */
 static bool left_behind(const struct record *r, const struct proc *p)
 {
 	return r->fate & RECORD_TAKEN_OVER && p->sid == r->pid && p->pid != r->pid &&
@@ -126,7 +127,7 @@ uint32_t tree_members(struct keeper *k, uint32_t slot)
 	return cgroup_populated(LOW_CGROUP, slot);
 }
 
-/* --- signals ----------------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 /* Is it still the process that was found? Asked after its pidfd was opened, so that the answer is
  * about the process behind the pidfd. */
@@ -262,7 +263,7 @@ void tree_signal(struct keeper *k, uint32_t slot, int signo, bool then_cont)
 	tree_watch(k, slot);
 }
 
-/* --- watching ---------------------------------------------------------------------------------- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 void tree_watch(struct keeper *k, uint32_t slot)
 {

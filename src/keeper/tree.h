@@ -15,7 +15,7 @@ struct keeper;
 struct tree_watch {
 	struct cgroup cgroup;
 	struct proctable procs;
-	int64_t next_ns;	/* when watched trees are looked at again; only while there are any */
+	int64_t next_ns;	/* when watched trees are looked at again; INT64_MAX: none is */
 	int64_t interval_ns;
 };
 

@@ -20,7 +20,7 @@ enum upgrade_phase {
 struct upgrade {
 	enum upgrade_phase phase;
 	bool keeper_too;	/* of the one under way */
-	bool swapped;		/* this keeper is the new executable, on trial like the supervisor */
+	bool swapped;		/* this keeper is the new executable, on trial, too */
 	bool late;		/* the trial was ended by us */
 	int exe;		/* the new one, until it is LOW_EXE; -1 */
 	int old_exe;		/* what to go back to; -1 */

@@ -120,7 +120,7 @@ static bool kernel_tells(void)
 	return ret == 0;
 }
 
-/* --- the end of an adopted one ------------------------------------------------------------------ */
+/* --- the end of an adopted one ---------------------------------------------------------------- */
 
 START_TEST(the_true_status_of_an_adopted_child_is_told)
 {
@@ -194,7 +194,7 @@ START_TEST(an_adopted_child_can_be_stopped)
 }
 END_TEST
 
-/* --- the rest of a tree ------------------------------------------------------------------------- */
+/* --- the rest of a tree ----------------------------------------------------------------------- */
 
 START_TEST(members_without_leader_are_found_in_the_group)
 {
@@ -242,7 +242,8 @@ START_TEST(a_start_after_a_kill_lives)
 }
 END_TEST
 
-/* To a group that was killed a kernel (6.14) admits nobody any more, and its new keeper cannot know. */
+/* To a group that was killed a kernel (6.14) admits nobody any more, and its new keeper cannot
+ * know. */
 START_TEST(a_group_that_was_killed_before_the_keeper_is_made_anew)
 {
 	static const struct wish brief = { .argv = { "/bin/true" }, .flags = PLAN_TREE };
@@ -261,7 +262,7 @@ START_TEST(a_group_that_was_killed_before_the_keeper_is_made_anew)
 }
 END_TEST
 
-/* --- proof -------------------------------------------------------------------------------------- */
+/* --- proof ------------------------------------------------------------------------------------ */
 
 /* A stranger: not what the record is about, but under its number. */
 static pid_t stranger(void)
@@ -370,7 +371,7 @@ START_TEST(a_child_with_a_damaged_record_is_known_by_session_and_name)
 }
 END_TEST
 
-/* --- patience ----------------------------------------------------------------------------------- */
+/* --- patience --------------------------------------------------------------------------------- */
 
 START_TEST(a_dead_child_held_by_a_debugger_costs_nothing)
 {

@@ -225,8 +225,9 @@ static bool same_facts(const struct record *a, const struct record *b, enum reco
 				      a->exited_mono_ns == b->exited_mono_ns));
 }
 
-/* No seal covers: rusage and KILLED (shown, never decided by), FATE (found out anew), the pad; and
- * of a child that had no time to be sealed the pid and its proof, which the marker has to confirm. */
+/* No seal covers: rusage and KILLED (shown, never decided by), FATE (found out anew), the pad;
+ * and of a child that had no time to be sealed the pid and its proof, which the marker has to
+ * confirm. */
 START_TEST(no_flipped_bit_of_a_record_becomes_a_wrong_fact)
 {
 	size_t noticed = 0, harmless = 0;

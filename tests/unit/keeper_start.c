@@ -1,6 +1,6 @@
 /* How procd is started by others: with too many descriptors, with none, with signals ignored. The
- * keeper is executed anew here, so that it has what a shell would have given it; the program that it
- * starts as supervisor is the test binary again. */
+ * keeper is executed anew here, so that it has what a shell would have given it; the program that
+ * it starts as supervisor is the test binary again. */
 #include "keeper_fixture.h"
 
 #define KEEPER_ROLE "keeper"
@@ -23,7 +23,7 @@ static void teardown(void)
 	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* --- the roles ---------------------------------------------------------------------------------- */
+/* --- the roles -------------------------------------------------------------------------------- */
 
 static int keeper_role(char *supervisor)
 {
@@ -101,7 +101,7 @@ static int supervisor_role(const char *name, int keeper_fd)
 	return 42;
 }
 
-/* --- the tests ---------------------------------------------------------------------------------- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static pid_t start(const char *supervisor, void (*before)(void))
 {

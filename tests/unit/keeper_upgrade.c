@@ -21,7 +21,8 @@ static void teardown(void)
 
 static const struct wish sleeper = { .argv = { "/bin/sleep", "1000" }, .flags = PLAN_TREE };
 
-/* Order an upgrade to the file PATH (NULL: without a file); what the next supervisor hears of it. */
+/* Order an upgrade to the file PATH (NULL: without a file); what the next supervisor hears of
+ * it. */
 static struct km_upgraded upgrade(const char *path, bool keeper)
 {
 	struct km_upgrade m = { .h = { KM_UPGRADE, sizeof(m) }, .keeper = keeper };
