@@ -136,13 +136,35 @@ static int run_file_open(struct supervisor *s, const char *name)
 	return fd;
 }
 
-/* Nothing runs from before: what an earlier procd left here is its history, not ours. */
+/* An ordered end takes the saved state along, so one that is there is of a procd that was killed. */
+static bool predecessor_killed(const struct supervisor *s)
+{
+	auto_free(closep) int fd = openat(s->run_dirfd, MEMORY_FILE_NAME,
+					  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && core_saved_generation(fd) != 0;
+}
+
+/* All is down, and all that was told has been written. */
+static void run_dir_end(const struct supervisor *s)
+{
+	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++) {
+		unsigned state = atomic_load(&record_get(&s->records, slot)->state);
+
+		if (state != RECORD_FREE && state != RECORD_GONE)
+			return;		/* given up: it may live on */
+	}
+	unlinkat(s->run_dirfd, MEMORY_FILE_NAME, 0);
+}
+
+/* What an earlier procd left here is its history, not ours; unless it was killed, and may not have
+ * written all of it. */
 static void run_dir_reset(const struct supervisor *s)
 {
 	static const char *const files[] = { EVENTS_FILE_NAME, MEMORY_FILE_NAME, "output.state" };
 	DIR *rings;
 
-	if (anything_recorded(s))
+	if (anything_recorded(s) || predecessor_killed(s))
 		return;
 	bundle_applied(s->run_dirfd);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
@@ -520,6 +542,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		upgrade_yield(s);	/* from now on the keeper waits, but not for ever */
 	}
 	rooms_close(s);
+	if (!s->yielding)
+		run_dir_end(s);
 	if (options->main_name && !s->yielding)
 		run_dir_forget(s);
 	return leave(s, s->exit_code);

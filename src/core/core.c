@@ -152,8 +152,11 @@ void core_start(struct core *c)
 
 	BUG_ON(c->started);
 	c->started = true;
+	/* from the first event on there is a history that must not be lost */
 	if (c->recovered)
 		recovery_resume(c);
+	else
+		publish_head(c);
 	if (!shutdown_active(&c->shutdown))
 		apply_added(c, REASON_START);
 	if (c->before != NULL)

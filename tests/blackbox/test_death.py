@@ -300,6 +300,25 @@ def test_a_start_after_a_shutdown_that_was_killed_runs_what_it_is_to_run(w):
     q.stop(signal.SIGQUIT, want=3)
 
 
+def test_a_history_goes_on_when_both_die_and_nothing_runs(w):
+    p = w.procd(w.sub("a"))
+    pid = p.wait_state("a", "running")["pid"]
+    p.ctl("stop", "a").expect(0)
+    kill_both(p)
+    q = w.procd(w.sub("a"))
+    wait_until(lambda: q.of("a")["state"] == "running", "a runs")
+    told = [json.loads(line) for line in q.ctl("events", "--json").out.splitlines()]
+    equal([e["seq"] for e in told], list(range(1, len(told) + 1)), "numbers")
+    equal([e["signal"] for e in told if e["type"] == "state_changed" and e["state"] == "stopped"], ["SIGTERM"], "ends")
+    check(q.pid_of("a") != pid, "an old pid")
+    q.stop()
+    r = w.procd(w.sub("a"))
+    wait_until(lambda: r.of("a")["state"] == "running", "a runs after an ordered end")
+    equal(json.loads(r.ctl("events", "--json").out.splitlines()[0])["type"], "subsystem_added", "first of a new history")
+    equal(len(r.ctl("events", "--json").out.splitlines()), 4, "events of a new history")
+    r.stop()
+
+
 def test_a_file_that_changed_between_two_procds_restarts_what_it_must(w):
     p = w.procd(w.sub("a", "--starts", w.path("starts")) + w.sub("b"))
     before = {n: p.wait_state(n, "running")["pid"] for n in ("a", "b")}

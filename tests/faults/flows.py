@@ -132,8 +132,11 @@ class Scene:
         check(self.launch(False), "procd does not start after the death of its keeper")
         self.supervisor = self.p.supervisor_pid()
 
-    def supervisors(self):
-        return [pid for pid in children_of(self.p.pid) if comm(pid) == "procd-super" and alive(pid)]
+    def present_supervisor(self):
+        """What has answered may have been the child of a keeper that is killed in this moment."""
+        def found():
+            return [pid for pid in children_of(self.p.pid) if comm(pid) == "procd-super" and alive(pid)]
+        return self.until(found, "the keeper has a supervisor")[0]
 
     def until(self, probe, what, timeout=PATIENCE):
         """wait_until(), whoever dies meanwhile."""
@@ -338,8 +341,7 @@ def same_supervisor(s):
     s.revive()
     check(s.p.process.poll() is None, lambda: "the keeper has ended with %s" % s.p.process.returncode)
     s.until(lambda: s.p.rpc_alive(), "a supervisor answers")
-    # what answered may have been the child of a keeper that is killed in this moment
-    pid = s.until(lambda: s.supervisors(), "the keeper has a supervisor")[0]
+    pid = s.present_supervisor()
     if pid != s.supervisor:
         s.note("the supervisor was replaced")
         s.supervisor = pid
@@ -467,7 +469,7 @@ def recover(s):
     s.runs(*s.names)
     s.once("mortal", mark)
     untouched(s, "stable", "writer")
-    s.supervisor = s.p.supervisor_pid()
+    s.supervisor = s.present_supervisor()
     if s.trace.caught not in (0, s.supervisor):
         s.note("the supervisor was replaced")
 
@@ -521,7 +523,7 @@ def go_on_with_another(s, *args):
     s.until(lambda: s.p.rpc_alive(), "a supervisor answers")
     s.runs(*s.names)
     untouched(s, *s.names)
-    s.supervisor = s.p.supervisor_pid()
+    s.supervisor = s.present_supervisor()
 
 
 def upgrade_again(s):
