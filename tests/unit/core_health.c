@@ -746,7 +746,8 @@ static void draft_of_chance(void)
 {
 	static const char *const probes[] = { "tcp:127.0.0.1:80", "http://127.0.0.1/", "unix:/s" };
 
-	fx_config();
+	if (fx.draft == NULL)
+		fx_config();
 	fx.draft->monitoring.health_checks = rnd(8) > 0;
 	for (int i = 0; i < N; i++) {
 		struct subsystem_options *o = fx_add(NAME(i));
