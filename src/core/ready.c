@@ -329,9 +329,24 @@ void core_notify(struct core *c, uint32_t slot, const struct notify_message *m)
 
 static void say_probe(const struct subsystem *s, struct strbuf *out)
 {
+	if (kind_of(s) == PROBE_NOTIFY) {
+		strbuf_addstr(out, "READY=1");
+		return;
+	}
+	if (kind_of(s) == PROBE_FD) {
+		strbuf_addf(out, "a newline on descriptor %d", s->options->ready->fd);
+		return;
+	}
 	probe_option_format(s->options->ready, out);
 	if (s->ready.ask.detail != NULL)
 		strbuf_addf(out, " (%s)", s->ready.ask.detail);
+}
+
+bool ready_missed(const struct subsystem *s, struct strbuf *out)
+{
+	if (s->ready.expiry == EXPIRY_START)
+		say_probe(s, out);
+	return s->ready.expiry == EXPIRY_START;
 }
 
 bool ready_waits_for(const struct subsystem *s, struct strbuf *out)
@@ -342,10 +357,6 @@ bool ready_waits_for(const struct subsystem *s, struct strbuf *out)
 		strbuf_addstr(out, "its end: it was not ready in time");
 	else if (s->ready.told)
 		strbuf_addstr(out, "min_uptime to pass");
-	else if (kind_of(s) == PROBE_NOTIFY)
-		strbuf_addstr(out, "READY=1");
-	else if (kind_of(s) == PROBE_FD)
-		strbuf_addf(out, "a newline on descriptor %d", s->options->ready->fd);
 	else
 		say_probe(s, out);
 	return true;

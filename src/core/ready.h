@@ -68,6 +68,8 @@ bool ready_was(const struct subsystem *s);
 
 /* What it is still waiting for, for people; false: nothing. */
 bool ready_waits_for(const struct subsystem *s, struct strbuf *out);
+/* What its latest start waited for in vain until its time was over; false: that is not so. */
+bool ready_missed(const struct subsystem *s, struct strbuf *out);
 /* When that must have come; 0: there is no deadline. */
 int64_t ready_deadline(const struct subsystem *s);
 /* For the next supervisor: enum memory_readiness. */

@@ -124,21 +124,33 @@ void subsystem_set_options(struct subsystem *s, struct subsystem_options *option
 }
 
 /* Why it was ended, where that was procd's decision, and how it ended then. */
-static char *end_of_run_text(const struct ending *e)
+static char *end_of_run_text(const struct subsystem *s)
 {
 	static const char *const why[EXPIRY_COUNT] = {
 		[EXPIRY_NONE] = "",
-		[EXPIRY_START] = "was not ready in time (start_timeout); ",
+		[EXPIRY_START] = "was not ready in time (start_timeout",
 		[EXPIRY_HEALTH] = "was unhealthy; ",
 		[EXPIRY_WATCHDOG] = "gave no sign of life in time (watchdog); ",
 	};
+	const struct ending *e = &s->end;
+	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 
+	if (e->signal == 0 && e->exit_code == 0 && e->expiry == EXPIRY_NONE)
+		return NULL;
+	strbuf_addstr(&out, why[e->expiry]);
+	if (e->expiry == EXPIRY_START) {
+		auto_free(strbuf_fini) struct strbuf missed = STRBUF_INIT;
+
+		if (ready_missed(s, &missed))
+			strbuf_addf(&out, ", waited for %s", missed.buf);
+		strbuf_addstr(&out, "); ");
+	}
 	if (e->signal != 0)
-		return x_asprintf("%sended by %s%s", why[e->expiry], signame(e->signal),
-				  e->core_dumped ? " (core dumped)" : "");
-	if (e->exit_code != 0 || e->expiry != EXPIRY_NONE)
-		return x_asprintf("%sexited with code %d", why[e->expiry], e->exit_code);
-	return NULL;
+		strbuf_addf(&out, "ended by %s%s", signame(e->signal),
+			    e->core_dumped ? " (core dumped)" : "");
+	else
+		strbuf_addf(&out, "exited with code %d", e->exit_code);
+	return strbuf_detach(&out);
 }
 
 static char *own_end_text(const struct subsystem *s)
@@ -174,7 +186,7 @@ static char *own_end_text(const struct subsystem *s)
 			  enumtext_name(&spawn_stage_text, (int)e->stage));
 		return err.message;
 	}
-	return end_of_run_text(e);
+	return end_of_run_text(s);
 }
 
 char *subsystem_end_text(const struct subsystem *s)

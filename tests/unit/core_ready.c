@@ -91,7 +91,7 @@ START_TEST(not_ready_in_time_is_ended_and_failed)
 	fx_expect("web", "failed", "start_timeout");
 	ck_assert_str_eq(fx_str("prev"), "starting");
 	ck_assert_str_eq(fx_board("web")->last_error,
-			 "was not ready in time (start_timeout); ended by SIGTERM");
+			 "was not ready in time (start_timeout, waited for READY=1); ended by SIGTERM");
 	fx_expect_quiet();
 }
 END_TEST
