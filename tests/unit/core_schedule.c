@@ -769,6 +769,129 @@ START_TEST(why_says_when_and_why_not)
 }
 END_TEST
 
+/* --- lives of chance ---------------------------------------------------------------------------------------- */
+
+#define JOBS 4
+
+static const char *const job_names[JOBS] = { "j0", "j1", "j2", "j3" };
+
+static uint32_t rnd(uint64_t *seed, uint32_t n)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*seed >> 33) % n;
+}
+
+static void add_jobs(uint64_t *seed)
+{
+	static const char *const lines[] = { "* * * * *", "*/7 * * * *", "30 2 * * *", "5 */2 * * *" };
+	static const char *const zones[] = { "UTC0", BERLIN, "LHST-10:30LHDT-11,M10.1.0,M4.1.0" };
+
+	for (int i = 0; i < JOBS; i++) {
+		struct subsystem_options *o = i < 2 ?
+			add_cron(job_names[i], lines[rnd(seed, 4)], zones[rnd(seed, 3)]) :
+			add_every(job_names[i], 1000 * (1 + rnd(seed, 90)));
+
+		o->random_delay_ms = rnd(seed, 3) == 0 ? rnd(seed, 60000) : 0;
+		o->restart = rnd(seed, 3) == 0 ? RESTART_ON_FAILURE : RESTART_NEVER;
+	}
+}
+
+/* What is meant to run, and does not, has a next run; and the loop wakes up for it. */
+static void check_plans(void)
+{
+	for (int i = 0; i < JOBS; i++) {
+		const struct board_record *r = fx_board(job_names[i]);
+		bool idle = r->state == STATE_STOPPED || r->state == STATE_FAILED;
+		bool planned_run = r->next_run_real_ns != 0 || r->next_run_mono_ns != 0;
+
+		fx_insist(r->goal_up || !planned_run, "%s is down and planned", r->name);
+		fx_insist(!idle || !r->goal_up || planned_run, "%s has no next run", r->name);
+		fx_insist(r->next_run_real_ns == 0 || core_next_moment(fx.core) <= r->next_run_real_ns,
+			  "nobody wakes up for %s", r->name);
+		fx_insist(r->next_run_mono_ns == 0 || core_next_deadline(fx.core) <= r->next_run_mono_ns,
+			  "nobody wakes up for %s", r->name);
+		fx_insist(r->next_run_mono_ns == 0 || r->next_run_mono_ns <= fx.now + 151 * NS_PER_SEC,
+			  "%s runs too late", r->name);
+		fx_insist(r->next_run_real_ns == 0 ||
+			  r->next_run_real_ns <= real_now(NULL) + 28 * HOUR, "%s runs too late",
+			  r->name);
+	}
+}
+
+static void live(uint64_t *seed)
+{
+	const char *name = job_names[rnd(seed, JOBS)];
+	struct fx_child *k = fx_child(name);
+
+	switch (rnd(seed, 12)) {
+	case 0:
+		fx_order(CORE_START, name);
+		break;
+	case 1:
+		fx_order(CORE_STOP, name);
+		break;
+	case 2:
+		die();
+		fx.now += rnd(seed, 4) == 0 ? MINUTE * rnd(seed, 200) : 0;
+		come_back(true);
+		break;
+	case 3:
+		real_ahead += (int64_t)(rnd(seed, 600) * MINUTE) - 300 * MINUTE;
+		fx_settle();
+		break;
+	case 4:
+		sleep_for(MINUTE * rnd(seed, 600));
+		break;
+	case 5:
+		fx_config();
+		add_jobs(seed);
+		apply();
+		break;
+	case 6:
+	case 7:
+		pass(NS_PER_SEC * rnd(seed, 200));
+		break;
+	default:
+		if (k->alive)
+			fx_exit(name, (int)rnd(seed, 2));
+		pass(MINUTE * rnd(seed, 30));
+		break;
+	}
+	check_plans();
+}
+
+START_TEST(whatever_happens_the_next_run_is_planned)
+{
+	for (uint64_t life = 1; life <= 40; life++) {
+		uint64_t seed = life;
+
+		if (life > 1) {
+			teardown();
+			setup();
+		}
+		add_jobs(&seed);
+		fx_start();
+		for (int i = 0; i < 150; i++)
+			live(&seed);
+		/* Everybody is well again: each has its run within what its line says. */
+		for (int i = 0; i < JOBS; i++) {
+			fx_order(CORE_START, job_names[i]);
+			if (fx_child(job_names[i])->alive)
+				fx_exit(job_names[i], 0);
+		}
+		for (int i = 0; i < JOBS; i++) {
+			int before = spawns(job_names[i]);
+
+			if (fx_child(job_names[i])->alive)
+				fx_exit(job_names[i], 0);
+			pass(28 * HOUR);
+			fx_insist(spawns(job_names[i]) > before, "life %d: %s did not run", (int)life,
+				  job_names[i]);
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -805,6 +928,7 @@ int main(void)
 		an_ordered_run_is_made_by_the_next_supervisor,
 		what_was_missed_while_there_was_no_procd_is_not_made_up_for,
 		a_stop_by_an_operator_holds_over_the_death, why_says_when_and_why_not,
+		whatever_happens_the_next_run_is_planned,
 	};
 
 	return unit_run_in("core: schedule", setup, teardown, tests, ARRAY_LEN(tests));
