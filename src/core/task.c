@@ -160,9 +160,14 @@ static void kill_tree(struct task *t)
 }
 
 /* The lines of an owner whose own process does not run are its task's. */
+static bool has_streams(const struct task *t)
+{
+	return t->owner != NULL && (t->kind == TASK_PRE_START || t->kind == TASK_POST_STOP);
+}
+
 static void show_pid(const struct task *t, int pid)
 {
-	if (t->owner != NULL && (t->kind == TASK_PRE_START || t->kind == TASK_POST_STOP))
+	if (has_streams(t))
 		action_output_pid(t->owner, pid);
 }
 
@@ -423,7 +428,8 @@ static void gone(struct task *t)
 {
 	struct core *c = t->core;
 
-	if (t->owner != NULL && t->owner->attached && t->kind != TASK_PROBE)
+	/* Of the others the main process goes on in the middle of a line. */
+	if (has_streams(t) && t->owner->attached)
 		c->ops->output_drain(c->ops_ctx, t->owner->slot, t->spawn_id);
 	end(t);
 	pump(c);

@@ -334,6 +334,17 @@ def test_reload_command_is_waited_for_and_its_failure_is_the_verbs(w):
     p.stop()
 
 
+def test_a_reload_command_ends_no_line_of_the_program(w):
+    p = w.procd(w.sub("a", "--no-newline", "one ", "--pid-file", w.path("pid"), "--wait-for", w.path("go"), "--print", "line",
+                      reload_command="/bin/true"))
+    wait_pid_file(w.path("pid"))
+    p.ctl("reload", "a").expect(0)
+    write_text(w.path("go"), "")
+    wait_until(lambda: "line\n" in p.ctl("logs", "a").out, "the rest of the line")
+    equal(p.ctl("logs", "a").out, "one line\n", "output")
+    p.stop()
+
+
 def test_reload_signal_and_what_does_not_run(w):
     trace = w.path("trace")
     p = w.procd(w.sub("a", "--trap", "USR2=" + trace, "--trap", "HUP=" + trace, "--pid-file", w.path("pid"), reload_signal="SIGUSR2")
