@@ -388,7 +388,8 @@ def test_no_request_makes_the_front_thread_touch_a_path(w):
 
 # --- the supervisor's own rights -------------------------------------------------------------------
 
-CAP_KEPT = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 23 | 1 << 24  # chown, dac_override, fowner, sys_nice, sys_resource
+CAP_KEPT = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 10 | 1 << 23 | 1 << 24
+# chown, dac_override, fowner, net_bind_service, sys_nice, sys_resource
 
 
 def capabilities(pid):
