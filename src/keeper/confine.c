@@ -150,6 +150,16 @@ IN_CHILD int confine_ambient(const struct plan *p)
 	return ret;
 }
 
+/* What prctl(2) says to QUESTION has to be ANSWER. */
+IN_CHILD static int is_now(int question, long answer)
+{
+	long now = raw_call(SYS_prctl, question);
+
+	if (now == answer)
+		return 0;
+	return now < 0 ? (int)now : -EPERM;
+}
+
 IN_CHILD int confine_no_new_privileges(const struct plan *p)
 {
 	int ret;
@@ -157,9 +167,7 @@ IN_CHILD int confine_no_new_privileges(const struct plan *p)
 	if (!(p->flags & PLAN_NO_NEW_PRIVILEGES))
 		return 0;
 	ret = (int)raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
-	if (ret == 0 && raw_call(SYS_prctl, PR_GET_NO_NEW_PRIVS) != 1)
-		ret = -EPERM;
-	return ret;
+	return ret == 0 ? is_now(PR_GET_NO_NEW_PRIVS, 1) : ret;
 }
 
 IN_CHILD int confine_seccomp(const struct plan *p)
@@ -174,7 +182,5 @@ IN_CHILD int confine_seccomp(const struct plan *p)
 	program.len = (unsigned short)p->nfilter;
 	program.filter = code.out;
 	ret = (int)raw_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
-	if (ret == 0 && raw_call(SYS_prctl, PR_GET_SECCOMP) != SECCOMP_MODE_FILTER)
-		ret = -EPERM;
-	return ret;
+	return ret == 0 ? is_now(PR_GET_SECCOMP, SECCOMP_MODE_FILTER) : ret;
 }

@@ -35,10 +35,20 @@ IN_CHILD static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* Is PATH something else than it was BEFORE? 0 or -errno. */
+IN_CHILD static int has_changed(const char *path, const struct stat *before)
+{
+	struct stat now;
+
+	if (stat(path, &now) < 0)
+		return -errno;
+	return same_file(before, &now) ? -EPERM : 0;
+}
+
 /* Without /proc the kernel's word has to do. */
 IN_CHILD int mounts_namespace(const struct plan *p)
 {
-	struct stat before, now;
+	struct stat before;
 	bool known;
 	int ret;
 
@@ -46,11 +56,9 @@ IN_CHILD int mounts_namespace(const struct plan *p)
 		return 0;
 	known = stat("/proc/self/ns/mnt", &before) == 0;
 	ret = (int)raw_call(SYS_unshare, CLONE_NEWNS);
-	if (ret < 0)
-		return ret;
-	if (known && (stat("/proc/self/ns/mnt", &now) < 0 || same_file(&before, &now)))
-		return -EPERM;
-	return (int)raw_call(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
+	if (ret == 0 && known)
+		ret = has_changed("/proc/self/ns/mnt", &before);
+	return ret < 0 ? ret : (int)raw_call(SYS_mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
 /* --- the root directory -------------------------------------------------------------------------- */
@@ -71,7 +79,9 @@ IN_CHILD int mounts_root(const struct plan *p)
 		ret = (int)raw_call(SYS_chroot, path);
 	if (ret == 0)
 		ret = (int)raw_call(SYS_chdir, "/");
-	if (ret == 0 && (stat("/", &now) < 0 || !same_file(&wanted, &now)))
+	if (ret == 0 && stat("/", &now) < 0)
+		ret = -errno;
+	else if (ret == 0 && !same_file(&wanted, &now))
 		ret = -EPERM;
 	return ret;
 }
@@ -92,15 +102,13 @@ IN_CHILD int mounts_reenter(const struct plan *p)
 
 IN_CHILD static int mount_tmpfs(const char *path, unsigned long flags, const char *options)
 {
-	struct stat before, now;
+	struct stat before;
 	int ret;
 
 	if (stat(path, &before) < 0)
 		return -errno;
 	ret = (int)raw_call(SYS_mount, "tmpfs", path, "tmpfs", flags, options);
-	if (ret == 0 && (stat(path, &now) < 0 || same_file(&before, &now)))
-		ret = -EPERM;
-	return ret;
+	return ret == 0 ? has_changed(path, &before) : ret;
 }
 
 IN_CHILD static int mount_tmp(const char *path)
@@ -131,7 +139,9 @@ IN_CHILD static int make_read_only(const char *path)
 
 	ret = (int)raw_call(SYS_mount_setattr, AT_FDCWD, path, AT_RECURSIVE, &attr,
 			    sizeof(attr));
-	if (ret == 0 && (statfs(path, &fs) < 0 || !(fs.f_flags & MS_RDONLY)))
+	if (ret == 0 && statfs(path, &fs) < 0)
+		ret = -errno;
+	else if (ret == 0 && !(fs.f_flags & MS_RDONLY))
 		ret = -EPERM;
 	return ret;
 }

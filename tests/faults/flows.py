@@ -600,6 +600,37 @@ def hooks_again(s):
         check(pre == 1 or s.keepers_killed > keepers, lambda: "pre_start ran %d times" % pre)
 
 
+def confined(s):
+    """mortal has every key that confines it; what it may do is looked at whenever it runs."""
+    secret = write_text(s.world.path("secret"), "hidden", 0o600)
+    s.probes = {"mortal": {"capabilities": [], "ambient_capabilities": [], "no_new_privileges": True,
+                           "protect_system": "full", "seccomp": "default", "credentials": "s=" + secret}}
+    running(s)
+    still_confined(s)
+
+
+def still_confined(s):
+    pid = s.pid("mortal")
+    status = dict(line.split(":\t", 1) for line in read_text("/proc/%d/status" % pid).splitlines() if ":\t" in line)
+    equal([int(status[k], 16) for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")], [0] * 5, "its capabilities")
+    equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "no_new_privs, and the mode of seccomp")
+    check(os.statvfs("/proc/%d/root/etc" % pid).f_flag & os.ST_RDONLY, "/etc is writable for it")
+    place = "/proc/%d/root/run/credentials" % pid
+    equal(read_text(place + "/s"), "hidden", "its credential")
+    check(os.statvfs(place).f_flag & os.ST_RDONLY, "its credentials are writable")
+    equal(os.stat(place + "/s").st_uid, s.user.pw_uid, "whose its credential is")
+
+
+def confine(s):
+    s.trace.attach(s.p)
+    confine_again(s)
+
+
+def confine_again(s):
+    crash_mortal(s)
+    still_confined(s)
+
+
 def shutdown(s):
     s.groups = account.groups(s)
     s.trace.attach(s.p)
@@ -647,5 +678,7 @@ FLOWS = {
     "upgrade-keeper": Flow("procd upgrade --keeper", ("keeper",), running, upgrade_keeper, upgrade_again),
     "health": Flow("health probes, and the restart of an unhealthy one", ALL, probed, health, health_again),
     "hooks": Flow("stop and start of one with hooks", BOTH, hooked, hooks, hooks_again),
+    "confine": Flow("a child that is confined dies and is started again", ("child",), confined, confine,
+                    confine_again),
     "shutdown": Flow("SIGTERM", BOTH, running, shutdown, nothing),
 }
