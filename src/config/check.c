@@ -265,7 +265,7 @@ static void warn_env_files(const struct candidate *c, const struct scope *scope,
 
 	for (size_t i = 0; i < o->env_file.n; i++)
 		if (o->env_file.items[i][0] != '-' && access(o->env_file.items[i], R_OK) < 0)
-			diag_warn(c->diag, &place, "subsystem.%s.env_file: %s: %s", o->name,
+			diag_warn(c->diag, &place, "subsystem.%s.env_file: %s: %s", scope->name,
 				  o->env_file.items[i], strerror(errno));
 }
 
@@ -278,7 +278,7 @@ static void warn_credentials(const struct candidate *c, const struct scope *scop
 		const char *path = strchr(o->credentials.items[i], '=') + 1;
 
 		if (access(path, R_OK) < 0)
-			diag_warn(c->diag, &place, "subsystem.%s.credentials: %s: %s", o->name,
+			diag_warn(c->diag, &place, "subsystem.%s.credentials: %s: %s", scope->name,
 				  path, strerror(errno));
 	}
 }
@@ -291,10 +291,10 @@ static void warn_root(const struct candidate *c, const struct scope *scope,
 	struct stat st;
 
 	if (stat(o->root_dir, &st) < 0)
-		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s: %s", o->name, o->root_dir,
+		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s: %s", scope->name, o->root_dir,
 			  strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
-		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s is no directory", o->name,
+		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s is no directory", scope->name,
 			  o->root_dir);
 }
 
@@ -307,7 +307,7 @@ static void check_ambient(const struct candidate *c, const struct scope *scope,
 
 	if (o->capabilities.set && beyond != 0)
 		diag_error(c->diag, &place, "subsystem.%s.ambient_capabilities: %s is not among its "
-			   "capabilities", o->name,
+			   "capabilities", scope->name,
 			   enumtext_name(&capability_text, __builtin_ctzll(beyond)));
 }
 
