@@ -13,6 +13,8 @@
 /* Trial of the new one, start of the old one, and some more. */
 #define OUTCOME_PATIENCE_NS (30 * NS_PER_SEC)
 #define ASK_AGAIN_NS (10 * NS_PER_MS)
+/* The keeper holds the socket: where nobody listens for so long, there is no procd any more. */
+#define NOBODY_NS NS_PER_SEC
 
 /* The working directory is ours, not the daemon's. */
 static char *absolute(const char *path)
@@ -65,17 +67,18 @@ static int ask(struct call *call, json_int_t number, json_t **result)
 /* The outcome of upgrade NUMBER, told. */
 static int outcome(struct call *call, json_int_t number, json_t **result)
 {
-	int64_t until_ns = clock_mono_ns() + OUTCOME_PATIENCE_NS;
+	int64_t heard_ns = clock_mono_ns(), until_ns = heard_ns + OUTCOME_PATIENCE_NS;
 
 	if (call->o->timeout_ms < 0)
 		call->client.deadline_ns = until_ns;
 	for (;;) {
 		int rc = call_reopen(call);
 
-		if (rc == 0)
-			rc = ask(call, number, result);
-		else
-			rc = 0;
+		if (rc != -ECONNREFUSED && rc != -ENOENT)
+			heard_ns = clock_mono_ns();
+		else if (clock_mono_ns() - heard_ns >= NOBODY_NS)
+			return call_broken(call, rc);
+		rc = rc == 0 ? ask(call, number, result) : 0;
 		if (rc != 0)
 			return rc > 0 ? 0 : -rc;
 		if (clock_mono_ns() >= call->client.deadline_ns)

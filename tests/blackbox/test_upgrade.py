@@ -269,6 +269,23 @@ def test_F116_one_that_hangs_is_given_ten_seconds(w):
     p.stop()
 
 
+def test_the_verb_ends_when_procd_does(w):
+    p = w.procd(w.sub("a"))
+    pid = p.wait_state("a", "running")["pid"]
+    hang, answers = impostor(w, "hang"), []
+    verb = threading.Thread(target=lambda: answers.append(p.ctl("upgrade", hang, timeout=30)))
+    verb.start()
+    trial = wait_until(lambda: next((c for c in children_of(p.pid) if exe(c) == hang), None), "the new one is tried")
+    began = time.monotonic()
+    os.kill(p.pid, signal.SIGKILL)
+    os.kill(trial, signal.SIGKILL)
+    verb.join()
+    check(time.monotonic() - began < 5 * SCALE, "after %g s" % (time.monotonic() - began))
+    equal(answers[0].rc, 5, "exit code")
+    contains(answers[0].err, "ended the connection")
+    check(alive(pid), "the child is gone")
+
+
 def test_F116_a_check_that_hangs_is_given_ten_seconds(w):
     p = w.procd(w.sub("a"))
     p.wait_state("a", "running")
