@@ -2,7 +2,9 @@
  *
  * A controller works for a group when every group above passes it on (cgroup.subtree_control). The
  * kernel refuses that for a group with processes of its own, but for the root; then the keeper and
- * what descends from it go to a group "NAME-self" beside its own, "NAME". */
+ * what descends from it go to a group "NAME-self" beside its own, "NAME". Only process 1 does so: when
+ * any other keeper is killed, the next one has to be started in the same group to find what lives, and
+ * a service manager could not put it there any more. Children matter more than limits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -160,13 +162,13 @@ static int move_out(struct cgroup *c, int parent)
 
 /* --- controllers ------------------------------------------------------------------------------------ */
 
-static bool enable_one(struct cgroup *c, int parent, int low, const char *name)
+static bool enable_one(struct cgroup *c, int parent, int low, bool may_leave, const char *name)
 {
 	if (!has_word(low, "cgroup.controllers", name)) {
 		int ret = has_word(parent, "cgroup.controllers", name) ? pass_on(parent, "+", name)
 								       : -ENOENT;
 
-		if (ret == -EBUSY && !c->moved && move_out(c, parent) == 0)
+		if (ret == -EBUSY && may_leave && !c->moved && move_out(c, parent) == 0)
 			ret = pass_on(parent, "+", name);
 		if (ret < 0)
 			return false;
@@ -174,13 +176,14 @@ static bool enable_one(struct cgroup *c, int parent, int low, const char *name)
 	return pass_on(low, "+", name) == 0;
 }
 
-uint32_t limits_enable(struct cgroup *c, int low, const char *const *names, size_t n)
+uint32_t limits_enable(struct cgroup *c, int low, bool may_leave, const char *const *names,
+		       size_t n)
 {
 	int parent = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint32_t works = 0;
 
 	for (size_t i = 0; i < n && parent >= 0; i++)
-		if (enable_one(c, parent, low, names[i]))
+		if (enable_one(c, parent, low, may_leave, names[i]))
 			works |= UINT32_C(1) << i;
 	closep(&parent);
 	return works;
@@ -189,7 +192,8 @@ uint32_t limits_enable(struct cgroup *c, int low, const char *const *names, size
 uint32_t limits_controllers(struct cgroup *c, int low)
 {
 	if (!c->controllers_known && c->usable)
-		c->controllers = limits_enable(c, low, controller_names, NCONTROLLERS);
+		c->controllers = limits_enable(c, low, getpid() == 1, controller_names,
+					       NCONTROLLERS);
 	c->controllers_known = true;
 	return c->controllers;
 }

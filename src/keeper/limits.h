@@ -6,10 +6,11 @@
 #include "keeper/plan.h"
 
 /* Make the controllers NAMES (N of them) work for the groups below the keeper's own, LOW, as far as
- * the kernel and whoever started us let it. A group whose groups have limits may hold no process, so
- * the keeper and its descendants may leave the one they were started in for one beside LOW; they do
- * not where a stranger lives there, too. Bit I of the result: NAMES[I] works. */
-uint32_t limits_enable(struct cgroup *c, int low, const char *const *names, size_t n);
+ * the kernel and whoever started us let it. A group whose groups have limits may hold no process, and
+ * none may enter it: with MAY_LEAVE the keeper and its descendants leave the one they were started in
+ * for one beside LOW, unless a stranger lives there, too. Bit I of the result: NAMES[I] works. */
+uint32_t limits_enable(struct cgroup *c, int low, bool may_leave, const char *const *names,
+		       size_t n);
 /* The ones that plans can ask for: bits for limits_apply(). Once per keeper, at the first plan. */
 uint32_t limits_controllers(struct cgroup *c, int low);
 /* Back to where we were started, so that nothing is left behind. */

@@ -155,7 +155,7 @@ START_TEST(controllers_are_passed_on_from_above)
 	put(own, "cgroup.subtree_control", "");
 	snprintf(c.parent, sizeof(c.parent), "%s", dir);
 	/* memory is there already, cpu is to be had from above, io is not */
-	ck_assert_uint_eq(limits_enable(&c, own, names, 3), 3);
+	ck_assert_uint_eq(limits_enable(&c, own, false, names, 3), 3);
 	ck_assert_str_eq(got("cgroup.subtree_control"), "+cpu");
 	ck_assert(!c.moved);
 	c = (struct cgroup){ .usable = false };
@@ -236,17 +236,19 @@ static void play_keeper(const char *group, bool stranger)
 	child = sleeper(NULL);
 	cgroup_init(&c, LOW, "");
 	INSIST(c.usable);
+	INSIST(limits_enable(&c, LOW, false, spare, 1) == 0);
+	INSIST(!c.moved);
 	if (stranger) {
-		INSIST(limits_enable(&c, LOW, spare, 1) == 0);
+		INSIST(limits_enable(&c, LOW, true, spare, 1) == 0);
 		INSIST(!c.moved);
 	} else {
-		INSIST(limits_enable(&c, LOW, spare, 1) == 1);
+		INSIST(limits_enable(&c, LOW, true, spare, 1) == 1);
 		INSIST(c.moved);
 		INSIST(cgroup_find_own(own, path) && strstr(path, "-self") != NULL);
 		INSIST(cgroup_make(LOW, 3) == 0);
 		INSIST(cgroup_write(LOW, 3, "hugetlb.2MB.max", "0") == 0);
 		/* once more, as the next keeper of the same group would */
-		INSIST(limits_enable(&c, LOW, spare, 1) == 1);
+		INSIST(limits_enable(&c, LOW, true, spare, 1) == 1);
 	}
 	end(child);
 	limits_leave(&c, LOW, spare, 1);
@@ -284,7 +286,7 @@ static void run_keeper(bool stranger)
 	ck_assert_msg(status == 0, "the line with the low byte %d", status >> 8);
 }
 
-START_TEST(a_group_with_processes_is_left_for_the_sake_of_its_groups)
+START_TEST(a_group_with_processes_is_left_where_that_is_allowed)
 {
 	run_keeper(false);
 }
@@ -302,7 +304,7 @@ int main(void)
 		limits_have_their_files, what_is_not_given_is_set_back,
 		what_has_no_controller_or_file_is_missing, what_the_kernel_refuses_is_a_failure,
 		controllers_are_passed_on_from_above,
-		a_group_with_processes_is_left_for_the_sake_of_its_groups, strangers_are_not_moved,
+		a_group_with_processes_is_left_where_that_is_allowed, strangers_are_not_moved,
 	};
 
 	return unit_run_in("keeper: limits", setup, teardown, tests, ARRAY_LEN(tests));
