@@ -38,7 +38,7 @@ struct order {
 /* One file, however many subsystems name it. Prints are 0 for one that is not there. */
 struct file {
 	uint64_t known, pending;
-	unsigned looks;			/* that found it in motion */
+	unsigned looks;			/* that found it in motion, or nothing */
 	uint64_t stat_print, read_print;	/* what was read, and when */
 	int64_t written_real_ns;	/* as of the last look */
 	bool fresh, changed, used;
@@ -101,26 +101,40 @@ static bool is_young(const struct stat *st)
 	return newest * NS_PER_SEC >= clock_real_ns() - STAMP_NS;
 }
 
-static uint64_t print_file(struct file *f, const char *path)
+/* The machine's trouble, not the file's: it says nothing about that. */
+static bool is_passing(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE || error == EIO ||
+	       error == EINTR || error == EAGAIN;
+}
+
+/* 0; or an errno when that is to be seen another time, which comes to an end, too. */
+static int print_file(struct file *f, const char *path, uint64_t *out)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	bool last = f->looks + 1 >= LOOKS_MAX;
 	struct stat st;
 	uint64_t now;
+	int ret = 0;
 
+	*out = 0;
 	if (stat(path, &st) < 0) {
 		f->stat_print = 0;
-		return 0;
+		return is_passing(errno) && !last ? errno : 0;
 	}
 	f->written_real_ns = st.st_ctim.tv_sec * NS_PER_SEC + st.st_ctim.tv_nsec;
 	now = print_stat(&st);
-	if (now == f->stat_print)
-		return f->read_print;
-	if (st.st_size > CONTENT_MAX || file_read(path, CONTENT_MAX, &text) < 0)
-		f->read_print = now;
-	else
-		f->read_print = hash_add(HASH_START, text.buf, text.len) | 1;
-	f->stat_print = is_young(&st) ? 0 : now;
-	return f->read_print;
+	if (now != f->stat_print) {
+		if (st.st_size <= CONTENT_MAX)
+			ret = file_read(path, CONTENT_MAX, &text);
+		if (is_passing(-ret) && !last)
+			return -ret;
+		f->read_print = st.st_size > CONTENT_MAX || ret < 0 ?
+				now : hash_add(HASH_START, text.buf, text.len) | 1;
+		f->stat_print = is_young(&st) ? 0 : now;
+	}
+	*out = f->read_print;
+	return 0;
 }
 
 /* --- looking -------------------------------------------------------------------------------------- */
@@ -128,11 +142,16 @@ static uint64_t print_file(struct file *f, const char *path)
 /* True: another look is needed. */
 static bool look_at(struct file *f, const char *path)
 {
-	uint64_t now = print_file(f, path);
+	uint64_t now;
 
+	if (print_file(f, path, &now) != 0) {
+		f->looks++;
+		return true;
+	}
 	if (f->fresh) {
 		f->fresh = false;
 		f->known = now;
+		f->looks = 0;
 	} else if (now == 0 || now == f->known) {
 		f->pending = 0;
 		f->looks = 0;
@@ -176,6 +195,8 @@ static void tell_user(struct file_watch *w, struct user *u)
 	for (size_t i = 0; i < u->files.n; i++) {
 		const struct file *f = map_find(&w->files, u->files.items[i]);
 
+		if (f->fresh)
+			return;		/* it could not be looked at yet */
 		hash = hash_add(hash, &f->known, sizeof(f->known));
 		missing |= f->known == 0;
 		if (changed == NULL && (f->changed || (u->fresh && u->known == 0 &&

@@ -631,6 +631,28 @@ def confine_again(s):
     still_confined(s)
 
 
+def watched(s):
+    """mortal is restarted when a file changes."""
+    write_text(s.world.path("watched"), "", 0o644)
+    s.hooks = {"watch": [s.world.path("watched")]}
+    running(s)
+
+
+def watch(s):
+    s.trace.attach(s.p)
+    watch_again(s)
+
+
+def watch_again(s):
+    mark = len(s.starts("mortal"))
+    write_text(s.world.path("watched"), "changed after %d starts" % mark, 0o644)
+    s.children_pass(lambda: len(s.starts("mortal")) > mark)
+    s.until(lambda: len(s.starts("mortal")) > mark, "mortal is started again")
+    same_supervisor(s)
+    s.runs(*s.names)
+    untouched(s, "stable", "writer")
+
+
 def shutdown(s):
     s.groups = account.groups(s)
     s.trace.attach(s.p)
@@ -680,5 +702,6 @@ FLOWS = {
     "hooks": Flow("stop and start of one with hooks", BOTH, hooked, hooks, hooks_again),
     "confine": Flow("a child that is confined dies and is started again", ("child",), confined, confine,
                     confine_again),
+    "watch": Flow("a watched file changes", BOTH, watched, watch, watch_again),
     "shutdown": Flow("SIGTERM", BOTH, running, shutdown, nothing),
 }

@@ -2,6 +2,7 @@
  * told" is proven by a later change that must then be the very next news. */
 #include <fcntl.h>
 #include <ftw.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ static struct file_watch *watch;
 static struct file_news *last;
 static struct file_news *queue[64];
 static size_t nqueue;
+static int64_t debounce_ms;
 
 static void on_news(void *ctx, struct mail *mail)
 {
@@ -46,6 +48,7 @@ static void setup(void)
 	mailbox_init(&news, loop, on_news, NULL);
 	watch = file_watch_new(&news);
 	nqueue = 0;
+	debounce_ms = DEBOUNCE_MS;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -91,7 +94,7 @@ static void set(uint32_t slot, const char *names, uint32_t known)
 	while ((name = strsep(&rest, " ")) != NULL)
 		if (*name != '\0')
 			strlist_take(&files, x_asprintf("%s/%s", dir, name));
-	file_watch_set(watch, slot, slot + 100, &files, known, DEBOUNCE_MS);
+	file_watch_set(watch, slot, slot + 100, &files, known, debounce_ms);
 }
 
 /* The next news, whatever they are about; valid until the next call. */
@@ -233,13 +236,14 @@ START_TEST(a_file_that_is_being_written_is_told_when_it_rests)
 	uint32_t print;
 
 	write_file("a", "");
+	debounce_ms = 600;	/* far more than the writing takes */
 	set(0, "a", 0);
 	expect_found(0);
 	for (size_t n = 1; n <= 10; n++) {
 		auto_free(freep) char *part = x_strndup(text, n);
 
 		write_file("a", part);
-		usleep(DEBOUNCE_MS * 1000 / 4);
+		usleep(10000);
 	}
 	print = expect_change(0, "a");
 	set(1, "a", 0);
@@ -291,6 +295,32 @@ START_TEST(what_changed_while_nobody_looked_is_told_at_once)
 }
 END_TEST
 
+START_TEST(a_shortage_of_descriptors_is_no_change)
+{
+	struct rlimit all, none;
+	int first;
+
+	write_file("a", "1");
+	set(0, "a", 0);
+	expect_found(0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	first = open("a", O_WRONLY | O_CLOEXEC);
+	none.rlim_cur = (rlim_t)first;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_eq(pwrite(first, "2", 1, 0), 1);
+	usleep(5 * DEBOUNCE_MS * 1000);
+	ck_assert_int_eq(pwrite(first, "1", 1, 0), 1);
+	usleep(3 * DEBOUNCE_MS * 1000);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	close(first);
+	usleep(5 * DEBOUNCE_MS * 1000);
+	write_file("a", "3");
+	expect_change(0, "a");
+	ck_assert_uint_eq(nqueue, 0);
+}
+END_TEST
+
 START_TEST(large_and_strange_files_are_told_by_what_stat_says)
 {
 	auto_free(freep) char *big = x_calloc(1, (2u << 20) + 1);
@@ -316,7 +346,7 @@ int main(void)
 		a_symlink_that_leads_elsewhere_is_a_change,
 		a_file_that_is_being_written_is_told_when_it_rests, many_may_name_the_same_file,
 		what_changed_while_nobody_looked_is_told_at_once,
-		large_and_strange_files_are_told_by_what_stat_says,
+		a_shortage_of_descriptors_is_no_change, large_and_strange_files_are_told_by_what_stat_says,
 	};
 
 	return unit_run_in("config: file_watch", setup, teardown, tests, ARRAY_LEN(tests));
