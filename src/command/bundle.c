@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "command/supervisor.h"
+#include "config/store.h"
 
 #define BUNDLE_FILE "config.bundle"
 #define BEFORE_FILE BUNDLE_FILE ".before"
@@ -52,20 +53,37 @@ static bool is_sound(const struct strbuf *text, uint64_t *generation)
 	return memcmp(line, text->buf, BUNDLE_LINE_LEN) == 0;
 }
 
-static bool saved_read(const char *run_dir, const char *name, struct strbuf *text,
-		       uint64_t *generation)
+/* 0, or -errno: -EBADMSG when it is not what its first line says. */
+static int saved_look(const char *path, struct strbuf *text, uint64_t *generation)
 {
-	auto_free(freep) char *path = x_asprintf("%s/%s", run_dir, name);
-	auto_free(freep) char *bad = x_asprintf("%s/%s.bad", run_dir, BUNDLE_FILE);
 	uint64_t saved;
 	int rc = file_read(path, BUNDLE_MAX, text);
 
 	if (rc == 0 && is_sound(text, &saved)) {
 		*generation = saved;
 		strbuf_consume(text, BUNDLE_LINE_LEN);
-		return true;
+		return 0;
 	}
 	strbuf_reset(text);
+	return rc < 0 ? rc : -EBADMSG;
+}
+
+int bundle_look(const char *run_dir, struct strbuf *text, uint64_t *generation)
+{
+	auto_free(freep) char *path = x_asprintf("%s/%s", run_dir, BUNDLE_FILE);
+
+	return saved_look(path, text, generation);
+}
+
+static bool saved_read(const char *run_dir, const char *name, struct strbuf *text,
+		       uint64_t *generation)
+{
+	auto_free(freep) char *path = x_asprintf("%s/%s", run_dir, name);
+	auto_free(freep) char *bad = x_asprintf("%s/%s.bad", run_dir, BUNDLE_FILE);
+	int rc = saved_look(path, text, generation);
+
+	if (rc == 0)
+		return true;
 	if (rc == -ENOENT)
 		return false;
 	if (rename(path, bad) == 0)
@@ -108,7 +126,7 @@ void bundle_remove(int run_dirfd)
 	bundle_applied(run_dirfd);
 }
 
-void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation)
+int bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation)
 {
 	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;
 	char line[BUNDLE_LINE_LEN + 1];
@@ -121,4 +139,21 @@ void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation)
 	if (rc < 0)
 		log_warn("cannot save the running configuration to the run directory: %s; "
 			 "a crash of the supervisor would read the file again", strerror(-rc));
+	return rc;
+}
+
+void bundle_save(struct supervisor *s, const struct strbuf *text, uint64_t generation)
+{
+	strbuf_fini(&s->unsaved);
+	if (bundle_write(s->run_dirfd, text, generation) < 0)
+		strbuf_add(&s->unsaved, text->buf, text->len);
+}
+
+void bundle_save_again(struct supervisor *s)
+{
+	auto_free(strbuf_fini) struct strbuf text = s->unsaved;
+
+	s->unsaved = (struct strbuf)STRBUF_INIT;
+	if (text.len > 0)
+		bundle_save(s, &text, config_current()->generation);
 }

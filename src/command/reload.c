@@ -99,7 +99,7 @@ void supervisor_on_publishing(void *ctx, uint64_t generation)
 	struct supervisor *s = ctx;
 
 	bundle_keep_before(s->run_dirfd);
-	bundle_write(s->run_dirfd, s->publishing, generation);
+	bundle_save(s, s->publishing, generation);
 }
 
 /* Apply what was read. Returns the summary for a client, NULL with *E set when it was refused. */

@@ -7,11 +7,11 @@
 #include "command/supervisor.h"
 #include "config/store.h"
 
-bool scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation)
+int scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation)
 {
 	const struct supervisor *s = ctx;
 
-	return bundle_read(s->run_dir, text, generation);
+	return bundle_look(s->run_dir, text, generation);
 }
 
 void scale_request(struct supervisor *s, struct control_order *order)
@@ -22,6 +22,7 @@ void scale_request(struct supervisor *s, struct control_order *order)
 		control_answer(order);
 		return;
 	}
+	bundle_save_again(s);
 	order->generation = config_current()->generation;
 	loader_scale(s->loader, &wanted, order);
 }
@@ -55,10 +56,12 @@ void scale_on_load(struct supervisor *s, struct load_result *r)
 		return;
 	}
 	if (r->exit_code == 0)
-		error_set(&order->request.error, ERROR_IO, 0, "what the run directory holds is "
-			  "not the running configuration");
+		error_set(&order->request.error, ERROR_IO, 0, "the run directory does not hold "
+			  "the running configuration: it could not be saved there");
 	else
 		supervisor_refused(&r->diag, &order->request.error, &errors);
+	if (r->generation == 0)
+		order->request.error.code = ERROR_IO;
 	json_decref(errors);
 	control_answer(order);
 }

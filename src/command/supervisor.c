@@ -373,6 +373,7 @@ static int leave(struct supervisor *s, int exit_code)
 	records_unmap(&s->records);
 	ev_loop_destroy(s->loop);
 	close(s->run_dirfd);
+	strbuf_fini(&s->unsaved);
 	return exit_code;
 }
 
@@ -465,14 +466,14 @@ static int fail(const struct error *e, int exit_code)
 
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
 {
-	struct supervisor supervisor = { .options = options };
+	struct supervisor supervisor = { .options = options, .unsaved = STRBUF_INIT };
 	struct supervisor *s = &supervisor;
 	auto_free(freep) char *first_run_dir = NULL;
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
 	auto_free(error_fini) struct error error = ERROR_INIT;
 	struct config *config = NULL;
 	auto_free(closep) int memory_fd = -1;
-	uint64_t generation = 1;
+	uint64_t generation = 0;	/* of what was saved; 0: nothing was */
 	int held[HOLD_MAX];
 	int privileges, rc;
 
@@ -507,7 +508,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	/* a scale goes by the generation */
 	if (!s->welcome.recovering || config->generation != generation ||
 	    !bundle_there(s->run_dirfd))
-		bundle_write(s->run_dirfd, &bundle, config->generation);
+		bundle_save(s, &bundle, config->generation);
 	if (s->welcome.records_set_aside)
 		log_warn("the records of an earlier procd in %s were unusable; they were set aside "
 			 "as records.bad, and what it left running is not known", s->run_dir);

@@ -46,6 +46,7 @@ struct supervisor {
 	bool reload_pending;		/* somebody sent SIGHUP: nobody would send it again */
 	struct config *before;		/* while starting: see core_setup */
 	const struct strbuf *publishing;	/* the text of the configuration in core_apply() */
+	struct strbuf unsaved;		/* that of the running one, where bundle_save() failed */
 	bool yielding;			/* make room for the new executable */
 	struct loop_prepare before_sleep;
 	uint64_t unmapped_seq;		/* the last event when the ring was let go of */
@@ -101,7 +102,7 @@ void supervisor_reload(struct supervisor *s);
 void scale_request(struct supervisor *s, struct control_order *order);
 void scale_on_load(struct supervisor *s, struct load_result *r);	/* R stays the caller's */
 /* struct loader_running.read; CTX: struct supervisor. Loader thread. */
-bool scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation);
+int scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation);
 
 /* --- upgrade.c: another executable instead of this one ------------------------------------------- */
 
@@ -119,8 +120,14 @@ void upgrade_cancel(struct supervisor *s);
 /* The text of all files behind the running configuration and its generation, from the run directory
  * RUN_DIR; false when there is none. */
 bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation);
-/* Save it; trouble is a warning, because only a later crash of the supervisor would need it. */
-void bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation);
+/* The same, 0 or -errno, and whatever is wrong with it now, it stays where it is. Any thread. */
+int bundle_look(const char *run_dir, struct strbuf *text, uint64_t *generation);
+/* Save it, 0 or -errno; trouble is a warning, because only a later crash of the supervisor would need it. */
+int bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation);
+/* The same for the running configuration, whose text is kept for another try when it fails; and that
+ * try. Main thread. */
+void bundle_save(struct supervisor *s, const struct strbuf *text, uint64_t generation);
+void bundle_save_again(struct supervisor *s);
 /* The saved one is about to be replaced: keep what it says until bundle_applied(). */
 void bundle_keep_before(int run_dirfd);
 /* The text of a configuration that was being replaced when somebody died; false: there is none. */

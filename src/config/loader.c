@@ -202,12 +202,12 @@ static int load_scaled(struct loader *l, const struct scales *wanted, struct loa
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 	auto_free(scales_fini) struct scales scales = SCALES_INIT;
 	struct config_source source = { .sets = &l->sets, .scales = &scales };
-	int rc;
+	int rc = l->running.read(l->running.ctx, &text, &r->generation);
 
-	if (!l->running.read(l->running.ctx, &text, &r->generation)) {
+	if (rc < 0) {
 		r->generation = 0;
-		diag_error(&r->diag, &(struct place){ 0 }, "the text of the running configuration "
-			   "is not in the run directory");
+		diag_error(&r->diag, &(struct place){ 0 }, "cannot read the running configuration "
+			   "in the run directory: %s", strerror(-rc));
 		return EXIT_FAILED;
 	}
 	source.bundle = text.buf;

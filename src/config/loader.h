@@ -26,10 +26,10 @@ struct load_result {
 };
 void load_result_free(struct load_result *r);
 
-/* Where the text of the running configuration is: a bundle, and its generation. False: it is not to
- * be had. Called on the loader thread. */
+/* Where the text of the running configuration is: a bundle, and its generation. 0 or -errno. Called on
+ * the loader thread. */
 struct loader_running {
-	bool (*read)(void *ctx, struct strbuf *text, uint64_t *generation);
+	int (*read)(void *ctx, struct strbuf *text, uint64_t *generation);
 	void *ctx;
 };
 

@@ -158,6 +158,27 @@ def test_it_goes_by_what_runs_and_not_by_the_file(w):
     p.stop()
 
 
+def test_without_the_saved_configuration_it_is_refused_and_nothing_is_set_aside(w):
+    p, _ = farm(w, 2)
+    saved, mark = os.path.join(p.run_dir, "config.bundle"), p.mark_now()
+    good = read_bytes(saved)
+    for damage in (None, b"", good[:-1], b"x" + good):
+        os.unlink(saved)
+        if damage is not None:
+            with open(saved, "wb") as f:
+                f.write(damage)
+        contains(p.ctl("scale", "worker", "3").expect(1).err, "running configuration", "stderr")
+        if damage is None:
+            write_text(saved, "")
+    equal(sorted(f for f in os.listdir(p.run_dir) if f.startswith("config")), ["config.bundle"], "files")
+    with open(saved, "wb") as f:
+        f.write(good)
+    p.mark_now()
+    equal(p.find_events(mark), [], "events")
+    p.ctl("scale", "worker", "3").expect(0)
+    p.stop()
+
+
 def test_a_stopped_one_stays_so_and_new_ones_start(w):
     p = w.procd(w.sub("worker", "--report-state", w.path("r%i"), instances=2, autostart=False))
     p.wait_event(type="subsystem_added", name="worker@1")

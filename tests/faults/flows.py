@@ -34,6 +34,8 @@ from harness import (Failure, Procd, alive, check, children_of, comm, equal, rea
                      write_text)
 
 NAMES = ("stable", "mortal", "writer")
+TEAM = tuple("team@%d" % i for i in range(4))
+WITNESSES = NAMES + ("extra", "gone") + TEAM
 # A start that fails: no configuration, OS error, cannot create, permission, bad configuration.
 EXIT_CODES = (66, 71, 73, 77, 78)
 PATIENCE = 6.0
@@ -55,9 +57,10 @@ class Scene:
         self.probes = {}  # name: keys that say how its health is probed
         self.hooks = {}  # keys of mortal
         self.names = list(NAMES)
+        self.team = False  # also a subsystem with two instances
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         os.chmod(world.dir, 0o755)
-        for name in NAMES + ("extra", "gone"):
+        for name in WITNESSES:
             for kind in ("lock", "starts"):
                 write_text(world.path("%s.%s" % (name, kind)), "", 0o666)
 
@@ -85,6 +88,8 @@ class Scene:
             text += self.sub("gone")
         if changed:
             text += self.sub("extra")
+        if self.team:
+            text += w.sub("team", "--lock", w.path("%n.lock"), "--starts", w.path("%n.starts"), instances=2, restart_delay_ms=20)
         return text
 
     # --- procd ---
@@ -192,7 +197,7 @@ class Scene:
         return [pid for pid in self.starts(name) if alive(pid)]
 
     def everyone(self):
-        return {name: self.living(name) for name in NAMES + ("extra", "gone")}
+        return {name: self.living(name) for name in WITNESSES}
 
     def pid(self, name):
         living = self.living(name)
@@ -200,7 +205,7 @@ class Scene:
         return living[0]
 
     def nobody_doubled(self):
-        for name in NAMES + ("extra", "gone"):
+        for name in WITNESSES:
             check("DOUBLE" not in read_text(self.world.path(name + ".lock")), name + " ran twice at a time")
 
     def runs(self, *names):
@@ -300,7 +305,7 @@ class Scene:
         if not self.deadly:
             self.numbered()
             return
-        account.told(self, NAMES + ("extra", "gone"))
+        account.told(self, WITNESSES)
         account.numbered(self)
         account.nothing_left(self)
 
@@ -427,6 +432,48 @@ def reload(s):
     for name, mark in (("mortal", 1), ("extra", 0)):
         s.once(name, mark)
     untouched(s, "stable", "writer")
+
+
+def before_scale(s):
+    s.team = True
+    s.names = list(NAMES + TEAM[:2])
+    check(s.launch(False), "procd does not start")
+    s.runs(*s.names)
+    s.before = {name: s.pid(name) for name in s.names}
+    s.supervisor = s.p.supervisor_pid()
+
+
+def scale(s):
+    """Two more, then three fewer; whoever stays keeps its process."""
+    s.trace.attach(s.p)
+    for n in (4, 1):
+        after = list(NAMES + TEAM[:n])
+        done = s.ctl("scale", "team", str(n))
+        same_supervisor(s)
+
+        def configured():
+            try:
+                names = {x["name"] for x in s.p.rpc("status.get", {}, timeout=2)["subsystems"]}
+            except (OSError, ValueError):
+                return None
+            # the number ends with the keeper
+            return names if names in (set(s.names), set(after), set(NAMES + TEAM[:2])) else None
+        names = wait_until(configured, "the old number or the new one", PATIENCE)
+        check(not done or names == set(after) or s.deadly, "what was answered is so")
+        s.names = [name for name in NAMES + TEAM if name in names]
+        s.runs(*s.names)
+    s.trace.detach(s.p)
+    check(s.ctl("scale", "team", "1"), "scale without the fault")
+    s.names = list(NAMES + TEAM[:1])
+    s.runs(*s.names)
+    s.until(lambda: not any(s.living(name) for name in TEAM[1:]), "the others are gone")
+    untouched(s, *s.names)
+
+
+def scale_again(s):
+    check(s.ctl("scale", "team", "2"), "scale back")
+    s.names = list(NAMES + TEAM[:2])
+    s.runs(*s.names)
 
 
 def reload_again(s):
@@ -692,6 +739,7 @@ FLOWS = {
     "crash": Flow("a child dies and is started again", ALL, running, crash, crash_mortal),
     "stop": Flow("stop and start of one", BOTH, running, stop, stop_and_start),
     "reload": Flow("one added, one removed, one restarted, one updated", BOTH, before_reload, reload, reload_again),
+    "scale": Flow("instances come and go", BOTH, before_scale, scale, scale_again),
     "rotate": Flow("log files are rotated and reopened", ("supervisor",), running, rotate, rotate_again),
     "recover": Flow("the supervisor is killed", ALL, running, recover, crash_mortal),
     "recover-both": Flow("keeper and supervisor are killed", BOTH, running, recover_both, recover_both_again),

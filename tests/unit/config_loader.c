@@ -81,12 +81,12 @@ static void publish(struct load_result *r, bool watch)
 	loader_published(loader, current, watch);
 }
 
-static bool read_running(void *ctx, struct strbuf *text, uint64_t *generation)
+static int read_running(void *ctx, struct strbuf *text, uint64_t *generation)
 {
 	(void)ctx;
 	strbuf_add(text, saved.buf, saved.len);
 	*generation = 7;
-	return saved.len > 0;
+	return saved.len > 0 ? 0 : -ENOENT;
 }
 
 static void start(bool watch)
