@@ -47,6 +47,7 @@ struct notify_socket {
 	int fd;
 	uid_t uid;
 	bool opened;			/* by the core, in this life */
+	bool kept;			/* the first message was taken, and still lies there */
 	char *path;
 	int64_t told_ns;		/* when the log last said that a stranger spoke; 0: never */
 };
@@ -104,7 +105,7 @@ static void take_control(struct msghdr *msg, struct received *r)
 }
 
 /* False: nothing waits (any more). */
-static bool receive(int fd, struct received *r)
+static bool receive(int fd, int flags, struct received *r)
 {
 	union {
 		struct cmsghdr align;
@@ -117,7 +118,7 @@ static bool receive(int fd, struct received *r)
 	r->sender = (struct notify_sender){ .uid = (uid_t)-1, .pidfd = -1 };
 	r->nfds = 0;
 	do
-		r->size = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		r->size = recvmsg(fd, &msg, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (r->size < 0 && errno == EINTR);
 	if (r->size < 0)
 		return false;
@@ -166,13 +167,35 @@ static void take_message(struct notify_socket *k, const struct received *r)
 		       r->size);
 }
 
-static void read_some(struct notify_socket *k)
+/* The first one goes; who waits for BARRIER=1 goes on then. */
+static void remove_first(struct notify_socket *k)
 {
 	struct received r = { .size = 0 };
 
-	for (int i = 0; i < MESSAGES_PER_TURN && receive(k->fd, &r); i++) {
+	if (receive(k->fd, 0, &r))
+		received_fini(&r);
+	k->kept = false;
+}
+
+/* What made it ready stays in the socket until the next turn, when that is saved: so no death of the
+ * supervisor can lose it. Whoever follows takes it again, which changes nothing. */
+static void read_some(struct notify_socket *k)
+{
+	const struct core *core = k->owner->supervisor->core;
+	struct received r = { .size = 0 };
+
+	if (k->kept)
+		remove_first(k);
+	for (int i = 0; i < MESSAGES_PER_TURN && !k->kept; i++) {
+		bool awaited = core_awaits_notify(core, k->slot);
+
+		if (!receive(k->fd, awaited ? MSG_PEEK : 0, &r))
+			return;
 		take_message(k, &r);
-		received_fini(&r);	/* who waits for BARRIER=1 goes on */
+		received_fini(&r);
+		k->kept = awaited && !core_awaits_notify(core, k->slot);
+		if (awaited && !k->kept)
+			remove_first(k);
 	}
 }
 
@@ -186,7 +209,7 @@ static void throw_away(int fd)
 {
 	struct received r = { .size = 0 };
 
-	for (int i = 0; i < STALE_MAX && receive(fd, &r); i++)
+	for (int i = 0; i < STALE_MAX && receive(fd, 0, &r); i++)
 		received_fini(&r);
 }
 
@@ -258,6 +281,7 @@ static bool is_usable(const struct notify_socket *k, const char *name, uid_t uid
 
 static void drop(struct notify_socket *k)
 {
+	k->kept = false;
 	loop_io_set(&k->io, -1, 0);
 	closep(&k->fd);
 	k->fd = -1;
@@ -305,6 +329,7 @@ int notify_sockets_open(struct notify_sockets *n, uint32_t slot, uid_t uid, bool
 		keeper_hold_slot(n->supervisor->keeper, slot, k->fd);
 	} else if (fresh) {
 		throw_away(k->fd);
+		k->kept = false;
 	}
 	if (ret < 0) {
 		k->fd = -1;
@@ -394,6 +419,8 @@ void notify_sockets_sweep(struct notify_sockets *n)
 	for (uint32_t slot = 0; slot < n->nslots; slot++)
 		if (n->slots[slot] != NULL && !n->slots[slot]->opened)
 			notify_sockets_close(n, slot);
+		else
+			notify_sockets_read(n, slot);	/* before the news of an end */
 	sweep_names(n);
 }
 

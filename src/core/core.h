@@ -137,6 +137,8 @@ void core_probed(struct core *c, uint64_t id, enum probe_result result, const ch
 /* SLOT's process said this of itself; the sender is proven. */
 struct notify_message;
 void core_notify(struct core *c, uint32_t slot, const struct notify_message *m);
+/* What SLOT's process says may make it ready: it has to be saved before it may be lost. */
+bool core_awaits_notify(const struct core *c, uint32_t slot);
 /* Of core_ops.watch_files: PRINT says what the files are now, CHANGED names one that has become another
  * since; NULL: none has. */
 void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t print,

@@ -302,11 +302,20 @@ static void tell_ignored(struct subsystem *s, const struct notify_message *m)
 		log_at(LOG_DEBUG, s->name, "a notify message has a value that makes no sense");
 }
 
+bool core_awaits_notify(const struct core *c, uint32_t slot)
+{
+	const struct subsystem *s = registry_at(&c->registry, slot);
+
+	return s != NULL && s->state == STATE_STARTING && !s->ready.told &&
+	       (kind_of(s) == PROBE_NOTIFY || kind_of(s) == PROBE_FD);
+}
+
 void core_notify(struct core *c, uint32_t slot, const struct notify_message *m)
 {
 	struct subsystem *s = registry_at(&c->registry, slot);
 
-	if (s == NULL || (s->proc.phase != PROC_ASKED && s->proc.phase != PROC_UP))
+	/* also of one that has ended, whose end is not told yet */
+	if (s == NULL || s->proc.phase < PROC_ASKED || s->proc.phase > PROC_ENDED)
 		return;
 	take_text(s, m);
 	tell_ignored(s, m);

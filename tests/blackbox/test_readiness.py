@@ -435,7 +435,7 @@ def test_command_is_ready_when_it_succeeds(w):
 
 
 def test_command_that_hangs_is_ended_with_its_tree(w):
-    script = write_text(w.path("probe"), "#!/bin/sh\nsleep 1000 & echo $! > %s\nwait\n" % w.path("pid"), 0o755)
+    script = write_text(w.path("probe"), "#!/bin/sh\nsleep 1000 & echo $! > %s.new; mv %s.new %s\nwait\n" % ((w.path("pid"),) * 3), 0o755)
     p = w.procd(w.sub("a", ready="command:" + script, start_timeout="600ms", restart="never"))
     pid = wait_pid_file(w.path("pid"))
     p.wait_state("a", "failed", reason="start_timeout")
@@ -544,7 +544,7 @@ def test_an_orphan_may_speak_without_cgroups_too(w):
     write_text(w.path("late"), "#!/bin/sh\nwhile [ ! -e %s ]; do sleep 0.02; done\n%s --notify READY=1\n"
                % (w.path("go"), w.child_path), 0o755)
     p = w.procd('[subsystem.b]\nready = "notify"\ncommand = ' +
-                toml(["sh", "-c", "sh -c 'setsid %s & echo $! > %s'; exec sleep 1000" % (w.path("late"), w.path("pid"))]) + "\n" +
+                toml(["sh", "-c", "sh -c 'setsid %s & echo $! > p; mv p pid'; exec sleep 1000" % w.path("late")]) + "\n" +
                 notifier(w, "victim"),
                 env={"PROCD_TEST_NO_FEATURE": "cgroup2"}, user=(12345, 12345))
     wait_until(lambda: p.of("b")["awaits"] and p.of("victim")["awaits"], "they wait")
@@ -698,6 +698,24 @@ def test_supervisor_killed_while_starting(w):
     check(0 < b["start_timeout_left_ms"] <= left, "with its old deadline")
     write_text(w.path("go2"), "")
     p.wait_state("b", "running")
+    p.stop()
+
+
+def test_ready_and_an_end_while_there_is_no_supervisor(w):
+    """What it said comes before the news of its end, for the next supervisor, too."""
+    p = w.procd(notifier(w, "a", "--wait-for", w.path("go"), "--notify", "READY=1", "--pid-file", w.path("a"), "--exit", 0,
+                         restart="never") +
+                w.sub("b", "--wait-for", w.path("go"), "--fd", 3, "--print", "", "--pid-file", w.path("b"), "--exit", 3,
+                      ready="fd:3", restart="never", stdout="null", stderr="null"))
+    wait_until(lambda: p.of("a")["awaits"] and p.of("b")["awaits"], "they wait")
+    old = p.supervisor_pid()
+    os.kill(old, 19)
+    write_text(w.path("go"), "")
+    wait_gone(wait_pid_file(w.path("a")))
+    wait_gone(wait_pid_file(w.path("b")))
+    os.kill(old, 9)
+    p.wait_state("a", "stopped", prev="running")
+    p.wait_state("b", "failed", prev="running", exit_code=3)
     p.stop()
 
 

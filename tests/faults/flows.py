@@ -56,6 +56,7 @@ class Scene:
         self.top = ""  # more lines for the top of the configuration
         self.probes = {}  # name: keys that say how its health is probed
         self.hooks = {}  # keys of mortal
+        self.words = []  # with which mortal says that it is ready
         self.names = list(NAMES)
         self.team = False  # also a subsystem with two instances
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
@@ -78,7 +79,7 @@ class Scene:
         text = self.top + "[shutdown]\ntimeout_ms = 700\nforce_timeout_ms = 1000\nkill_timeout_ms = 1300\n"
         text += '[logging]\nfile = "%s"\nlevel = "debug"\n' % w.path("own.log")
         text += self.sub("stable", **self.probes.get("stable", {}))
-        text += self.sub("mortal", "--print", "up", restart="always", nice=3, umask="027", limit_core=0,
+        text += self.sub("mortal", "--print", "up", *self.words, restart="always", nice=3, umask="027", limit_core=0,
                          working_dir="/", environment={"CHANGED": str(changed)}, **identity,
                          **self.probes.get("mortal", {}), **self.hooks)
         text += self.sub("writer", "--line-size", 100, "--wait-for", w.path("go"), "--spew", FIRST,
@@ -617,6 +618,23 @@ def health_again(s):
     untouched(s, "stable", "writer")
 
 
+def talking(s):
+    """mortal says that it is ready through a descriptor, and more through its socket."""
+    s.probes = {"mortal": {"ready": "fd:3", "watchdog": "1h", "start_timeout": "1h"}}
+    s.words = ["--fd", 3, "--print", "", "--fd", 1, "--notify", "STATUS=well"]
+    running(s)
+
+
+def ready(s):
+    s.trace.attach(s.p)
+    ready_again(s)
+
+
+def ready_again(s):
+    stop_and_start(s)
+    s.runs("mortal")
+
+
 def hooked(s):
     """mortal has a command before it, one after it, and one that stops it; each leaves a line per run."""
     def line(kind, more=""):
@@ -751,5 +769,6 @@ FLOWS = {
     "confine": Flow("a child that is confined dies and is started again", ("child",), confined, confine,
                     confine_again),
     "watch": Flow("a watched file changes", BOTH, watched, watch, watch_again),
+    "ready": Flow("stop and start of one that says when it is ready", ALL, talking, ready, ready_again),
     "shutdown": Flow("SIGTERM", BOTH, running, shutdown, nothing),
 }
