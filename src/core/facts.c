@@ -8,8 +8,6 @@
 #include "core/narrate.h"
 #include "keeper/record.h"
 
-#define DRAIN_MAX_NS (100 * NS_PER_MS)
-
 static struct subsystem *subsystem_of(struct core *c, uint32_t slot, uint64_t spawn_id)
 {
 	struct subsystem *s = registry_at(&c->registry, slot);
@@ -99,7 +97,8 @@ void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *
 {
 	struct subsystem *s = subsystem_of(c, slot, spawn_id);
 
-	if (s == NULL || s->proc.phase != PROC_DRAINING)
+	if (task_fact_drained(c, slot, spawn_id, tail) || s == NULL ||
+	    s->proc.phase != PROC_DRAINING)
 		return;
 	free(s->end_tail);
 	s->end_tail = x_strdup(tail);

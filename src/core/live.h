@@ -14,6 +14,8 @@
 #include "core/turn.h"
 
 #define CORE_STATUS_PERIOD_NS NS_PER_SEC
+/* Last lines come first, but a stuck disk delays nothing for longer. */
+#define DRAIN_MAX_NS (100 * NS_PER_MS)
 
 struct core {
 	struct chan *chan;

@@ -26,6 +26,7 @@ enum phase {
 	ASKED,		/* no answer from the keeper */
 	UP,
 	REST,		/* the main process ended, its tree is being killed */
+	DRAINING,	/* it failed; its last words are being read */
 	OVER,		/* nothing lives; the end is to be told */
 };
 
@@ -188,6 +189,10 @@ static void too_late(struct timer *timer)
 {
 	struct task *t = container_of(timer, struct task, timer);
 
+	if (t->phase == DRAINING) {
+		end(t);
+		return;
+	}
 	t->result.timed_out = true;
 	if (t->phase == UP)
 		kill_tree(t);
@@ -307,7 +312,7 @@ static void cancel(struct task *t)
 		kill_tree(t);
 	if (t->reading)
 		failed_start(t, prepare_stage(t->owner->options, NULL), ECANCELED);
-	else if (t->phase == QUEUED || t->phase == OVER)
+	else if (t->phase == QUEUED || t->phase == DRAINING || t->phase == OVER)
 		end(t);
 }
 
@@ -429,10 +434,32 @@ static void gone(struct task *t)
 	struct core *c = t->core;
 
 	/* Of the others the main process goes on in the middle of a line. */
-	if (has_streams(t) && t->owner->attached)
-		c->ops->output_drain(c->ops_ctx, t->owner->slot, t->spawn_id);
-	end(t);
+	if (!has_streams(t) || !t->owner->attached) {
+		end(t);
+		pump(c);
+		return;
+	}
+	c->ops->output_drain(c->ops_ctx, t->owner->slot, t->spawn_id);
+	if (t->kind == TASK_PRE_START && !t->cancelled && !task_succeeded(&t->result)) {
+		t->phase = DRAINING;
+		timer_arm(&c->timers, &t->timer, clock_mono_ns() + DRAIN_MAX_NS);
+	} else {
+		end(t);
+	}
 	pump(c);
+}
+
+bool task_fact_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail)
+{
+	struct subsystem *s = registry_at(&c->registry, slot);
+	struct task *t = s != NULL ? s->task[TASK_PRE_START] : NULL;
+
+	if (t == NULL || t->phase != DRAINING || t->spawn_id != spawn_id)
+		return false;
+	free(s->end_tail);
+	s->end_tail = x_strdup(tail);
+	end(t);
+	return true;
 }
 
 static void exited(struct task *t, int wait_status, bool tree_empty)

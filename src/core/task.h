@@ -88,6 +88,9 @@ bool task_fact_started(struct core *c, const struct km_started *m);
 bool task_fact_exited(struct core *c, const struct km_exited *m);
 bool task_fact_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
 
+/* Here SLOT is an owner's. */
+bool task_fact_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail);
+
 /* The record R, named "NAME/WHAT", is a task's of the supervisor before. Its kind; false: unknown. */
 bool task_kind_of(const struct record *r, enum task_kind *kind);
 /* It goes on as S's, as if it had been started here. When STATE says that it ended, DONE is told. */

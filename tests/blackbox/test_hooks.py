@@ -80,6 +80,13 @@ def test_S20_a_pre_start_that_never_ends_is_killed_with_its_tree(w):
     p.stop()
 
 
+def test_the_event_of_a_pre_start_that_failed_has_its_last_lines(w):
+    p = w.procd(w.sub("a", restart="never", pre_start=sh("echo checking; echo line 7: no such option >&2; exit 1")))
+    e = p.wait_state("a", "failed")
+    equal(e["stderr_tail"], "checking\nline 7: no such option\n", "stderr_tail")
+    p.stop()
+
+
 def test_a_pre_start_that_cannot_be_executed(w):
     p = w.procd(w.sub("a", restart="never", pre_start="/no/such/hook")
                 + w.sub("b", restart="never", pre_start=w.dir))

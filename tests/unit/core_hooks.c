@@ -125,6 +125,31 @@ START_TEST(a_pre_start_that_fails_is_a_failed_start_with_that_reason)
 }
 END_TEST
 
+START_TEST(the_last_words_of_a_pre_start_are_in_the_event)
+{
+	add_web("b");
+	opt->stdio[1].kind = STDIO_LOG;
+	opt->stdio[2].kind = STDIO_STDOUT;
+	fx_start();
+	fx_skip_events();
+	end_slot(1, W_EXITCODE(3, 0));
+	fx_expect_quiet();
+	core_drained(fx.core, 0, fx.child[1].spawn_id, "bad line 7");
+	fx_settle();
+	fx_expect("web", "failed", "hook");
+	ck_assert_str_eq(fx_str("stderr_tail"), "bad line 7");
+	fx_advance_ms(100);
+	end_slot(1, W_EXITCODE(3, 0));
+	fx_expect("web", "restarting", "hook");
+	fx_expect("web", "starting", "hook");
+	fx_advance_ms(99);
+	fx_expect_quiet();
+	fx_advance_ms(1);		/* nobody reads: no longer than that */
+	fx_expect("web", "failed", "hook");
+	ck_assert_str_eq(fx_str("stderr_tail"), "");
+}
+END_TEST
+
 START_TEST(a_pre_start_that_is_not_there_says_so)
 {
 	add_web("b");
@@ -826,6 +851,7 @@ END_TEST
 FX_MAIN("core/hooks",
 	pre_start_ends_before_the_main_process_begins,
 	a_pre_start_that_fails_is_a_failed_start_with_that_reason,
+	the_last_words_of_a_pre_start_are_in_the_event,
 	a_pre_start_that_is_not_there_says_so,
 	a_pre_start_that_hangs_is_killed_at_its_limit,
 	a_shortage_defers_the_start_and_is_no_failure,
