@@ -1,6 +1,6 @@
 /* timerfd_create(2) on CLOCK_REALTIME with TFD_TIMER_CANCEL_ON_SET, which is what tells that the
- * clock was set: a timer of the loop would sleep for as long as it seemed right before. Where there is
- * no descriptor to be had, such a timer and a look every minute take its place. */
+ * clock was set: a timer of the loop would sleep for as long as it seemed right before. Where there
+ * is no descriptor to be had, such a timer and a look every minute take its place. */
 #include "base/alarm.h"
 
 #include <errno.h>
@@ -67,7 +67,8 @@ void alarm_free(struct alarm *a)
 	free(a);
 }
 
-/* The owner has read the clock before: whatever was done to it in between is seen in one more turn. */
+/* The owner has read the clock before: whatever was done to it in between is seen in one more
+ * turn. */
 static bool set_fd(struct alarm *a, int64_t real_ns)
 {
 	int64_t at = MAX(real_ns, 1);	/* 0 would disarm it */

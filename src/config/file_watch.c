@@ -1,10 +1,10 @@
 /* A file is what is in it: to touch it, or to write the same once more, is no change. It counts as
- * changed when two looks, one delay apart, find the same new content; so a file that is being written
- * causes one restart, not several, and not one with half of it. A file that is taken away is no change
- * either (editors do that for a moment); one that comes back different is.
+ * changed when two looks, one delay apart, find the same new content; so a file that is being
+ * written causes one restart, not several, and not one with half of it. A file that is taken away
+ * is no change either (editors do that for a moment); one that comes back different is.
  *
- * Content is only read where stat(2) says something new, and up to a limit; beyond that, and where it
- * may not be read, size, time and inode have to do.
+ * Content is only read where stat(2) says something new, and up to a limit; beyond that, and where
+ * it may not be read, size, time and inode have to do.
  *
  * The thread owns everything but the inbox. */
 #include "config/file_watch.h"
@@ -82,7 +82,7 @@ static void user_free(struct user *u)
 	free(u);
 }
 
-/* --- what a file is ----------------------------------------------------------------------------- */
+/* --- what a file is --------------------------------------------------------------------------- */
 
 static uint64_t print_stat(const struct stat *st)
 {
@@ -137,7 +137,7 @@ static int print_file(struct file *f, const char *path, uint64_t *out)
 	return 0;
 }
 
-/* --- looking -------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 /* True: another look is needed. */
 static bool look_at(struct file *f, const char *path)
@@ -178,7 +178,8 @@ static void tell(struct file_watch *w, const struct user *u, uint32_t print, con
 	mailbox_send(w->news, &n->mail);
 }
 
-/* Between the order to watch and the first look at it; a time that is still to come says nothing. */
+/* Between the order to watch and the first look at it; a time that is still to come says
+ * nothing. */
 static bool written_since(const struct file *f, const struct user *u)
 {
 	return f->known != 0 && f->written_real_ns > u->since_real_ns &&
@@ -235,7 +236,7 @@ static void on_settle(struct loop_timer *t)
 	look(container_of(t, struct file_watch, settle));
 }
 
-/* --- who wants what --------------------------------------------------------------------------------- */
+/* --- who wants what --------------------------------------------------------------------------- */
 
 static void use(struct file_watch *w, const char *path)
 {
@@ -326,7 +327,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* --- the contract: main thread ------------------------------------------------------------------------ */
+/* --- the contract: main thread ---------------------------------------------------------------- */
 
 struct file_watch *file_watch_new(struct mailbox *news)
 {

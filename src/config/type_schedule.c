@@ -1,5 +1,5 @@
-/* A line of cron: kept as it was written, and as what it says. The zone is found later (resolve), it
- * needs the disk. */
+/* A line of cron: kept as it was written, and as what it says. The zone is found later (resolve),
+ * it needs the disk. */
 #include <errno.h>
 
 #include "base/alloc.h"

@@ -1,16 +1,16 @@
 /* A run that is due is an order like any other: a kick with the reason "schedule", which waits for
- * what the subsystem depends on. No two runs overlap: a time that comes during a run is told once and
- * passed over, and the next one is planned when the run is over; so a job that takes longer than its
- * period wakes nobody meanwhile. However many times were missed, what follows is one run.
+ * what the subsystem depends on. No two runs overlap: a time that comes during a run is told once
+ * and passed over, and the next one is planned when the run is over; so a job that takes longer
+ * than its period wakes nobody meanwhile. However many times were missed, what follows is one run.
  *
- * What is planned is stored together with the kick, in one piece: whoever dies in between has either
- * planned or ordered, and the next supervisor goes on from there.
+ * What is planned is stored together with the kick, in one piece: whoever dies in between has
+ * either planned or ordered, and the next supervisor goes on from there.
  *
- * Clocks that are set: what is planned by the time of day is planned anew when that goes back. When it
- * goes forward, what it jumps over runs once, right after. Only a jump of hours says that the clock
- * was wrong before: then nothing that was planned by it, or that ran by it, counts any more. A machine
- * that sleeps has a clock that goes on, so what it sleeps through runs once when it wakes up, however
- * long that was. */
+ * Clocks that are set: what is planned by the time of day is planned anew when that goes back. When
+ * it goes forward, what it jumps over runs once, right after. Only a jump of hours says that the
+ * clock was wrong before: then nothing that was planned by it, or that ran by it, counts any more.
+ * A machine that sleeps has a clock that goes on, so what it sleeps through runs once when it wakes
+ * up, however long that was. */
 #include "core/schedule.h"
 
 #include "base/calendar.h"
@@ -60,7 +60,7 @@ bool schedule_is_same(const struct subsystem_options *a, const struct subsystem_
 	return strcmp(a->schedule, b->schedule) == 0 && zone_equal(a->zone, b->zone);
 }
 
-/* --- which moment --------------------------------------------------------------------------- */
+/* --- which moment ----------------------------------------------------------------------------- */
 
 /* The first moment of the schedule after NS; 0: none. */
 static int64_t moment_after(const struct subsystem *s, int64_t ns)
@@ -103,7 +103,7 @@ static int64_t draw_delay(struct subsystem *s)
 	return most == 0 ? 0 : (int64_t)(jitter_next(&s->core->jitter) % (most + 1)) * NS_PER_MS;
 }
 
-/* --- planning ------------------------------------------------------------------------------- */
+/* --- planning --------------------------------------------------------------------------------- */
 
 static int64_t clock_offset_ns(void)
 {
@@ -299,7 +299,7 @@ void schedule_run(struct core *c)
 	timers_run(&c->calendar, now);
 }
 
-/* --- over the supervisor's death ---------------------------------------------------------------- */
+/* --- over the supervisor's death -------------------------------------------------------------- */
 
 void schedule_save(const struct subsystem *s, struct memory_entry *e)
 {

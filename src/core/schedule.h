@@ -1,8 +1,8 @@
 /* When a subsystem with `schedule` or `every` runs next. Main thread.
  *
  * `every` is on the monotonic clock. `schedule` is on the time of day: what is planned for it is a
- * moment of that, in a heap of its own (core->calendar), so the kernel can wait for the moment itself
- * however the clock is slewed meanwhile. */
+ * moment of that, in a heap of its own (core->calendar), so the kernel can wait for the moment
+ * itself however the clock is slewed meanwhile. */
 #ifndef CORE_SCHEDULE_H
 #define CORE_SCHEDULE_H
 
@@ -22,7 +22,7 @@ struct periodic {
 	int64_t next_mono_ns;		/* `every`: when it is due; 0: none */
 	int64_t next_real_ns;		/* `schedule`: likewise, time of day */
 	int64_t base_real_ns;		/* `schedule`: the same without its random delay */
-	int64_t last_real_ns;		/* `schedule`: the moment that was dealt with last; 0: none */
+	int64_t last_real_ns;		/* `schedule`: the moment dealt with last; 0: none */
 	int64_t start_mono_ns;		/* `every`: the last start of all; 0: none */
 };
 

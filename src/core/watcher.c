@@ -1,5 +1,5 @@
-/* The print of the files is saved with the order that a change of it is: so the next supervisor sees
- * what changed while nobody looked, and nothing is restarted twice for one change. */
+/* The print of the files is saved with the order that a change of it is: so the next supervisor
+ * sees what changed while nobody looked, and nothing is restarted twice for one change. */
 #include "core/watcher.h"
 
 #include "base/log.h"

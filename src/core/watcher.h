@@ -14,8 +14,8 @@ struct watcher {
 	uint32_t print;				/* of the files when last heard of; 0: never */
 };
 
-/* Let the files be watched that the newest options name. Cheap when nothing has changed; to be called
- * whenever settle has looked at S. */
+/* Let the files be watched that the newest options name. Cheap when nothing has changed; to be
+ * called whenever settle has looked at S. */
 void watcher_refresh(struct subsystem *s);
 void watcher_drop(struct subsystem *s);		/* S goes */
 void watcher_fini(struct watcher *w);

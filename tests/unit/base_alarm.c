@@ -1,5 +1,5 @@
-/* The alarm on the time of day. That somebody sets the clock is tested with the whole program, where a
- * preloaded library does it. */
+/* The alarm on the time of day. That somebody sets the clock is tested with the whole program,
+ * where a preloaded library does it. */
 #include <sys/resource.h>
 #include <unistd.h>
 

@@ -346,7 +346,8 @@ int main(void)
 		a_symlink_that_leads_elsewhere_is_a_change,
 		a_file_that_is_being_written_is_told_when_it_rests, many_may_name_the_same_file,
 		what_changed_while_nobody_looked_is_told_at_once,
-		a_shortage_of_descriptors_is_no_change, large_and_strange_files_are_told_by_what_stat_says,
+		a_shortage_of_descriptors_is_no_change,
+		large_and_strange_files_are_told_by_what_stat_says,
 	};
 
 	return unit_run_in("config: file_watch", setup, teardown, tests, ARRAY_LEN(tests));

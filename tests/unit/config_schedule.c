@@ -1,5 +1,5 @@
-/* schedule, every, random_delay: what can be written, what it means for the other keys, and which zone
- * it is meant in, also when the files of zones are gone. */
+/* schedule, every, random_delay: what can be written, what it means for the other keys, and which
+ * zone it is meant in, also when the files of zones are gone. */
 #include "config_fixture.h"
 
 #define JOB(rest) "[subsystem.job]\ncommand = \"true\"\n" rest
@@ -63,7 +63,8 @@ START_TEST(contradictions_are_refused_where_they_stand)
 	expect_error(JOB("every = \"5ms\"\n"), 3, 9, "every");
 	expect_error(JOB("every = -1\n"), 3, 9, "every");
 	expect_warning(JOB("every = 5\nrestart = \"always\"\n"), "each run is followed");
-	expect_warning(JOB("every = 5\nrestart = \"exponential-backoff\"\n"), "each run is followed");
+	expect_warning(JOB("every = 5\nrestart = \"exponential-backoff\"\n"),
+		       "each run is followed");
 	expect_warning(JOB("random_delay = 5\n"), "no effect");
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* Runs by the clock: when they come, that they never overlap, and what becomes of them when somebody
- * sets the clock, changes the configuration or kills the supervisor. */
+/* Runs by the clock: when they come, that they never overlap, and what becomes of them when
+ * somebody sets the clock, changes the configuration or kills the supervisor. */
 #include "core_fixture.h"
 
 #define MINUTE (INT64_C(60) * NS_PER_SEC)
@@ -241,7 +241,7 @@ START_TEST(a_retry_by_the_restart_policy_moves_no_period)
 }
 END_TEST
 
-/* --- overlap ------------------------------------------------------------------------------------ */
+/* --- overlap ---------------------------------------------------------------------------------- */
 
 START_TEST(runs_do_not_overlap_and_a_skipped_one_is_told_once)
 {
@@ -327,7 +327,7 @@ START_TEST(who_needs_a_scheduled_one_that_never_ran_does_not_wait_until_tomorrow
 }
 END_TEST
 
-/* --- orders --------------------------------------------------------------------------------------- */
+/* --- orders ----------------------------------------------------------------------------------- */
 
 START_TEST(an_operator_starts_it_now_and_its_time_comes_as_well)
 {
@@ -387,7 +387,7 @@ START_TEST(a_shutdown_forgets_the_next_run)
 }
 END_TEST
 
-/* --- random delay ----------------------------------------------------------------------------------- */
+/* --- random delay ----------------------------------------------------------------------------- */
 
 START_TEST(a_random_delay_spreads_the_runs_within_its_bounds)
 {
@@ -443,7 +443,7 @@ START_TEST(a_run_that_waits_for_its_random_delay_survives_everything)
 }
 END_TEST
 
-/* --- daylight saving time ----------------------------------------------------------------------------- */
+/* --- daylight saving time --------------------------------------------------------------------- */
 
 START_TEST(F50_a_run_in_the_hour_that_is_left_out_comes_once_right_after_it)
 {
@@ -493,7 +493,7 @@ START_TEST(F50_one_of_every_hour_is_not_touched_by_either_change)
 }
 END_TEST
 
-/* --- somebody sets the clock ---------------------------------------------------------------------------- */
+/* --- somebody sets the clock ------------------------------------------------------------------ */
 
 START_TEST(F47_set_back_it_does_not_wait_for_the_old_time_and_does_not_run_twice)
 {
@@ -578,7 +578,7 @@ START_TEST(F47_setting_the_clock_moves_no_period)
 }
 END_TEST
 
-/* --- reloads ---------------------------------------------------------------------------------------------- */
+/* --- reloads ---------------------------------------------------------------------------------- */
 
 START_TEST(a_reload_changes_the_times_without_touching_what_runs)
 {
@@ -651,7 +651,7 @@ START_TEST(a_removed_one_never_runs_again)
 }
 END_TEST
 
-/* --- the supervisor dies ------------------------------------------------------------------------------------- */
+/* --- the supervisor dies ---------------------------------------------------------------------- */
 
 START_TEST(no_run_is_lost_while_the_supervisor_is_dead)
 {
@@ -750,7 +750,8 @@ START_TEST(why_says_when_and_why_not)
 	j = core_why(fx.board, fx_board("job"), fx.now);
 	text = json_dumps(j, 0);
 	json_decref(j);
-	ck_assert_msg(strstr(text, "next run in 4m30s, at 2026-11-23T12:05:00Z") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "next run in 4m30s, at 2026-11-23T12:05:00Z") != NULL, "%s",
+		      text);
 	pass(5 * MINUTE);
 	pass(24 * HOUR);
 	free(text);
@@ -769,7 +770,7 @@ START_TEST(why_says_when_and_why_not)
 }
 END_TEST
 
-/* --- lives of chance ---------------------------------------------------------------------------------------- */
+/* --- lives of chance -------------------------------------------------------------------------- */
 
 #define JOBS 4
 
@@ -783,7 +784,9 @@ static uint32_t rnd(uint64_t *seed, uint32_t n)
 
 static void add_jobs(uint64_t *seed)
 {
-	static const char *const lines[] = { "* * * * *", "*/7 * * * *", "30 2 * * *", "5 */2 * * *" };
+	static const char *const lines[] = {
+		"* * * * *", "*/7 * * * *", "30 2 * * *", "5 */2 * * *",
+	};
 	static const char *const zones[] = { "UTC0", BERLIN, "LHST-10:30LHDT-11,M10.1.0,M4.1.0" };
 
 	for (int i = 0; i < JOBS; i++) {
@@ -806,11 +809,14 @@ static void check_plans(void)
 
 		fx_insist(r->goal_up || !planned_run, "%s is down and planned", r->name);
 		fx_insist(!idle || !r->goal_up || planned_run, "%s has no next run", r->name);
-		fx_insist(r->next_run_real_ns == 0 || core_next_moment(fx.core) <= r->next_run_real_ns,
+		fx_insist(r->next_run_real_ns == 0 ||
+			  core_next_moment(fx.core) <= r->next_run_real_ns,
 			  "nobody wakes up for %s", r->name);
-		fx_insist(r->next_run_mono_ns == 0 || core_next_deadline(fx.core) <= r->next_run_mono_ns,
+		fx_insist(r->next_run_mono_ns == 0 ||
+			  core_next_deadline(fx.core) <= r->next_run_mono_ns,
 			  "nobody wakes up for %s", r->name);
-		fx_insist(r->next_run_mono_ns == 0 || r->next_run_mono_ns <= fx.now + 151 * NS_PER_SEC,
+		fx_insist(r->next_run_mono_ns == 0 ||
+			  r->next_run_mono_ns <= fx.now + 151 * NS_PER_SEC,
 			  "%s runs too late", r->name);
 		fx_insist(r->next_run_real_ns == 0 ||
 			  r->next_run_real_ns <= real_now(NULL) + 28 * HOUR, "%s runs too late",
@@ -885,8 +891,8 @@ START_TEST(whatever_happens_the_next_run_is_planned)
 			if (fx_child(job_names[i])->alive)
 				fx_exit(job_names[i], 0);
 			pass(28 * HOUR);
-			fx_insist(spawns(job_names[i]) > before, "life %d: %s did not run", (int)life,
-				  job_names[i]);
+			fx_insist(spawns(job_names[i]) > before, "life %d: %s did not run",
+				  (int)life, job_names[i]);
 		}
 	}
 }
