@@ -145,18 +145,6 @@ static bool predecessor_killed(const struct supervisor *s)
 	return fd >= 0 && core_saved_generation(fd) != 0;
 }
 
-/* All is down, and all that was told has been written. */
-static void run_dir_end(const struct supervisor *s)
-{
-	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++) {
-		unsigned state = atomic_load(&record_get(&s->records, slot)->state);
-
-		if (state != RECORD_FREE && state != RECORD_GONE)
-			return;		/* given up: it may live on */
-	}
-	unlinkat(s->run_dirfd, MEMORY_FILE_NAME, 0);
-}
-
 /* What an earlier procd left here is its history, not ours; unless it was killed, and may not have
  * written all of it. */
 static void run_dir_reset(const struct supervisor *s)
@@ -183,6 +171,20 @@ static void run_dir_forget(const struct supervisor *s)
 	run_dir_reset(s);
 	bundle_remove(s->run_dirfd);
 	unlinkat(s->run_dirfd, "ring", AT_REMOVEDIR);
+}
+
+/* All is down, and all that was told has been written. */
+static void run_dir_end(const struct supervisor *s)
+{
+	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++) {
+		unsigned state = atomic_load(&record_get(&s->records, slot)->state);
+
+		if (state != RECORD_FREE && state != RECORD_GONE)
+			return;		/* given up: it may live on */
+	}
+	unlinkat(s->run_dirfd, MEMORY_FILE_NAME, 0);
+	if (s->options->main_name)
+		run_dir_forget(s);
 }
 
 /* One killed before its first word has left neither a child nor a saved state. */
@@ -368,6 +370,9 @@ static int leave(struct supervisor *s, int exit_code)
 {
 	if (!s->yielding)
 		keeper_leave(s->keeper, exit_code);
+	/* not before: who is killed without having said that it is over has a successor */
+	if (s->finished && !s->yielding)
+		run_dir_end(s);
 	keeper_client_free(s->keeper);
 	alarm_free(s->alarm);
 	records_unmap(&s->records);
@@ -543,9 +548,5 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		upgrade_yield(s);	/* from now on the keeper waits, but not for ever */
 	}
 	rooms_close(s);
-	if (!s->yielding)
-		run_dir_end(s);
-	if (options->main_name && !s->yielding)
-		run_dir_forget(s);
 	return leave(s, s->exit_code);
 }

@@ -295,7 +295,7 @@ static void release(struct subsystem *s)
 		s->core->ops->release(s->core->ops_ctx, s->slot, s->proc.spawn_id);
 }
 
-static void finally_down(struct subsystem *s)
+void action_finally_down(struct subsystem *s)
 {
 	struct core *c = s->core;
 
@@ -322,7 +322,7 @@ static void after_end(struct subsystem *s)
 	if (s->next_restart_ms >= 0)
 		subsystem_note(s, FACT_WILL_RESTART);
 	else
-		finally_down(s);
+		action_finally_down(s);
 }
 
 /* --- small ones ------------------------------------------------------------------------------- */

@@ -28,6 +28,9 @@ void action_send_plan(struct subsystem *s, const struct start_files *files);
 /* The start that was asked for fails before the keeper heard of it. */
 void action_spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnum);
 
+/* S ended and will not be restarted: what that means for all (critical, `run -- CMD`). */
+void action_finally_down(struct subsystem *s);
+
 /* Tell the output side whose lines these are (core_ops.output_pid), if S is captured. */
 void action_output_pid(const struct subsystem *s, int pid);
 

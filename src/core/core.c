@@ -164,6 +164,8 @@ void core_start(struct core *c)
 	c->before = NULL;
 	sockets_start(c);
 	edges_build(c);
+	if (c->recovered && !shutdown_active(&c->shutdown))
+		recovery_decide(c);
 	if (first) {
 		registry_for_each(s, &c->registry) {
 			if (!s->kick || s->boot_pending)

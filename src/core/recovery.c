@@ -21,6 +21,7 @@
 #include "core/reconcile.h"
 #include "core/recovery.h"
 
+#define READY_EVENT 1		/* may follow an end at once: ready_changed */
 #define LEFT_ALONE_TOLD 200	/* in one event, which has a bounded size; all are in the log */
 
 /* The record of SLOT unless it is free. */
@@ -518,16 +519,28 @@ static bool forget_outlived(struct core *c, const struct record *r, enum record_
 	return true;
 }
 
-/* Its end was told, but not yet what follows from it. */
-static void resume_decision(struct subsystem *s)
+/* Its end was told, but not yet what follows from it. Whether all end with it was decided before
+ * anything else was told. */
+static void resume_decision(struct subsystem *s, uint64_t last_seq)
 {
 	if ((s->state != STATE_FAILED && s->state != STATE_STOPPED) || !s->goal.up || s->kick)
 		return;
 	if (s->next_restart_ms >= 0)
 		subsystem_note(s, FACT_WILL_RESTART);
+	else
+		s->undecided = s->end.known && s->event_seq + READY_EVENT >= last_seq;
 }
 
-static void resume_one(struct core *c, struct subsystem *s)
+void recovery_decide(struct core *c)
+{
+	registry_for_each(s, &c->registry) {
+		if (s->undecided)
+			action_finally_down(s);
+		s->undecided = false;
+	}
+}
+
+static void resume_one(struct core *c, struct subsystem *s, uint64_t last_seq)
 {
 	enum record_state state;
 	const struct record *r = record_of(c, s->slot, &state);
@@ -542,7 +555,7 @@ static void resume_one(struct core *c, struct subsystem *s)
 	else
 		resume_ended(s, r, state);
 	if (r == NULL || state != RECORD_RUNNING)
-		resume_decision(s);
+		resume_decision(s, last_seq);
 	if (r != NULL && r->fate & RECORD_LEFT_ALONE)
 		tell_left_alone(c, s, r);
 	if (s->boot_pending)
@@ -592,7 +605,7 @@ void recovery_resume(struct core *c)
 			publish_missing_event(s);
 	registry_for_each(s, &c->registry) {
 		/* The newest seq of all is at most one ahead, so this is cheap and rarely true. */
-		resume_one(c, s);
+		resume_one(c, s, last_seq);
 		publish_update(s);
 	}
 	json_object_set_new(j, "adopted", names_json(&c->adopted));

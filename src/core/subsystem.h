@@ -143,6 +143,7 @@ struct subsystem {
 	bool goal_changed;		/* since settle looked */
 	uint32_t facts;			/* bit per enum fact */
 	bool attached;			/* output captures it */
+	bool undecided;			/* while resuming: see recovery_decide() */
 	bool boot_pending;		/* the instance's first readiness waits for it */
 	bool busy;			/* counted in core->nbusy, in core->busy */
 	struct list dirty, busy_link;

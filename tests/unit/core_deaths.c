@@ -13,6 +13,7 @@
 
 static struct fx *shared;	/* what the keeper knows, handed over at the death */
 static int words_left;
+static bool critical;	/* this life ends with its only child */
 
 /* The keeper is another process: it knows what was said so far. */
 static void say_word(void *ctx)
@@ -70,6 +71,10 @@ static void run_core(const struct core_ops *ops)
 /* A life with everything in it: crashes, a tree that stays, a stop that needs force, a restart. */
 static void live(void)
 {
+	if (critical) {
+		fx_exit("web", 1);
+		return;
+	}
 	fx_exit("web", 1);
 	fx_advance_ms(100);
 	fx_exit_leaving("web", SIGSEGV, 1);
@@ -84,6 +89,17 @@ static void live(void)
 	fx_order(CORE_START, "web");
 }
 
+static void configure(void)
+{
+	struct subsystem_options *o = fx_add("web");
+
+	o->restart = critical ? RESTART_NEVER : RESTART_ALWAYS;
+	o->critical = critical;
+	o->stop_timeout_ms = 500;
+	o->stdio[1].kind = STDIO_LOG;
+	config_publish(fx_draft(), 1);
+}
+
 static _Noreturn void child(int words)
 {
 	struct core_ops ops = fx_ops;
@@ -94,10 +110,7 @@ static _Noreturn void child(int words)
 	ops.output_drain = dying_drain;
 	chan_subscribe(fx.chan, say_word, NULL);
 	words_left = words;
-	fx_add("web")->restart = RESTART_ALWAYS;
-	fx.draft->subsystems[0]->stop_timeout_ms = 500;
-	fx.draft->subsystems[0]->stdio[1].kind = STDIO_LOG;
-	config_publish(fx_draft(), 1);
+	configure();
 	run_core(&ops);
 	live();
 	_exit(0);
@@ -126,10 +139,7 @@ static void take_over(void)
 			fx_set_record(slot, RECORD_RUNNING);
 		}
 	}
-	fx_add("web")->restart = RESTART_ALWAYS;
-	fx.draft->subsystems[0]->stop_timeout_ms = 500;
-	fx.draft->subsystems[0]->stdio[1].kind = STDIO_LOG;
-	config_publish(fx_draft(), 1);
+	configure();
 	fx.welcome.recovering = 1;
 	run_core(&fx_ops);
 }
@@ -219,6 +229,36 @@ START_TEST(a_death_at_any_word_loses_and_doubles_nothing)
 }
 END_TEST
 
+START_TEST(a_critical_end_ends_all_whoever_dies_in_between)
+{
+	int words = 1;
+
+	critical = true;
+	for (;; words++) {
+		int status;
+		pid_t pid;
+
+		fx_setup();
+		share_everything();
+		pid = fork();
+		if (pid == 0)
+			child(words);
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			break;
+		take_over();
+		if (fx.child[0].alive)
+			fx_exit("web", 1);
+		fx_advance_ms(100);
+		ck_assert_msg(fx.finished, "word %d", words);
+		ck_assert_int_eq(fx.exit_code, 1);
+		end();
+	}
+	end();
+	ck_assert_int_gt(words, 8);
+}
+END_TEST
+
 START_TEST(a_life_has_so_many_words)
 {
 	ck_assert(one_death(WORDS_MIN));
@@ -239,6 +279,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tcase, a_death_at_any_word_loses_and_doubles_nothing, 1, WORDS_MAX);
+	tcase_add_test(tcase, a_critical_end_ends_all_whoever_dies_in_between);
 	tcase_add_test(tcase, a_life_has_so_many_words);
 	tcase_add_test(tcase, and_not_more);
 	suite_add_tcase(suite, tcase);
