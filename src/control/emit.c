@@ -1,4 +1,5 @@
-/* Hand-written JSON: a comma is due unless the last byte opened a container. */
+/* Hand-written JSON: a comma is due unless the last byte opened a container or ended a line, for
+ * JSON lines may share one buffer. */
 #include "control/emit.h"
 
 #include "base/text.h"
@@ -24,7 +25,7 @@ static void begin(struct strbuf *out, const char *key)
 	size_t n = key ? strlen(key) : 0;
 	char *at = room(out, n + 4);
 
-	if (last != '{' && last != '[' && last != ':')
+	if (last != '{' && last != '[' && last != ':' && last != '\n')
 		*at++ = ',';
 	if (key) {
 		*at++ = '"';

@@ -429,6 +429,13 @@ def test_logs_follow_goes_on_after_the_supervisor_was_killed(w):
     equal(f.wait(), 0, "exit code")
 
 
+def test_logs_as_json_are_one_object_per_line(w):
+    p = w.procd(w.sub("a", "--print", "one", "--print", "two \"q\"", "--print", "three"))
+    wait_until(lambda: "three" in p.ctl("logs", "a").out, "all lines")
+    equal([json.loads(line) for line in p.ctl("logs", "--json", "a").expect(0).out.splitlines()],
+          [{"name": "a", "stream": "stdout", "line": line} for line in ("one", "two \"q\"", "three")], "JSON lines")
+
+
 def test_logs_of_several_are_prefixed(w):
     p = w.procd(w.sub("one", "--print", "x") + w.sub("two", "--print", "y"))
     wait_until(lambda: "x" in p.ctl("logs", "one").out and "y" in p.ctl("logs", "two").out, "both lines")
