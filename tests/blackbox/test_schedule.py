@@ -7,7 +7,7 @@ import signal
 import time
 
 from harness import *
-from test_time import Clock, ms_between, YEAR
+from test_time import Clock, ms_between
 
 
 def starts(path):

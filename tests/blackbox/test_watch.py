@@ -4,6 +4,7 @@ import os
 import signal
 
 from harness import *
+from test_death import kill_both
 
 
 def starts(path):
@@ -85,6 +86,24 @@ def test_what_changes_while_the_supervisor_is_dead_restarts_once(w):
     wait_until(lambda: starts(w.path("a")) == 2, "it was started again")
     for _ in range(2):
         p.kill_supervisor()
+    quiet(p, w, marker)
+    equal(starts(w.path("a")), 2, "starts")
+    p.stop()
+
+
+def test_what_changes_while_all_of_procd_is_dead_restarts_once(w):
+    conf, marker = w.path("app.conf"), w.path("marker.conf")
+    write_text(conf, "1")
+    p = w.procd(watching(w, "a", conf) + watching(w, "marker", marker))
+    pid = p.wait_state("a", "running")["pid"]
+    quiet(p, w, marker)
+    kill_both(p)
+    write_text(conf, "2")
+    mark = p.mark()
+    p.start()
+    equal(p.wait_state("a", "running", after=mark, reason="adopted")["pid"], pid, "it is adopted first")
+    p.wait_state("a", "stopping", after=mark, reason="watch")
+    wait_until(lambda: starts(w.path("a")) == 2, "it was started again")
     quiet(p, w, marker)
     equal(starts(w.path("a")), 2, "starts")
     p.stop()
