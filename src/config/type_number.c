@@ -320,9 +320,17 @@ const struct option_type type_size = {
 	.format = size_option_format, .json = int_json,
 };
 
-/* --- how often ------------------------------------------------------------------------------ */
+/* --- numbers with a unit behind them, not given by default -------------------------------------- */
 
-static int rate_parse(struct parse *p, const struct value *v, void *obj)
+struct unit_form {
+	const char *suffix, *expected;
+};
+
+static const struct unit_form per_second = { "/s", "a number per second such as \"1000/s\"" };
+static const struct unit_form per_cent = { "%", "per cent of one processor such as \"150%\"" };
+
+static int with_unit_parse(struct parse *p, const struct value *v, void *obj,
+			   const struct unit_form *unit)
 {
 	auto_free(freep) char *text = parse_string(p, v);
 	char *end;
@@ -332,18 +340,24 @@ static int rate_parse(struct parse *p, const struct value *v, void *obj)
 		return -EINVAL;
 	errno = 0;
 	n = strtoll(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || strcmp(end, "/s") != 0)
-		return parse_fail(p, v, "expected a number per second such as \"1000/s\"");
+	if (text[0] < '0' || text[0] > '9' || strcmp(end, unit->suffix) != 0)
+		return parse_fail(p, v, "expected %s", unit->expected);
 	if (errno != 0 || n < 1 || n > p->o->max)
-		return parse_fail(p, v, "must be between \"1/s\" and \"%" PRId64 "/s\"", p->o->max);
+		return parse_fail(p, v, "must be between \"1%s\" and \"%" PRId64 "%s\"",
+				  unit->suffix, p->o->max, unit->suffix);
 	*FIELD(int64_t, p->o, obj) = n;
 	return 0;
 }
 
-static bool rate_is_set(const struct option *o, int key, const void *obj)
+static bool is_given(const struct option *o, int key, const void *obj)
 {
 	(void)key;
 	return *CFIELD(int64_t, o, obj) > 0;
+}
+
+static int rate_parse(struct parse *p, const struct value *v, void *obj)
+{
+	return with_unit_parse(p, v, obj, &per_second);
 }
 
 static void rate_format(const struct option *o, int key, const void *obj, struct strbuf *out)
@@ -359,28 +373,13 @@ static json_t *rate_json(const struct option *o, int key, const void *obj)
 }
 
 const struct option_type type_rate = {
-	.name = "rate", .shape = SHAPE_STRING, .parse = rate_parse, .is_set = rate_is_set,
+	.name = "rate", .shape = SHAPE_STRING, .parse = rate_parse, .is_set = is_given,
 	.equal = int_equal, .format = rate_format, .json = rate_json,
 };
 
-/* --- how much of a processor ---------------------------------------------------------------- */
-
 static int percent_parse(struct parse *p, const struct value *v, void *obj)
 {
-	auto_free(freep) char *text = parse_string(p, v);
-	char *end;
-	long long n;
-
-	if (text == NULL)
-		return -EINVAL;
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || strcmp(end, "%") != 0)
-		return parse_fail(p, v, "expected per cent of one processor such as \"150%%\"");
-	if (errno != 0 || n < 1 || n > p->o->max)
-		return parse_fail(p, v, "must be between \"1%%\" and \"%" PRId64 "%%\"", p->o->max);
-	*FIELD(int64_t, p->o, obj) = n;
-	return 0;
+	return with_unit_parse(p, v, obj, &per_cent);
 }
 
 static void percent_format(const struct option *o, int key, const void *obj, struct strbuf *out)
@@ -396,13 +395,13 @@ static json_t *percent_json(const struct option *o, int key, const void *obj)
 }
 
 const struct option_type type_percent = {
-	.name = "per cent", .shape = SHAPE_STRING, .parse = percent_parse, .is_set = rate_is_set,
+	.name = "per cent", .shape = SHAPE_STRING, .parse = percent_parse, .is_set = is_given,
 	.equal = int_equal, .format = percent_format, .json = percent_json,
 };
 
 /* A size that may be absent. */
 const struct option_type type_memory = {
-	.name = "size", .shape = SHAPE_SIZE, .parse = size_option_parse, .is_set = rate_is_set,
+	.name = "size", .shape = SHAPE_SIZE, .parse = size_option_parse, .is_set = is_given,
 	.equal = int_equal, .format = size_option_format, .json = int_json,
 };
 
