@@ -196,6 +196,16 @@ static void default_words(const struct option *o, struct strbuf *out)
 		strbuf_addf(out, "; %s with exponential-backoff", o->def_backoff);
 }
 
+/* What stands behind the '=': of a computed default only what is a value. */
+static const char *sample_value(const struct option *o)
+{
+	if (o->def != NULL)
+		return o->def;
+	if (o->def_words != NULL && o->def_words[strspn(o->def_words, "0123456789")] == '\0')
+		return o->def_words;
+	return "\"\"";
+}
+
 static void sample_row(const struct option *o, struct strbuf *out)
 {
 	strbuf_addf(out, "# %s\n", o->help);
@@ -209,7 +219,7 @@ static void sample_row(const struct option *o, struct strbuf *out)
 	if (strcmp(o->name, "SIGxxx") == 0)
 		strbuf_addstr(out, "\n#SIGALRM = \"ignore\"\n\n");
 	else
-		strbuf_addf(out, "\n#%s = %s\n\n", o->name, o->def != NULL ? o->def : "\"\"");
+		strbuf_addf(out, "\n#%s = %s\n\n", o->name, sample_value(o));
 }
 
 void config_sample_toml(struct strbuf *out)
