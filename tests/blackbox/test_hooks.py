@@ -114,6 +114,7 @@ def test_stop_in_the_middle_of_pre_start(w):
     check(not alive(pid), "the hook lives when stop returns")
     p.ctl("stop", "b").expect(0)
     check(not alive(pid2), "the hook that ignores TERM lives when stop returns")
+    p.wait_state("a", "stopped")    # the event file follows the verb's answer
     equal(p.states("a"), ["starting", "stopping", "stopped"], "states")
     equal(read_text(w.path("starts")), "", "the program was started")
     p.stop()

@@ -905,6 +905,7 @@ def test_stop_while_starting(w):
     p = w.procd(notifier(w, "a", start_timeout="1h"))
     wait_until(lambda: p.of("a")["awaits"], "it waits")
     p.ctl("stop", "a").expect(0)
+    p.wait_state("a", "stopped")    # the event file follows the verb's answer
     equal(p.states("a"), ["starting", "stopping", "stopped"], "states")
     equal(p.of("a")["awaits"], None, "nothing is waited for")
     p.stop()
