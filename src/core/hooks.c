@@ -1,8 +1,9 @@
-/* Which command runs when, and what its end means. The tasks do the running (core/task.h); here they
- * are tied to the life of their owner.
+/* Which command runs when, and what its end means. The tasks do the running (core/task.h); here
+ * they are tied to the life of their owner.
  *
- * After a death of the supervisor a command that still runs is taken over, and one that has ended is
- * told, so that neither happens twice; only what nobody can tell anything about is done again. */
+ * After a death of the supervisor a command that still runs is taken over, and one that has ended
+ * is told, so that neither happens twice; only what nobody can tell anything about is done
+ * again. */
 #include "core/hooks.h"
 
 #include "base/alloc.h"

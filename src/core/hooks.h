@@ -1,8 +1,8 @@
 /* Commands of a subsystem's own around its main process: pre_start before it, post_stop after it,
  * stop_command and reload_command beside it. Main thread.
  *
- * A start waits in phase ASKED while pre_start runs. What is left of a process counts as left (phase
- * REST, nothing released) until stop_command and post_stop have ended, too. */
+ * A start waits in phase ASKED while pre_start runs. What is left of a process counts as left
+ * (phase REST, nothing released) until stop_command and post_stop have ended, too. */
 #ifndef CORE_HOOKS_H
 #define CORE_HOOKS_H
 
@@ -46,16 +46,16 @@ bool hooks_hold_gone(struct subsystem *s);
 /* Settle looks at S: begin what may begin now. */
 void hooks_turn(struct subsystem *s);
 
-/* The stop begins, or goes on after a death. True: stop_command does it, or has done it, and no signal
- * is needed now. */
+/* The stop begins, or goes on after a death. True: stop_command does it, or has done it, and no
+ * signal is needed now. */
 bool hooks_stop(struct subsystem *s);
 /* The main process has ended in a stop, members of its tree live: nobody asked these. */
 void hooks_main_ended(struct subsystem *s);
 /* The stop has come to ladder.step: whoever ought to have ended before is killed. */
 void hooks_climb(struct subsystem *s);
 
-/* Run reload_command, or let the one that runs be followed by another. Returns the number of the run
- * whose end is the answer. */
+/* Run reload_command, or let the one that runs be followed by another. Returns the number of the
+ * run whose end is the answer. */
 uint64_t hooks_reload(struct subsystem *s);
 
 /* What runs beside the main process at the moment, for people; NULL: nothing. */
@@ -66,8 +66,8 @@ char *hooks_trouble_text(const struct subsystem *s);
 /* A task of the supervisor before: it goes on where it still makes sense, else it is killed. All
  * subsystems are known, and look as memory left them. */
 void hooks_recover(struct core *c, const struct record *r, enum record_state state);
-/* The record of S's own process, if there is one, is about to be looked at: true when S has none and
- * is stopped in the middle of pre_start, which goes on. */
+/* The record of S's own process, if there is one, is about to be looked at: true when S has none
+ * and is stopped in the middle of pre_start, which goes on. */
 bool hooks_resume_cancelled(struct subsystem *s);
 
 #endif

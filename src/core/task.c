@@ -1,6 +1,6 @@
 /* Tasks have the life of a process, but no state machine of their own: asked for, up, ended, gone.
- * A slot is taken when the keeper is asked and given back when nothing of the tree lives; the end is
- * told after that, by settle, so whoever hears of it may begin the next thing in the same place.
+ * A slot is taken when the keeper is asked and given back when nothing of the tree lives; the end
+ * is told after that, by settle, so whoever hears of it may begin the next thing in the same place.
  *
  * What is cancelled stays its owner's until it is gone: the next one of its kind waits for that, so
  * there are never two. */

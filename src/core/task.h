@@ -1,5 +1,5 @@
-/* A process beside (or before, or after) a subsystem's main one: a hook, a stop or reload command, a
- * command that probes. Each has a slot, a record and a tree of its own, and a time limit. What it
+/* A process beside (or before, or after) a subsystem's main one: a hook, a stop or reload command,
+ * a command that probes. Each has a slot, a record and a tree of its own, and a time limit. What it
  * leaves running when it ends is killed. Main thread. */
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
@@ -42,25 +42,26 @@ typedef void task_done(struct subsystem *s, enum task_kind kind, const struct ta
 /* The core's share. */
 struct tasks {
 	struct list all;
-	struct list queue;	/* not asked for yet: too many are under way, or the one before it of
-				 * that kind is not gone */
+	struct list queue;	/* not asked for yet: too many are under way, or the one before it
+				 * of that kind is not gone */
 	struct list over;	/* whose end settle will tell */
 	uint32_t n;		/* that have a process, or may have one */
 	uint32_t asked;		/* of these, not answered */
 };
 
 /* Run COMMAND (argv) with the user, directory, limits and environment that S's options say, plus
- * EXTRA_ENV ("K=V", or NULL), PROCD_TASK (the kind's text) and, while S's main process lives, MAINPID.
- * Its output is S's, but for a probe's. None of that kind may run for S (task_running()). After
- * TIMEOUT_NS (0: no limit; counted from when it is asked for) its tree is killed. DONE is called from
- * core_settle(), once, never from here, when nothing of its tree lives; it may start the next. Both
- * lists are copied. */
+ * EXTRA_ENV ("K=V", or NULL), PROCD_TASK (the kind's text) and, while S's main process lives,
+ * MAINPID. Its output is S's, but for a probe's. None of that kind may run for S (task_running()).
+ * After TIMEOUT_NS (0: no limit; counted from when it is asked for) its tree is killed. DONE is
+ * called from core_settle(), once, never from here, when nothing of its tree lives; it may start
+ * the next. Both lists are copied. */
 void task_start(struct subsystem *s, enum task_kind kind, const struct strlist *command,
 		const struct strlist *extra_env, int64_t timeout_ns, task_done *done);
-/* Kill its tree; DONE is not called. S is marked when nothing of it lives. Harmless when none runs. */
+/* Kill its tree; DONE is not called. S is marked when nothing of it lives. Harmless when none
+ * runs. */
 void task_cancel(struct subsystem *s, enum task_kind kind);
-/* SIGTERM to its tree; DONE is called as ever. One that has no process yet is cancelled. Harmless when
- * none runs. */
+/* SIGTERM to its tree; DONE is called as ever. One that has no process yet is cancelled. Harmless
+ * when none runs. */
 void task_ask_to_end(struct subsystem *s, enum task_kind kind);
 /* Started, and neither told nor cancelled. */
 bool task_running(const struct subsystem *s, enum task_kind kind);
@@ -91,9 +92,11 @@ bool task_fact_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
 /* Here SLOT is an owner's. */
 bool task_fact_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail);
 
-/* The record R, named "NAME/WHAT", is a task's of the supervisor before. Its kind; false: unknown. */
+/* The record R, named "NAME/WHAT", is a task's of the supervisor before. Its kind; false: it
+ * is unknown. */
 bool task_kind_of(const struct record *r, enum task_kind *kind);
-/* It goes on as S's, as if it had been started here. When STATE says that it ended, DONE is told. */
+/* It goes on as S's, as if it had been started here. When STATE says that it ended, DONE is
+ * told. */
 void task_adopt(struct subsystem *s, enum task_kind kind, const struct record *r,
 		enum record_state state, int64_t timeout_ns, task_done *done);
 /* It does not: what is left of it is killed; until that is gone none of its kind begins. */

@@ -595,8 +595,8 @@ START_TEST(a_reload_that_fails_is_told_to_whoever_asked)
 	fx_advance_ms(30000);
 	ck_assert_str_eq(fx_signals(), "KILL/tree");
 	end_slot(1, SIGKILL);
-	ck_assert_str_eq(fx_answer(o), "web: not reloaded: reload_command did not end within 30s and "
-				       "was killed");
+	ck_assert_str_eq(fx_answer(o), "web: not reloaded: reload_command did not end within 30s "
+				       "and was killed");
 }
 END_TEST
 
