@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/loop.h"
+#include "config/defaults.h"
 #include "config/family.h"
 #include "config/source.h"
 #include "config/type.h"
@@ -242,6 +243,21 @@ static const struct setting *given_in(const struct scope *scope, uint32_t offset
 	return NULL;
 }
 
+/* The same where it is other than the default: what `procd config` writes repeats the defaults. The
+ * type of the key owns no memory. */
+static const struct setting *chosen_in(const struct scope *scope,
+				       const struct subsystem_options *o, uint32_t offset)
+{
+	const struct setting *s = given_in(scope, offset);
+	const struct option *row = s != NULL ? schema_row(s->key) : NULL;
+	struct subsystem_options plain = { .name = NULL };
+
+	if (s == NULL || row->def == NULL)
+		return s;
+	default_apply(row, row->def, &plain);
+	return row->type->equal(row, &plain, o) ? NULL : s;
+}
+
 /* Where the key at OFFSET stands for SCOPE, or SCOPE's header. */
 static struct place place_in(const struct candidate *c, const struct scope *scope, uint32_t offset)
 {
@@ -320,7 +336,8 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 	    given_in(scope, offsetof(struct subsystem_options, log_file)))
 		diag_warn(c->diag, &file, "subsystem.%s.log_file: stays empty, neither stdout nor "
 			  "stderr is \"log\"", o->name);
-	if (o->log_file == NULL && given_in(scope, offsetof(struct subsystem_options, log_format)))
+	if (o->log_file == NULL &&
+	    chosen_in(scope, o, offsetof(struct subsystem_options, log_format)))
 		diag_warn(c->diag, &format, "subsystem.%s.log_format: says how log_file looks, and "
 			  "there is none; procd's own log has logging.json", o->name);
 }
@@ -345,7 +362,7 @@ static void check_periodic(const struct candidate *c, const struct scope *scope,
 
 	if (!subsystem_is_periodic(o)) {
 		place = PLACE_IN(c, scope, random_delay_ms);
-		if (given_in(scope, offsetof(struct subsystem_options, random_delay_ms)))
+		if (chosen_in(scope, o, offsetof(struct subsystem_options, random_delay_ms)))
 			diag_warn(c->diag, &place, "subsystem.%s.random_delay: has no effect without "
 				  "schedule or every", o->name);
 		return;
@@ -378,7 +395,7 @@ static void warn_health(const struct candidate *c, const struct scope *scope,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(offsets) && o->health == NULL; i++) {
-		const struct setting *s = given_in(scope, offsets[i]);
+		const struct setting *s = chosen_in(scope, o, offsets[i]);
 		struct place place;
 
 		if (s == NULL)

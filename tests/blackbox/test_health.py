@@ -744,6 +744,9 @@ def test_keys_without_a_probe_are_warned_of(w):
     contains(r.err, "no effect", "warning")
     r = check_config(w, '[defaults]\nhealth_retries = 2\n[subsystem.a]\ncommand = "true"\n')
     check("no effect" not in r.err, r.err)
+    plain = write_text(w.path("plain.toml"), '[subsystem.a]\ncommand = "true"\n')
+    r = check_config(w, w.run("config", "-c", plain).expect(0).out)
+    equal(r.err, "", "no warnings of what repeats the defaults")
 
 
 def test_the_effective_config_shows_probes(w):
