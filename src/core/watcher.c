@@ -25,16 +25,17 @@ static void keep(struct watcher *w, struct subsystem_options *o)
 void watcher_refresh(struct subsystem *s)
 {
 	struct subsystem_options *now = subsystem_newest(s), *old = s->watcher.options;
+	bool same;
 
 	now = now->watch.n > 0 ? now : NULL;
 	if (now == old)
 		return;
-	keep(&s->watcher, now);
-	if (now != NULL && old != NULL && strlist_equal(&now->watch, &old->watch))
-		return;
-	if (old != NULL)
+	same = now != NULL && old != NULL && strlist_equal(&now->watch, &old->watch);
+	if (old != NULL && !same)
 		s->watcher.print = 0;
-	watch(s, now);
+	keep(&s->watcher, now);		/* OLD may be gone */
+	if (!same)
+		watch(s, now);
 }
 
 void watcher_drop(struct subsystem *s)

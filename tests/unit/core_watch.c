@@ -143,6 +143,23 @@ START_TEST(a_reload_watches_other_files_without_touching_the_process)
 }
 END_TEST
 
+START_TEST(a_second_reload_before_the_restart_of_the_first_is_over)
+{
+	add("web", "/etc/x");
+	fx_start_web();
+	for (int i = 1; i <= 4; i++) {
+		fx_config();
+		add("web", i < 4 ? "/etc/x" : "/etc/y")->nice = i;
+		apply();
+		ck_assert_str_eq(fx_state("web"), "stopping");
+		ck_assert_int_eq(watched[0].calls, i < 4 ? 1 : 2);
+	}
+	fx_die("web", SIGTERM);
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_str_eq(watched[0].file, "/etc/y");
+}
+END_TEST
+
 START_TEST(nobody_watches_for_a_removed_one)
 {
 	uint64_t id;
@@ -202,6 +219,7 @@ int main(void)
 		how_files_were_found_restarts_nothing,
 		what_has_ended_or_failed_is_tried_again_and_what_was_stopped_is_not,
 		a_reload_watches_other_files_without_touching_the_process,
+		a_second_reload_before_the_restart_of_the_first_is_over,
 		nobody_watches_for_a_removed_one, the_next_supervisor_knows_what_the_files_were,
 		nothing_is_started_in_a_shutdown,
 	};
