@@ -281,8 +281,8 @@ class Scene:
         check(inject.errno != "EINTR", "EINTR had consequences: %s" % self.consequences)
         text = self.text()
         meanings = [inject.errno, MEANING[inject.errno], LOADER]
-        if inject.errno == "ENOMEM":
-            meanings.append(MEANING["EAGAIN"])  # what pthread_create() makes of it
+        if inject.errno in ("ENOMEM", "ENOBUFS"):
+            meanings.append(MEANING["EAGAIN"])  # what pthread_create() and our own packets make of it
         check(any(m in text for m in meanings),
               "%s, and nothing says %r" % (self.consequences, MEANING[inject.errno]))
 
