@@ -48,6 +48,7 @@ static void apply(void)
 
 	ck_assert_int_eq(core_apply(fx.core, fx_draft(), false, &summary), 0);
 	json_decref(summary);
+	rcu_barrier();		/* only the watcher may still hold what was replaced */
 	fx_settle();
 }
 
