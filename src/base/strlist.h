@@ -3,13 +3,13 @@
 #define BASE_STRLIST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/util.h"
 
 struct strlist {
 	char **items;	/* NULL-terminated as soon as it was ever added to; NULL while empty */
-	size_t n;
-	size_t cap;
+	uint32_t n, cap;	/* options of thousands of subsystems hold many, most of them empty */
 };
 
 #define STRLIST_INIT { 0 }

@@ -64,7 +64,7 @@ void check_listen(const struct candidate *c, const struct config *config)
 		if (o->listen.n > 0 && o->ready != NULL && o->ready->kind == PROBE_FD &&
 		    o->ready->fd < 3 + (int)o->listen.n)
 			diag_error(c->diag, &place, "subsystem.%s.listen: its sockets are the "
-				   "descriptors 3 to %zu; ready = \"fd:%d\" is among them", o->name,
+				   "descriptors 3 to %u; ready = \"fd:%d\" is among them", o->name,
 				   2 + o->listen.n, o->ready->fd);
 		if (o->listen.n == 0 && o->socket_activation)
 			diag_error(c->diag, &activation, "subsystem.%s.socket_activation: there is no "

@@ -111,7 +111,7 @@ struct subsystem_options {
 	struct strlist depends_on, binds_to;	/* "NAME[:CONDITION]"; config/depend.h */
 	struct strlist wants, after, before;	/* names */
 	char *schedule;			/* as written; NULL: not given */
-	struct cron cron;		/* what it says */
+	struct cron *cron;		/* what it says; NULL: no schedule */
 	struct zone *zone;		/* counted: that CRON is meant in; NULL: no schedule */
 	int64_t every_ms;		/* TIMEOUT_UNSET: not given */
 	struct strlist watch;		/* files, absolute */

@@ -55,7 +55,7 @@ void resolve_zone(struct resolve *r, const struct place *place, struct subsystem
 
 	if (o->schedule == NULL)
 		return;
-	name = x_strndup(o->schedule + o->cron.zone_at, o->cron.zone_len);
+	name = x_strndup(o->schedule + o->cron->zone_at, o->cron->zone_len);
 	z = map_find(&r->zones, name);
 	if (z == NULL)
 		z = look_up(r, place, name);

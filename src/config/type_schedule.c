@@ -15,6 +15,15 @@ static void point_at(struct parse *p, const struct value *v, const char *text, s
 		p->column += ((unsigned char)text[i] & 0xc0) != 0x80;
 }
 
+static struct cron *cron_copy(const struct cron *cron)
+{
+	struct cron *copy = cron != NULL ? x_malloc(sizeof(*copy)) : NULL;
+
+	if (copy != NULL)
+		*copy = *cron;
+	return copy;
+}
+
 static int schedule_parse(struct parse *p, const struct value *v, void *obj)
 {
 	struct subsystem_options *s = obj;
@@ -30,8 +39,9 @@ static int schedule_parse(struct parse *p, const struct value *v, void *obj)
 		return -EINVAL;
 	}
 	free(s->schedule);
+	free(s->cron);
 	s->schedule = take(text);
-	s->cron = cron;
+	s->cron = cron_copy(&cron);
 	return 0;
 }
 
@@ -64,9 +74,12 @@ static json_t *schedule_json(const struct option *o, int key, const void *obj)
 
 static void schedule_copy(const struct option *o, void *dst, const void *src)
 {
+	const struct subsystem_options *from = src;
+	struct subsystem_options *to = dst;
+
 	(void)o;
-	((struct subsystem_options *)dst)->schedule =
-		x_strdup(((const struct subsystem_options *)src)->schedule);
+	to->schedule = x_strdup(from->schedule);
+	to->cron = cron_copy(from->cron);
 }
 
 static void schedule_clear(const struct option *o, void *obj)
@@ -75,6 +88,7 @@ static void schedule_clear(const struct option *o, void *obj)
 
 	(void)o;
 	free(take(s->schedule));
+	free(take(s->cron));
 }
 
 const struct option_type type_schedule = {

@@ -121,7 +121,8 @@ void narrate_budget(unsigned per_second)
 
 void narrate_reload(const struct config_diff *diff, const char *what)
 {
-	log_info("%s: %zu added, %zu removed, %zu restarted, %zu updated", what, diff->added.n, diff->removed.n, diff->restarted.n, diff->updated.n);
+	log_info("%s: %u added, %u removed, %u restarted, %u updated", what, diff->added.n,
+		 diff->removed.n, diff->restarted.n, diff->updated.n);
 	for (size_t i = 0; i < diff->needs_procd_restart.n; i++)
 		log_warn("%s has changed, but acts only after procd itself is restarted",
 			 diff->needs_procd_restart.items[i]);

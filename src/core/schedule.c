@@ -66,7 +66,7 @@ bool schedule_is_same(const struct subsystem_options *a, const struct subsystem_
 static int64_t moment_after(const struct subsystem *s, int64_t ns)
 {
 	const struct subsystem_options *o = options_of(s);
-	int64_t at = cron_next(&o->cron, o->zone, floor_div(ns, NS_PER_SEC));
+	int64_t at = cron_next(o->cron, o->zone, floor_div(ns, NS_PER_SEC));
 
 	return at > INT64_MAX / NS_PER_SEC ? 0 : at * NS_PER_SEC;
 }
@@ -79,7 +79,7 @@ static int64_t next_moment(const struct subsystem *s, int64_t now)
 
 	if (last <= now || last - now >= CORRECTION_NS)
 		return next;
-	if (cron_is_steady(&options_of(s)->cron) && next != last)
+	if (cron_is_steady(options_of(s)->cron) && next != last)
 		return next;
 	return moment_after(s, last);
 }

@@ -99,7 +99,7 @@ START_TEST(one_zone_serves_all_instances)
 	load_fine(JOB("instances = 3\nschedule = \"TZ=UTC0 %i 3 * * *\"\n"));
 	ck_assert_uint_eq(config->nsubsystems, 3);
 	ck_assert_str_eq(config_find(config, "job@2")->schedule, "TZ=UTC0 2 3 * * *");
-	ck_assert_uint_eq(config_find(config, "job@2")->cron.minutes, 1 << 2);
+	ck_assert_uint_eq(config_find(config, "job@2")->cron->minutes, 1 << 2);
 	ck_assert_ptr_eq(config_find(config, "job@0")->zone, config_find(config, "job@2")->zone);
 }
 END_TEST

@@ -70,7 +70,9 @@ static struct subsystem_options *add_cron(const char *name, const char *line, co
 	o->type = TYPE_ONESHOT;
 	o->restart = RESTART_NEVER;
 	o->schedule = x_strdup(line);
-	ck_assert_msg(cron_parse(line, &o->cron, &e), "%s", e.message);
+	free(o->cron);
+	o->cron = x_calloc(1, sizeof(*o->cron));
+	ck_assert_msg(cron_parse(line, o->cron, &e), "%s", e.message);
 	o->zone = zone_parse("test", zone, strlen(zone));
 	ck_assert_ptr_nonnull(o->zone);
 	return o;
