@@ -153,9 +153,29 @@ static char *end_of_run_text(const struct subsystem *s)
 	return strbuf_detach(&out);
 }
 
+/* The path that STAGE is about; NULL: none. */
+static const char *stage_path(const struct subsystem_options *o, enum spawn_stage stage)
+{
+	switch (stage) {
+	case STAGE_CHDIR:
+		return o->working_dir;
+	case STAGE_ROOT_DIR:
+		return o->root_dir;
+	case STAGE_STDIN:
+		return o->stdio[0].path;
+	case STAGE_STDOUT:
+		return o->stdio[1].path;
+	case STAGE_STDERR:
+		return o->stdio[2].path;
+	default:
+		return NULL;
+	}
+}
+
 static char *own_end_text(const struct subsystem *s)
 {
 	const struct ending *e = &s->end;
+	const char *path = stage_path(s->options, e->stage);
 	struct error err = ERROR_INIT;
 
 	if (s->proc.phase == PROC_DEFERRED) {
@@ -182,8 +202,9 @@ static char *own_end_text(const struct subsystem *s)
 				  enumtext_name(&spawn_stage_text, (int)e->stage),
 				  s->start_trouble);
 	if (e->stage != STAGE_NONE) {
-		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "start failed at stage %s",
-			  enumtext_name(&spawn_stage_text, (int)e->stage));
+		error_set(&err, ERROR_SUBSYSTEM_START, e->errnum, "start failed at stage %s%s%s",
+			  enumtext_name(&spawn_stage_text, (int)e->stage), path ? ": " : "",
+			  path ? path : "");
 		return err.message;
 	}
 	return end_of_run_text(s);

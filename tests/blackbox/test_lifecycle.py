@@ -51,6 +51,7 @@ def test_S03_a_missing_directory_is_another_stage_and_harms_no_other(w):
         return
     e = p.wait_state("a", "failed")
     equal(e["error"]["stage"], "chdir", "stage")
+    contains(e["error"]["message"], w.path("gone"), "which directory")
     p.wait_state("b", "running")
     p.stop()
 
