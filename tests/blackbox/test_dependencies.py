@@ -8,6 +8,8 @@ from harness import *
 
 
 def order_of(p, state, after=0):
+    if p.process.poll() is None:
+        p.mark_now()     # the sink has all of it
     return [e["name"] for e in p.find_events(after, type="state_changed") if e["state"] == state]
 
 
