@@ -63,5 +63,5 @@ void clock_format_rfc3339(int64_t real_ns, struct strbuf *out)
 
 	strbuf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", (int)date.year, date.month,
 		    date.day, in_day / 3600, in_day / 60 % 60, in_day % 60,
-		    (int)(real_ns - sec * NS_PER_SEC));
+		    (int)((real_ns % NS_PER_SEC + NS_PER_SEC) % NS_PER_SEC));
 }

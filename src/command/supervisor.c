@@ -499,6 +499,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		rc = keeper_open(s, keeper_fd, config, held, &error);
 	if (rc != 0) {
 		config_free(config);
+		alarm_free(s->alarm);
 		if (s->loop)
 			ev_loop_destroy(s->loop);
 		return fail(&error, rc);

@@ -223,8 +223,6 @@ class Scene:
 
         self.until(probe, lambda: "%s run: %s, witnesses %s" % (names, last.get("status"), self.everyone()))
         self.nobody_doubled()
-        for name in names:
-            equal(len(self.living(name)), 1, "instances of " + name)
         if self.user and "mortal" in names:
             self.least_rights(self.pid("mortal"))
 
