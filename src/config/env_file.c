@@ -177,18 +177,18 @@ static bool put(struct strlist *list, const char *item)
 
 static int read_line(struct reader *r, struct strbuf *item, struct strlist *out)
 {
-	const char *start;
+	struct reader start;
 
 	skip_blanks(r);
 	if (at_end_of_line(r) || *r->at == '#' || *r->at == ';')
 		return 0;
-	start = r->at;
+	start = *r;
 	strbuf_reset(item);
 	if (read_variable(r, item) < 0)
 		return -EINVAL;
 	if (memchr(item->buf, '\0', item->len) != NULL)
-		return fail_at(r, start, "a NUL byte in a value");
-	return put(out, item->buf) ? 0 : fail_at(r, start, "too many variables");
+		return fail_at(&start, start.at, "a NUL byte in a value");
+	return put(out, item->buf) ? 0 : fail_at(&start, start.at, "too many variables");
 }
 
 int env_file_parse(const char *text, size_t n, struct strlist *out, struct env_file_error *e)

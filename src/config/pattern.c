@@ -7,7 +7,9 @@
 #include "base/util.h"
 #include "config/probe.h"
 
-#define EXPANDED_MAX 20000	/* characters and groups after writing repetitions out */
+/* Characters and groups after writing repetitions out. Time and memory for compiling grow with the
+ * square where repetitions that may be empty are repeated. */
+#define EXPANDED_MAX 2000
 #define DEPTH_MAX 64
 
 struct estimate {
@@ -75,6 +77,8 @@ static void add(struct estimate *e, uint64_t size)
 
 static void one_character(struct estimate *e, const char **p)
 {
+	uint64_t last, times;
+
 	switch (**p) {
 	case '(':
 		if (e->depth + 1 == DEPTH_MAX) {
@@ -98,20 +102,25 @@ static void one_character(struct estimate *e, const char **p)
 	case '[':
 		skip_bracket(p);
 		break;
+	case '*':
+	case '?':
+		last = e->last;
+		add(e, 1);
+		e->last = last + 1;
+		return;
 	case '+':
 		add(e, e->last);
 		e->last *= 2;
 		return;
-	case '{': {
-		uint64_t times = interval(p), last = e->last;
-
+	case '{':
+		times = interval(p);
+		last = e->last;
 		if (times > 0) {
 			add(e, last * (times - 1));
 			e->last = last * times;
 			return;
 		}
 		break;
-	}
 	default:
 		break;
 	}
