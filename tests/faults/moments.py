@@ -7,6 +7,7 @@ from the moment at which the flow begins.
 
 import os
 import random
+import select
 import signal
 import threading
 
@@ -52,6 +53,8 @@ class Moment:
             self.waiter.join()
             self.waiter = None
             for victim in self.victims:
+                if self.struck:
+                    select.select([victim], [], [], 10)   # it may look alive for a moment
                 os.close(victim)
 
     def hits(self):
