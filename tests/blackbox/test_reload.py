@@ -144,7 +144,7 @@ def test_an_operators_stop_survives_a_reload(w):
     p = w.procd(w.sub("a") + w.sub("b"))
     up(p, "a", "b")
     p.ctl("stop", "a").expect(0)
-    mark = p.mark()
+    mark = p.mark_now()
     p.write(w.sub("a", "--print", "changed") + w.sub("b", "--print", "changed"))
     reload(p)
     p.wait_state("b", "running", after=mark)
