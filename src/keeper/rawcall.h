@@ -46,7 +46,7 @@ RAW_CODE static inline long raw_call6(long number, long a, long b, long c, long 
 	return x0;
 }
 #else
-/* No stub for this machine: the C library's, whose errno belongs to the waiting parent. */
+/* Other machines take the C library's call; errno belongs to the waiting parent, who puts it back. */
 #include <errno.h>
 #include <unistd.h>
 

@@ -623,17 +623,20 @@ def test_quiet_without_probes_and_between_them(w):
 
 def test_probes_of_the_slot_end_with_the_process(w):
     s = Server()
-    p = w.procd(w.sub("a", health="tcp:127.0.0.1:%d" % s.port, **quick()))
+    other = Server()
+    p = w.procd(w.sub("a", health="tcp:127.0.0.1:%d" % s.port, **quick()) +
+                w.sub("b", health="tcp:127.0.0.1:%d" % other.port, **quick()))
     health(p, "a", "healthy")
     p.ctl("stop", "a").expect(0)
     equal(p.of("a")["health"], "unknown", "health of a stopped one")
-    asked = s.asked
-    time.sleep(0.3)
+    asked, others = s.asked, other.asked
+    wait_until(lambda: other.asked >= others + 5, "the other one is asked five times meanwhile")
     check(s.asked <= asked + 1, "a stopped one is asked: %d, then %d" % (asked, s.asked))
     p.ctl("start", "a").expect(0)
     wait_until(lambda: p.of("a")["health"] == "healthy", "it is asked again")
     p.stop()
     s.close()
+    other.close()
 
 
 def test_a_stop_ends_a_probe_that_is_under_way(w):
