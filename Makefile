@@ -33,7 +33,7 @@ CHECK_LIBS ?= -lcheck_pic -lrt -lm -lsubunit
 ALL_LIBS = $(DEP_LIBS) -lm $(LIBS)
 
 # Rooms, from the ground up. below-ROOM: what it may call.
-ROOMS := base config keeper event probe core output control command
+ROOMS := base config keeper event probe core output profile control command
 below-base :=
 below-config := base
 below-keeper := base
@@ -41,8 +41,9 @@ below-event := base
 below-probe := base
 below-core := config keeper event base
 below-output := config keeper event base
-below-control := core output config keeper event base
-below-command := control output core config keeper event probe base
+below-profile := config keeper event base
+below-control := core output profile config keeper event base
+below-command := control output profile core config keeper event probe base
 
 src-of = $(wildcard src/$(1)/*.c)
 obj-of = $(patsubst %.c,$(BUILD)/%.o,$(call src-of,$(1)))
@@ -77,7 +78,7 @@ $(call lib-of,$(1)): $(call obj-of,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room-rule,$(r))))
 
-$(BUILD)/procd: $(foreach r,command control output core probe event keeper config base,$(call lib-of,$(r)))
+$(BUILD)/procd: $(foreach r,command control output profile core probe event keeper config base,$(call lib-of,$(r)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ -Wl,--whole-archive $(call lib-of,command) -Wl,--no-whole-archive \
 		$(filter-out $(call lib-of,command),$^) $(ALL_LIBS)
