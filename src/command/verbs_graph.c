@@ -16,6 +16,7 @@ static const struct style styles[] = {
 	{ "wants", "style=dashed", "-.->" },
 	{ "after", "style=dotted", "-.->" },
 	{ "before", "style=dotted", "-.->" },
+	{ "on_failure", "style=dashed, color=red", "-.->" },
 };
 
 static const struct style *style_of(const char *kind)

@@ -106,6 +106,16 @@ static void never_healthy(struct edges *e, uint32_t node, enum edge_kind kind, s
 		   (int)strcspn(item, ":"), item);
 }
 
+static void names_itself(struct edges *e, uint32_t node, size_t at)
+{
+	const struct scope *scope = e->c->owners[node];
+	struct place place = item_place(e, node, EDGE_ON_FAILURE, at);
+
+	diag_error(e->c->diag, &place, "subsystem.%s.on_failure: \"%s\" cannot start itself; that is "
+		   "what restart is for", scope->name,
+		   e->config->subsystems[node]->on_failure.items[at]);
+}
+
 /* Two short lists of a file can mean a square of edges. */
 static bool add_edges(struct edges *e, uint32_t node, enum edge_kind kind, uint32_t first,
 		      uint32_t n)
@@ -113,7 +123,7 @@ static bool add_edges(struct edges *e, uint32_t node, enum edge_kind kind, uint3
 	e->n += n;
 	if (e->n > EDGES_MAX)
 		return false;
-	for (uint32_t i = first; i < first + n && kind != EDGE_WANTS; i++)
+	for (uint32_t i = first; i < first + n && edge_orders(kind); i++)
 		if (kind == EDGE_BEFORE)
 			graph_add(&e->graph, i, node);
 		else
@@ -138,6 +148,8 @@ static bool check_item(struct edges *e, uint32_t node, enum edge_kind kind, size
 	if (condition == CONDITION_HEALTHY && scope != e->told && n > 0 &&
 	    e->config->subsystems[first]->health == NULL)
 		never_healthy(e, node, kind, at);
+	if (kind == EDGE_ON_FAILURE && scope != e->told && node >= first && node - first < n)
+		names_itself(e, node, at);
 	if (add_edges(e, node, kind, first, n))
 		return true;
 	place = item_place(e, node, kind, at);
@@ -175,7 +187,7 @@ static bool find_item(const struct edges *e, uint32_t node, uint32_t other, stru
 		enum condition condition;
 		uint32_t first, n;
 
-		for (size_t i = 0; kind != EDGE_WANTS && i < list->n; i++)
+		for (size_t i = 0; edge_orders((enum edge_kind)kind) && i < list->n; i++)
 			if (edge_targets(e->config, list->items[i], (enum edge_kind)kind,
 					 &condition, &first, &n) &&
 			    named >= first && named - first < n) {

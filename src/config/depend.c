@@ -1,4 +1,4 @@
-/* The five keys that join subsystems, seen as one kind of thing. */
+/* The keys that join subsystems, seen as one kind of thing. */
 #include "config/depend.h"
 
 #include "base/alloc.h"
@@ -11,13 +11,15 @@ ENUMTEXT(condition, "condition",
 
 ENUMTEXT(edge_kind, "kind of dependency",
 	[EDGE_DEPENDS_ON] = "depends_on", [EDGE_BINDS_TO] = "binds_to", [EDGE_WANTS] = "wants",
-	[EDGE_AFTER] = "after", [EDGE_BEFORE] = "before");
+	[EDGE_AFTER] = "after", [EDGE_BEFORE] = "before",
+	[EDGE_ON_FAILURE] = "on_failure");
 
 const struct strlist *edge_list(const struct subsystem_options *o, enum edge_kind kind)
 {
 	const struct strlist *const lists[EDGE_NKINDS] = {
 		[EDGE_DEPENDS_ON] = &o->depends_on, [EDGE_BINDS_TO] = &o->binds_to,
 		[EDGE_WANTS] = &o->wants, [EDGE_AFTER] = &o->after, [EDGE_BEFORE] = &o->before,
+		[EDGE_ON_FAILURE] = &o->on_failure,
 	};
 
 	return lists[kind];

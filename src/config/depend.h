@@ -15,15 +15,21 @@ enum condition {
 };
 extern const struct enumtext condition_text;
 
-/* The keys that make edges. All but WANTS make an order, too. */
+/* The keys that name other subsystems. */
 enum edge_kind {
-	EDGE_DEPENDS_ON, EDGE_BINDS_TO, EDGE_WANTS, EDGE_AFTER, EDGE_BEFORE, EDGE_NKINDS
+	EDGE_DEPENDS_ON, EDGE_BINDS_TO, EDGE_WANTS, EDGE_AFTER, EDGE_BEFORE, EDGE_ON_FAILURE,
+	EDGE_NKINDS
 };
 extern const struct enumtext edge_kind_text;	/* the names of the keys */
 
 static inline bool edge_is_hard(enum edge_kind kind)
 {
 	return kind == EDGE_DEPENDS_ON || kind == EDGE_BINDS_TO;
+}
+/* Does it say who starts before whom? */
+static inline bool edge_orders(enum edge_kind kind)
+{
+	return kind != EDGE_WANTS && kind != EDGE_ON_FAILURE;
 }
 /* The list behind the key. */
 const struct strlist *edge_list(const struct subsystem_options *o, enum edge_kind kind);

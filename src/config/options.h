@@ -109,7 +109,7 @@ struct subsystem_options {
 	enum subsystem_type type;
 	bool autostart, critical;
 	struct strlist depends_on, binds_to;	/* "NAME[:CONDITION]"; config/depend.h */
-	struct strlist wants, after, before;	/* names */
+	struct strlist wants, after, before, on_failure;	/* names */
 	char *schedule;			/* as written; NULL: not given */
 	struct cron *cron;		/* what it says; NULL: no schedule */
 	struct zone *zone;		/* counted: that CRON is meant in; NULL: no schedule */

@@ -167,6 +167,9 @@ const struct option schema[] = {
 		  "them." },
 	{ SUB("before", before, edges, LIVE), .def = "[]",
 	  .help = "Only order: these start after it, and stop before it." },
+	{ SUB("on_failure", on_failure, edges, LIVE), .def = "[]",
+	  .help = "Subsystems that are started when it has failed for good: no restart follows. "
+		  "Typically oneshots with autostart = false." },
 	{ SUB("schedule", schedule, schedule, LIVE),
 	  .help = "When it runs, as a line of cron: minute, hour, day of the month, month, day of the "
 		  "week; or @hourly, @daily and so on. \"TZ=ZONE \" may stand in front." },

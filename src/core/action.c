@@ -13,6 +13,7 @@
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/narrate.h"
+#include "core/on_failure.h"
 #include "core/prepare.h"
 #include "core/publish.h"
 #include "core/request.h"
@@ -305,8 +306,12 @@ void action_finally_down(struct subsystem *s)
 		shutdown_request(c, SHUTDOWN_GRACEFUL, "command ended");
 		return;
 	}
-	if (s->state == STATE_FAILED && subsystem_newest(s)->critical)
+	if (s->state != STATE_FAILED)
+		return;
+	if (subsystem_newest(s)->critical)
 		shutdown_error(c, s);
+	else
+		on_failure_start(s);
 }
 
 static void after_end(struct subsystem *s)

@@ -363,7 +363,8 @@ void edges_free(struct core *c)
 
 static void build_for(struct subsystem *s)
 {
-	for (int kind = 0; kind < EDGE_NKINDS; kind++) {
+	/* (Nothing waits for what is started by a failure: core/on_failure.c.) */
+	for (int kind = 0; kind < EDGE_ON_FAILURE; kind++) {
 		const struct strlist *list = edge_list(subsystem_newest(s), (enum edge_kind)kind);
 
 		for (size_t i = 0; i < list->n; i++)

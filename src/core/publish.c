@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "core/live.h"
 #include "core/narrate.h"
+#include "core/on_failure.h"
 #include "core/publish.h"
 #include "core/request.h"
 
@@ -58,6 +59,7 @@ static void send_event(struct subsystem *s)
 		.error_errno = s->end.errnum,
 		.error_message = text,
 		.stderr_tail = end && s->state == STATE_FAILED ? s->end_tail : NULL,
+		.cause = s->reason == REASON_ON_FAILURE ? on_failure_cause(s) : NULL,
 	};
 
 	event_state_changed(s->core->chan, &e);
@@ -116,6 +118,7 @@ static void put_board(struct subsystem *s)
 		.description = o->description, .last_error = last_error, .groups = groups.buf,
 		.waits_for = waits_for.buf, .awaits = awaits.buf, .status = status.buf,
 		.health_detail = s->checkup.detail, .degraded = degraded.buf,
+		.cause = on_failure_cause(s),
 	});
 	r->waiting = s->edges.shown_waiting;
 	r->id = s->id;

@@ -98,6 +98,7 @@ struct subsystem {
 	bool kick;			/* an order: start it once it is down */
 	bool bounce;			/* take it down once although the goal is up */
 	enum reason order_reason;	/* of kick and bounce */
+	uint32_t cause;			/* core/on_failure.h: slot + 1 of whose failure; 0: none */
 
 	/* is */
 	enum subsystem_state state;

@@ -141,6 +141,12 @@ static void say_degraded(json_t *lines, const struct board_record *r)
 	}
 }
 
+static void say_cause(json_t *lines, const struct board_record *r)
+{
+	if (*r->cause != '\0')
+		say(lines, "it was started because %s had failed for good (on_failure)", r->cause);
+}
+
 static void say_goal(json_t *lines, const struct board_record *r)
 {
 	bool down = r->state == STATE_STOPPED || r->state == STATE_FAILED;
@@ -194,6 +200,7 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	say_health(lines, r);
 	say_degraded(lines, r);
 	say_waits(lines, board, r);
+	say_cause(lines, r);
 	say_goal(lines, r);
 	say_restart(lines, r, now_mono_ns);
 	say_next_run(lines, r, now_mono_ns);

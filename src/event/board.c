@@ -118,7 +118,7 @@ void board_put_daemon(struct board *b, struct board_daemon *daemon)
 struct board_record *board_record_new(const struct board_texts *t)
 {
 	const char *texts[] = { t->description, t->last_error, t->groups, t->waits_for, t->awaits,
-				t->status, t->health_detail, t->degraded };
+				t->status, t->health_detail, t->degraded, t->cause };
 	const char *copies[ARRAY_LEN(texts)];
 	struct board_record *r;
 	size_t room = 0;
@@ -143,6 +143,7 @@ struct board_record *board_record_new(const struct board_texts *t)
 	r->status = copies[5];
 	r->health_detail = copies[6];
 	r->degraded = copies[7];
+	r->cause = copies[8];
 	return r;
 }
 

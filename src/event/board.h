@@ -49,6 +49,7 @@ struct board_record {
 	const char *health_detail;	/* into TEXT: the last answer to its health probe, "" before */
 	const char *degraded;		/* into TEXT: what is not as it should be, newline-separated,
 					 * "" when nothing */
+	const char *cause;		/* into TEXT: whose failure it was started for, "" when not */
 	char name[NAME_CAP];
 	char text[];			/* storage of the strings above */
 };
@@ -79,7 +80,7 @@ void board_put_daemon(struct board *b, struct board_daemon *daemon);
 /* The strings of a record; NULL is fine. */
 struct board_texts {
 	const char *description, *last_error, *groups, *waits_for, *awaits, *status,
-		   *health_detail, *degraded;
+		   *health_detail, *degraded, *cause;
 };
 /* Allocate with the strings copied behind; everything else zero. */
 struct board_record *board_record_new(const struct board_texts *t);

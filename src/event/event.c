@@ -53,7 +53,8 @@ ENUMTEXT(reason, "reason",
 	 [REASON_WATCH] = "watch",
 	 [REASON_HOOK] = "hook",
 	 [REASON_SOCKET] = "socket",
-	 [REASON_IDLE] = "idle");
+	 [REASON_IDLE] = "idle",
+	 [REASON_ON_FAILURE] = "on_failure");
 _Static_assert(ARRAY_LEN(reason_names) == REASON_COUNT, "a reason without a name");
 
 /* --- shrinking ------------------------------------------------------------------------------ */

@@ -29,7 +29,7 @@ enum reason {
 	REASON_EXIT, REASON_SIGNAL, REASON_START, REASON_HEALTH, REASON_WATCHDOG,
 	REASON_START_TIMEOUT, REASON_REQUEST, REASON_DEPENDENCY, REASON_RELOAD, REASON_SHUTDOWN,
 	REASON_MEMORY, REASON_SCHEDULE, REASON_ADOPTED, REASON_WATCH, REASON_HOOK, REASON_SOCKET,
-	REASON_IDLE,
+	REASON_IDLE, REASON_ON_FAILURE,
 	REASON_COUNT
 };
 extern const struct enumtext reason_text;
@@ -52,6 +52,7 @@ struct state_event {
 	int error_errno;
 	const char *error_message;
 	const char *stderr_tail;	/* last lines it wrote; NULL: absent */
+	const char *cause;		/* the subsystem whose failure started it; NULL: absent */
 };
 uint64_t event_state_changed(struct chan *chan, const struct state_event *e);
 

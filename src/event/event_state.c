@@ -182,6 +182,10 @@ static void put_exceptions(struct writer *w, const struct state_event *e)
 		put_literal(w, ",\"stderr_tail\":");
 		put_text(w, e->stderr_tail, TAIL_MAX);
 	}
+	if (e->cause != NULL) {
+		put_literal(w, ",\"cause\":");
+		put_text(w, e->cause, NAME_MAX_ESCAPED);
+	}
 	if (e->error_stage == NULL)
 		return;
 	put_literal(w, ",\"error\":{\"stage\":");

@@ -85,6 +85,31 @@ def test_S40_a_reload_with_a_cycle_changes_nothing(w):
     p.stop()
 
 
+def test_a_final_failure_starts_what_on_failure_names(w):
+    note = w.path("note")
+    handler = '[subsystem.alert]\ntype = "oneshot"\nautostart = false\nshell = true\ncommand = "echo $PROCD_SUBSYSTEM >> %s"\n' % note
+    p = w.procd(w.sub("web", restart="never") + handler)
+    p.wait_state("web", "running")
+    p.write(w.sub("web", restart="never", on_failure=["alert"]) + handler)
+    r = p.ctl("reload-config").expect(0)
+    equal(p.wait_event(type="config_reloaded")["updated"], ["web"], "updated: the key is live")
+    mark = p.mark()
+    os.kill(p.pid_of("web"), signal.SIGKILL)
+    e = p.wait_state("alert", "starting", mark)
+    equal((e["reason"], e["cause"]), ("on_failure", "web"), "why it starts")
+    p.wait_state("alert", "stopped", mark, exit_code=0)
+    equal(read_text(note), "alert\n", "what it did")
+    contains(p.ctl("why", "alert").expect(0).out, "it was started because web had failed for good (on_failure)", "why")
+    contains(p.ctl("graph", "--format", "dot").expect(0).out, '"web" -> "alert" [label = "on_failure"', "graph")
+    # a second failure runs it a second time
+    mark = p.mark()
+    p.ctl("start", "web").expect(0)
+    os.kill(p.pid_of("web"), signal.SIGKILL)
+    p.wait_state("alert", "stopped", mark, exit_code=0)
+    equal(read_text(note), "alert\nalert\n", "what it did")
+    p.stop()
+
+
 def test_a_reload_may_turn_an_edge_round(w):
     p = w.procd(w.sub("a", depends_on=["b"]) + w.sub("b"))
     before = {n: p.wait_state(n, "running")["pid"] for n in ("a", "b")}

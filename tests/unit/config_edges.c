@@ -58,6 +58,22 @@ START_TEST(S25_cycles_are_refused_with_all_their_names)
 }
 END_TEST
 
+START_TEST(on_failure_makes_no_order_and_may_go_round)
+{
+	load_fine(SUB("a", "on_failure = [\"b\"]\ndepends_on = [\"b\"]\n")
+		  SUB("b", "on_failure = a\n"));
+	ck_assert_str_eq(config_find(config, "b")->on_failure.items[0], "a");
+	expect_error(SUB("a", "on_failure = [\"c\"]\n") SUB("b", ""), 3, 15,
+		     "subsystem.a.on_failure: there is no subsystem \"c\"");
+	expect_error(SUB("a", "on_failure = [\"b\", \"a\"]\n") SUB("b", ""), 3, 20,
+		     "\"a\" cannot start itself");
+	expect_error(SUB("a", "on_failure = [\"b:ready\"]\n") SUB("b", ""), 3, 15,
+		     "only names");
+	expect_error(SUB("w", "instances = 2\non_failure = [\"w@0\"]\n"), 4, 15,
+		     "cannot start itself");
+}
+END_TEST
+
 START_TEST(two_cycles_are_told_in_one_run)
 {
 	auto_free(freep) char *found = NULL;
@@ -94,6 +110,7 @@ int main(void)
 		S26_a_name_that_is_not_there_is_refused_at_its_place,
 		S25_cycles_are_refused_with_all_their_names, two_cycles_are_told_in_one_run,
 		conditions_that_never_come_are_refused,
+		on_failure_makes_no_order_and_may_go_round,
 	};
 
 	return unit_run_in("config: edges", setup, teardown, tests, ARRAY_LEN(tests));

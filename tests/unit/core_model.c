@@ -336,7 +336,7 @@ static void vary_edges(int i)
 		struct ref_edge *e = &spec[i].ref.edge[j];
 
 		*e = (struct ref_edge){ .there = rank[i] > rank[j] && rnd(4) == 0,
-					.kind = (enum edge_kind)rnd(EDGE_NKINDS) };
+					.kind = (enum edge_kind)rnd(EDGE_ON_FAILURE) };
 		e->condition = e->kind == EDGE_BINDS_TO ? (enum condition)rnd(2)
 							: (enum condition)rnd(CONDITION_COUNT);
 		if (e->condition == CONDITION_HEALTHY || !edge_is_hard(e->kind))
