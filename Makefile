@@ -6,12 +6,16 @@
 #   make dist       procd-VERSION.tar.xz         make coverage    report in build-cov/
 #   make bench      the programs of tests/bench  make distcheck   dist, then build and test it
 #   make faults     every system call of the core flows fails once (strace; about ten minutes)
+#   make variant VARIANT=minimal CONFIGURE_FLAGS=--enable-minimal   another choice of features
 #
 # Rooms are static libraries. A room's unit tests link that room and the rooms below it, nothing
 # else: a call that climbs upward is a link error.
 
 BUILD ?= build
--include config.mk
+# Where ./configure writes: here, or in a directory of its own for another choice of features.
+CONFIG ?= .
+CONFIG_MK := $(CONFIG)/config.mk
+-include $(CONFIG_MK)
 
 # A line per file; V=1 shows the commands.
 Q := $(if $(V),,@)
@@ -25,7 +29,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 # Fortified string functions hide what a sanitizer would see, and need an optimizer.
 FORTIFY = $(if $(SAN)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN ?= -fstack-protector-strong -fPIE -fno-omit-frame-pointer $(HARDEN_EXTRA)
-ALL_CPPFLAGS = -D_GNU_SOURCE -Isrc -I$(BUILD) -I. $(DEP_CFLAGS) $(FORTIFY) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -Isrc -I$(BUILD) -I$(CONFIG) -I. $(DEP_CFLAGS) $(FORTIFY) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(WERROR) $(HARDEN) -pthread $(CFLAGS) $(SAN)
 ALL_LDFLAGS = -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -pthread $(LDFLAGS) $(SAN)
 DEP_LIBS ?= -lev -linih -ljansson -lurcu -lurcu-common
@@ -45,27 +49,37 @@ below-profile := config keeper event base
 below-control := core output profile config keeper event base
 below-command := control output profile core config keeper event probe base
 
-src-of = $(wildcard src/$(1)/*.c)
+# What hangs on a feature without being a room of its own: left out where the feature is off.
+# A room is left out by taking it out of ROOMS and of the below- lists; its tests go with it.
+files-CONFIG_WATCH :=
+left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
+
+src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))
 obj-of = $(patsubst %.c,$(BUILD)/%.o,$(call src-of,$(1)))
 lib-of = $(BUILD)/lib$(1).a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
-	fuzz fuzz-programs corpus coverage lint headers bench sample faults
+	fuzz fuzz-programs corpus coverage lint headers bench sample faults \
+	variant
 
 all: $(BUILD)/procd
 
-config.mk: configure config.mk.in config.h.in
-	./configure $(CONFIGURE_FLAGS)
+# A change of the options asks again with the answers given before.
+$(CONFIG_MK): configure config.mk.in config.h.in
+	@mkdir -p $(CONFIG)
+	cd $(CONFIG) && if [ -n '$(CONFIGURE_FLAGS)' ] || [ ! -x config.status ]; then \
+		$(CURDIR)/configure $(CONFIGURE_FLAGS); \
+		else ./config.status --recheck && ./config.status; fi
 
-config.h: config.mk
-	@test -f $@ || ./config.status $@
+$(CONFIG)/config.h: $(CONFIG_MK)
+	@test -f $@ || (cd $(CONFIG) && ./config.status config.h)
 
 configure: configure.ac VERSION
 	autoconf
 
-$(BUILD)/%.o: %.c config.mk
+$(BUILD)/%.o: %.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -86,7 +100,8 @@ $(BUILD)/procd: $(foreach r,command control output profile core probe event keep
 # --- tests --------------------------------------------------------------------------------------
 
 # tests/unit/ROOM_WHAT.c is a Check program for ROOM.
-UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(filter-out $(left-out), \
+	$(foreach r,$(ROOMS),$(wildcard tests/unit/$(r)_*.c))))
 room-of-test = $(firstword $(subst _, ,$(notdir $(1))))
 define unit-rule
 $(1): $(1).o $(call lib-of,$(call room-of-test,$(1))) \
@@ -100,11 +115,11 @@ $(foreach t,$(UNIT),$(eval $(call unit-rule,$(t))))
 # supervises: never built with sanitizers.
 TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
-$(BUILD)/tests/tools/%: tests/tools/%.c config.mk
+$(BUILD)/tests/tools/%: tests/tools/%.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $< -pthread
-$(BUILD)/tests/bench/%: tests/bench/%.c config.mk \
+$(BUILD)/tests/bench/%: tests/bench/%.c $(CONFIG_MK) \
 		$(foreach r,output config keeper event base,$(call lib-of,$(r)))
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -114,7 +129,8 @@ $(BUILD)/tests/bench/%: tests/bench/%.c config.mk \
 # tests/fuzz/fuzz_ROOM_WHAT.c is a libFuzzer target for ROOM. `make fuzz` builds the rooms with
 # coverage feedback; `make check` links the same file with replay.c and runs the corpus through it.
 FUZZ_SECONDS ?= 10
-FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(filter-out $(left-out), \
+	$(foreach r,$(ROOMS),$(wildcard tests/fuzz/fuzz_$(r)_*.c))))
 room-of-fuzz = $(word 2,$(subst _, ,$(notdir $(1))))
 define fuzz-rule
 $(1): $(1).o $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o) \
@@ -139,7 +155,7 @@ check: headers unit corpus blackbox
 
 # Each header compiles alone.
 headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(wildcard src/*/*.h))
-$(BUILD)/%.h.ok: %.h config.mk
+$(BUILD)/%.h.ok: %.h $(CONFIG_MK)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-unused-function -fsyntax-only -x c $<
 	@touch $@
@@ -159,14 +175,20 @@ $(BUILD)/man/%: man/%.in $(BUILD)/procd
 	@mkdir -p $(@D)
 	$(BUILD)/procd mdoc-keys > $@.keys
 	$(SUBSTITUTE) -e '/^@KEYS@$$/{' -e 'r $@.keys' -e 'd' -e '}' $< > $@
-$(BUILD)/man/%: man/% config.mk
+$(BUILD)/man/%: man/% $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(SUBSTITUTE) $< > $@
-$(BUILD)/systemd/%: contrib/systemd/%.in config.mk
+$(BUILD)/systemd/%: contrib/systemd/%.in $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(SUBSTITUTE) $< > $@
 
 # --- other builds, each in a directory of its own ------------------------------------------------
+
+# The same sources with other features: build-VARIANT holds its configuration, too.
+VARIANT ?= minimal
+variant:
+	$(MAKE) BUILD=$(BUILD)-$(VARIANT) CONFIG=$(BUILD)-$(VARIANT) \
+		CONFIGURE_FLAGS="$(or $(CONFIGURE_FLAGS),--enable-$(VARIANT))" $(or $(GOALS),all)
 
 asan:
 	$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g" \
@@ -253,7 +275,7 @@ distcheck: dist
 	rm -rf $(BUILD)-dist
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-cov $(BUILD)-dist
+	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan tsan fuzz cov dist minimal full)
 distclean: clean
 	rm -rf config.mk config.h config.log config.status configure autom4te.cache procd-*.tar.xz
 

@@ -48,6 +48,28 @@ char *config_locate(const char *path)
 
 /* --- settings into objects ------------------------------------------------------------------ */
 
+/* A key of a feature that was not built may say what holds anyhow, and no more. */
+static bool asks_too_much(const struct option *o, const void *obj)
+{
+	bool top = o < schema + schema_top_n, more;
+	struct config *config = top ? config_new() : NULL;
+	struct subsystem_options *subsystem = top ? NULL : subsystem_options_template();
+
+	more = !o->type->equal(o, obj, top ? (const void *)config : (const void *)subsystem);
+	config_free(config);
+	subsystem_options_unref(subsystem);
+	return more;
+}
+
+static int parse_setting(struct parse *p, const struct value *v, void *obj)
+{
+	int r = p->o->type->parse(p, v, obj);
+
+	if (r < 0 || p->o->lacks == NULL || !asks_too_much(p->o, obj))
+		return r;
+	return parse_fail(p, v, "this procd was built without it (%s)", p->o->lacks);
+}
+
 void setting_apply(struct candidate *c, struct setting *s, const struct vars *vars, void *obj)
 {
 	auto_free(freep) char *subsystem = NULL;
@@ -62,7 +84,7 @@ void setting_apply(struct candidate *c, struct setting *s, const struct vars *va
 
 	if (s->bad)
 		return;
-	if (p.o->type->parse(&p, &s->value, obj) < 0) {
+	if (parse_setting(&p, &s->value, obj) < 0) {
 		struct place place = setting_place(c, s, p.line, p.column);
 		auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
 

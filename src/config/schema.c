@@ -2,6 +2,8 @@
  * is a loop. Rows of one section stand together, those of [subsystem] come last. */
 #include "config/schema.h"
 
+#include <config.h>
+
 #include "config/family.h"
 #include "config/probe.h"
 #include "config/type.h"
@@ -25,6 +27,8 @@ ENUMTEXT(stdio_kind, "stream", [STDIO_NULL] = "null", [STDIO_INHERIT] = "inherit
 	.section = "subsystem", .name = name_,                                                    \
 	.offset = offsetof(struct subsystem_options, field), .type = &type_##t,               \
 	.reload = RELOAD_##reload_
+/* The key of a feature: without it only the default can be given, which must mean "off". */
+#define NEEDS(feature, option) .lacks = WITH_##feature ? NULL : (option)
 #define SIGNAL_ROW(name_, number, def_, what)                                                     \
 	{ TOP("signals", name_, signals, signal_action, LIVE), .index = number, .def = def_,      \
 	  .choices = &signal_action_text, .help = "What " what " to procd does." }
@@ -45,6 +49,7 @@ const struct option schema[] = {
 		       "/tmp/procd-UID/NAME",
 	  .help = "Directory for the control socket, the lock and the state for recovery." },
 	{ TOP("", "hot_reload", hot_reload, bool, LIVE), .def = "false",
+	  NEEDS(CONFIG_WATCH, "--enable-config-watch"),
 	  .help = "Watch the configuration and its includes, and load changes by itself." },
 	{ TOP("", "include", include, strings, LIVE), .def = "[]",
 	  .help = "Globs of further *.toml files, relative to this file; later values win." },
@@ -52,7 +57,7 @@ const struct option schema[] = {
 	{ TOP("logging", "level", logging.level, enum, LIVE), .def = "\"info\"",
 	  .choices = &log_level_text, .help = "Least severe messages that are logged." },
 	{ TOP("logging", "json", logging.json, bool, LIVE), .def = "false",
-	  .help = "Log lines as JSON objects." },
+	  NEEDS(JSON_LOGS, "--enable-json-logs"), .help = "Log lines as JSON objects." },
 	{ TOP("logging", "color", logging.color, bool, LIVE), .def = "true",
 	  .help = "Colours on a terminal." },
 	{ TOP("logging", "file", logging.file, log_file, LIVE), .def_words = "standard error",
@@ -81,7 +86,9 @@ const struct option schema[] = {
 	{ TOP("performance", "memory_pool_size", performance.memory_pool_size, size, PROCD),
 	  .def = "\"1M\"", .min = 1, .max = GIBIBYTE,
 	  .help = "Memory set aside for the event ring and the hand-off buffers." },
-	{ TOP("performance", "lock_free", performance.lock_free, bool, PROCD), .def = "true",
+	{ TOP("performance", "lock_free", performance.lock_free, bool, PROCD),
+	  .def = WITH_LOCKFREE_COORDINATION ? "true" : "false",
+	  NEEDS(LOCKFREE_COORDINATION, "--enable-lockfree-coordination"),
 	  .help = "Lock-free event channel; false uses one with a mutex, which does the same." },
 	{ TOP("performance", "event_backend", performance.event_backend, word, PROCD),
 	  .def = "\"auto\"", .choices = &event_backend_text,

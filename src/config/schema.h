@@ -23,6 +23,7 @@ struct option {
 	const struct enumtext *choices;
 	unsigned only;			/* mask of the choices allowed; 0: all */
 	enum reload_class reload;
+	const char *lacks;		/* the configure option that would make it work; NULL: works */
 	struct {
 		const char *name;
 		enum unit unit;

@@ -1,36 +1,26 @@
-/* The list of build features is the reference's; true is only what this build really does. */
+/* What is in the box. The features are those of ./configure's table; the control socket is always
+ * there, and "full" is every feature that contradicts no other (the allocator of mimalloc and the
+ * heap profiler do). */
 #include "control/features.h"
+
+#include <string.h>
 
 #include "base/loop.h"
 #include "config.h"
 #include "keeper/features.h"
 
-static const struct {
-	const char *name;
-	bool built;
-} build_options[] = {
-	{ "metrics", false },
-	{ "console", true },
-	{ "json_logs", true },
-	{ "config_watch", true },
-	{ "mmap_config", false },
-	{ "mimalloc", false },
-	{ "high_res_timing", false },
-	{ "scheduler_hints", false },
-	{ "scheduler_hints_unix", false },
-	{ "lockfree_coordination", true },
-	{ "profiling", false },
-	{ "heap_profiling", false },
-	{ "full", false },
-};
-
 static json_t *options_json(void)
 {
 	json_t *options = json_object();
+	bool full = true;
 
-	for (size_t i = 0; i < ARRAY_LEN(build_options); i++)
-		json_object_set_new(options, build_options[i].name,
-				    json_boolean(build_options[i].built));
+#define OPTION(name, with)                                                                        \
+	json_object_set_new(options, #name, json_boolean(with));                                  \
+	full = full && ((with) != 0 || strcmp(#name, "mimalloc") == 0);
+	BUILD_FEATURES(OPTION)
+#undef OPTION
+	json_object_set_new(options, "ipc", json_true());
+	json_object_set_new(options, "full", json_boolean(full));
 	return options;
 }
 

@@ -281,6 +281,16 @@ class World:
         """Run procd with ARGS to its end (a client verb, or a start that must fail)."""
         return self.run_program([self.procd_path] + [str(a) for a in args], timeout, env, stdin, cwd, user)
 
+    def features(self):
+        """The options of this build: {"metrics": True, ...}."""
+        return self.run("features", "--json").expect(0).json()["options"]
+
+    def need_feature(self, *names):
+        built = self.features()
+        for name in names:
+            if not built[name]:
+                raise Skip("procd was built without " + name)
+
     def run_program(self, argv, timeout=20.0, env=None, stdin=None, cwd=None, user=None):
         """USER: (uid, gid) to become first."""
         def become():
