@@ -6,8 +6,7 @@
 #define REPLACEMENT "\xef\xbf\xbd"
 #define BEYOND_UNICODE 0x110000
 
-/* Length of the sequence at S (N > 0 bytes are there) and its code point; 0 when it is invalid. */
-static size_t utf8_decode(const char *s, size_t n, uint32_t *code)
+size_t utf8_decode(const char *s, size_t n, uint32_t *code)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

@@ -9,8 +9,9 @@ extern const struct verb_option common_options[];	/* ends at a NULL name */
 /* Text to stdout: 0, or EXIT_OS. */
 int cli_print(const char *text, size_t n);
 
-/* verbs_query.c */
+/* verbs_status.c */
 int verb_status(const struct cli_options *o);
+/* verbs_query.c */
 int verb_is(const struct cli_options *o);
 int verb_why(const struct cli_options *o);
 /* verbs_graph.c */

@@ -7,10 +7,11 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "command/stream.h"
-#include "command/table.h"
 #include "command/verbs.h"
+#include "console/table.h"
 #include "control/emit.h"
 #include "control/scan.h"
+#include "output/ownlog.h"
 
 struct seen {			/* of one stream */
 	struct strbuf partial;	/* a line whose end has not come */
@@ -77,10 +78,11 @@ static void add_line(struct log_view *view, const char *name, const char *stream
 		return;
 	}
 	if (view->prefix) {
-		char left[NAME_CAP + 8];
-		int n = snprintf(left, sizeof(left), "%-*s | ", (int)view->name_width, name);
-
-		tint_add(out, view->colour, TINT_DIM, left, (size_t)n);
+		strbuf_addstr(out, view->colour ? ownlog_name_color(name) : "");
+		strbuf_addf(out, "%-*s", (int)view->name_width, name);
+		strbuf_addstr(out, view->colour ? "\033[0m" : "");
+		tint_add(out, view->colour, strcmp(stream, "stderr") == 0 ? TINT_RED : TINT_DIM,
+			 " | ", 3);
 	}
 	if (view->terminal)
 		terminal_escape(line, len, out);

@@ -6,11 +6,12 @@ static const struct {
 	size_t len, offset;
 } members[] = {	/* in the order in which status.get writes them: then the next guess is right */
 #define MEMBER(m) { #m, sizeof(#m) - 1, offsetof(struct view, m) }
-	MEMBER(name), MEMBER(state), MEMBER(ready), MEMBER(health), MEMBER(pid), MEMBER(uptime_ms),
-	MEMBER(restart_count), MEMBER(gave_up), MEMBER(next_restart_ms), MEMBER(next_run_at),
-	MEMBER(exit_code),
-	MEMBER(signal), MEMBER(last_error), MEMBER(waits_for), MEMBER(awaits),
-	MEMBER(doing),
+	MEMBER(name), MEMBER(state), MEMBER(ready), MEMBER(health), MEMBER(health_detail),
+	MEMBER(pid), MEMBER(uptime_ms), MEMBER(restart_count), MEMBER(gave_up),
+	MEMBER(next_restart_ms), MEMBER(next_run_at), MEMBER(exit_code), MEMBER(signal),
+	MEMBER(last_error), MEMBER(reason), MEMBER(waits_for), MEMBER(awaits),
+	MEMBER(status_text), MEMBER(doing), MEMBER(degraded), MEMBER(rss_bytes),
+	MEMBER(cpu_percent), MEMBER(threads), MEMBER(fds),
 #undef MEMBER
 };
 

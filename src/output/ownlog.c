@@ -7,7 +7,7 @@
 #include "output/lines.h"
 
 #define QUEUE_MAX (1024u * 1024)
-#define NAME_WIDTH_MAX 32
+#define NAME_WIDTH_MAX 24
 
 static const char *const level_colors[LOG_NLEVELS] = { "\033[2m", "\033[2m", "", "\033[33m",
 						       "\033[1;31m" };
@@ -41,7 +41,8 @@ static bool wants_color(bool configured)
 	       (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-void ownlog_set_target(struct ownlog *log, struct target *target, bool json, bool color)
+void ownlog_set_target(struct ownlog *log, struct target *target, bool json, bool color,
+		       size_t name_width)
 {
 	target_unref(log->target);
 	log->target = target;
@@ -49,6 +50,7 @@ void ownlog_set_target(struct ownlog *log, struct target *target, bool json, boo
 		     target->terminal ? OWNLOG_TERMINAL : OWNLOG_TEXT;
 	log->color = log->style == OWNLOG_TERMINAL && wants_color(color);
 	log->stamp = (struct stamp)STAMP(stamp_forms[log->style]);
+	log->name_width = MIN(MAX(name_width, strlen("procd")), (size_t)NAME_WIDTH_MAX);
 }
 
 /* ESC [ digits ; ... m at S: its length, else 0. */
@@ -109,18 +111,21 @@ static char *put_colored(struct ownlog *log, char *p, const char *color, const c
 	return put_text(p, "\033[0m");
 }
 
-/* "web[4242]", padded to the widest so far. */
-static char *put_column(struct ownlog *log, char *p, const char *name, int pid)
+const char *ownlog_name_color(const char *name)
 {
-	char label[NAME_CAP + 16];
 	unsigned hash = 0;
 
 	for (const char *c = name; *c != '\0'; c++)
 		hash = hash * 31 + (unsigned char)*c;
-	size_t len = (size_t)(put_name_pid(label, name, pid) - label);
+	return name_colors[hash % ARRAY_LEN(name_colors)];
+}
 
-	log->name_width = MIN(MAX(log->name_width, len), (size_t)NAME_WIDTH_MAX);
-	p = put_colored(log, p, name_colors[hash % ARRAY_LEN(name_colors)], label, len);
+/* The name, padded. The pid would make the column dance and is told when it changes. */
+static char *put_column(struct ownlog *log, char *p, const char *name)
+{
+	size_t len = strlen(name);
+
+	p = put_colored(log, p, ownlog_name_color(name), name, len);
 	for (; len < log->name_width; len++)
 		*p++ = ' ';
 	return p;
@@ -139,7 +144,7 @@ static char *captured_terminal(struct ownlog *log, char *p, const struct capture
 		p = put_text(p + 4, "\033[0m");
 	}
 	*p++ = ' ';
-	p = put_column(log, p, c->name, c->pid);
+	p = put_column(log, p, c->name);
 	p = put_colored(log, p, c->is_stderr ? "\033[31m" : "\033[2m", " | ", 3);
 	return put_terminal(log, p, c->text, c->len);
 }
@@ -175,7 +180,7 @@ static char *message_terminal(struct ownlog *log, char *p, enum log_level level,
 {
 	p = put_stamp(&log->stamp, p, real_ns);
 	*p++ = ' ';
-	p = put_column(log, p, subsystem != NULL ? subsystem : "procd", 0);
+	p = put_column(log, p, subsystem != NULL ? subsystem : "procd");
 	*p++ = ' ';
 	if (log->color)
 		p = put_text(p, level_colors[level]);

@@ -3,7 +3,7 @@
  *   text      2026-11-22T20:21:07.123Z info  message
  *             2026-11-22T20:21:07.123Z warn  web: message about it
  *             2026-11-22T20:21:07.123Z out   web[4242] captured line      ("err": its stderr)
- *   terminal  20:21:07.123 web[4242]  | captured line                     (coloured, aligned)
+ *   terminal  20:21:07.123 web     | captured line                        (coloured, aligned)
  *   syslog    <30>Nov 22 20:21:07 web[4242]: captured line                (to a log daemon)
  *   JSON      {"ts":...,"level":"info","subsystem":"web","pid":4242,"stream":"stdout","msg":...}
  *
@@ -23,7 +23,7 @@ struct ownlog {
 	struct target *fallback;	/* stderr: for own messages while TARGET fails */
 	enum ownlog_style style;
 	bool color;
-	size_t name_width;		/* terminal: of the longest NAME[PID] so far */
+	size_t name_width;		/* terminal: of the column of names */
 	struct strbuf queue;		/* own messages that are not written yet */
 	uint64_t lost;			/* messages dropped because the queue was full */
 	struct stamp stamp;
@@ -32,8 +32,12 @@ struct ownlog {
 /* Takes over the reference FALLBACK. */
 void ownlog_init(struct ownlog *log, struct target *fallback);
 void ownlog_fini(struct ownlog *log);
-/* Takes over the reference TARGET. */
-void ownlog_set_target(struct ownlog *log, struct target *target, bool json, bool color);
+/* Takes over the reference TARGET. NAME_WIDTH: of the longest name that is going to come; a terminal
+ * gets a column of that width, within bounds. */
+void ownlog_set_target(struct ownlog *log, struct target *target, bool json, bool color,
+		       size_t name_width);
+/* The colour of a name, always the same: an escape sequence. */
+const char *ownlog_name_color(const char *name);
 /* Format into OUT (FORMAT_ROOM bytes), newline included. Returns the length. */
 size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c);
 /* Queue one of procd's own messages; beyond a bound it is dropped and counted. */

@@ -107,6 +107,7 @@ struct wanted {
 	enum events_output events;
 	char *events_path;
 	int events_fd;
+	size_t name_width;		/* of the longest name of a subsystem */
 };
 
 static void read_config(struct wanted *w)
@@ -123,6 +124,8 @@ static void read_config(struct wanted *w)
 		.events_path = x_strdup(c->events.output_path),
 		.events_fd = c->events.output_fd,
 	};
+	for (size_t i = 0; i < c->nsubsystems; i++)
+		w->name_width = MAX(w->name_width, strlen(c->subsystems[i]->name));
 	rcu_leave();
 }
 
@@ -159,7 +162,8 @@ static void apply_config(struct output *o)
 	struct wanted w;
 
 	read_config(&w);
-	ownlog_set_target(&o->ownlog, ownlog_target(o, &w), w.json, w.color);
+	ownlog_set_target(&o->ownlog, ownlog_target(o, &w), w.json, w.color,
+			  w.name_width);
 	sink_set_target(&o->sink, events_target(o, &w));
 	free(w.file);
 	free(w.events_path);

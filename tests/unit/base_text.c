@@ -241,10 +241,31 @@ START_TEST(an_open_quote_is_an_error_with_its_place)
 }
 END_TEST
 
+START_TEST(east_asian_text_takes_two_columns_and_accents_none)
+{
+	static const struct {
+		const char *text;
+		unsigned columns;
+	} rows[] = {
+		{ "", 0 }, { "abc", 3 }, { "\xc3\xa4", 1 }, { "a\xcc\x88", 1 },
+		{ "\xe6\xbc\xa2\xe5\xad\x97", 4 }, { "\xf0\x9f\x98\x80", 2 },
+		{ "\xe2\x80\xa6", 1 }, { "\xff\xfe", 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		ck_assert_uint_eq(text_columns(rows[i].text, strlen(rows[i].text)),
+				  rows[i].columns);
+	ck_assert_uint_eq(text_fit("a\xe6\xbc\xa2z", 5, 2), 1);
+	ck_assert_uint_eq(text_fit("a\xe6\xbc\xa2z", 5, 3), 4);
+	ck_assert_uint_eq(text_fit("a\xcc\x88z", 4, 1), 3);
+}
+END_TEST
+
 UNIT_MAIN("base: text", well_formed_utf8_is_accepted_and_nothing_else,
 	  cleaning_replaces_each_invalid_byte_and_keeps_the_rest,
 	  cleaning_any_bytes_gives_valid_utf8, a_terminal_shows_foreign_text_and_obeys_none_of_it,
 	  a_typo_suggests_the_nearest_word, words_that_are_far_from_all_suggest_nothing,
 	  globs_match_like_a_shell, a_hostile_glob_takes_no_time,
 	  a_command_line_splits_as_in_a_shell, an_open_quote_is_an_error_with_its_place,
-	  a_quoted_word_comes_back_as_it_was)
+	  a_quoted_word_comes_back_as_it_was,
+	  east_asian_text_takes_two_columns_and_accents_none)

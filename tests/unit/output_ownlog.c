@@ -43,7 +43,7 @@ static void setup(void)
 	in = fds[1];
 	fcntl(out, F_SETFL, O_NONBLOCK);
 	ownlog_init(&ownlog, target_fd(&targets, in));
-	ownlog_set_target(&ownlog, target_fd(&targets, in), false, true);
+	ownlog_set_target(&ownlog, target_fd(&targets, in), false, true, 6);
 }
 
 static void teardown(void)
@@ -164,10 +164,10 @@ START_TEST(a_terminal_gets_aligned_columns_and_only_colours_from_children)
 {
 	as(OWNLOG_TERMINAL, false);
 	expect_captured((struct captured){ .name = "worker", .pid = 4242, LINE("hello") },
-			"20:21:07.123 worker[4242] | hello\n");
+			"20:21:07.123 worker | hello\n");
 	expect_captured((struct captured){ .name = "db", .pid = 7, LINE("\x1b[31mred\x1b[2J\a\r") },
-			"20:21:07.123 db[7]        | red\\x1b[2J\\x07\n");
-	expect_message(LOG_WARN, NULL, "careful", "20:21:07.123 procd        warn  careful\n");
+			"20:21:07.123 db     | red\\x1b[2J\\x07\n");
+	expect_message(LOG_WARN, NULL, "careful", "20:21:07.123 procd  warn  careful\n");
 	as(OWNLOG_TERMINAL, true);
 	auto_free(freep) char *text = x_malloc(1024);
 	size_t n = ownlog_captured(&ownlog, text,
@@ -204,13 +204,13 @@ START_TEST(a_pipe_is_no_terminal_and_no_color_is_respected)
 	struct target *t = target_fd(&targets, in);
 
 	t->terminal = true;
-	ownlog_set_target(&ownlog, t, false, true);
+	ownlog_set_target(&ownlog, t, false, true, 6);
 	ck_assert_int_eq(ownlog.style, OWNLOG_TERMINAL);
 	ck_assert(ownlog.color);
 	setenv("NO_COLOR", "1", 1);
-	ownlog_set_target(&ownlog, target_fd(&targets, in), false, true);
+	ownlog_set_target(&ownlog, target_fd(&targets, in), false, true, 6);
 	ck_assert(!ownlog.color);
-	ownlog_set_target(&ownlog, target_fd(&targets, in), true, true);
+	ownlog_set_target(&ownlog, target_fd(&targets, in), true, true, 6);
 	ck_assert_int_eq(ownlog.style, OWNLOG_JSON);
 }
 END_TEST
@@ -305,7 +305,7 @@ START_TEST(own_messages_reach_stderr_while_the_log_file_fails)
 {
 	char text[200];
 
-	ownlog_set_target(&ownlog, target_file(&targets, "/nowhere/at/all", 0, 0), false, true);
+	ownlog_set_target(&ownlog, target_file(&targets, "/nowhere/at/all", 0, 0), false, true, 6);
 	ownlog_message(&ownlog, LOG_WARN, NULL, AT, "help");
 	ck_assert_int_eq(ownlog_flush(&ownlog), 0);
 	ssize_t n = read(out, text, sizeof text - 1);
