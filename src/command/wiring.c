@@ -2,9 +2,11 @@
  * the core's work, in core_settle(). */
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "command/supervisor.h"
 #include "config/store.h"
+#include "core/listing.h"
 #include "probe/attempt.h"
 
 /* --- from the keeper ----------------------------------------------------------------------------- */
@@ -253,13 +255,18 @@ static void op_dump(void *ctx)
 {
 	struct supervisor *s = ctx;
 	const struct board_daemon *d = board_daemon(s->board);
+	uint32_t n = board_slots(s->board);
+	auto_free(freep) uint32_t *slots = x_calloc(n + 1, sizeof(*slots));
 
 	log_info("state: %s, generation %llu, %llu events, %u supervisor deaths",
 		 enumtext_name(&daemon_state_text, (int)d->state),
 		 (unsigned long long)d->generation, (unsigned long long)chan_last_seq(s->chan),
 		 d->supervisor_deaths);
-	for (uint32_t slot = 0; slot < board_slots(s->board); slot++) {
-		const struct board_record *r = board_get(s->board, slot);
+	for (uint32_t i = 0; i < n; i++)
+		slots[i] = i;
+	listing_sort(s->board, config_current(), slots, n);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct board_record *r = board_get(s->board, slots[i]);
 
 		if (r)
 			log_info("state: %s %s pid %d restarts %llu attempt %u goal %s (%s)",

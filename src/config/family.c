@@ -81,8 +81,7 @@ const struct family *family_find(const struct config *config, const char *name)
 	return NULL;
 }
 
-/* The place of NAME in config->subsystems; false: it is none of them. */
-static bool find_one(const struct config *config, const char *name, uint32_t *at)
+bool config_position(const struct config *config, const char *name, uint32_t *at)
 {
 	size_t low = 0, high = config->nsubsystems;
 
@@ -105,7 +104,7 @@ struct subsystem_options *config_find(const struct config *config, const char *n
 {
 	uint32_t at;
 
-	return find_one(config, name, &at) ? config->subsystems[at] : NULL;
+	return config_position(config, name, &at) ? config->subsystems[at] : NULL;
 }
 
 bool config_select(const struct config *config, const char *name, uint32_t *first, uint32_t *n)
@@ -118,7 +117,7 @@ bool config_select(const struct config *config, const char *name, uint32_t *firs
 		return true;
 	}
 	*n = 1;
-	return find_one(config, name, first);
+	return config_position(config, name, first);
 }
 
 /* --- values that vary ------------------------------------------------------------------------- */

@@ -37,6 +37,9 @@ const struct varying *family_varying(const struct family *f, int key);
  * They are N in a row from config->subsystems[*FIRST] on. False: the name is unknown. */
 bool config_select(const struct config *config, const char *name, uint32_t *first, uint32_t *n);
 
+/* The place of NAME, a whole name, in config->subsystems; false: it is none of them. */
+bool config_position(const struct config *config, const char *name, uint32_t *at);
+
 /* The 12 of "NAME@12", -1 when NAME is no instance's; *BASE_LEN (may be NULL) is the length of what
  * stands before the '@', or of all. */
 int instance_number(const char *name, size_t *base_len);

@@ -4,9 +4,11 @@
  * not. */
 #include "base/alloc.h"
 #include "base/text.h"
+#include "config/store.h"
 #include "control/emit.h"
 #include "control/methods.h"
 #include "control/server.h"
+#include "core/listing.h"
 
 #define CHUNK (16u * 1024)
 #define GET_MAX (4u * 1024 * 1024)
@@ -76,6 +78,7 @@ static struct follower *follower_new(struct connection *c, const struct rpc_requ
 	f = x_calloc(1, sizeof(*f));
 	rcu_enter();
 	unknown = board_match(board, &names, &slots, &n);
+	listing_sort(board, config_current(), slots, n);
 	f->sources = x_calloc(n * 2 + 1, sizeof(*f->sources));
 	for (size_t i = 0; i < n; i++) {
 		const struct board_record *record = board_get(board, slots[i]);

@@ -13,6 +13,7 @@
 #include "control/features.h"
 #include "control/methods.h"
 #include "control/server.h"
+#include "core/listing.h"
 #include "output/tail.h"
 
 /* --- status ----------------------------------------------------------------------------------- */
@@ -176,12 +177,15 @@ static bool match_names(struct connection *c, const struct rpc_request *r,
 	const struct board *board = c->server->setup.board;
 	const char *unknown = board_match(board, names, slots, n);
 
-	if (unknown)
+	if (unknown == NULL)
+		listing_sort(board, config_current(), *slots, *n);
+	else
 		reply_error(c, r, RPC_SERVER_ERROR, ERROR_SUBSYSTEM_NOT_FOUND,
 			    "no subsystem matches \"%s\"", unknown);
 	return unknown == NULL;
 }
 
+/* Without names, procd's own is listed, too. */
 static bool names_or_all(struct connection *c, const struct rpc_request *r, struct strlist *out)
 {
 	json_t *names = json_object_get(r->params, "names");
@@ -189,6 +193,10 @@ static bool names_or_all(struct connection *c, const struct rpc_request *r, stru
 	if (names && !(json_is_array(names) && json_array_size(names) == 0))
 		return param_names(c, r, out);
 	strlist_add(out, "all");
+	rcu_enter();
+	if (board_find(c->server->setup.board, OWN_SUBSYSTEM) != NULL)
+		strlist_add(out, OWN_SUBSYSTEM);
+	rcu_leave();
 	return true;
 }
 

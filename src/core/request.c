@@ -3,6 +3,7 @@
  * the order is answered. */
 #include "base/alloc.h"
 #include "base/signame.h"
+#include "core/listing.h"
 #include "core/live.h"
 #include "core/publish.h"
 #include "core/reconcile.h"
@@ -416,6 +417,7 @@ static void select_and_apply(struct core *c, struct core_request *r)
 	else if (n == 0 && r->names.n == 0 && all.n == 0)
 		error_set(&r->error, ERROR_SUBSYSTEM_NOT_FOUND, 0, "no subsystem named");
 	strlist_fini(&all);
+	listing_sort(c->board, config_current(), slots, n);
 	for (size_t i = 0; i < n && !error_is_set(&r->error); i++)
 		strlist_add(&r->affected, registry_at(&c->registry, slots[i])->name);
 	if (error_is_set(&r->error))

@@ -3,7 +3,7 @@
 #include "core/roll.h"
 
 #include "base/alloc.h"
-#include "config/family.h"
+#include "core/listing.h"
 #include "core/live.h"
 
 struct roll {
@@ -110,20 +110,6 @@ void rolls_run(struct core *c)
 
 /* --- its beginning ---------------------------------------------------------------------------- */
 
-/* In the order of the configuration: instances by number. Those that it does not hold any more come
- * last. */
-static int by_place(const void *a, const void *b)
-{
-	const struct config *config = config_current();
-	uint32_t x = UINT32_MAX, y = UINT32_MAX, n;
-
-	if (!config_select(config, *(char *const *)a, &x, &n))
-		x = UINT32_MAX;
-	if (!config_select(config, *(char *const *)b, &y, &n))
-		y = UINT32_MAX;
-	return (x > y) - (x < y);
-}
-
 static void select_names(struct core *c, struct core_request *r)
 {
 	auto_free(freep) uint32_t *slots = NULL;
@@ -133,10 +119,9 @@ static void select_names(struct core *c, struct core_request *r)
 	if (unknown != NULL)
 		error_set(&r->error, ERROR_SUBSYSTEM_NOT_FOUND, 0, "unknown subsystem \"%s\"",
 			  unknown);
+	listing_sort(c->board, config_current(), slots, n);
 	for (size_t i = 0; i < n; i++)
 		strlist_add(&r->affected, registry_at(&c->registry, slots[i])->name);
-	if (n > 1)
-		qsort(r->affected.items, n, sizeof(*r->affected.items), by_place);
 }
 
 void roll_start(struct core *c, struct core_request *r)

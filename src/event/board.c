@@ -11,9 +11,6 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-/* Addressed by its exact name only: the web role is procd's own. */
-#define OWN_SUBSYSTEM "procd.http"
-
 ENUMTEXT(health, "health",
 	 [HEALTH_UNKNOWN] = "unknown",
 	 [HEALTH_HEALTHY] = "healthy",

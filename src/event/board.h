@@ -10,6 +10,9 @@
 #include "base/strlist.h"
 #include "event/event.h"
 
+/* Addressed by its exact name only: the web role is procd's own. */
+#define OWN_SUBSYSTEM "procd.http"
+
 enum health { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 extern const struct enumtext health_text;
 

@@ -271,6 +271,25 @@ def test_status_record_has_all_fields(w):
     p.stop()
 
 
+def test_lists_have_the_order_of_the_configuration(w):
+    def names(out):
+        return [line.split()[0] for line in out.splitlines() if line.split("@")[0].split(" ")[0] in "abcd"]
+
+    p = w.procd(w.sub("b") + w.sub("a"))
+    p.wait_state("a", "running")
+    # c and the instances get slots behind that of a, and the first free one
+    p.write(w.sub("c", instances=2, groups=["g"]) + w.sub("d", groups=["g"]) + w.sub("a", groups=["g"]))
+    p.ctl("reload-config").expect(0)
+    p.wait_event(type="subsystem_removed", name="b")
+    p.ctl("scale", "c", "3").expect(0)
+    want = ["c@0", "c@1", "c@2", "d", "a"]
+    equal([s["name"] for s in p.status()["subsystems"]], want, "status --json")
+    equal(names(p.ctl("status").expect(0).out), want, "status")
+    equal([s["name"] for s in p.ctl("status", "--json", "a", "c").expect(0).json()["subsystems"]], ["c@0", "c@1", "c@2", "a"], "of some")
+    equal([s["name"] for s in p.rpc("subsystem.why", {"names": ["all"]})["subsystems"]], want, "why")
+    p.stop()
+
+
 def test_json_errors_of_verbs(w):
     p = ready(w)
     j = p.ctl("start", "nobody", "--json").expect(4).json()
