@@ -241,6 +241,7 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 		.board = s->board,
 		.chan = s->chan,
 		.output = s->output,
+		.records = &s->records,
 		.orders = &s->orders,
 		.main_loop = s->loop,
 	};

@@ -253,6 +253,8 @@ struct config {
 		int64_t nice;
 	} performance;
 	struct {
+		int64_t metrics_interval_ms;
+		bool track_resources;
 		bool health_checks;
 		int64_t health_check_interval_ms;
 	} monitoring;

@@ -96,6 +96,12 @@ const struct option schema[] = {
 	{ TOP("performance", "nice", performance.nice, int, PROCD), .def = "0", .min = -20,
 	  .max = 19, .help = "procd's own scheduling priority; children do not inherit it." },
 
+	{ TOP("monitoring", "metrics_interval", monitoring.metrics_interval_ms, duration, LIVE),
+	  .def = "\"1s\"", .min = 10, .max = DAY,
+	  .help = "While somebody looks: from one sample of what the subsystems use to the next." },
+	{ TOP("monitoring", "track_resources", monitoring.track_resources, bool, LIVE),
+	  .def = "true",
+	  .help = "Find out what each subsystem uses: processor time, memory, threads, open files." },
 	{ TOP("monitoring", "health_checks", monitoring.health_checks, bool, LIVE), .def = "true",
 	  .help = "Run the health probes of all subsystems." },
 	{ TOP("monitoring", "health_check_interval", monitoring.health_check_interval_ms, duration,
@@ -372,4 +378,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 38;
+const size_t schema_top_n = 40;

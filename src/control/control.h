@@ -49,6 +49,7 @@ struct control_setup {
 	struct board *board;
 	struct chan *chan;
 	struct output *output;
+	const struct records *records;	/* of the keeper; NULL in unit tests */
 	struct mailbox *orders;		/* main thread's: receives struct control_order */
 	struct ev_loop *main_loop;
 };

@@ -150,6 +150,12 @@ void emit_bool(struct strbuf *out, const char *key, bool value)
 	strbuf_addstr(out, value ? "true" : "false");
 }
 
+void emit_raw(struct strbuf *out, const char *key, const char *json)
+{
+	begin(out, key);
+	strbuf_addstr(out, json);
+}
+
 void emit_null(struct strbuf *out, const char *key)
 {
 	begin(out, key);

@@ -15,6 +15,7 @@ void emit_text_n(struct strbuf *out, const char *key, const char *s, size_t n);
 void emit_int(struct strbuf *out, const char *key, int64_t value);
 void emit_uint(struct strbuf *out, const char *key, uint64_t value);
 void emit_bool(struct strbuf *out, const char *key, bool value);
+void emit_raw(struct strbuf *out, const char *key, const char *json);	/* as it is */
 void emit_null(struct strbuf *out, const char *key);
 /* An array of the words of TEXT, which are separated by SEPARATOR. */
 void emit_words(struct strbuf *out, const char *key, const char *text, char separator);

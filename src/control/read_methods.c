@@ -65,7 +65,29 @@ static void emit_next_run(struct strbuf *out, const struct board_record *r, int6
 	emit_text(out, "next_run_at", at.len > 0 ? at.buf : NULL);
 }
 
-static void emit_subsystem(struct strbuf *out, const struct board_record *r, int64_t now)
+/* Rounded to a tenth. */
+static void emit_percent(struct strbuf *out, const char *key, double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.1f", value);
+	emit_raw(out, key, text);
+}
+
+/* What its processes use, as far as it is known. */
+static void emit_resources(struct strbuf *out, const struct sample *p)
+{
+	emit_int_or_null(out, "rss_bytes", p != NULL, p ? (int64_t)p->now.rss_bytes : 0);
+	if (p != NULL && p->cpu_percent >= 0)
+		emit_percent(out, "cpu_percent", p->cpu_percent);
+	else
+		emit_null(out, "cpu_percent");
+	emit_int_or_null(out, "threads", p != NULL, p ? p->now.threads : 0);
+	emit_int_or_null(out, "fds", p != NULL && p->now.fds_known, p ? p->now.fds : 0);
+}
+
+static void emit_subsystem(struct strbuf *out, const struct board_record *r,
+			   const struct sample *sample, int64_t now)
 {
 	int64_t left = r->next_restart_mono_ns - now;
 	int instance = instance_number(r->name, NULL);
@@ -107,6 +129,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r, int
 	emit_text(out, "status_text", *r->status ? r->status : NULL);
 	emit_text(out, "doing", r->doing);
 	emit_words(out, "degraded", r->degraded, '\n');
+	emit_resources(out, sample);
 	emit_depends_on(out, r->name);
 	emit_text(out, "description", r->description);
 	emit_uint(out, "generation", r->generation);
@@ -162,7 +185,7 @@ static void emit_status(struct connection *c, struct strbuf *out, const uint32_t
 		const struct board_record *r = board_get(board, slots[i]);
 
 		if (r)	/* it may have left since the match */
-			emit_subsystem(out, r, now);
+			emit_subsystem(out, r, sampler_get(c->server->sampler, r), now);
 	}
 	emit_close(out, ']');
 	emit_stats(out, d);
@@ -205,15 +228,20 @@ void method_status(struct connection *c, const struct rpc_request *r)
 	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
 	auto_free(freep) uint32_t *slots = NULL;
 	size_t n = 0;
+	bool matched;
 
 	if (!names_or_all(c, r, &names))
 		return;
 	rcu_enter();
-	if (match_names(c, r, &names, &slots, &n) && r->id) {
-		rpc_result_begin(&c->out, r->id);
-		emit_status(c, &c->out, slots, n);
-		rpc_result_end(&c->out);
-	}
+	matched = match_names(c, r, &names, &slots, &n);
+	rcu_leave();
+	if (!matched || !r->id)
+		return;
+	sampler_ask(c->server->sampler, slots, n);
+	rcu_enter();
+	rpc_result_begin(&c->out, r->id);
+	emit_status(c, &c->out, slots, n);
+	rpc_result_end(&c->out);
 	rcu_leave();
 }
 

@@ -291,12 +291,15 @@ struct control *control_start(const struct control_setup *setup, struct error *e
 	strbuf_init(&s->features);
 	list_init(&s->connections);
 	list_init(&s->busy);
+	s->sampler = sampler_new(&(struct sampler_setup){
+		.loop = loop, .board = setup->board, .records = setup->records });
 	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fd_set_nonblock(setup->listen_fd, true);
 	watch_all(s);
 	rc = thread_start(&s->thread, "front", front_thread, s);
 	if (rc < 0) {
 		error_set(e, ERROR_RUNTIME_SPAWN, -rc, "cannot start the front thread");
+		sampler_free(s->sampler);
 		ev_loop_destroy(loop);
 		if (s->reserve_fd >= 0)
 			close(s->reserve_fd);
@@ -317,6 +320,7 @@ static void end_within(struct control *s, int64_t flush_limit_ms)
 	loop_async_send(&s->stop_wake);
 	pthread_join(s->thread, NULL);
 	s->gone = true;
+	sampler_free(s->sampler);
 	ev_loop_destroy(s->loop);
 	close(s->setup.listen_fd);
 	closep(&(int){ atomic_load(&s->next_listen_fd) });

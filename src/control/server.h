@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "control/connection.h"
 #include "control/control.h"
+#include "metrics/sampler.h"
 
 #define DENIALS_PER_WINDOW 8	/* lines in the log per 10 s, the rest is counted */
 
@@ -38,6 +39,7 @@ struct control {
 
 	int64_t denial_window_ns;
 	unsigned denials;
+	struct sampler *sampler;
 	struct strbuf features;		/* answer of daemon.features, probed once */
 };
 

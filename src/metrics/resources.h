@@ -1,0 +1,41 @@
+/* What one subsystem's processes use right now, from /proc and its cgroup.
+ *
+ * Counted are: with a cgroup of its own, the members of it; else its main process and what descends
+ * from that now. At most RESOURCES_PROCESSES of them. Any thread; blocks no longer than the kernel
+ * takes to print. */
+#ifndef METRICS_RESOURCES_H
+#define METRICS_RESOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "keeper/record.h"
+
+#define RESOURCES_PROCESSES 256
+
+struct resources {
+	uint64_t start_ticks;	/* of the main process */
+	uint64_t cpu_us;	/* of those that live, and of the children they have waited for */
+	uint64_t rss_bytes;	/* the sum; what they share counts for each */
+	uint32_t processes, threads, fds;
+	bool fds_known;		/* of all of them */
+};
+
+/* Who is meant: no other that has the number by now. */
+struct resource_target {
+	pid_t pid;		/* its main process */
+	uint64_t start_ticks;	/* when that was started; 0: it is a child of PARENT */
+	pid_t parent;
+	uint32_t slot;
+	int cgroup_fd;		/* resources_cgroup_open(); -1: none */
+};
+
+/* False: that process is no more, or /proc does not tell. */
+bool resources_read(const struct resource_target *t, struct resources *out);
+
+/* The keeper's cgroup, in which each slot has one, as a descriptor of the caller's; -1: there is
+ * none, or it is out of sight. */
+int resources_cgroup_open(const struct records_header *h);
+
+#endif

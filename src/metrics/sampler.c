@@ -1,0 +1,276 @@
+/* A table of samples by slot, a timer that runs only while somebody may come back, and a cursor that
+ * lets the work be done in portions. */
+#include "metrics/sampler.h"
+
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "config/store.h"
+
+#define ON_THE_SPOT_NS (20 * NS_PER_MS)
+#define PORTION 32		/* per turn of the loop */
+
+struct sampler {
+	struct sampler_setup setup;
+	struct loop_timer timer;
+	struct sample **by_slot;
+	uint32_t nslots;
+	uint32_t cursor;	/* where the next portion begins */
+	bool running;		/* the timer is set */
+	int cgroup_fd;
+	bool cgroup_known;
+	uint64_t taken;
+};
+
+/* --- one sample -------------------------------------------------------------------------------- */
+
+struct subject {
+	uint64_t id, spawn_id;
+	struct resource_target target;
+};
+
+/* Does the keeper still answer for PID, the process SPAWN_ID (0: whichever it is) in SLOT? As long as
+ * it does, PID has not been reaped, so nobody else can have the number. */
+static const struct record *living(const struct sampler *s, uint32_t slot, pid_t pid,
+				   uint64_t spawn_id)
+{
+	const struct records *records = s->setup.records;
+	const struct record *r;
+
+	if (records == NULL || slot >= atomic_load(&records->header->nslots))
+		return NULL;
+	r = record_get(records, slot);
+	return atomic_load(&r->state) == RECORD_RUNNING && r->pid == pid &&
+	       (spawn_id == 0 || r->spawn_id == spawn_id) ? r : NULL;
+}
+
+/* False: nobody is in SLOT who can be looked at. */
+static bool find_subject(const struct sampler *s, uint32_t slot, struct subject *out)
+{
+	const struct board_record *b;
+	const struct record *r;
+
+	memset(out, 0, sizeof(*out));
+	rcu_enter();
+	b = board_get(s->setup.board, slot);
+	if (b != NULL && b->pid > 0) {
+		out->id = b->id;
+		out->target.pid = b->pid;
+	}
+	rcu_leave();
+	r = out->target.pid > 0 ? living(s, slot, out->target.pid, 0) : NULL;
+	if (r == NULL)
+		return false;
+	out->spawn_id = r->spawn_id;
+	out->target.start_ticks = r->start_ticks;	/* of one that was adopted */
+	out->target.parent = s->setup.records->header->keeper_pid;
+	out->target.slot = slot;
+	out->target.cgroup_fd = s->cgroup_fd;
+	return true;
+}
+
+static bool same_process(const struct sample *p, const struct subject *who)
+{
+	return p->id == who->id && p->spawn_id == who->spawn_id && p->pid == who->target.pid;
+}
+
+static struct sample **place_of(struct sampler *s, uint32_t slot)
+{
+	if (slot >= s->nslots) {
+		uint32_t n = MAX(slot + 1, MAX(s->nslots * 2, 16u));
+
+		s->by_slot = x_reallocarray(s->by_slot, n, sizeof(struct sample *));
+		memset(s->by_slot + s->nslots, 0, (n - s->nslots) * sizeof(struct sample *));
+		s->nslots = n;
+	}
+	return &s->by_slot[slot];
+}
+
+static void forget(struct sample **place)
+{
+	free(*place);
+	*place = NULL;
+}
+
+/* Those who end take their time with them, unless somebody waited for them: the sum may fall, what
+ * is told must not. */
+static void account(struct sample *p, const struct resources *now, int64_t at_ns)
+{
+	uint64_t used = now->cpu_us > p->now.cpu_us ? now->cpu_us - p->now.cpu_us : 0;
+
+	if (p->at_mono_ns != 0 && at_ns > p->at_mono_ns)
+		p->cpu_percent = (double)used * 100000 / (double)(at_ns - p->at_mono_ns);
+	p->cpu_us += used;
+	p->now = *now;
+	p->at_mono_ns = at_ns;
+}
+
+/* Take a sample of SLOT now. */
+static void take_sample(struct sampler *s, uint32_t slot)
+{
+	struct sample **place = place_of(s, slot);
+	struct subject who;
+	struct resources now;
+
+	if (!find_subject(s, slot, &who) || !resources_read(&who.target, &now) ||
+	    living(s, slot, who.target.pid, who.spawn_id) == NULL) {
+		forget(place);
+		return;
+	}
+	s->taken++;
+	if (*place == NULL)
+		*place = x_calloc(1, sizeof(**place));
+	if (!same_process(*place, &who) || (*place)->now.start_ticks != now.start_ticks)
+		**place = (struct sample){ .id = who.id, .spawn_id = who.spawn_id,
+					   .pid = who.target.pid, .cpu_percent = -1,
+					   .asked_mono_ns = (*place)->asked_mono_ns };
+	account(*place, &now, clock_mono_ns());
+}
+
+/* --- the timer --------------------------------------------------------------------------------- */
+
+static int64_t interval_ns(bool *tracking)
+{
+	int64_t ms;
+
+	rcu_enter();
+	ms = config_current()->monitoring.metrics_interval_ms;
+	*tracking = config_current()->monitoring.track_resources;
+	rcu_leave();
+	return ms * NS_PER_MS;
+}
+
+static void forget_all(struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->nslots; i++)
+		forget(&s->by_slot[i]);
+	free(s->by_slot);
+	s->by_slot = NULL;
+	s->nslots = s->cursor = 0;
+}
+
+static bool wanted(const struct sample *p, int64_t now)
+{
+	return p != NULL && p->asked_mono_ns != 0 &&
+	       now - p->asked_mono_ns <= SAMPLER_AFTER_MS * NS_PER_MS;
+}
+
+/* One portion. True: the round is over. What was sampled a moment ago waits for the next one: from
+ * so short a time nothing could be told. */
+static bool portion(struct sampler *s, int64_t now, int64_t interval, bool *anyone)
+{
+	for (int n = 0; n < PORTION && s->cursor < s->nslots; s->cursor++) {
+		if (!wanted(s->by_slot[s->cursor], now))
+			continue;
+		*anyone = true;
+		if (now - s->by_slot[s->cursor]->at_mono_ns < interval / 2)
+			continue;
+		take_sample(s, s->cursor);
+		n++;
+	}
+	if (s->cursor < s->nslots)
+		return false;
+	s->cursor = 0;
+	return true;
+}
+
+static void arm(struct sampler *s, int64_t after_ns)
+{
+	s->running = after_ns >= 0;
+	loop_timer_set(&s->timer, after_ns);
+}
+
+/* A round is as long as the interval, and begins where somebody may ask again. */
+static void on_timer(struct loop_timer *t)
+{
+	struct sampler *s = container_of(t, struct sampler, timer);
+	bool tracking, anyone = s->cursor > 0;
+	int64_t interval = interval_ns(&tracking);
+
+	if (!tracking) {
+		forget_all(s);
+		arm(s, -1);
+	} else if (!portion(s, clock_mono_ns(), interval, &anyone)) {
+		arm(s, 0);
+	} else {
+		arm(s, anyone ? interval : -1);
+	}
+}
+
+/* --- questions --------------------------------------------------------------------------------- */
+
+static bool fresh(const struct sampler *s, const struct sample *p, int64_t now, int64_t interval)
+{
+	return p->at_mono_ns != 0 && (s->running || now - p->at_mono_ns < interval);
+}
+
+void sampler_ask(struct sampler *s, const uint32_t *slots, size_t n)
+{
+	bool tracking;
+	int64_t now = clock_mono_ns(), end = now + ON_THE_SPOT_NS, interval = interval_ns(&tracking);
+	bool was_running = s->running, late = false;
+
+	if (!tracking) {
+		forget_all(s);
+		return;
+	}
+	if (!s->cgroup_known && s->setup.records != NULL) {
+		s->cgroup_fd = resources_cgroup_open(s->setup.records->header);
+		s->cgroup_known = true;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct sample *p = *place_of(s, slots[i]);
+		struct subject who;
+
+		if (!find_subject(s, slots[i], &who))
+			continue;
+		if (p == NULL)
+			p = *place_of(s, slots[i]) = x_calloc(1, sizeof(*p));
+		p->asked_mono_ns = now;
+		if (same_process(p, &who) && fresh(s, p, now, interval))
+			continue;
+		late = late || clock_mono_ns() > end;
+		if (!late)
+			take_sample(s, slots[i]);
+	}
+	if (late)
+		arm(s, 0);
+	else if (!was_running && s->nslots > 0)
+		arm(s, interval);
+}
+
+const struct sample *sampler_get(const struct sampler *s, const struct board_record *r)
+{
+	const struct sample *p = s != NULL && r->slot < s->nslots ? s->by_slot[r->slot] : NULL;
+
+	return p != NULL && p->at_mono_ns != 0 && p->id == r->id && p->pid == r->pid ? p : NULL;
+}
+
+uint64_t sampler_taken(const struct sampler *s)
+{
+	return s->taken;
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+struct sampler *sampler_new(const struct sampler_setup *setup)
+{
+	struct sampler *s = x_calloc(1, sizeof(*s));
+
+	s->setup = *setup;
+	s->cgroup_fd = -1;
+	loop_timer_init(&s->timer, setup->loop, on_timer);
+	return s;
+}
+
+void sampler_free(struct sampler *s)
+{
+	if (s == NULL)
+		return;
+	loop_timer_set(&s->timer, -1);
+	forget_all(s);
+	closep(&s->cgroup_fd);
+	free(s);
+}
