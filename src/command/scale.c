@@ -4,6 +4,7 @@
 #include "core/scale.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "command/supervisor.h"
 #include "config/store.h"
 
@@ -12,6 +13,38 @@ int scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation)
 	const struct supervisor *s = ctx;
 
 	return bundle_look(s->run_dir, text, generation);
+}
+
+void scale_inherit(const char *run_dir, const struct run_options *options, struct config **config,
+		   struct strbuf *bundle)
+{
+	auto_free(scales_fini) struct scales ordered = SCALES_INIT, declared = SCALES_INIT;
+	auto_free(strbuf_fini) struct strbuf saved = STRBUF_INIT, text = STRBUF_INIT;
+	struct config_source source = {
+		.path = options->config_path, .sets = options->sets, .no_file = options->no_file,
+		.scales = &ordered,
+	};
+	struct config_diag diag = CONFIG_DIAG_INIT;
+	struct config *config_then;
+	uint64_t generation;
+
+	if (bundle_look(run_dir, &saved, &generation) < 0)
+		return;
+	scales_read(saved.buf, saved.len, &ordered);
+	scales_declared(*config, &declared);
+	scales_prune(&ordered, &declared);
+	if (ordered.n == 0)
+		return;
+	if (config_load(&source, &config_then, &diag, &text) == 0) {
+		config_free(*config);
+		*config = config_then;
+		strbuf_reset(bundle);
+		strbuf_add(bundle, text.buf, text.len);
+	} else {
+		log_warn("the numbers of instances that procd scale had ordered are lost: the "
+			 "configuration cannot be read a second time");
+	}
+	config_diag_fini(&diag);
 }
 
 void scale_request(struct supervisor *s, struct control_order *order)

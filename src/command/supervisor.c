@@ -505,6 +505,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 			ev_loop_destroy(s->loop);
 		return fail(&error, rc);
 	}
+	if (!s->welcome.recovering && (anything_recorded(s) || predecessor_killed(s)))
+		scale_inherit(s->run_dir, options, &config, &bundle);
 	supervisor_claim_descriptors(s, config);
 	if (!s->welcome.recovering)
 		run_dir_reset(s);

@@ -101,6 +101,10 @@ void supervisor_reload(struct supervisor *s);
 
 void scale_request(struct supervisor *s, struct control_order *order);
 void scale_on_load(struct supervisor *s, struct load_result *r);	/* R stays the caller's */
+/* All of procd was killed, and what it left in RUN_DIR goes on: *CONFIG, just read from the files, and
+ * its text get the numbers that were ordered, where the files still declare what they declared then. */
+void scale_inherit(const char *run_dir, const struct run_options *options, struct config **config,
+		   struct strbuf *bundle);
 /* struct loader_running.read; CTX: struct supervisor. Loader thread. */
 int scale_read_running(void *ctx, struct strbuf *text, uint64_t *generation);
 

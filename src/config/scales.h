@@ -34,11 +34,13 @@ void scales_declared(const struct config *config, struct scales *out);
 /* Forget the orders that no longer count where DECLARED does. */
 void scales_prune(struct scales *s, const struct scales *declared);
 
+/* What was in force in the configuration whose text BUNDLE is. */
+void scales_read(const char *bundle, size_t len, struct scales *out);
+
 /* --- inside the config room ------------------------------------------------------------------- */
 
-/* To and from a bundle (config/source.h). */
+/* Into a bundle (config/source.h). */
 void scales_write(const struct config *config, struct strbuf *bundle);
-void scales_read(const char *bundle, size_t len, struct scales *out);
 /* Append BUNDLE to OUT, without what scales_write() wrote. */
 void scales_skip(const char *bundle, size_t len, struct strbuf *out);
 

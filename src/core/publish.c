@@ -195,6 +195,16 @@ static void save_hook(const struct subsystem *s, struct memory_entry *e)
 	e->hook_status = (uint16_t)r->wait_status;
 }
 
+/* The configuration does not tell any more how it is to be stopped; and it has no next run. */
+static void save_stop(const struct subsystem *s, struct memory_entry *e)
+{
+	const struct subsystem_options *o = s->options;
+
+	e->flags |= MEMORY_STOP_KEPT;
+	e->run_ns = o->stop_timeout_ms < 0 ? -1 : o->stop_timeout_ms * NS_PER_MS;
+	e->run_delay_ms = (uint32_t)o->stop_signal;
+}
+
 void publish_memory(struct subsystem *s)
 {
 	struct memory_entry e = {
@@ -227,7 +237,10 @@ void publish_memory(struct subsystem *s)
 		.phase = (uint8_t)s->proc.phase,
 	};
 
-	schedule_save(s, &e);
+	if (s->removed)
+		save_stop(s, &e);
+	else
+		schedule_save(s, &e);
 	save_hook(s, &e);
 	e.files_print = s->watcher.print;
 	snprintf(e.name, sizeof(e.name), "%s", s->name);

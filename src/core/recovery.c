@@ -22,6 +22,7 @@
 #include "core/recovery.h"
 
 #define READY_EVENT 1		/* may follow an end at once: ready_changed */
+#define STOP_TIMEOUT_MAX_MS (INT64_C(30) * 86400 * 1000)	/* more than anybody can configure */
 #define LEFT_ALONE_TOLD 200	/* in one event, which has a bounded size; all are in the log */
 
 /* The record of SLOT unless it is free. */
@@ -81,6 +82,18 @@ static struct subsystem_options *forgotten_options(const char *name, uint32_t pl
 	o->oom_score_adjust = INT64_MIN;
 	o->numa_node = INT64_MIN;
 	return o;
+}
+
+/* How a reload that removed it had left it to be stopped. */
+static void fill_stop(struct subsystem_options *o, const struct memory_entry *e)
+{
+	int64_t ms = e->run_ns / NS_PER_MS;
+
+	if (!(e->flags & MEMORY_STOP_KEPT))
+		return;
+	o->stop_timeout_ms = e->run_ns < 0 || ms > STOP_TIMEOUT_MAX_MS ? TIMEOUT_UNSET : ms;
+	if (e->run_delay_ms > 0 && e->run_delay_ms < NSIG)
+		o->stop_signal = (int)e->run_delay_ms;
 }
 
 static bool entry_sane(const struct memory_entry *e)
@@ -175,7 +188,8 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 		.expiry = expiry_of(e, MEMORY_END_EXPIRY_SHIFT),
 	};
 	fill_readiness(s, e);
-	schedule_load(s, e);
+	if (!(e->flags & MEMORY_STOP_KEPT))
+		schedule_load(s, e);
 	s->watcher.print = e->files_print;
 	s->proc = (struct process){
 		.phase = (enum proc_phase)e->phase,
@@ -223,6 +237,8 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 	/* Neither wanted nor alive: it comes back only to be told of as stopped and removed. */
 	if (o == NULL)
 		o = own = forgotten_options(name, r ? r->flags : 0);
+	if (own != NULL && e != NULL)
+		fill_stop(own, e);
 	s = subsystem_new(c, slot, e ? e->id : c->next_id++, o);
 	if (e != NULL)
 		fill_from_entry(s, e);

@@ -279,6 +279,32 @@ def kill_both(p):
     wait_gone(supervisor, 3)
 
 
+def test_what_a_reload_removed_keeps_its_time_to_stop(w):
+    """With the deadlines of [shutdown] it would be killed at once."""
+    quick = '[shutdown]\ntimeout = "10ms"\nforce_timeout = "20ms"\nkill_timeout = "30ms"\n'
+    gone = "".join(w.sub(n, "--ignore-term", "--print", "set", stop_timeout="600ms") for n in ("one", "both"))
+
+    p = w.procd(quick + w.sub("web") + gone)
+    for name in ("one", "both"):
+        p.wait_state(name, "running")
+        wait_until(lambda: "set" in p.ctl("logs", name).out, "it ignores TERM")
+    p.write(quick + w.sub("web") + w.sub("both", "--ignore-term", stop_timeout="600ms"))
+    p.ctl("reload-config").expect(0)
+    begin = p.wait_state("one", "stopping")
+    p.kill_supervisor()
+    end = p.wait_state("one", "stopped")
+    check(end["at_mono_ns"] - begin["at_mono_ns"] >= 0.6e9, "after the supervisor's death it was killed too early")
+    p.write(quick + w.sub("web"))
+    p.ctl("reload-config").expect(0)
+    begin = p.wait_state("both", "stopping")
+    kill_both(p)
+    q = w.procd(quick + w.sub("web"))
+    end = q.wait_state("both", "stopped")
+    check(end["at_mono_ns"] - begin["at_mono_ns"] >= 0.6e9, "after the death of both it was killed too early")
+    q.wait_event(type="subsystem_removed", name="both")
+    q.stop()
+
+
 def test_a_start_after_a_shutdown_that_was_killed_runs_what_it_is_to_run(w):
     config = w.sub("quick") + w.sub("slow", "--trap-exit", "USR1=0", "--ignore-term", "--print", "set") + w.sub("off")
     p = w.procd(config)

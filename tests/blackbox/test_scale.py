@@ -1,6 +1,7 @@
 """procd scale NAME N: the difference and nothing else, and what becomes of it (interface 4, 5; issue 4 point 4)."""
 
 import os
+import signal
 import threading
 
 from harness import *
@@ -104,6 +105,41 @@ def test_it_survives_the_supervisor(w):
     equal(sorted(pids_of(p)), ["bound", "web", "worker@0"], "after an upgrade")
     p.ctl("scale", "worker", "2").expect(0)
     equal(sorted(pids_of(p)), ["bound", "web", "worker@0", "worker@1"], "again")
+    p.stop()
+
+
+def test_it_survives_the_death_of_both_but_no_ordered_end(w):
+    p, text = farm(w)
+    p.ctl("scale", "worker", "5").expect(0)
+    before = pids_of(p)
+
+    def kill_both(p):
+        supervisor = p.supervisor_pid()
+        os.kill(p.pid, signal.SIGKILL)
+        p.wait_end()
+        wait_gone(supervisor, 3)
+
+    kill_both(p)
+    p = w.procd(text.replace('"COUNT"', "3"))
+    equal(sorted(p.wait_event(type="supervisor_recovered")["adopted"]), sorted(before), "adopted")
+    wait_until(lambda: pids_of(p) == before, "all go on")
+    equal(p.find_events(type="state_changed", state="stopping"), [], "nothing is stopped")
+    # it is still a scale: a reload keeps it, another order replaces it, and so does the next procd
+    p.ctl("reload-config").expect(0)
+    equal(pids_of(p), before, "after a reload")
+    p.ctl("scale", "worker", "2").expect(0)
+    kill_both(p)
+    p = w.procd(text.replace('"COUNT"', "3"))
+    want = {n: before[n] for n in ("bound", "web", "worker@0", "worker@1")}
+    wait_until(lambda: pids_of(p) == want, lambda: "fewer: %r" % pids_of(p))
+    # a file that declares another number has the last word
+    kill_both(p)
+    p = w.procd(text.replace('"COUNT"', "4"))
+    wait_until(lambda: len([s for s in p.status()["subsystems"] if s["state"] == "running"]) == 6, "four of them")
+    p.ctl("scale", "worker", "5").expect(0)
+    p.stop()
+    p = w.procd(text.replace('"COUNT"', "4"))
+    equal(len(pids_of(p)), 6, "after an ordered end")
     p.stop()
 
 
