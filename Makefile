@@ -53,7 +53,7 @@ below-command := console control output metrics profile core config keeper event
 
 # What hangs on a feature without being a room of its own: left out where the feature is off.
 # A room is left out by taking it out of ROOMS and of the below- lists; its tests go with it.
-files-CONFIG_WATCH :=
+files-LOCKFREE_COORDINATION := src/event/channel_lockfree.c
 left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
 
 src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))
@@ -146,8 +146,11 @@ $(foreach t,$(FUZZ),$(eval $(call fuzz-rule,$(t))))
 unit: $(UNIT)
 	@tests/run-unit $(BUILD) $(UNIT)
 
+# BACKENDS="poll select" and CHAN=mutex: the same tests with other event loops, another channel.
 blackbox: $(BUILD)/procd $(TOOLS)
-	tests/run-blackbox $(BUILD) $(BLACKBOX_FLAGS)
+	@for b in $(or $(BACKENDS),default); do \
+		tests/run-blackbox $(BUILD) $(if $(BACKENDS),--backend $$b) $(if $(CHAN),--channel $(CHAN)) \
+			$(BLACKBOX_FLAGS) || exit 1; done
 
 corpus: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; echo "$$f tests/fuzz/corpus/$$n"; \

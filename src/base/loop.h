@@ -10,10 +10,13 @@
 
 #include "base/strbuf.h"
 
-/* BACKEND: "auto", "epoll", "poll", "select", "io_uring". NULL when this machine cannot. */
+/* BACKEND: "auto", "epoll", "poll", "select". NULL: any other, or this machine cannot. */
 struct ev_loop *loop_new(const char *backend);
+/* What "auto" is in this process from now on; at first it is epoll. Before other threads. */
+void loop_choose(const char *backend);
 const char *loop_backend_name(struct ev_loop *loop);
-void loop_backends_supported(struct strbuf *out);	/* "epoll, poll, select" */
+bool loop_backend_works(const char *backend);	/* here and now: tries */
+void loop_backends_supported(struct strbuf *out);	/* those that work: "epoll, poll, select" */
 
 struct loop_io {
 	ev_io w;

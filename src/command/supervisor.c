@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "base/log.h"
 #include "base/rcu.h"
 #include "base/title.h"
+#include "command/hints.h"
 #include "command/privileges.h"
 #include "command/socket_guard.h"
 #include "config/store.h"
@@ -282,6 +282,14 @@ static void take_held(struct supervisor *s)
 }
 
 /* The rooms above keeper and config, from the ground up. */
+static void tell_refused_hints(struct supervisor *s)
+{
+	struct board_daemon *d = x_calloc(1, sizeof(*d));
+
+	snprintf(d->degraded, sizeof(d->degraded), "%s", s->hints_refused.buf);
+	board_put_daemon(s->board, d);
+}
+
 static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory_fd,
 		      const struct run_options *options, struct error *e)
 {
@@ -307,11 +315,12 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	if (rc != 0)
 		return rc;
 	s->board = board_new(RECORDS_MAX_SLOTS);
+	tell_refused_hints(s);
 	s->output = output_start(s->run_dirfd, s->chan, &s->drained, e);
 	if (!s->output)
 		return EXIT_OS;
 	s->manager = service_manager_new(s->loop, s->welcome.keeper_pid);
-	s->reader = start_reader_new(&s->files);
+	s->reader = start_reader_new(&s->files, (unsigned)config->performance.worker_threads);
 	s->file_watch = file_watch_new(&s->file_news);
 	core.chan = s->chan;
 	core.board = s->board;
@@ -380,6 +389,7 @@ static int leave(struct supervisor *s, int exit_code)
 	ev_loop_destroy(s->loop);
 	close(s->run_dirfd);
 	strbuf_fini(&s->unsaved);
+	strbuf_fini(&s->hints_refused);
 	return exit_code;
 }
 
@@ -419,7 +429,8 @@ static void on_deadline(struct loop_timer *t)
 
 static int loop_open(struct supervisor *s, const struct config *config, struct error *e)
 {
-	s->loop = loop_new(config->performance.event_backend);
+	loop_choose(config->performance.event_backend);
+	s->loop = loop_new("auto");
 	if (!s->loop) {
 		error_set(e, ERROR_PLATFORM_FEATURE, errno, "event back end \"%s\" does not work "
 			  "here", config->performance.event_backend);
@@ -456,14 +467,6 @@ static void process_prepare(void)
 	rcu_helper_start();
 }
 
-static void priority_apply(const struct config *config)
-{
-	if (config->performance.nice != 0 &&
-	    setpriority(PRIO_PROCESS, 0, (int)config->performance.nice) < 0)
-		log_warn("performance.nice = %lld could not be applied: %s",
-			 (long long)config->performance.nice, strerror(errno));
-}
-
 static int fail(const struct error *e, int exit_code)
 {
 	fprintf(stderr, "procd: %s\n", e->message);
@@ -472,7 +475,8 @@ static int fail(const struct error *e, int exit_code)
 
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
 {
-	struct supervisor supervisor = { .options = options, .unsaved = STRBUF_INIT };
+	struct supervisor supervisor = { .options = options, .unsaved = STRBUF_INIT,
+					 .hints_refused = STRBUF_INIT };
 	struct supervisor *s = &supervisor;
 	auto_free(freep) char *first_run_dir = NULL;
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
@@ -524,7 +528,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	if (privileges < 0)
 		log_warn("cannot give up capabilities that are not used: %s; going on with all",
 			 strerror(-privileges));
-	priority_apply(config);
+	hints_apply(config, &s->hints_refused);
 	s->before = config_before(s);
 	rc = rooms_open(s, held, memory_fd, options, &error);
 	if (s->before)

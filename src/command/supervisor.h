@@ -46,6 +46,7 @@ struct supervisor {
 	bool reload_pending;		/* somebody sent SIGHUP: nobody would send it again */
 	struct config *before;		/* while starting: see core_setup */
 	const struct strbuf *publishing;	/* the text of the configuration in core_apply() */
+	struct strbuf hints_refused;	/* a line each; status tells them */
 	struct strbuf unsaved;		/* that of the running one, where bundle_save() failed */
 	bool yielding;			/* make room for the new executable */
 	struct loop_prepare before_sleep;

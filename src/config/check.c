@@ -118,15 +118,10 @@ static void check_backend(const struct candidate *c, const struct config *config
 	const char *backend = config->performance.event_backend;
 	const struct setting *s = GIVEN(c, performance.event_backend);
 	struct place place = place_of(c, s);
-	size_t n;
 
-	if (s == NULL || strcmp(backend, "auto") == 0)
+	if (s == NULL || loop_backend_works(backend))
 		return;
 	loop_backends_supported(&supported);
-	n = strlen(backend);
-	for (const char *at = supported.buf; (at = strstr(at, backend)) != NULL; at += n)
-		if ((at == supported.buf || at[-1] == ' ') && (at[n] == ',' || at[n] == '\0'))
-			return;
 	diag_error(c->diag, &place, "event back end \"%s\" is not supported here; supported are %s",
 		   backend, supported.buf);
 }

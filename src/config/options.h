@@ -247,6 +247,8 @@ struct config {
 		int force_signal;
 	} shutdown;
 	struct {
+		int64_t worker_threads;	/* 0: as many as are useful */
+		bool thread_pinning, numa_aware;
 		uint64_t memory_pool_size;
 		bool lock_free;
 		char *event_backend;

@@ -6,6 +6,7 @@
 
 #include "config/family.h"
 #include "config/probe.h"
+#include "config/start_files.h"
 #include "config/type.h"
 
 #define SECOND MS_PER_SEC
@@ -13,7 +14,8 @@
 #define MEBIBYTE (INT64_C(1) << 20)
 #define GIBIBYTE (INT64_C(1) << 30)
 
-ENUMTEXT(event_backend, "event backend", "auto", "epoll", "poll", "select", "io_uring");
+ENUMTEXT(event_backend, "event backend", "auto", "epoll", "poll", "select",
+	 "linuxaio", "io_uring");
 ENUMTEXT(events_output, "event output", [EVENTS_NONE] = "none", [EVENTS_STDOUT] = "stdout",
 	 [EVENTS_STDERR] = "stderr", [EVENTS_FILE] = "file:PATH", [EVENTS_FD] = "fd:N");
 ENUMTEXT(stdio_kind, "stream", [STDIO_NULL] = "null", [STDIO_INHERIT] = "inherit",
@@ -83,6 +85,16 @@ const struct option schema[] = {
 	{ TOP("shutdown", "force_signal", shutdown.force_signal, signal, LIVE),
 	  .def = "\"SIGTERM\"", .help = "Signal sent to every remaining tree at force_timeout." },
 
+	{ TOP("performance", "worker_threads", performance.worker_threads, int, PROCD), .def = "0",
+	  .max = START_READERS_MAX,
+	  .help = "Threads, made when they are needed, that read what starts need from disks (env_file, "
+		  "credentials); 0: up to 4." },
+	{ TOP("performance", "thread_pinning", performance.thread_pinning, bool, PROCD),
+	  .def = "false", NEEDS(SCHEDULER_HINTS, "--enable-scheduler-hints"),
+	  .help = "Each thread but the main one stays on one of the processors that procd may use." },
+	{ TOP("performance", "numa_aware", performance.numa_aware, bool, PROCD), .def = "false",
+	  NEEDS(SCHEDULER_HINTS, "--enable-scheduler-hints"),
+	  .help = "procd stays on the NUMA node that it starts on, with its threads and its memory." },
 	{ TOP("performance", "memory_pool_size", performance.memory_pool_size, size, PROCD),
 	  .def = "\"1M\"", .min = 1, .max = GIBIBYTE,
 	  .help = "Memory set aside for the event ring and the hand-off buffers." },
@@ -92,9 +104,10 @@ const struct option schema[] = {
 	  .help = "Lock-free event channel; false uses one with a mutex, which does the same." },
 	{ TOP("performance", "event_backend", performance.event_backend, word, PROCD),
 	  .def = "\"auto\"", .choices = &event_backend_text,
-	  .help = "System interface of the event loop." },
+	  .help = "System interface of the event loops; auto is epoll." },
 	{ TOP("performance", "nice", performance.nice, int, PROCD), .def = "0", .min = -20,
-	  .max = 19, .help = "procd's own scheduling priority; children do not inherit it." },
+	  .max = 19, NEEDS(SCHEDULER_HINTS_UNIX, "--enable-scheduler-hints-unix"),
+	  .help = "procd's own scheduling priority; children do not inherit it." },
 
 	{ TOP("monitoring", "metrics_interval", monitoring.metrics_interval_ms, duration, LIVE),
 	  .def = "\"1s\"", .min = 10, .max = DAY,
@@ -378,4 +391,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 40;
+const size_t schema_top_n = 43;

@@ -42,7 +42,9 @@ void start_files_read(struct start_files *f);
 
 /* The workers. Main thread. */
 struct start_reader;
-struct start_reader *start_reader_new(struct mailbox *results);
+#define START_READERS_MAX 64
+/* Up to WORKERS threads (at most START_READERS_MAX); 0: four. */
+struct start_reader *start_reader_new(struct mailbox *results, unsigned workers);
 /* Takes F, which comes back to RESULTS; -errno: no worker can be made, F stays the caller's. */
 int start_reader_ask(struct start_reader *r, struct start_files *f);
 /* Ends the workers; one that hangs in a read is left behind after a second. What was not read is

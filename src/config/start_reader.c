@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/thread.h"
 
-#define WORKERS_MAX 4
+#define WORKERS 4
 
 struct start_reader {
 	struct mailbox *results;
@@ -20,15 +20,16 @@ struct start_reader {
 	unsigned waiting, nrequests;	/* workers that wait; requests in the queue */
 	bool stopping;
 	/* main thread */
-	pthread_t workers[WORKERS_MAX];
-	unsigned nworkers;
+	pthread_t workers[START_READERS_MAX];
+	unsigned nworkers, max;
 };
 
-struct start_reader *start_reader_new(struct mailbox *results)
+struct start_reader *start_reader_new(struct mailbox *results, unsigned workers)
 {
 	struct start_reader *r = x_calloc(1, sizeof(*r));
 
 	r->results = results;
+	r->max = workers > 0 ? MIN(workers, START_READERS_MAX) : WORKERS;
 	r->last = &r->first;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->wake, NULL);
@@ -83,7 +84,7 @@ int start_reader_ask(struct start_reader *r, struct start_files *f)
 	int ret = 0;
 
 	pthread_mutex_lock(&r->lock);
-	more = r->waiting <= r->nrequests && r->nworkers < WORKERS_MAX;
+	more = r->waiting <= r->nrequests && r->nworkers < r->max;
 	pthread_mutex_unlock(&r->lock);
 	if (more) {
 		ret = thread_start(&r->workers[r->nworkers], "procd-reader", worker_main, r);

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "config.h"
 #include "event/channel_ring.h"
 
 #define RING_MAGIC UINT64_C(0x31676e6972766570)	/* "pevring1" */
@@ -218,7 +219,7 @@ struct chan *chan_open(int fd, size_t bytes, uint32_t history, enum chan_mode mo
 	c->bytes = power_of_two(bytes, RING_BYTES_MIN);
 	c->history = power_of_two(history, RING_HISTORY_MIN);
 	c->map_len = RING_HEADER_BYTES + c->history * sizeof(ring_word) + c->bytes;
-	c->mode = mode;
+	c->mode = WITH_LOCKFREE_COORDINATION ? mode : CHAN_MUTEX;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->wakers_lock, NULL);
 	*lost_history = false;
@@ -321,6 +322,11 @@ void chan_unmap_idle(struct chan *c)
 
 /* --- the contract --------------------------------------------------------------------------- */
 
+static bool is_lock_free(const struct chan *c)
+{
+	return WITH_LOCKFREE_COORDINATION && c->mode == CHAN_LOCK_FREE;
+}
+
 uint64_t chan_send(struct chan *c, const char *body, size_t len)
 {
 	uint64_t seq;
@@ -328,7 +334,7 @@ uint64_t chan_send(struct chan *c, const char *body, size_t len)
 	BUG_ON(len == 0 || len > ring_body_max(c));
 	if (atomic_load_explicit(&c->closed, memory_order_acquire))
 		return 0;
-	seq = c->mode == CHAN_MUTEX ? mutex_send(c, body, len) : lockfree_send(c, body, len);
+	seq = is_lock_free(c) ? lockfree_send(c, body, len) : mutex_send(c, body, len);
 	atomic_store(&c->unannounced, true);
 	if (!atomic_load(&c->corked))
 		announce(c);
@@ -340,8 +346,8 @@ enum chan_result chan_try_recv(struct chan *c, uint64_t *cursor, struct strbuf *
 {
 	/* Asked before looking: nothing can be sent after it was set. */
 	bool closed = atomic_load_explicit(&c->closed, memory_order_acquire);
-	enum chan_result result = c->mode == CHAN_MUTEX ? mutex_recv(c, cursor, out, lost) :
-							  lockfree_recv(c, cursor, out, lost);
+	enum chan_result result = is_lock_free(c) ? lockfree_recv(c, cursor, out, lost) :
+						    mutex_recv(c, cursor, out, lost);
 
 	return result == CHAN_EMPTY && closed ? CHAN_CLOSED : result;
 }

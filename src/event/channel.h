@@ -19,7 +19,7 @@
 
 struct chan;
 
-enum chan_mode { CHAN_LOCK_FREE, CHAN_MUTEX };
+enum chan_mode { CHAN_LOCK_FREE, CHAN_MUTEX };	/* the first is the other where it was not built */
 
 /* Open or create the ring in FD (a file of any size, owned by the caller, kept open; -1: anonymous
  * memory, for tests). BYTES is rounded up to a power of two >= 64 KiB, HISTORY to a power of two

@@ -258,6 +258,11 @@ class World:
             "PROCD_TEST": self.id,
             "NO_COLOR": "1",
         }
+        # Of the runner's --backend and --channel; a test's own file says less than the environment.
+        if os.environ.get("PROCD_TEST_BACKEND"):
+            env["DAEMON_PERFORMANCE_EVENT_BACKEND"] = os.environ["PROCD_TEST_BACKEND"]
+        if os.environ.get("PROCD_TEST_CHANNEL"):
+            env["DAEMON_PERFORMANCE_LOCK_FREE"] = str(os.environ["PROCD_TEST_CHANNEL"] == "lockfree").lower()
         # A sanitizer's report must not vanish in somebody's stderr.
         report = "log_path=%s%s" % (self.path("sanitizer"), os.environ.get("PROCD_TEST_SANITIZE", ""))
         env["ASAN_OPTIONS"] = report + ":detect_stack_use_after_return=0:allocator_may_return_null=1"

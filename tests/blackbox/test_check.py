@@ -141,14 +141,14 @@ def test_long_values_and_names_arrive_whole(w):
 
 def test_durations_sizes_booleans(w):
     j = effective(w, ONE + 'restart_delay = "250ms"\nrestart_max_delay_ms = 4000\nlog_max_file_size = "64K"\n'
-                           "autostart = off\n" + "[logging]\nmax_file_size = \"1MiB\"\njson = yes\n")
+                           "autostart = off\n" + "[logging]\nmax_file_size = \"1MiB\"\ncolor = yes\n")
     a = j["subsystem"]["a"]
     equal(a["restart_delay"]["value"], 250, "ms")
     equal(a["restart_max_delay"]["value"], 4000, "_ms spelling")
     equal(a["log_max_file_size"]["value"], 65536, "size")
     equal(a["autostart"]["value"], False, "boolean")
     equal(j["logging"]["max_file_size"]["value"], 1048576, "MiB")
-    equal(j["logging"]["json"]["value"], True, "yes")
+    equal(j["logging"]["color"]["value"], True, "yes")
     run_check(w, ONE + "restart_delay = 1\nrestart_delay_ms = 1000\n").expect(78)
 
 
