@@ -8,6 +8,9 @@
 
 #include "keeper/linereader.h"
 
+/* Room for one entry with a number of up to seven digits (32 bytes), and for no two (48). */
+#define ONE_PROCESS 40
+
 bool linereader_open(struct linereader *r, int dirfd, const char *path, char *line, size_t cap)
 {
 	r->fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
@@ -60,7 +63,22 @@ void direntry_init(struct direntry_reader *r, int fd)
 {
 	r->fd = fd;
 	r->at = r->have = 0;
+	r->ask = sizeof(r->buf);
 	lseek(fd, 0, SEEK_SET);
+}
+
+void direntry_one_by_one(struct direntry_reader *r)
+{
+	r->ask = ONE_PROCESS;
+}
+
+static long direntry_fill(struct direntry_reader *r)
+{
+	long n = syscall(SYS_getdents64, r->fd, r->buf, r->ask);
+
+	if (n < 0 && errno == EINVAL)	/* a longer name */
+		n = syscall(SYS_getdents64, r->fd, r->buf, sizeof(r->buf));
+	return n;
 }
 
 static bool direntry_wanted(const struct dirent64 *e, enum direntry_kind kind)
@@ -81,7 +99,7 @@ const char *direntry_next(struct direntry_reader *r, enum direntry_kind kind)
 		const struct dirent64 *e;
 
 		if (r->at >= r->have) {
-			r->have = syscall(SYS_getdents64, r->fd, r->buf, sizeof(r->buf));
+			r->have = direntry_fill(r);
 			r->at = 0;
 			if (r->have <= 0)
 				return NULL;

@@ -1,4 +1,9 @@
-/* Who is there, who made it, and which session it is in: /proc read once, into a flat table. */
+/* Who is there, who made it, and which session it is in: /proc read once, into a flat table.
+ *
+ * Nobody who lives through a look is missed, and nobody who forks during it has all of its line
+ * missed, however fast that goes: processes are asked for one by one in the order of their numbers,
+ * so whoever forks and ends before its turn has a child whose turn is still to come. That holds
+ * until the numbers begin anew; then the look does, too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,6 +16,9 @@
 #include "keeper/linereader.h"
 #include "keeper/proctable.h"
 #include "keeper/record.h"
+
+#define LOOKS_MAX 3
+#define REREADS_MAX 3
 
 int proctable_init(struct proctable *t)
 {
@@ -39,6 +47,7 @@ static bool proc_parse(const char *text, struct proc *out)
 		at = end;
 	}
 	out->ppid = (pid_t)field[4];
+	out->pgrp = (pid_t)field[5];
 	out->sid = (pid_t)field[6];
 	out->start_ticks = field[22];
 	out->dead = (state == 'Z' || state == 'X') && field[20] <= 1;
@@ -64,20 +73,75 @@ static bool proc_read(int proc_fd, const char *pid, struct proc *out)
 	return proc_parse(text, out);
 }
 
+/* The latest number that was given to a process; 0: not to be had. */
+static pid_t newest_pid(int proc_fd)
+{
+	int fd = openat(proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	const char *last;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	last = strrchr(text, ' ');
+	return last != NULL ? (pid_t)strtol(last, NULL, 10) : 0;
+}
+
+static void look_once(struct proctable *t, int proc_fd)
+{
+	struct direntry_reader r;
+	const char *name;
+
+	t->n = 0;
+	direntry_init(&r, proc_fd);
+	direntry_one_by_one(&r);
+	while (t->n < PROCTABLE_MAX && (name = direntry_next(&r, DIRENTRY_NUMBERS)) != NULL)
+		if (proc_read(proc_fd, name, &t->procs[t->n]))
+			t->n++;
+}
+
+/* Whose parent ended after it was read has another one now. False: nobody. */
+static bool reread_orphans(struct proctable *t, int proc_fd)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		struct proc *p = &t->procs[i];
+		const struct proc *parent;
+		char pid[16];
+
+		if (p->dead || p->ppid == 0)
+			continue;
+		parent = proctable_find(t, p->ppid);
+		if (parent != NULL && !parent->dead)
+			continue;
+		snprintf(pid, sizeof(pid), "%d", (int)p->pid);
+		p->dead = !proc_read(proc_fd, pid, p) || p->dead;
+		any = true;
+	}
+	return any;
+}
+
 int proctable_look(struct proctable *t)
 {
 	int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct direntry_reader r;
-	const char *name;
+	pid_t before;
 
 	t->n = 0;
 	if (proc_fd < 0)
 		return -errno;
 	t->looked_at_ns = clock_mono_ns();
-	direntry_init(&r, proc_fd);
-	while (t->n < PROCTABLE_MAX && (name = direntry_next(&r, DIRENTRY_NUMBERS)) != NULL)
-		if (proc_read(proc_fd, name, &t->procs[t->n]))
-			t->n++;
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		before = newest_pid(proc_fd);
+		look_once(t, proc_fd);
+		if (newest_pid(proc_fd) >= before)
+			break;
+	}
+	for (int i = 0; i < REREADS_MAX && reread_orphans(t, proc_fd); i++)
+		;
 	close(proc_fd);
 	return 0;
 }

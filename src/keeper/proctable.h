@@ -12,7 +12,7 @@
 #define PROCTABLE_MAX (512u * 1024)
 
 struct proc {
-	pid_t pid, ppid, sid;
+	pid_t pid, ppid, pgrp, sid;
 	bool dead;		/* a zombie without threads */
 	uint64_t start_ticks;
 };

@@ -90,7 +90,11 @@ static bool is_member(const struct keeper *k, uint32_t slot, pid_t leader, const
 	if (top == NULL || top->pid == k->supervisor.pid ||
 	    slots_find_pid(&k->slots, &k->records, top->pid) >= 0)
 		return false;
-	return p->sid == r->pid || top->sid == r->pid || proc_has_marker(top->pid, r->name);
+	if (p->sid == r->pid || top->sid == r->pid)
+		return true;
+	/* what the keeper found as its children when it was started may carry any name; whatever it
+	 * starts is in another session than itself */
+	return top->sid != getsid(0) && proc_has_marker(top->pid, r->name);
 }
 
 /* A look that began at or after NOT_BEFORE. 0 or -errno. */
@@ -165,6 +169,26 @@ static bool group_signal(struct keeper *k, uint32_t slot, int signo, bool then_c
 	return true;
 }
 
+/* Who forks faster than we look is reached through its process group, all of it at once. Nobody but
+ * ours is in there: the group is in a session that one of ours founded; and its number is taken as
+ * long as an orphan of it, our child and maybe dead, is unreaped. */
+static void kill_groups(struct keeper *k, uint32_t slot, pid_t leader)
+{
+	pid_t session = record_get(&k->records, slot)->pid, last = 0;
+
+	for (uint32_t i = 0; i < k->tree.procs.n; i++) {
+		const struct proc *p = &k->tree.procs.procs[i];
+
+		if (p->ppid != k->spawner.original.keeper_pid || p->pgrp <= 1 || p->pgrp == last ||
+		    p->sid == getsid(0) ||
+		    !(p->dead ? p->sid == session : is_member(k, slot, leader, p)))
+			continue;
+		last = p->pgrp;
+		if (getpgid(p->pid) == last)
+			kill(-last, SIGKILL);
+	}
+}
+
 /* All but the leader, as a rule. True: the leader, too. */
 static bool session_signal(struct keeper *k, uint32_t slot, int signo, bool then_cont,
 			   int64_t fresh_ns)
@@ -181,7 +205,10 @@ static bool session_signal(struct keeper *k, uint32_t slot, int signo, bool then
 		if (p->pid != pid && is_member(k, slot, leader, p))
 			signal_member(k, slot, p->pid, p->start_ticks, signo, then_cont);
 	}
-	return false;
+	if (signo != SIGKILL)
+		return false;
+	kill_groups(k, slot, leader);
+	return group_signal(k, slot, SIGKILL, false);
 }
 
 /* Members of groups that a child made below its own are not listed in it. */

@@ -166,6 +166,11 @@ void targets_reopen(struct targets *ts)
 	}
 }
 
+void targets_wish_reopen(struct targets *ts)
+{
+	atomic_store(&ts->reopen_wished, true);
+}
+
 int64_t targets_next_retry(const struct targets *ts, int64_t now)
 {
 	int64_t first = 0;
@@ -278,6 +283,8 @@ static ssize_t prepare_daemon(struct target *t, size_t len)
 
 ssize_t target_prepare(struct target *t, const char *lines, size_t len)
 {
+	if (atomic_exchange(&t->owner->reopen_wished, false))
+		targets_reopen(t->owner);
 	if (t->err != 0 && clock_mono_ns() < t->retry_at_ns)
 		return -EAGAIN;
 	if (t->kind == TARGET_DAEMON)

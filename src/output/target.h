@@ -19,6 +19,7 @@ struct targets {
 	void (*ready)(void *ctx);	/* a descriptor takes bytes again */
 	void *ctx;
 	_Atomic int64_t busy_since_ns;	/* in a call that may block on the disk; 0: no */
+	_Atomic bool reopen_wished;
 	bool changed;			/* some target's error came or went */
 };
 
@@ -51,6 +52,8 @@ struct target *target_fd(struct targets *ts, int fd);
 struct target *target_daemon(struct targets *ts, const char *address);
 void target_unref(struct target *t);		/* NULL is fine */
 void targets_reopen(struct targets *ts);	/* files: at the next write; retry failed ones now */
+/* Any thread: the same before anything more is written, whatever is being read just now. */
+void targets_wish_reopen(struct targets *ts);
 /* When the next pause of a failed target ends, monotonic, later than NOW; 0: none. */
 int64_t targets_next_retry(const struct targets *ts, int64_t now);
 

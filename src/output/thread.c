@@ -408,6 +408,8 @@ void output_drain(struct output *o, uint32_t slot, uint64_t spawn_id)
 
 void output_reopen(struct output *o)
 {
+	/* a line that is written after this call must not overtake the order */
+	targets_wish_reopen(&o->targets);
 	send_order(o, order_new(ORDER_REOPEN, 0, 0));
 }
 

@@ -139,6 +139,20 @@ START_TEST(whoever_keeps_forking_is_killed_all_the_same)
 }
 END_TEST
 
+START_TEST(new_sessions_again_and_again_are_no_way_out)
+{
+	start_tree(kernels[_i], "h='echo $$ >$1; sleep 0.002; setsid sh -c \"$0\" \"$0\" \"$1\" &'; "
+		   "sh -c \"$h\" \"$h\" \"$1\" & exec sleep 1000");
+	wait_pid_file(pid_path[0]);
+	rig_signal(&rig, 0, SIGKILL, SCOPE_TREE, false);
+	ck_gone();
+	unlink(pid_path[0]);
+	for (int i = 0; i < 20; i++)
+		nap();
+	ck_assert_int_lt(access(pid_path[0], F_OK), 0);
+}
+END_TEST
+
 START_TEST(a_stranger_with_the_same_marker_is_left_alone)
 {
 	pid_t stranger = fork();
@@ -278,6 +292,7 @@ int main(int argc, char **argv)
 		{ members_that_end_by_themselves_are_noticed, ARRAY_LEN(kernels) },
 		{ a_stopped_tree_acts_on_a_signal_with_cont, ARRAY_LEN(kernels) },
 		{ whoever_keeps_forking_is_killed_all_the_same, ARRAY_LEN(kernels) },
+		{ new_sessions_again_and_again_are_no_way_out, ARRAY_LEN(kernels) },
 		{ a_stranger_with_the_same_marker_is_left_alone, ARRAY_LEN(kernels) },
 		{ what_runs_beside_it_is_a_tree_of_its_own, ARRAY_LEN(kernels) },
 		{ the_neighbour_is_left_alone, ARRAY_LEN(kernels) },
