@@ -1,7 +1,8 @@
 /* Regular expressions from the configuration. The C library writes repetitions out when it compiles
  * them (a+ is aa*, and x{9} is nine times x, however large x is), so a short text can ask for all
- * memory; that is estimated before it gets the text. Back references, an extension, can make each
- * match take for ever. */
+ * memory; that is estimated before it gets the text. A repetition of what may be empty is a loop that
+ * it walks on every way there is: each one more can double its time. Back references, an extension,
+ * can make each match take for ever. */
 #include <regex.h>
 
 #include "base/util.h"
@@ -11,11 +12,22 @@
  * square where repetitions that may be empty are repeated. */
 #define EXPANDED_MAX 2000
 #define DEPTH_MAX 64
+#define LOOPS_MAX 8
+
+/* Of a thing (a character or a group, with its repetitions), or of several in a row. */
+struct extent {
+	uint64_t size;
+	uint64_t loops;			/* repetitions in it of what may be empty */
+	bool empty;			/* it may be */
+};
 
 struct estimate {
-	uint64_t group[DEPTH_MAX];	/* size of each open group so far */
+	struct {
+		struct extent done;	/* before the last thing */
+		bool empty;		/* one of its alternatives before may be */
+	} group[DEPTH_MAX];		/* each open one */
 	int depth;
-	uint64_t last;			/* size of the last thing, which a repetition multiplies */
+	struct extent last;		/* thing, which a repetition multiplies */
 	const char *wrong;
 };
 
@@ -67,69 +79,117 @@ static void skip_bracket(const char **p)
 	*p = *at != '\0' ? at : at - 1;
 }
 
-static void add(struct estimate *e, uint64_t size)
+/* The last thing will not be repeated any more. */
+static void settle(struct estimate *e)
 {
-	e->last = size;
-	e->group[e->depth] += size;
-	if (e->group[e->depth] > EXPANDED_MAX)
+	struct extent *done = &e->group[e->depth].done;
+
+	done->size += e->last.size;
+	done->loops += e->last.loops;
+	done->empty &= e->last.empty;
+	e->last = (struct extent){ .empty = true };
+	if (done->size > EXPANDED_MAX)
+		e->wrong = "its repetitions make it too large";
+	else if (done->loops > LOOPS_MAX)
+		e->wrong = "it repeats what may be empty too often";
+}
+
+static void open_group(struct estimate *e)
+{
+	settle(e);
+	if (e->depth + 1 == DEPTH_MAX) {
+		e->wrong = "its groups are nested too deeply";
+		return;
+	}
+	e->depth++;
+	e->group[e->depth].done = (struct extent){ .size = 1, .empty = true };
+	e->group[e->depth].empty = false;
+}
+
+static void close_group(struct estimate *e)
+{
+	settle(e);
+	if (e->depth == 0)
+		return;
+	e->last = e->group[e->depth].done;
+	e->last.empty |= e->group[e->depth].empty;
+	e->depth--;
+}
+
+static void next_alternative(struct estimate *e)
+{
+	settle(e);
+	e->group[e->depth].empty |= e->group[e->depth].done.empty;
+	e->group[e->depth].done.empty = true;
+}
+
+/* The last thing so many TIMES written out, LEAST of which are needed. */
+static void repeat(struct estimate *e, uint64_t times, bool least)
+{
+	e->last.loops = e->last.loops * times + e->last.empty;
+	e->last.size = e->last.size * times + 1;
+	e->last.empty |= !least;
+	if (e->last.size > EXPANDED_MAX)
 		e->wrong = "its repetitions make it too large";
 }
 
 static void one_character(struct estimate *e, const char **p)
 {
-	uint64_t last, times;
+	const char *begin = *p;
+	uint64_t times;
 
 	switch (**p) {
 	case '(':
-		if (e->depth + 1 == DEPTH_MAX) {
-			e->wrong = "its groups are nested too deeply";
-			return;
-		}
-		e->group[++e->depth] = 1;
-		e->last = 0;
+		open_group(e);
 		return;
 	case ')':
-		if (e->depth > 0) {
-			e->depth--;
-			add(e, e->group[e->depth + 1]);
-		}
+		close_group(e);
 		return;
-	case '\\':
-		if ((*p)[1] >= '1' && (*p)[1] <= '9')
-			e->wrong = "back references are not supported";
-		*p += (*p)[1] != '\0';
-		break;
-	case '[':
-		skip_bracket(p);
-		break;
+	case '|':
+		next_alternative(e);
+		return;
 	case '*':
 	case '?':
-		last = e->last;
-		add(e, 1);
-		e->last = last + 1;
+		repeat(e, 1, false);
 		return;
 	case '+':
-		add(e, e->last);
-		e->last *= 2;
+		repeat(e, 2, true);
 		return;
 	case '{':
 		times = interval(p);
-		last = e->last;
 		if (times > 0) {
-			add(e, last * (times - 1));
-			e->last = last * times;
+			repeat(e, times, begin[1] != '0' && begin[1] != ',');
 			return;
 		}
 		break;
 	default:
 		break;
 	}
-	add(e, 1);
+	settle(e);
+	e->last = (struct extent){ .size = 1 };
+	switch (**p) {
+	case '\\':
+		if ((*p)[1] >= '1' && (*p)[1] <= '9')
+			e->wrong = "back references are not supported";
+		*p += (*p)[1] != '\0';
+		/* a place between two characters */
+		e->last.empty = strchr("bB<>`'", **p) != NULL;
+		break;
+	case '[':
+		skip_bracket(p);
+		break;
+	case '^':
+	case '$':
+		e->last.empty = true;
+		break;
+	default:
+		break;
+	}
 }
 
 bool pattern_refused(const char *text, struct strbuf *why)
 {
-	struct estimate e = { .last = 0 };
+	struct estimate e = { .group[0].done.empty = true, .last.empty = true };
 	char message[160];
 	regex_t regex;
 	int r;
@@ -140,6 +200,8 @@ bool pattern_refused(const char *text, struct strbuf *why)
 		e.wrong = "it is longer than 1024 bytes";
 	for (const char *p = text; *p != '\0' && e.wrong == NULL; p++)
 		one_character(&e, &p);
+	if (e.wrong == NULL)
+		settle(&e);
 	if (e.wrong != NULL) {
 		strbuf_addf(why, "the regular expression is refused: %s", e.wrong);
 		return true;

@@ -147,6 +147,10 @@ START_TEST(a_pattern_must_compile_and_stay_small)
 		       "+)+)+)+)+)+", "its repetitions make it too large");
 	expect_refused("log:(((a{,200}){,200}){,200})", "its repetitions make it too large");
 	expect_refused("log:a++++++++++++++++++++++++++++++", "its repetitions make it too large");
+	expect_refused("log:i$.*+++++++t++6*", "it repeats what may be empty too often");
+	expect_refused("log:i$((x*)+){16}", "it repeats what may be empty too often");
+	expect_refused("log:^(x*y*|z)+(x*y*|)+(x*y*)+(x*y*)*(x*y*)*(x*y*)+(x*y*)*(x*y*)+(x*y*)*",
+		       "it repeats what may be empty too often");
 	expect_refused("log:a{1}{9}{9}{9}{9}{9}{9}{9}", "its repetitions make it too large");
 	parse("log:[[:digit:]{]+ [^]}]{1,20} x\\{9\\} a* (b|c?)+");
 	parse("log:]");
