@@ -81,6 +81,8 @@ int verb_act(const struct cli_options *o)
 		json_object_set_new(params, "no_wait", json_true());
 	if (verb_id(o->verb) == VERB_RESTART && cli_value(o, "rolling") != NULL)
 		json_object_set_new(params, "rolling", json_true());
+	if (verb_id(o->verb) == VERB_RESTART && cli_value(o, "overlap") != NULL)
+		json_object_set_new(params, "overlap", json_true());
 	return act(o, params);
 }
 

@@ -69,10 +69,14 @@ void method_restart(struct connection *c, const struct rpc_request *r)
 
 	if (param_names(c, r, &order->request.names) &&
 	    param_bool(c, r, "rolling", &order->request.rolling) &&
-	    param_bool(c, r, "no_wait", &order->request.no_wait))
+	    param_bool(c, r, "overlap", &order->request.overlap) &&
+	    param_bool(c, r, "no_wait", &order->request.no_wait)) {
+		/* several are never replaced at once */
+		order->request.rolling |= order->request.overlap;
 		order_send(c, r, order);
-	else
+	} else {
 		control_order_free(order);
+	}
 }
 
 void method_reload(struct connection *c, const struct rpc_request *r)

@@ -45,12 +45,14 @@ const struct verb verb_table[VERB_COUNT] = {
 	},
 	[VERB_RESTART] = {
 		.name = "restart", .method = "subsystem.restart", .access = ACCESS_OPERATE,
-		.params = "names no_wait rolling", .arguments = "NAME...", .min_args = 1,
+		.params = "names no_wait rolling overlap", .arguments = "NAME...", .min_args = 1,
 		.max_args = -1, .serve = method_restart,
 		.summary = "stop and start, and wait until ready again",
 		.details = NAMES_HELP WAITS_HELP,
 		.options = { { 0, "rolling", NULL,
-			"one after the other: the next when the one before is ready again" } },
+			"one after the other: the next when the one before is ready again" },
+			{ 0, "overlap", NULL,
+			"likewise; each old process is stopped when its successor is ready" } },
 	},
 	[VERB_SIGNAL] = {
 		.name = "signal", .method = "subsystem.signal", .access = ACCESS_OPERATE,

@@ -58,6 +58,7 @@ static void new_spawn(struct subsystem *s)
 	subsystem_wait_cancel(s);
 	s->proc = (struct process){
 		.phase = PROC_ASKED,
+		.slot = overlap_place(s),
 		.spawn_id = c->next_spawn_id++,
 		.status_known = true,
 	};
@@ -101,7 +102,8 @@ void action_attach(struct subsystem *s)
 {
 	struct core *c = s->core;
 
-	if (s->attached || !action_captures(s->options))
+	/* What a second one writes is the first one's. */
+	if (s->attached || !action_captures(s->options) || overlap_is_second(s))
 		return;
 	s->attached = true;
 	c->ops->output_attach(c->ops_ctx, s->slot, s->options);
@@ -116,20 +118,22 @@ static int open_ways(struct subsystem *s, struct launch_ways *w)
 	if (c->ops->notify_open == NULL)
 		return 0;
 	if (!subsystem_speaks(o)) {
-		c->ops->notify_close(c->ops_ctx, s->slot);
+		c->ops->notify_close(c->ops_ctx, s->proc.slot);
 		return 0;
 	}
 	w->watchdog_ms = o->watchdog_ms;
 	w->announce = subsystem_notifies(o);
 	w->ready_fd = subsystem_ready_kind(o) == PROBE_FD ? o->ready->fd : 0;
-	return c->ops->notify_open(c->ops_ctx, s->slot, o->set_ids ? o->uid : geteuid(), true,
-				   &w->socket);
+	return c->ops->notify_open(c->ops_ctx, s->proc.slot, o->set_ids ? o->uid : geteuid(),
+				   true, &w->socket);
 }
 
 void action_send_plan(struct subsystem *s, const struct start_files *files)
 {
 	struct core *c = s->core;
-	struct launch_ways ways = { .sockets = &s->sockets };
+	struct launch_ways ways = {
+		.sockets = &s->sockets, .capture_of = overlap_capture_of(s),
+	};
 	struct plan_builder *builder;
 	const void *block;
 	size_t size;
@@ -142,7 +146,7 @@ void action_send_plan(struct subsystem *s, const struct start_files *files)
 	r = launch_build(&c->launch, s->options, files, &ways, config_current()->work_dir,
 			 &builder, &block, &size);
 	if (r == 0) {
-		r = c->ops->spawn(c->ops_ctx, s->slot, s->proc.spawn_id, block, size);
+		r = c->ops->spawn(c->ops_ctx, s->proc.slot, s->proc.spawn_id, block, size);
 		plan_free(builder);
 	}
 	if (r < 0)
@@ -173,8 +177,11 @@ static void defer(struct subsystem *s)
 {
 	struct core *c = s->core;
 	int64_t delay_ms = backoff_spawn_retry_ms(s->spawn_tries++);
-	json_t *j = publish_ident(s);
+	json_t *j;
 
+	if (overlap_is_second(s))
+		return;		/* that is the end of it */
+	j = publish_ident(s);
 	subsystem_wait(s, FACT_RETRY, clock_mono_ns() + delay_ms * NS_PER_MS);
 	json_object_set_new(j, "stage", json_text(enumtext_name(&spawn_stage_text,
 								 (int)s->proc.stage)));
@@ -238,7 +245,8 @@ static void consult_policy(struct subsystem *s, bool success)
 
 	s->next_restart_ms = -1;
 	s->next_restart_mono_ns = 0;
-	if (!s->goal.up || s->bounce || s->kick || !backoff_policy_restarts(o, success))
+	if (!s->goal.up || s->bounce || s->kick || overlap_is_second(s) ||
+	    !backoff_policy_restarts(o, success))
 		return;
 	if (backoff_exhausted(o, s->attempt)) {
 		s->gave_up = true;
@@ -293,14 +301,14 @@ static void process_told(struct subsystem *s)
 static void release(struct subsystem *s)
 {
 	if (s->proc.pid != 0 && !s->proc.unrecorded)
-		s->core->ops->release(s->core->ops_ctx, s->slot, s->proc.spawn_id);
+		s->core->ops->release(s->core->ops_ctx, s->proc.slot, s->proc.spawn_id);
 }
 
 void action_finally_down(struct subsystem *s)
 {
 	struct core *c = s->core;
 
-	if (!s->goal.up || s->kick || s->bounce)
+	if (!s->goal.up || s->kick || s->bounce || overlap_is_second(s))
 		return;
 	if (c->main_name != NULL && strcmp(c->main_name, s->name) == 0) {
 		shutdown_request(c, SHUTDOWN_GRACEFUL, "command ended");

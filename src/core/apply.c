@@ -75,6 +75,10 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 	else
 		subsystem_set_options(s, o, true);
 	ready_retime(s);
+	if (s->overlap != NULL) {
+		subsystem_set_options(s->overlap->second, o, true);
+		ready_retime(s->overlap->second);
+	}
 	if (s->attached)
 		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
 }

@@ -117,6 +117,8 @@ void core_free(struct core *c)
 	registry_for_each(s, &c->registry)
 		prober_cancel(s);
 	tasks_free(c);
+	registry_for_each(s, &c->registry)
+		overlap_free(s);
 	sockets_fini(c);
 	edges_free(c);
 	registry_for_each(s, &c->registry)

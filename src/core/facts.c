@@ -8,18 +8,38 @@
 #include "core/narrate.h"
 #include "keeper/record.h"
 
+struct subsystem *facts_subsystem(const struct core *c, uint32_t slot, uint64_t spawn_id)
+{
+	struct subsystem *s = registry_tenant(&c->registry, slot);
+
+	if (s == NULL || s->proc.spawn_id == spawn_id)
+		return s;
+	return s->overlap != NULL && s->overlap->second->proc.spawn_id == spawn_id
+		       ? s->overlap->second
+		       : NULL;
+}
+
+struct subsystem *facts_subsystem_in(const struct core *c, uint32_t slot)
+{
+	struct subsystem *s = registry_tenant(&c->registry, slot);
+
+	if (s == NULL || s->proc.slot == slot)
+		return s;
+	return s->overlap != NULL && s->overlap->second->proc.slot == slot ? s->overlap->second
+									    : NULL;
+}
+
 static struct subsystem *subsystem_of(struct core *c, uint32_t slot, uint64_t spawn_id)
 {
-	struct subsystem *s = registry_at(&c->registry, slot);
+	struct subsystem *s = facts_subsystem(c, slot, spawn_id);
 
-	return s != NULL && s->proc.spawn_id == spawn_id && subsystem_has_process(s) ? s : NULL;
+	return s != NULL && subsystem_has_process(s) ? s : NULL;
 }
 
 static void note_started(struct subsystem *s, int pid, int64_t at_mono_ns)
 {
 	s->proc.phase = PROC_UP;
 	s->proc.pid = pid;
-	s->memory_over = false;
 	s->proc.started_mono_ns = at_mono_ns;
 	action_output_pid(s, pid);
 	subsystem_note(s, FACT_STARTED);

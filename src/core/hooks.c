@@ -425,6 +425,21 @@ static bool goes_on(const struct subsystem *s, enum task_kind kind, const struct
 	}
 }
 
+static const struct record *record_of(const struct subsystem *s)
+{
+	const struct records *all = s->core->records;
+
+	return s->proc.slot < all->header->nslots ? record_get(all, s->proc.slot) : NULL;
+}
+
+/* Whose is a task of KIND, of the two that are called S? */
+static struct subsystem *owner_of(struct subsystem *s, enum task_kind kind)
+{
+	struct subsystem *second = s->overlap != NULL ? s->overlap->second : NULL;
+
+	return second != NULL && goes_on(second, kind, record_of(second)) ? second : s;
+}
+
 void hooks_recover(struct core *c, const struct record *r, enum record_state state)
 {
 	auto_free(freep) char *name = x_strndup(r->name, strcspn(r->name, "/"));
@@ -432,9 +447,11 @@ void hooks_recover(struct core *c, const struct record *r, enum record_state sta
 	bool condemned = r->flags & PLAN_DIE_WITH_KEEPER && r->fate & RECORD_TAKEN_OVER;
 	enum task_kind kind;
 
-	if (s == NULL || !task_kind_of(r, &kind) || condemned ||
-	    !goes_on(s, kind, s->slot < c->records->header->nslots ? record_get(c->records, s->slot)
-								    : NULL)) {
+	bool known = task_kind_of(r, &kind);
+
+	if (s != NULL && known)
+		s = owner_of(s, kind);
+	if (s == NULL || !known || condemned || !goes_on(s, kind, record_of(s))) {
 		task_kill_found(c, r, state);
 		return;
 	}

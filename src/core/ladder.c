@@ -18,8 +18,8 @@ static enum signal_scope scope_of(const struct subsystem *s)
 	bool tree = s->options->kill_mode == KILL_MODE_GROUP;
 
 	if (all != NULL &&
-	    s->slot < atomic_load_explicit(&all->header->nslots, memory_order_acquire)) {
-		const struct record *r = record_get(all, s->slot);
+	    s->proc.slot < atomic_load_explicit(&all->header->nslots, memory_order_acquire)) {
+		const struct record *r = record_get(all, s->proc.slot);
 
 		if (atomic_load_explicit(&r->state, memory_order_acquire) != RECORD_FREE &&
 		    r->spawn_id == s->proc.spawn_id)
@@ -32,7 +32,7 @@ static void send_signal(struct subsystem *s, int signo, bool then_cont)
 {
 	struct core *c = s->core;
 
-	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, scope_of(s), then_cont);
+	c->ops->signal(c->ops_ctx, s->proc.slot, s->proc.spawn_id, signo, scope_of(s), then_cont);
 }
 
 static void take_step(struct subsystem *s, enum ladder_step step)

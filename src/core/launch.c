@@ -102,7 +102,7 @@ static const char *env_get(const struct env *env, const char *name)
 
 /* Strings made for one plan. */
 struct made {
-	char *items[13];
+	char *items[14];
 	size_t n;
 };
 
@@ -180,6 +180,8 @@ static void env_add_ways(struct env *env, const struct launch_ways *w,
 {
 	char usec[24];
 
+	if (w != NULL && w->capture_of != 0)
+		env_set(env, make_var(made, PROCD_PLACE_VARIABLE, RECORD_SECOND_PLACE));
 	if (w != NULL && w->sockets != NULL && w->sockets->n > 0)
 		env_add_sockets(env, o, w->sockets->n, made);
 	if (w == NULL || w->socket == NULL || !w->announce)
@@ -314,13 +316,16 @@ static void fill_task(struct plan *p, const struct launch_task *t)
 		p->stdio[1] = p->stdio[2] = PLAN_STDIO_NULL;
 }
 
-static struct plan_builder *plan_for(const struct subsystem_options *o, const struct launch_task *t)
+static struct plan_builder *plan_for(const struct subsystem_options *o,
+				     const struct launch_ways *ways, const struct launch_task *t)
 {
 	char name[NAME_CAP];
 
 	snprintf(name, sizeof(name), "%s", o->name);
 	if (t != NULL)
 		record_name_add_task(name, t->name);
+	else if (ways != NULL && ways->capture_of != 0)
+		record_name_add_task(name, RECORD_SECOND_PLACE);
 	return plan_new(name);
 }
 
@@ -344,11 +349,13 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 			     (t && t->extra_env ? t->extra_env->n : 0), sizeof(char *));
 	env_fill(&env, l, o, files, t, &made);
 	env_add_ways(&env, ways, o, &made);
-	b = plan_for(o, t);
+	b = plan_for(o, ways, t);
 	fill_scalars(plan_header(b), o);
 	fill_sockets(plan_header(b), ways);
 	if (t != NULL)
 		fill_task(plan_header(b), t);
+	else if (ways != NULL)
+		plan_header(b)->capture_of = ways->capture_of;
 	set_exec(b, l, t ? t->command : &o->command, t == NULL && o->shell, &env);
 	launch_rights(b, o, files);
 	free(env.items);

@@ -24,6 +24,8 @@ struct launch_ways {
 	int ready_fd;			/* > 0: this descriptor leads there */
 	int64_t watchdog_ms;		/* > 0: it is to give signs of life */
 	const struct socket_list *sockets;	/* NULL: none */
+	uint32_t capture_of;		/* 0; or it has the second place (core/overlap.h), and 1 + the
+					 * slot whose streams it writes to */
 };
 
 /* What runs beside a main process (core/task.h) with the options of its owner. */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "core/action.h"
+#include "core/facts.h"
 #include "core/live.h"
 
 enum spawn_stage prepare_stage(const struct subsystem_options *o, const struct start_files *f)
@@ -22,7 +23,7 @@ bool prepare_begin(struct subsystem *s)
 	if (!start_files_needed(s->options))
 		return false;
 	turn_answered(s);
-	ret = c->ops->read_files(c->ops_ctx, s->options, s->slot, s->proc.spawn_id);
+	ret = c->ops->read_files(c->ops_ctx, s->options, s->proc.slot, s->proc.spawn_id);
 	s->proc.reading = ret == 0;
 	if (ret < 0)
 		action_spawn_refused(s, prepare_stage(s->options, NULL), -ret);
@@ -40,9 +41,9 @@ bool prepare_cancel(struct subsystem *s)
 
 void core_files_read(struct core *c, struct start_files *f)
 {
-	struct subsystem *s = registry_at(&c->registry, f->slot);
+	struct subsystem *s = facts_subsystem(c, f->slot, f->spawn_id);
 
-	if (!task_fact_files(c, f) && s != NULL && s->proc.reading && s->proc.spawn_id == f->spawn_id) {
+	if (!task_fact_files(c, f) && s != NULL && s->proc.reading) {
 		s->proc.reading = false;
 		if (f->failed != START_FILES_OK) {
 			s->start_trouble = take(f->why);

@@ -76,7 +76,7 @@ void publish_ready(struct subsystem *s, enum reason reason)
 {
 	json_t *j;
 
-	if (s->ready_shown == is_ready(s))
+	if (s->ready_shown == is_ready(s) || overlap_is_second(s))
 		return;
 	s->ready_shown = is_ready(s);
 	j = publish_ident(s);
@@ -91,7 +91,7 @@ static void groups_text(const struct subsystem_options *o, struct strbuf *out)
 		strbuf_addf(out, i ? " %s" : "%s", o->groups.items[i]);
 }
 
-static void put_board(struct subsystem *s)
+static void put_board_record(struct subsystem *s)
 {
 	const struct subsystem_options *o = subsystem_newest(s);
 	auto_free(strbuf_fini) struct strbuf groups = STRBUF_INIT;
@@ -113,7 +113,6 @@ static void put_board(struct subsystem *s)
 	(void)ready_status(s, &status);
 	if (s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING)
 		subsystem_degraded(s, &degraded);
-	s->ready.changed = false;
 	r = board_record_new(&(struct board_texts){
 		.description = o->description, .last_error = last_error, .groups = groups.buf,
 		.waits_for = waits_for.buf, .awaits = awaits.buf, .status = status.buf,
@@ -153,6 +152,13 @@ static void put_board(struct subsystem *s)
 	board_put(s->core->board, s->slot, r);
 }
 
+static void put_board(struct subsystem *s)
+{
+	s->ready.changed = false;
+	if (!overlap_is_second(s))
+		put_board_record(s);
+}
+
 static uint32_t memory_flags_of(const struct subsystem *s)
 {
 	uint32_t f = MEMORY_USED;
@@ -178,7 +184,7 @@ static uint32_t memory_flags_of(const struct subsystem *s)
 	f |= s->proc.post_stopped ? MEMORY_POST_STOPPED : 0;
 	f |= s->ladder.commanded ? MEMORY_COMMANDED : 0;
 	f |= s->ladder.obeyed ? MEMORY_OBEYED : 0;
-	f |= s->memory_over ? MEMORY_OVER : 0;
+	f |= overlap_is_second(s) ? MEMORY_SECOND : 0;
 	return f;
 }
 
@@ -245,7 +251,9 @@ void publish_memory(struct subsystem *s)
 	save_hook(s, &e);
 	e.files_print = s->watcher.print;
 	snprintf(e.name, sizeof(e.name), "%s", s->name);
-	memory_store(&s->core->memory, s->slot, &e);
+	if (overlap_is_second(s))
+		e.run_delay_ms = s->slot;
+	memory_store(&s->core->memory, overlap_memory_slot(s), &e);
 }
 
 void publish_update(struct subsystem *s)
@@ -271,18 +279,28 @@ void publish_health(struct subsystem *s)
 	subsystem_mark(s);
 }
 
+static void enter(struct subsystem *s, enum subsystem_state next, enum reason reason)
+{
+	s->prev = s->state;
+	s->state = next;
+	s->reason = reason;
+	s->since_mono_ns = clock_mono_ns();
+}
+
 void publish_state(struct subsystem *s, enum subsystem_state next, enum reason reason)
 {
 	struct core *c = s->core;
 
 	BUG_ON(!state_legal(s->state, next));
+	if (overlap_is_second(s)) {
+		enter(s, next, reason);
+		publish_memory(s);
+		return;
+	}
 	c->counts[s->state]--;
 	c->counts[next]++;
 	c->daemon_changed = true;
-	s->prev = s->state;
-	s->state = next;
-	s->reason = reason;
-	s->since_mono_ns = clock_mono_ns();
+	enter(s, next, reason);
 	s->event_seq = chan_last_seq(c->chan) + 1;
 	publish_update(s);
 	send_event(s);

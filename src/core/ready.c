@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "config/probe.h"
+#include "core/facts.h"
 #include "core/live.h"
 #include "core/narrate.h"
 #include "core/publish.h"
@@ -164,15 +165,21 @@ void ready_watch(struct subsystem *s)
 {
 	const struct core *c = s->core;
 
-	if (kind_of(s) == PROBE_LOG && !s->ready.told)
-		c->ops->output_watch(c->ops_ctx, s->slot, s->options, s->proc.spawn_id);
+	if (kind_of(s) != PROBE_LOG || s->ready.told)
+		return;
+	/* Not for a line that the process before it has written. */
+	if (overlap_is_second(s) && c->ops->output_pid != NULL) {
+		c->ops->output_pid(c->ops_ctx, s->slot, 0);
+		c->ops->output_pid(c->ops_ctx, s->slot, s->overlap->lead->proc.pid);
+	}
+	c->ops->output_watch(c->ops_ctx, s->slot, s->options, s->proc.spawn_id);
 }
 
 void core_line_matched(struct core *c, uint32_t slot, uint64_t spawn_id)
 {
-	struct subsystem *s = registry_at(&c->registry, slot);
+	struct subsystem *s = facts_subsystem(c, slot, spawn_id);
 
-	if (s != NULL && s->proc.spawn_id == spawn_id && kind_of(s) == PROBE_LOG)
+	if (s != NULL && kind_of(s) == PROBE_LOG)
 		ready_answered(s);
 }
 
@@ -304,7 +311,7 @@ static void tell_ignored(struct subsystem *s, const struct notify_message *m)
 
 bool core_awaits_notify(const struct core *c, uint32_t slot)
 {
-	const struct subsystem *s = registry_at(&c->registry, slot);
+	const struct subsystem *s = facts_subsystem_in(c, slot);
 
 	return s != NULL && s->state == STATE_STARTING && !s->ready.told &&
 	       (kind_of(s) == PROBE_NOTIFY || kind_of(s) == PROBE_FD);
@@ -312,7 +319,7 @@ bool core_awaits_notify(const struct core *c, uint32_t slot)
 
 void core_notify(struct core *c, uint32_t slot, const struct notify_message *m)
 {
-	struct subsystem *s = registry_at(&c->registry, slot);
+	struct subsystem *s = facts_subsystem_in(c, slot);
 
 	/* also of one that has ended, whose end is not told yet */
 	if (s == NULL || s->proc.phase < PROC_ASKED || s->proc.phase > PROC_ENDED)

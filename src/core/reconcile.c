@@ -68,7 +68,7 @@ static void step(struct subsystem *s, enum fact fact)
 
 static void feed(struct subsystem *s, enum fact fact)
 {
-	if (fact == FACT_GONE && hooks_hold_gone(s))
+	if (fact == FACT_GONE && (hooks_hold_gone(s) || overlap_holds_gone(s)))
 		return;
 	if (fact == FACT_START_FAILED)
 		action_judge_failed_start(s);
@@ -182,6 +182,7 @@ static void disappear(struct subsystem *s)
 	prober_cancel(s);
 	task_forget_owner(s);
 	idle_drop(s);
+	overlap_leave(s);
 	sockets_close(s);
 	edges_drop(s);
 	schedule_drop(s);
@@ -233,12 +234,14 @@ static void settle_one(struct subsystem *s)
 	}
 	edges_refresh(s);
 	update_busy(s);
+	if (overlap_turn(s) || overlap_is_second(s))
+		return;
 	update_boot(s);
 	schedule_refresh(s);
 	idle_refresh(s);
 	sockets_refresh(s);
 	watcher_refresh(s);
-	if (s->removed && subsystem_is_down(s)) {
+	if (s->removed && subsystem_is_down(s) && s->overlap == NULL) {
 		disappear(s);
 		return;
 	}

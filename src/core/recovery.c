@@ -17,6 +17,7 @@
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/narrate.h"
+#include "core/places.h"
 #include "core/publish.h"
 #include "core/reconcile.h"
 #include "core/recovery.h"
@@ -24,27 +25,6 @@
 #define READY_EVENT 1		/* may follow an end at once: ready_changed */
 #define STOP_TIMEOUT_MAX_MS (INT64_C(30) * 86400 * 1000)	/* more than anybody can configure */
 #define LEFT_ALONE_TOLD 200	/* in one event, which has a bounded size; all are in the log */
-
-/* The record of SLOT unless it is free. */
-static const struct record *record_of(const struct core *c, uint32_t slot,
-				      enum record_state *state)
-{
-	const struct record *r;
-
-	if (c->records == NULL ||
-	    slot >= atomic_load_explicit(&c->records->header->nslots, memory_order_acquire))
-		return NULL;
-	r = record_get(c->records, slot);
-	*state = (enum record_state)atomic_load_explicit(&r->state, memory_order_acquire);
-	return *state == RECORD_FREE || *state >= RECORD_NSTATES ? NULL : r;
-}
-
-static uint32_t record_slots(const struct core *c)
-{
-	return c->records == NULL ? 0
-				  : atomic_load_explicit(&c->records->header->nslots,
-							 memory_order_acquire);
-}
 
 /* Meant to die with its keeper, and that is dead. */
 static bool condemned(const struct record *r)
@@ -58,8 +38,8 @@ bool recovery_needed(const struct core *c)
 
 	if (c->welcome.recovering)
 		return true;
-	for (uint32_t slot = 0; slot < record_slots(c); slot++)
-		if (record_of(c, slot, &state) != NULL)
+	for (uint32_t slot = 0; slot < places_nrecords(c); slot++)
+		if (places_record(c, slot, &state) != NULL)
 			return true;
 	return false;
 }
@@ -157,7 +137,6 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 						     : OUTCOME_NONE;
 	s->gave_up = e->flags & MEMORY_GAVE_UP;
 	s->ill = e->flags & MEMORY_ILL;
-	s->memory_over = e->flags & MEMORY_OVER;
 	s->checkup.health = e->flags & MEMORY_UNHEALTHY ? HEALTH_UNHEALTHY
 			    : e->flags & MEMORY_HEALTHY ? HEALTH_HEALTHY
 							: HEALTH_UNKNOWN;
@@ -194,6 +173,7 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 	s->watcher.print = e->files_print;
 	s->proc = (struct process){
 		.phase = (enum proc_phase)e->phase,
+		.slot = s->proc.slot,
 		.spawn_id = e->spawn_id,
 		.pid = e->pid,
 		.started_mono_ns = e->started_mono_ns,
@@ -222,18 +202,20 @@ static void settle_death(const struct core *c, struct subsystem *s, const struct
 		s->state = STATE_STOPPED;	/* of the procd that is no more; adopted by this one */
 }
 
-static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
-		      const struct memory_entry *e, const struct record *r,
-		      enum record_state state)
+/* NULL: its name was known already. */
+static struct subsystem *add_known(struct core *c, const struct map *wanted, uint32_t slot,
+				   const struct memory_entry *e, const struct record *r,
+				   enum record_state state)
 {
-	const char *name = e != NULL ? e->name : r != NULL ? r->name : "";
+	const char *label = e != NULL ? e->name : r->name;
+	auto_free(freep) char *name = x_strndup(label, strcspn(label, "/"));
 	struct subsystem_options *o = current_options(wanted, name);
 	struct subsystem_options *own = NULL;
 	struct subsystem *s;
 
 	if (registry_find(&c->registry, name) != NULL) {
 		log_at(LOG_WARN, name, "known twice: the second one, in slot %u, is ignored", slot);
-		return;
+		return NULL;
 	}
 	/* Neither wanted nor alive: it comes back only to be told of as stopped and removed. */
 	if (o == NULL)
@@ -258,6 +240,38 @@ static void add_known(struct core *c, const struct map *wanted, uint32_t slot,
 	c->next_id = MAX(c->next_id, s->id + 1);
 	c->next_spawn_id = MAX(c->next_spawn_id, s->proc.spawn_id + 1);
 	reconcile_add(s, true);
+	return s;
+}
+
+/* The one beside S that R is about is on its way out, whatever it was. */
+static void add_second(struct core *c, struct subsystem *s, const struct record *r, uint32_t spare)
+{
+	struct subsystem *second = overlap_resume(s, r, spare);
+	struct memory_entry e;
+
+	if (memory_load(&c->memory, spare, &e) && entry_sane(&e) && e.flags & MEMORY_SECOND &&
+	    e.spawn_id == r->spawn_id)
+		fill_from_entry(second, &e);
+	else
+		second->state = STATE_RUNNING;
+	second->wish = OPERATOR_DOWN;
+	second->config_up = second->kick = second->bounce = false;
+}
+
+/* Where the processes of S are. */
+static void take_places(struct core *c, struct subsystem *s, const struct place_verdict *v)
+{
+	bool lodges = v->own != NULL && v->own->slot != s->slot;
+	bool told = v->other != NULL && v->other_state != RECORD_RUNNING &&
+		    memory_buried(&c->memory, v->spare, v->other->spawn_id);
+
+	if (!v->second || (!lodges && (v->other == NULL || told)))
+		return;
+	registry_lodge(&c->registry, v->spare, s);
+	if (lodges || v->other->slot == s->slot)
+		s->proc.slot = v->spare;
+	if (v->other != NULL && !told)
+		add_second(c, s, v->other, v->spare);
 }
 
 /* What is missing is made up for by the records: what runs is adopted, with its name and pid; orders
@@ -300,41 +314,53 @@ static bool outlived(const struct core *c, const struct record *r, enum record_s
 			 : memory_buried(&c->memory, r->slot, r->spawn_id);
 }
 
+static void note_spawn_id(struct core *c, const struct record *r)
+{
+	if (r != NULL)
+		c->next_spawn_id = MAX(c->next_spawn_id, r->spawn_id + 1);
+}
+
+/* What runs beside a main process comes later, when all of these are known. */
+static void load_slot(struct core *c, const struct map *wanted, const struct places *places,
+		      uint32_t slot)
+{
+	struct memory_entry e;
+	bool known = memory_load(&c->memory, slot, &e) && entry_sane(&e) &&
+		     !(e.flags & MEMORY_SECOND);
+	struct place_verdict v = places_judge(places, c, slot, known ? &e : NULL);
+	const struct record *r = v.own;
+	struct subsystem *s = NULL;
+
+	note_spawn_id(c, v.own);
+	note_spawn_id(c, v.other);
+	if (r != NULL && outlived(c, r, v.own_state, known ? &e : NULL))
+		r = NULL;
+	/* The record is what is; an entry of someone else is out of date. */
+	else if (r != NULL)
+		known = known && record_name_is_of(r->name, e.name);
+	if (known || r != NULL)
+		s = add_known(c, wanted, slot, known ? &e : NULL, r, v.own_state);
+	if (s != NULL)
+		take_places(c, s, &v);
+}
+
 void recovery_load(struct core *c)
 {
 	const struct config *config = config_current();
-	uint32_t nslots = MAX(record_slots(c), c->memory.nslots);
+	uint32_t nslots = MAX(places_nrecords(c), c->memory.nslots);
 	struct map wanted = MAP_INIT;
+	struct places places;
 
+	places_find(&places, c, nslots);
 	for (size_t i = 0; i < config->nsubsystems; i++)
 		map_put(&wanted, config->subsystems[i]->name, config->subsystems[i]);
 	tell_damage(c);
-	for (uint32_t slot = 0; slot < nslots; slot++) {
-		enum record_state state = RECORD_FREE;
-		struct memory_entry e;
-		const struct record *r = record_of(c, slot, &state);
-		bool known = memory_load(&c->memory, slot, &e) && entry_sane(&e);
-
-		if (r != NULL) {
-			c->next_spawn_id = MAX(c->next_spawn_id, r->spawn_id + 1);
-			if (outlived(c, r, state, known ? &e : NULL)) {
-				if (known)
-					add_known(c, &wanted, slot, &e, NULL, RECORD_FREE);
-				continue;
-			}
-			/* The record is what is; an entry of someone else is out of date. */
-			known = known && strcmp(e.name, r->name) == 0;
-		}
-		/* What runs beside a main process comes later, when all of these are known. */
-		if (r != NULL && record_name_task(r->name) != NULL) {
-			known = false;
-			r = NULL;
-		}
-		if (known || r != NULL)
-			add_known(c, &wanted, slot, known ? &e : NULL, r, state);
-		if (registry_at(&c->registry, slot) == NULL)
+	for (uint32_t slot = 0; slot < nslots; slot++)
+		load_slot(c, &wanted, &places, slot);
+	for (uint32_t slot = 0; slot < nslots; slot++)
+		if (registry_tenant(&c->registry, slot) == NULL)
 			memory_clear(&c->memory, slot);
-	}
+	places_fini(&places);
 	map_fini(&wanted);
 }
 
@@ -342,7 +368,7 @@ void recovery_load(struct core *c)
 
 static void attach(struct subsystem *s)
 {
-	if (s->attached)
+	if (s->attached || overlap_is_second(s))
 		return;
 	action_attach(s);
 	if (s->proc.pid != 0)
@@ -379,7 +405,8 @@ static void resume_ways(struct subsystem *s)
 
 	if (s->proc.phase == PROC_NONE || !subsystem_speaks(o) || c->ops->notify_open == NULL)
 		return;
-	r = c->ops->notify_open(c->ops_ctx, s->slot, o->set_ids ? o->uid : geteuid(), false, &path);
+	r = c->ops->notify_open(c->ops_ctx, s->proc.slot, o->set_ids ? o->uid : geteuid(), false,
+				&path);
 	if (r < 0)
 		log_at(LOG_WARN, s->name, "cannot hear what it says: %s", strerror(-r));
 }
@@ -444,9 +471,9 @@ static void resume_ended(struct subsystem *s, const struct record *r, enum recor
 		resume_rest(s, r, state);
 		return;
 	}
-	if (condemned(r))
+	if (condemned(r) && !overlap_is_second(s))
 		execute(s);
-	else if (r->wait_status == WAIT_STATUS_UNKNOWN)
+	else if (r->wait_status == WAIT_STATUS_UNKNOWN && !overlap_is_second(s))
 		strlist_add(&s->core->lost, s->name);
 	take_process(s, r);
 	attach(s);
@@ -457,9 +484,9 @@ static void resume_ended(struct subsystem *s, const struct record *r, enum recor
 
 static void resume_alive(struct subsystem *s, const struct record *r)
 {
-	if (condemned(r))
+	if (condemned(r) && !overlap_is_second(s))
 		execute(s);
-	else
+	else if (!overlap_is_second(s))
 		strlist_add(&s->core->adopted, s->name);
 	take_process(s, r);
 	attach(s);
@@ -528,7 +555,7 @@ static void resume_wish(const struct core *c, struct subsystem *s)
 /* What recovery_load() found outlived, until the keeper has forgotten it. */
 static bool forget_outlived(struct core *c, const struct record *r, enum record_state state)
 {
-	const struct subsystem *s = registry_at(&c->registry, r->slot);
+	const struct subsystem *s = facts_subsystem_in(c, r->slot);
 
 	if (state == RECORD_RUNNING || (s != NULL && s->proc.spawn_id <= r->spawn_id))
 		return false;
@@ -560,7 +587,7 @@ void recovery_decide(struct core *c)
 static void resume_one(struct core *c, struct subsystem *s, uint64_t last_seq)
 {
 	enum record_state state;
-	const struct record *r = record_of(c, s->slot, &state);
+	const struct record *r = places_record(c, s->proc.slot, &state);
 
 	resume_wish(c, s);
 	if (r != NULL && forget_outlived(c, r, state))
@@ -582,6 +609,20 @@ static void resume_one(struct core *c, struct subsystem *s, uint64_t last_seq)
 	subsystem_mark(s);
 }
 
+static void resume_second(struct core *c, struct subsystem *s)
+{
+	enum record_state state;
+	const struct record *r = places_record(c, s->proc.slot, &state);
+
+	if (r != NULL && state == RECORD_RUNNING)
+		resume_alive(s, r);
+	else if (r != NULL)
+		resume_ended(s, r, state);
+	resume_ways(s);
+	publish_memory(s);
+	subsystem_mark(s);
+}
+
 static json_t *names_json(const struct strlist *names)
 {
 	json_t *j = json_array();
@@ -597,15 +638,15 @@ static json_t *names_json(const struct strlist *names)
 
 static void resume_nobodys(struct core *c)
 {
-	for (uint32_t slot = 0; slot < record_slots(c); slot++) {
+	for (uint32_t slot = 0; slot < places_nrecords(c); slot++) {
 		enum record_state state;
-		const struct record *r = record_of(c, slot, &state);
+		const struct record *r = places_record(c, slot, &state);
 
 		if (r == NULL)
 			continue;
-		if (record_name_task(r->name) != NULL)
+		if (!record_name_is_main(r->name))
 			hooks_recover(c, r, state);
-		else if (registry_at(&c->registry, slot) == NULL)
+		else if (facts_subsystem_in(c, slot) == NULL)
 			forget_outlived(c, r, state);
 	}
 }
@@ -624,6 +665,8 @@ void recovery_resume(struct core *c)
 		/* The newest seq of all is at most one ahead, so this is cheap and rarely true. */
 		resume_one(c, s, last_seq);
 		publish_update(s);
+		if (s->overlap != NULL)
+			resume_second(c, s->overlap->second);
 	}
 	json_object_set_new(j, "adopted", names_json(&c->adopted));
 	json_object_set_new(j, "lost", names_json(&c->lost));

@@ -8,15 +8,21 @@ void registry_fini(struct registry *r)
 	free(r->slots);
 	free(r->tasks);
 	free(r->reserved);
+	free(r->lodgers);
 	map_fini(&r->names);
 	*r = (struct registry)REGISTRY_INIT;
+}
+
+static struct subsystem *registry_lodger(const struct registry *r, uint32_t slot)
+{
+	return r->lodgers != NULL && slot < r->nslots ? r->lodgers[slot] : NULL;
 }
 
 bool registry_is_free(const struct registry *r, uint32_t slot)
 {
 	return slot < RECORDS_MAX_SLOTS &&
 	       (slot >= r->nslots || (r->slots[slot] == NULL && r->tasks[slot] == NULL &&
-				      !r->reserved[slot]));
+				      !r->reserved[slot] && !registry_lodger(r, slot)));
 }
 
 bool registry_free_slot(struct registry *r, uint32_t *slot)
@@ -40,6 +46,10 @@ static void take_slot(struct registry *r, uint32_t slot)
 		memset(r->tasks + r->cap, 0, (cap - r->cap) * sizeof(*r->tasks));
 		r->reserved = x_reallocarray(r->reserved, cap, sizeof(*r->reserved));
 		memset(r->reserved + r->cap, 0, (cap - r->cap) * sizeof(*r->reserved));
+		if (r->lodgers != NULL) {
+			r->lodgers = x_reallocarray(r->lodgers, cap, sizeof(*r->lodgers));
+			memset(r->lodgers + r->cap, 0, (cap - r->cap) * sizeof(*r->lodgers));
+		}
 		r->cap = cap;
 	}
 	r->nslots = MAX(r->nslots, slot + 1);
@@ -98,4 +108,25 @@ void registry_unreserve(struct registry *r, uint32_t slot)
 {
 	r->reserved[slot] = false;
 	r->first_free = MIN(r->first_free, slot);
+}
+
+void registry_lodge(struct registry *r, uint32_t slot, struct subsystem *s)
+{
+	take_slot(r, slot);
+	if (r->lodgers == NULL)
+		r->lodgers = x_calloc(r->cap, sizeof(*r->lodgers));
+	r->lodgers[slot] = s;
+}
+
+void registry_unlodge(struct registry *r, uint32_t slot)
+{
+	r->lodgers[slot] = NULL;
+	r->first_free = MIN(r->first_free, slot);
+}
+
+struct subsystem *registry_tenant(const struct registry *r, uint32_t slot)
+{
+	struct subsystem *s = registry_at(r, slot);
+
+	return s != NULL ? s : registry_lodger(r, slot);
 }

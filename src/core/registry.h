@@ -14,6 +14,8 @@ struct registry {
 	struct subsystem **slots;	/* NULL: none */
 	struct task **tasks;		/* in a slot of their own; NULL: none */
 	bool *reserved;			/* for a listening socket */
+	struct subsystem **lodgers;	/* whose process has a place beside its slot; NULL: nobody ever
+					 * had (core/overlap.h) */
 	uint32_t nslots;		/* highest slot ever used + 1 */
 	uint32_t cap;
 	uint32_t first_free;		/* no free slot below it */
@@ -39,6 +41,11 @@ struct task *registry_task_at(const struct registry *r, uint32_t slot);	/* NULL:
 /* A slot without a process, for what the keeper holds. SLOT must be free. */
 void registry_reserve(struct registry *r, uint32_t slot);
 void registry_unreserve(struct registry *r, uint32_t slot);
+/* A second place for processes of S. SLOT must be free. */
+void registry_lodge(struct registry *r, uint32_t slot, struct subsystem *s);
+void registry_unlodge(struct registry *r, uint32_t slot);
+/* Whose process may be in SLOT: of whom it is, or who has it as a second place; NULL: nobody's. */
+struct subsystem *registry_tenant(const struct registry *r, uint32_t slot);
 bool registry_is_free(const struct registry *r, uint32_t slot);
 
 #define registry_for_each(s, r)                                                                   \

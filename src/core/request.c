@@ -16,6 +16,7 @@ struct waiter {
 	struct subsystem *s;
 	struct core_request *request;
 	bool down;			/* it is to be down, else up */
+	bool replaced;			/* its process is to be replaced: request_replaced() */
 	uint64_t not_spawn;		/* CORE_RESTART: done by a later process than this one */
 	uint64_t reload;		/* CORE_RELOAD_SUBSYSTEM: number of the run that counts */
 };
@@ -123,7 +124,9 @@ static enum verdict stop_verdict(const struct subsystem *s)
 	 * being told "stopped" in between, but down it is. */
 	bool between = s->state == STATE_RESTARTING && s->goal.up && !subsystem_has_process(s);
 
-	return !s->removed && (subsystem_is_down(s) || between) ? DONE : STILL_WAITING;
+	/* ("nothing left" counts for both processes of one that is being replaced) */
+	return !s->removed && s->overlap == NULL && (subsystem_is_down(s) || between) ? DONE :
+										STILL_WAITING;
 }
 
 static enum verdict reload_verdict(const struct subsystem *s, const struct waiter *w,
@@ -139,6 +142,8 @@ static enum verdict reload_verdict(const struct subsystem *s, const struct waite
 
 static enum verdict verdict_of(const struct waiter *w, struct error *e)
 {
+	if (w->replaced)
+		return STILL_WAITING;
 	if (w->request->verb == CORE_RELOAD_SUBSYSTEM)
 		return reload_verdict(w->s, w, e);
 	return w->down ? stop_verdict(w->s) : start_verdict(w->s, w, e);
@@ -151,6 +156,14 @@ static void waiter_free(struct waiter *w)
 	free(w);
 }
 
+static void waiter_leave(struct waiter *w)
+{
+	struct core_request *r = w->request;
+
+	waiter_free(w);
+	answer_if_complete(r);
+}
+
 /* What W waited for has come. */
 static void waiter_done(struct waiter *w)
 {
@@ -159,8 +172,7 @@ static void waiter_done(struct waiter *w)
 
 	if ((w->down || r->verb == CORE_RESTART) && s->end.known && s->end.killed)
 		add_note(r, s, "needed SIGKILL");
-	waiter_free(w);
-	answer_if_complete(r);
+	waiter_leave(w);
 }
 
 static void waiter_check(struct waiter *w)
@@ -196,6 +208,25 @@ static void waiter_fail(struct waiter *w, enum error_code code, const char *why)
 	add_failure(r, w->s->name, &e);
 	waiter_free(w);
 	answer_if_complete(r);
+}
+
+void request_replaced(struct subsystem *s, const char *trouble, bool killed)
+{
+	list_for_each(item, &s->waiters) {
+		struct waiter *w = list_entry(item, struct waiter, link);
+		auto_free(freep) char *text = NULL;
+
+		if (!w->replaced)
+			continue;
+		if (trouble != NULL) {
+			text = x_asprintf("not replaced: %s", trouble);
+			waiter_fail(w, ERROR_SUBSYSTEM_START, text);
+			continue;
+		}
+		if (killed)
+			add_note(w->request, s, "the old process needed SIGKILL");
+		waiter_leave(w);
+	}
 }
 
 void request_forget(struct subsystem *s)
@@ -301,10 +332,31 @@ static void do_stop(struct core_request *r, struct subsystem *s)
 	wait_for(r, s, true);
 }
 
+static void do_replace(struct core_request *r, struct subsystem *s)
+{
+	auto_free(freep) char *why = overlap_refusal(s);
+	struct error e = ERROR_INIT;
+	struct waiter *w;
+
+	if (why == NULL && overlap_begin(s)) {
+		w = wait_for(r, s, false);
+		if (w != NULL)
+			w->replaced = true;
+		return;
+	}
+	error_set(&e, ERROR_SUBSYSTEM_STATE, 0, "%s: not replaced: %s", s->name,
+		  why != NULL ? why : "all slots are taken");
+	add_failure(r, s->name, &e);
+}
+
 static void do_restart(struct core_request *r, struct subsystem *s)
 {
 	if (refuse_in_shutdown(r, s))
 		return;
+	if (r->overlap) {
+		do_replace(r, s);
+		return;
+	}
 	order_up(s);
 	s->bounce = s->state == STATE_STARTING || s->state == STATE_RUNNING;
 	s->kick = true;
@@ -322,7 +374,7 @@ static void do_signal(struct core_request *r, struct subsystem *s, int signo)
 		add_failure(r, s->name, &e);
 		return;
 	}
-	c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
+	c->ops->signal(c->ops_ctx, s->proc.slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
 }
 
 static void do_reload(struct core_request *r, struct subsystem *s)

@@ -11,6 +11,7 @@ struct roll {
 	struct core *core;
 	struct core_request *order;	/* whom to answer; NULL: nobody waits */
 	struct strlist names;
+	bool overlap;
 	size_t next;			/* of NAMES: the one to restart next */
 	struct core_request step;	/* the one under way */
 };
@@ -91,7 +92,8 @@ static void begin_step(struct roll *roll)
 	strlist_fini(&step->affected);
 	json_decref(step->notes);
 	json_decref(step->failures);
-	*step = (struct core_request){ .verb = CORE_RESTART, .done = on_step_done };
+	*step = (struct core_request){ .verb = CORE_RESTART, .overlap = roll->overlap,
+					.done = on_step_done };
 	strlist_add(&step->names, roll->names.items[roll->next++]);
 	core_request(roll->core, step);
 }
@@ -135,6 +137,7 @@ void roll_start(struct core *c, struct core_request *r)
 	}
 	roll = x_calloc(1, sizeof(*roll));
 	roll->core = c;
+	roll->overlap = r->overlap;
 	strlist_copy(&roll->names, &r->affected);
 	list_append(&c->rolls, &roll->link);
 	if (r->no_wait)

@@ -31,7 +31,8 @@ static void forward_to(struct core *c, const char *name, int signo)
 	if (s == NULL || !subsystem_is_up(s))
 		log_warn("%s not forwarded: %s does not run", signame(signo), name);
 	else
-		c->ops->signal(c->ops_ctx, s->slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
+		c->ops->signal(c->ops_ctx, s->proc.slot, s->proc.spawn_id, signo, SCOPE_MAIN,
+			       false);
 }
 
 /* Loading saw to it that there is such a one. */

@@ -43,7 +43,7 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	struct subsystem *s = x_calloc(1, sizeof(*s));
 
 	s->core = core;
-	s->slot = slot;
+	s->slot = s->proc.slot = slot;
 	s->id = id;
 	s->name = x_strdup(options->name);
 	s->options = subsystem_options_ref(options);

@@ -9,6 +9,7 @@
 #include "core/health.h"
 #include "core/idle.h"
 #include "core/hooks.h"
+#include "core/overlap.h"
 #include "core/prober.h"
 #include "core/ready.h"
 #include "core/schedule.h"
@@ -35,6 +36,8 @@ enum proc_phase {
 
 struct process {
 	enum proc_phase phase;
+	uint32_t slot;			/* where the keeper has it: the subsystem's, or a second
+					 * place (core/overlap.h) */
 	uint64_t spawn_id;
 	int pid;
 	int64_t started_mono_ns, ended_mono_ns;
@@ -109,6 +112,7 @@ struct subsystem {
 	char *end_tail;			/* the last lines of its stderr; NULL: none */
 	enum outcome outcome;		/* NONE: it runs, never did, or was stopped */
 	struct ladder ladder;
+	struct overlap *overlap;	/* under way; NULL: none */
 	struct task *task[TASK_NKINDS];	/* core/task.h; NULL: none */
 	uint8_t dying_tasks[TASK_NKINDS];	/* cancelled, not gone yet */
 	struct prober prober;
@@ -121,7 +125,6 @@ struct subsystem {
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;
-	bool memory_over;		/* its soft limit, since it was last below 90 % of it */
 	bool adopting;			/* until it runs: the reason shown is "adopted" */
 	char *start_trouble;		/* what the last start's stage has to say; NULL: nothing */
 	int64_t next_restart_ms;	/* -1: none decided */

@@ -24,7 +24,8 @@ ENUMTEXT(event_kind, "event type",
 	 [EVENT_SUPERVISOR_RECOVERED] = "supervisor_recovered",
 	 [EVENT_DEGRADED] = "degraded",
 	 [EVENT_SPAWN_DEFERRED] = "spawn_deferred",
-	 [EVENT_RUN_SKIPPED] = "run_skipped");
+	 [EVENT_RUN_SKIPPED] = "run_skipped",
+	 [EVENT_OVERLAP] = "overlap");
 _Static_assert(ARRAY_LEN(event_kind_names) == EVENT_COUNT, "a kind of event without a name");
 
 ENUMTEXT(subsystem_state, "state",

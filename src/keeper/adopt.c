@@ -168,7 +168,22 @@ static void repair(struct keeper *k, struct record *r, uint32_t slot)
 	r->pidfd_ino = r->start_ticks = 0;
 	r->started_mono_ns = MIN(r->started_mono_ns, clock_mono_ns());
 	r->exited_mono_ns = 0;
+	r->capture_of = 0;
 	atomic_store_explicit(&r->end_seal, 0, memory_order_relaxed);
+}
+
+/* The FIFOs that it writes to: its slot's, or another's. */
+static void hold_output(struct keeper *k, const struct record *r)
+{
+	uint32_t slot = r->capture_of != 0 ? r->capture_of - 1 : r->slot;
+	struct slot *own;
+
+	if (slot >= k->records.header->nslots)
+		return;
+	own = slot_get(&k->slots, slot);
+	for (int stream = 1; stream <= 2; stream++)
+		if (own->fifo[stream - 1] == 0)
+			fifo_hold_existing(slot, own, stream);
 }
 
 /* False: the slot was nobody's. */
@@ -186,8 +201,7 @@ static bool adopt_one(struct keeper *k, uint32_t slot)
 		return false;
 	}
 	r->fate = RECORD_TAKEN_OVER;
-	for (int stream = 1; stream <= 2; stream++)
-		fifo_hold_existing(slot, slot_get(&k->slots, slot), stream);
+	hold_output(k, r);
 	if (verdict != RECORD_ENDED && proven(k, r, verdict == RECORD_DAMAGED, &pidfd)) {
 		adopt_leader(k, slot, pidfd);
 		return true;

@@ -189,6 +189,7 @@ static void entry_take(const char *entry, const char *key, char *out, size_t cap
 bool proc_marker(pid_t pid, char name[NAME_CAP])
 {
 	char path[32], buf[4096], entry[MARKER_ENTRY], instance[16] = "", task[16] = "";
+	char place[4] = "";
 	size_t n = 0;
 	ssize_t got;
 	int fd;
@@ -209,13 +210,14 @@ bool proc_marker(pid_t pid, char name[NAME_CAP])
 			entry_take(entry, "PROCD_SUBSYSTEM=", name, NAME_CAP);
 			entry_take(entry, "PROCD_INSTANCE=", instance, sizeof(instance));
 			entry_take(entry, PROCD_TASK_VARIABLE "=", task, sizeof(task));
+			entry_take(entry, PROCD_PLACE_VARIABLE "=", place, sizeof(place));
 		}
 	}
 	close(fd);
 	n = strlen(name);
 	if (instance[0] != '\0' && strchr(name, '@') == NULL && n + 1 + strlen(instance) < NAME_CAP)
 		snprintf(name + n, NAME_CAP - n, "@%s", instance);
-	record_name_add_task(name, task);
+	record_name_add_task(name, task[0] != '\0' ? task : place);
 	return n > 0;
 }
 

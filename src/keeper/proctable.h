@@ -29,7 +29,7 @@ int proctable_look(struct proctable *t);
 void proctable_drop(struct proctable *t);	/* give the pages back */
 const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL: none */
 
-/* The name that the record of PID's tree has ("web", "web@0", "web/stop"), by the environment it
+/* The name that the record of PID's tree has ("web", "web@0", "web/stop", "web/2"), by the environment it
  * was started with. False: none, or it cannot be read. */
 bool proc_marker(pid_t pid, char name[NAME_CAP]);
 /* Is that NAME? */

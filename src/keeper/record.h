@@ -56,7 +56,8 @@ struct record {
 	char name[NAME_CAP];
 	_Atomic uint64_t end_seal, seal;	/* SEAL last: a cut record has none */
 	uint32_t fate;			/* enum record_fate; in no seal: found out, not kept */
-	char pad[256 - 4 * 5 - 8 * 8 - 4 * 2 - NAME_CAP - 8 * 2];
+	uint32_t capture_of;		/* as in its plan; in no seal: a wrong one only costs output */
+	char pad[256 - 4 * 6 - 8 * 8 - 4 * 2 - NAME_CAP - 8 * 2];
 };
 _Static_assert(sizeof(struct record) == 256, "record layout is a file format");
 
@@ -127,12 +128,34 @@ enum record_verdict record_judge(const struct record *r, uint32_t slot);
 /* Append "/WHAT" to NAME; WHAT is TASK up to its first underscore. Nothing when TASK is empty, or
  * when there is no room (no record has such a name then). */
 void record_name_add_task(char name[NAME_CAP], const char *task);
-/* WHAT in NAME, or NULL: a main process. */
+/* WHAT in NAME, or NULL. */
 static inline const char *record_name_task(const char *name)
 {
 	const char *slash = strchr(name, '/');
 
 	return slash != NULL ? slash + 1 : NULL;
+}
+
+/* While a new main process of a subsystem replaces the old one, both live (core/overlap.h): one of them
+ * has this variable, and its record is named "NAME/2". */
+#define PROCD_PLACE_VARIABLE "PROCD_PLACE"
+#define RECORD_SECOND_PLACE "2"
+static inline bool record_name_is_second(const char *name)
+{
+	const char *what = record_name_task(name);
+
+	return what != NULL && strcmp(what, RECORD_SECOND_PLACE) == 0;
+}
+/* Is RECORD_NAME that of a process of the subsystem NAME, main or not? */
+static inline bool record_name_is_of(const char *record_name, const char *name)
+{
+	size_t n = strcspn(record_name, "/");
+
+	return strncmp(name, record_name, n) == 0 && name[n] == '\0';
+}
+static inline bool record_name_is_main(const char *name)
+{
+	return record_name_task(name) == NULL || record_name_is_second(name);
 }
 
 /* The name of the keeper's group, "" when it was damaged. */

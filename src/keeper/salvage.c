@@ -78,6 +78,7 @@ static bool write_record(struct keeper *k, uint32_t slot, const struct proc *p, 
 	r->pidfd_ino = 0;
 	r->started_mono_ns = started_at(p->start_ticks);
 	r->exited_mono_ns = 0;
+	r->capture_of = 0;
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	record_seal(r);
 	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
@@ -102,7 +103,7 @@ bool salvage_records(struct keeper *k)
 		if (slot < 0)
 			slot = slot_of_stream(p->pid, 2);
 		/* What runs beside a main process writes to the same FIFO, and ends by itself. */
-		if (slot >= 0 && proc_marker(p->pid, name) && record_name_task(name) == NULL)
+		if (slot >= 0 && proc_marker(p->pid, name) && record_name_is_main(name))
 			found += write_record(k, (uint32_t)slot, p, name);
 	}
 	k->records.header->damaged += found;

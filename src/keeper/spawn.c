@@ -233,6 +233,7 @@ static void record_prepare(struct record *r, uint32_t slot, uint64_t spawn_id,
 	r->killed = 0;
 	r->user_us = r->system_us = r->max_rss_kib = 0;
 	r->fate = 0;
+	r->capture_of = plan->capture_of;
 	memset(r->name, 0, sizeof(r->name));
 	snprintf(r->name, sizeof(r->name), "%s", plan_str(plan, plan->name));
 	record_seal_prepared(r);

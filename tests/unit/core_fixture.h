@@ -408,6 +408,7 @@ static inline void fx_exec_ok_slot(uint32_t slot)
 	r->spawn_id = k->spawn_id;
 	r->pid = k->pid;
 	r->flags = k->plan->flags;
+	r->capture_of = k->plan->capture_of;
 	r->started_mono_ns = fx.now;
 	snprintf(r->name, sizeof(r->name), "%s", plan_str(k->plan, k->plan->name));
 	fx_set_record(slot, RECORD_RUNNING);
