@@ -25,6 +25,7 @@
 
 #define EVENTS_FILE_NAME "events"
 #define MEMORY_FILE_NAME "memory"
+#define NOTES_FILE_NAME "notes"
 #define RING_MAPPED_EVENTS 512
 #define LEAVING_TRIES 50	/* one second in all */
 
@@ -149,7 +150,9 @@ static bool predecessor_killed(const struct supervisor *s)
  * written all of it. */
 static void run_dir_reset(const struct supervisor *s)
 {
-	static const char *const files[] = { EVENTS_FILE_NAME, MEMORY_FILE_NAME, "output.state" };
+	static const char *const files[] = {
+		EVENTS_FILE_NAME, MEMORY_FILE_NAME, NOTES_FILE_NAME, "output.state"
+	};
 	DIR *rings;
 
 	if (anything_recorded(s) || predecessor_killed(s))
@@ -183,6 +186,7 @@ static void run_dir_end(const struct supervisor *s)
 			return;		/* given up: it may live on */
 	}
 	unlinkat(s->run_dirfd, MEMORY_FILE_NAME, 0);
+	unlinkat(s->run_dirfd, NOTES_FILE_NAME, 0);
 	if (s->options->main_name)
 		run_dir_forget(s);
 }
@@ -281,7 +285,6 @@ static void take_held(struct supervisor *s)
 			notify_sockets_take(s->notify, slot, fd);
 }
 
-/* The rooms above keeper and config, from the ground up. */
 static void tell_refused_hints(struct supervisor *s)
 {
 	struct board_daemon *d = x_calloc(1, sizeof(*d));
@@ -290,7 +293,8 @@ static void tell_refused_hints(struct supervisor *s)
 	board_put_daemon(s->board, d);
 }
 
-static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory_fd,
+/* The rooms above keeper and config, from the ground up. */
+static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory_fd, int notes_fd,
 		      const struct run_options *options, struct error *e)
 {
 	const struct config *config = config_current();
@@ -307,6 +311,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 		.records = &s->records,
 		.welcome = &s->welcome,
 		.memory_fd = memory_fd,
+		.notes_fd = notes_fd,
 		.environment = environ,
 		.main_name = options->main_name,
 	};
@@ -482,7 +487,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
 	auto_free(error_fini) struct error error = ERROR_INIT;
 	struct config *config = NULL;
-	auto_free(closep) int memory_fd = -1;
+	auto_free(closep) int memory_fd = -1, notes_fd = -1;
 	uint64_t generation = 0;	/* of what was saved; 0: nothing was */
 	int held[HOLD_MAX];
 	int privileges, rc;
@@ -515,6 +520,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	if (!s->welcome.recovering)
 		run_dir_reset(s);
 	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
+	notes_fd = run_file_open(s, NOTES_FILE_NAME);
 	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
 	if (!s->welcome.recovering && anything_recorded(s))
 		bundle_keep_before(s->run_dirfd);
@@ -530,7 +536,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 			 strerror(-privileges));
 	hints_apply(config, &s->hints_refused);
 	s->before = config_before(s);
-	rc = rooms_open(s, held, memory_fd, options, &error);
+	rc = rooms_open(s, held, memory_fd, notes_fd, options, &error);
 	if (s->before)
 		config_free(take(s->before));
 	if (rc == 0)

@@ -96,6 +96,7 @@ struct core *core_new(const struct core_setup *setup)
 	turns_init(c);
 	tasks_init(c);
 	memory_open(&c->memory, setup->memory_fd);
+	notes_open(&c->notes, setup->notes_fd);
 	c->recovered = recovery_needed(c);
 	if (c->recovered) {
 		load_head(c);
@@ -128,6 +129,7 @@ void core_free(struct core *c)
 	timers_fini(&c->calendar);
 	launch_fini(&c->launch);
 	memory_close(&c->memory);
+	notes_close(&c->notes);
 	strlist_fini(&c->adopted);
 	strlist_fini(&c->lost);
 	free(c->main_name);

@@ -95,6 +95,7 @@ struct core_setup {
 	const struct records *records;		/* NULL in unit tests without recovery */
 	const struct km_welcome *welcome;
 	int memory_fd;				/* "memory" in the run directory; -1: none */
+	int notes_fd;				/* likewise "notes" */
 	char *const *environment;		/* what children inherit */
 	uint64_t random_seed;			/* for jitter; 0: from the kernel */
 	/* `procd run -- CMD`: when this subsystem is down for good, everything ends with its exit

@@ -7,6 +7,7 @@
 #include "core/core.h"
 #include "core/launch.h"
 #include "core/memory.h"
+#include "core/notes.h"
 #include "core/registry.h"
 #include "core/shutdown.h"
 #include "core/sockets.h"
@@ -31,6 +32,7 @@ struct core {
 	int64_t clock_offset_ns;	/* how far that is ahead of the boot clock, when last seen */
 	struct launch launch;
 	struct memory memory;
+	struct notes notes;
 	struct jitter jitter;
 	struct shutdown shutdown;
 	struct tasks tasks;

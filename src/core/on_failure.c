@@ -77,6 +77,7 @@ static void start_one(const struct subsystem *s, struct subsystem *t)
 	t->pulled |= !t->config_up;
 	t->order_reason = REASON_ON_FAILURE;
 	t->cause = s->slot + 1;
+	t->note_stale = true;
 	t->kick = true;
 	edges_refresh(t);
 	publish_update(t);

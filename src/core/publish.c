@@ -212,6 +212,28 @@ static void save_stop(const struct subsystem *s, struct memory_entry *e)
 	e->run_delay_ms = (uint32_t)o->stop_signal;
 }
 
+/* Few have anything to note; those write when it is something new. True: there is a note. */
+static bool save_note(struct subsystem *s)
+{
+	const struct readiness *r = &s->ready;
+	struct note note = { .id = s->id, .errnum = r->errnum };
+
+	if (on_failure_cause(s) != NULL)
+		note.cause = s->cause;
+	if (r->status == NULL && r->errnum == 0 && note.cause == 0) {
+		s->noted = false;
+		return false;
+	}
+	if (!s->noted)
+		s->note_stale = s->noted = notes_room(&s->core->notes, s->slot);
+	if (!s->noted || !s->note_stale)
+		return s->noted;
+	snprintf(note.status, sizeof(note.status), "%s", r->status != NULL ? r->status : "");
+	notes_store(&s->core->notes, s->slot, &note);
+	s->note_stale = false;
+	return true;
+}
+
 void publish_memory(struct subsystem *s)
 {
 	struct memory_entry e = {
@@ -249,6 +271,7 @@ void publish_memory(struct subsystem *s)
 	else
 		schedule_save(s, &e);
 	save_hook(s, &e);
+	e.flags |= save_note(s) ? MEMORY_NOTED : 0;
 	e.files_print = s->watcher.print;
 	snprintf(e.name, sizeof(e.name), "%s", s->name);
 	if (overlap_is_second(s))

@@ -271,11 +271,11 @@ static void take_text(struct subsystem *s, const struct notify_message *m)
 	    (r->status == NULL || strcmp(r->status, m->status) != 0)) {
 		free(r->status);
 		r->status = m->status[0] != '\0' ? x_strdup(m->status) : NULL;
-		r->changed = true;
+		r->changed = s->note_stale = true;
 	}
 	if (m->words & NOTIFY_ERRNO && r->errnum != m->errnum) {
 		r->errnum = m->errnum;
-		r->changed = true;
+		r->changed = s->note_stale = true;
 	}
 	if (r->changed)
 		subsystem_mark(s);

@@ -184,6 +184,18 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 	fill_hook(s, e);
 }
 
+static void fill_note(struct subsystem *s, const struct memory_entry *e)
+{
+	struct note note;
+
+	if (!(e->flags & MEMORY_NOTED) ||
+	    !notes_load(&s->core->notes, s->slot, s->id, &note))
+		return;
+	s->cause = note.cause;
+	s->ready.errnum = note.errnum;
+	s->ready.status = note.status[0] != '\0' ? x_strdup(note.status) : NULL;
+}
+
 /* NAME is still wanted under the current configuration? */
 static struct subsystem_options *current_options(const struct map *wanted, const char *name)
 {
@@ -223,12 +235,13 @@ static struct subsystem *add_known(struct core *c, const struct map *wanted, uin
 	if (own != NULL && e != NULL)
 		fill_stop(own, e);
 	s = subsystem_new(c, slot, e ? e->id : c->next_id++, o);
-	if (e != NULL)
+	if (e != NULL) {
 		fill_from_entry(s, e);
-	else
+		fill_note(s, e);
+	} else {
 		s->config_up = o->autostart;
-	if (e == NULL)
 		ready_reset(s);
+	}
 	if (r != NULL && state == RECORD_RUNNING)
 		s->proc.missing = r->flags >> RECORD_MISSING_SHIFT;
 	if (r != NULL && (state == RECORD_RUNNING || (e == NULL && condemned(r))))

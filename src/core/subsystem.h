@@ -148,6 +148,7 @@ struct subsystem {
 	bool goal_changed;		/* since settle looked */
 	uint32_t facts;			/* bit per enum fact */
 	bool attached;			/* output captures it */
+	bool noted, note_stale;		/* core/notes.h: there is one; it says something else */
 	bool undecided;			/* while resuming: see recovery_decide() */
 	bool boot_pending;		/* the instance's first readiness waits for it */
 	bool busy;			/* counted in core->nbusy, in core->busy */

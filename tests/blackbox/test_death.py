@@ -279,6 +279,29 @@ def kill_both(p):
     wait_gone(supervisor, 3)
 
 
+def test_what_programs_say_and_why_they_run_is_kept(w):
+    said = "at work, und gr\u00fc\u00dft " + "x" * 200
+    text = (w.sub("a", "--notify", "READY=1|ERRNO=2|STATUS=" + said, ready="notify") + w.sub("quiet") +
+            w.sub("web", restart="never", on_failure=["standby"]) + w.sub("standby", autostart=False))
+    p = w.procd(text)
+    p.wait_state("a", "running")
+    os.kill(p.pid_of("web"), signal.SIGKILL)
+    p.wait_state("standby", "running")
+    shown = p.of("a")["status_text"]
+    contains(shown, said, "status_text")
+    for _ in range(2):
+        p.kill_supervisor()
+        equal(p.of("a")["status_text"], shown, "status_text")
+        equal(p.of("quiet")["status_text"], None, "of one that says nothing")
+        contains(p.ctl("why", "standby").expect(0).out, "it was started because web had failed for good", "why")
+    kill_both(p)
+    q = w.procd(text)
+    wait_until(lambda: q.of("a")["state"] == "running", "a is adopted")
+    equal(q.of("a")["status_text"], shown, "status_text after the death of both")
+    q.stop()
+    check(not os.path.exists(os.path.join(q.run_dir, "notes")), "an ordered end leaves nothing")
+
+
 def test_what_a_reload_removed_keeps_its_time_to_stop(w):
     """With the deadlines of [shutdown] it would be killed at once."""
     quick = '[shutdown]\ntimeout = "10ms"\nforce_timeout = "20ms"\nkill_timeout = "30ms"\n'

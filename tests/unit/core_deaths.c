@@ -60,6 +60,7 @@ static void run_core(const struct core_ops *ops)
 	struct core_setup setup = {
 		.chan = fx.chan, .board = fx.board, .ops = ops, .ops_ctx = &fx,
 		.records = &fx.records, .welcome = &fx.welcome, .memory_fd = fx.memory_fd,
+		.notes_fd = -1,
 		.random_seed = 5,
 	};
 

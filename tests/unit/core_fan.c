@@ -74,6 +74,7 @@ static void start(void)
 	struct core_setup setup = {
 		.chan = fx.chan, .board = fx.board, .ops = &fx_ops, .ops_ctx = &fx,
 		.records = &fx.records, .welcome = &fx.welcome, .memory_fd = -1,
+		.notes_fd = -1,
 		.environment = environment, .random_seed = 7,
 	};
 

@@ -60,7 +60,7 @@ struct fx {
 	struct core *core;
 	struct records records;
 	struct km_welcome welcome;
-	int memory_fd;
+	int memory_fd, notes_fd;
 	struct fx_child child[FX_SLOTS];
 	uint32_t nslots;		/* that were ever asked for */
 	struct fx_signal signals[FX_SIGNALS];
@@ -719,7 +719,8 @@ static inline void fx_quiet_log(void *ctx, enum log_level level, const char *sub
 static inline void fx_setup(void)
 {
 	list_init(&fx_orders);
-	fx = (struct fx){ .now = 1000 * NS_PER_SEC, .next_pid = 100, .memory_fd = -1 };
+	fx = (struct fx){ .now = 1000 * NS_PER_SEC, .next_pid = 100, .memory_fd = -1,
+			  .notes_fd = -1 };
 	rcu_register_thread();
 	clock_set_fake(fx_clock, NULL);
 	log_set_sink(fx_quiet_log, NULL);
@@ -738,6 +739,7 @@ static inline void fx_new_core(uint64_t seed)
 	struct core_setup setup = {
 		.chan = fx.chan, .board = fx.board, .ops = &fx_ops, .ops_ctx = &fx,
 		.records = &fx.records, .welcome = &fx.welcome, .memory_fd = fx.memory_fd,
+		.notes_fd = fx.notes_fd,
 		.environment = environment, .random_seed = seed, .main_name = fx.main_name,
 		.before = fx.before,
 	};
@@ -779,6 +781,8 @@ static inline void fx_teardown(void)
 	free(fx.records.slots);
 	if (fx.draft != NULL)
 		config_free(fx_draft());
+	if (fx.notes_fd >= 0)
+		close(fx.notes_fd);
 	if (fx.memory_fd >= 0)
 		close(fx.memory_fd);
 	config_publish(config_new(), 1);
