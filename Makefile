@@ -54,6 +54,9 @@ below-command := console control output metrics profile core config keeper event
 # What hangs on a feature without being a room of its own: left out where the feature is off.
 # A room is left out by taking it out of ROOMS and of the below- lists; its tests go with it.
 files-LOCKFREE_COORDINATION := src/event/channel_lockfree.c
+files-CONSOLE := $(wildcard src/command/verbs_top.c src/command/top_*.c) \
+	$(foreach f,rows frame pager screen screen_curses screen_plain,src/console/$(f).c) \
+	$(foreach t,rows frame pager,tests/unit/console_$(t).c)
 left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
 
 src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))
@@ -85,6 +88,9 @@ $(BUILD)/%.o: %.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Only its types are needed: the library itself is loaded by the program, when a screen is wanted.
+$(BUILD)/src/console/screen_curses.o: ALL_CPPFLAGS += $(NCURSES_CFLAGS)
 
 define room-rule
 $(call lib-of,$(1)): $(call obj-of,$(1))

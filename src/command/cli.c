@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "command/run.h"
 #include "command/verbs.h"
+#include "config.h"
 
 static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_STATUS] = verb_status,
@@ -29,6 +30,9 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_IS_FAILED] = verb_is,
 	[VERB_WHY] = verb_why,
 	[VERB_GRAPH] = verb_graph,
+#if WITH_CONSOLE
+	[VERB_TOP] = verb_top,
+#endif
 	[VERB_PLAN] = verb_plan,
 	[VERB_RELOAD_CONFIG] = verb_reload_config,
 	[VERB_RESET_FAILED] = verb_act,

@@ -16,6 +16,8 @@ int verb_is(const struct cli_options *o);
 int verb_why(const struct cli_options *o);
 /* verbs_graph.c */
 int verb_graph(const struct cli_options *o);
+/* verbs_top.c */
+int verb_top(const struct cli_options *o);
 /* verbs_logs.c, verbs_events.c, verbs_wait.c */
 int verb_logs(const struct cli_options *o);
 int verb_events(const struct cli_options *o);

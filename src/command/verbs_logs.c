@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "command/log_chunk.h"
 #include "command/stream.h"
 #include "command/verbs.h"
 #include "console/table.h"
 #include "control/emit.h"
-#include "control/scan.h"
 #include "output/ownlog.h"
 
 struct seen {			/* of one stream */
@@ -25,43 +25,6 @@ struct log_view {
 	unsigned name_width;
 	bool prefix, terminal, colour;
 };
-
-struct chunk {
-	struct strbuf name, stream, bytes;
-	int64_t lost, at;
-};
-
-static void chunk_fini(struct chunk *c)
-{
-	strbuf_fini(&c->name);
-	strbuf_fini(&c->stream);
-	strbuf_fini(&c->bytes);
-}
-
-static bool chunk_read(const char *text, size_t len, struct chunk *c)
-{
-	auto_free(strbuf_fini) struct strbuf coded = STRBUF_INIT;
-	struct scan scan = scan_text(text, len);
-	struct span key, value;
-
-	if (!scan_enter(&scan, '{'))
-		return false;
-	while (scan_key(&scan, &key) && scan_value(&scan, &value)) {
-		if (span_is(key, "name"))
-			span_string(value, &c->name);
-		else if (span_is(key, "stream"))
-			span_string(value, &c->stream);
-		else if (span_is(key, "text"))
-			span_string(value, &c->bytes);
-		else if (span_is(key, "lost"))
-			span_int(value, &c->lost);
-		else if (span_is(key, "at"))
-			span_int(value, &c->at);
-		else if (span_is(key, "base64") && span_string(value, &coded))
-			base64_decode(coded.buf, coded.len, &c->bytes);
-	}
-	return true;
-}
 
 static void add_line(struct log_view *view, const char *name, const char *stream, const char *line,
 		     size_t len)
@@ -104,7 +67,7 @@ static struct seen *seen_of(struct log_view *view, const char *name, const char 
 	return seen;
 }
 
-static void add_chunk(struct log_view *view, const struct chunk *c)
+static void add_chunk(struct log_view *view, const struct log_chunk *c)
 {
 	struct seen *seen = seen_of(view, c->name.buf, c->stream.buf);
 	struct strbuf *partial = &seen->partial;
@@ -196,9 +159,7 @@ static int take_lines(struct log_view *view, int *broken)
 
 	*broken = 1;
 	for (;;) {
-		auto_free(chunk_fini) struct chunk c = {
-			.name = STRBUF_INIT, .stream = STRBUF_INIT, .bytes = STRBUF_INIT,
-		};
+		auto_free(log_chunk_fini) struct log_chunk c = LOG_CHUNK_INIT;
 
 		if (view->out.len > 64 * 1024 || !client_has_line(&view->call.client)) {
 			rc = print_batch(view);
@@ -212,7 +173,7 @@ static int take_lines(struct log_view *view, int *broken)
 		if (client_params_text(line, len, "log_end", &n))
 			return 0;
 		text = client_params_text(line, len, "log", &n);
-		if (text && chunk_read(text, n, &c))
+		if (text && log_chunk_read(text, n, &c))
 			add_chunk(view, &c);
 	}
 }

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "command/call.h"
+#include "command/note.h"
 #include "command/verbs.h"
 #include "command/view.h"
 
@@ -75,7 +76,7 @@ static void add_last_lines(struct strbuf *out, const char *text)
 	}
 }
 
-static void add_why(struct strbuf *out, const json_t *why)
+void why_format(const json_t *why, struct strbuf *out)
 {
 	size_t i;
 	json_t *line;
@@ -108,6 +109,6 @@ int verb_why(const struct cli_options *o)
 		return cli_print_json(json_array_size(list) == 1 ?
 				      json_incref(json_array_get(list, 0)) : json_incref(result));
 	json_array_foreach(list, i, why)
-		add_why(&out, why);
+		why_format(why, &out);
 	return cli_print(out.buf, out.len);
 }

@@ -139,17 +139,24 @@ static bool is_notification(const char *line, size_t len)
 	return len >= sizeof(start) - 1 && memcmp(line, start, sizeof(start) - 1) == 0;
 }
 
-int client_ask(struct client *c, const char *method, json_t *params, const char **line,
-	       size_t *len)
+int client_send(struct client *c, const char *method, json_t *params, json_int_t *id)
 {
 	auto_free(json_decrefp) json_t *request = json_pack("{s:s, s:I, s:s, s:o*}",
 		"jsonrpc", "2.0", "id", ++c->last_id, "method", method, "params", params);
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	int rc;
 
 	json_dump(request, &text);
 	strbuf_addch(&text, '\n');
-	rc = send_all(c, text.buf, text.len);
+	if (id)
+		*id = c->last_id;
+	return send_all(c, text.buf, text.len);
+}
+
+int client_ask(struct client *c, const char *method, json_t *params, const char **line,
+	       size_t *len)
+{
+	int rc = client_send(c, method, params, NULL);
+
 	if (rc < 0)
 		return rc;
 	for (;;) {
@@ -171,6 +178,18 @@ static const char *member_text(const char *line, size_t len, const char *key, si
 		return NULL;
 	*out_len = len - 1 - from - n;
 	return line + from + n;
+}
+
+json_int_t client_answer_id(const char *line, size_t len)
+{
+	static const char start[] = "{\"jsonrpc\":\"2.0\",\"id\":";
+	json_int_t id = 0;
+
+	if (len < sizeof(start) || memcmp(line, start, sizeof(start) - 1) != 0)
+		return 0;
+	for (size_t i = sizeof(start) - 1; i < len && line[i] >= '0' && line[i] <= '9'; i++)
+		id = id * 10 + (line[i] - '0');
+	return id;
 }
 
 const char *client_result_text(const char *line, size_t len, size_t *result_len)

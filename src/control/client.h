@@ -34,6 +34,12 @@ bool client_has_line(const struct client *c);
 int client_ask(struct client *c, const char *method, json_t *params, const char **line,
 	       size_t *len);
 
+/* Only send, within the deadline; the answer is one of the lines to come. 0 or negative errno; *ID
+ * (may be NULL) is the answer's. */
+int client_send(struct client *c, const char *method, json_t *params, json_int_t *id);
+/* Which request LINE answers; 0: none. */
+json_int_t client_answer_id(const char *line, size_t len);
+
 /* What an answer line holds, without a full parse where possible: the text of its "result" member,
  * or NULL when it is an error (then parse the line). */
 const char *client_result_text(const char *line, size_t len, size_t *result_len);

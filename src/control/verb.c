@@ -4,6 +4,7 @@
 #include "control/verb.h"
 
 #include "base/text.h"
+#include "config.h"
 #include "control/methods.h"
 
 #define NAMES_HELP								\
@@ -142,6 +143,15 @@ const struct verb verb_table[VERB_COUNT] = {
 		.details = "--json is --format json: {nodes, edges: [{from, to, kind, condition}]}.\n",
 		.options = { { 0, "format", "FORMAT", "dot (default), mermaid or json" } },
 	},
+#if WITH_CONSOLE
+	[VERB_TOP] = {
+		.name = "top", .method = "status.get", .access = ACCESS_READ, .arguments = "",
+		.summary = "watch and steer all of them in a live table",
+		.details = "Needs a terminal. Keys: h lists them, q ends. Sorts by CPU, memory, restarts,\n"
+			"state or name; starts, stops and restarts (who may only look is told so); shows\n"
+			"output, events and the reasons for a state.\n",
+	},
+#endif
 	[VERB_PLAN] = {
 		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
 		.arguments = "", .serve = method_plan,
