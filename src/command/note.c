@@ -121,7 +121,7 @@ enum tint note_format(const struct view *v, struct strbuf *out)
 	}
 	waits |= add_list(out, from, "degraded: ", v->degraded);
 	add_text(out, from, "", v->status_text);
-	if (running && out->len == from)
+	if (running && out->len == from && !span_is(v->exit_code, "0"))
 		add_end(out, from, "before: ", v);
 	return bad ? TINT_RED : waits ? TINT_YELLOW : TINT_NONE;
 }

@@ -140,19 +140,19 @@ static void put_footer(struct top *t, unsigned row)
 
 /* --- the views -------------------------------------------------------------------------------- */
 
-static const char *const help[] = {
-	"Up Down PgUp PgDn Home End, j k g G   choose",
-	"Space, u                              mark, unmark all",
-	"s x r                                 start, stop, restart: those marked, else the chosen",
-	"l, Return                             output of the chosen one, as it comes",
-	"e, E                                  its events, those of all",
-	"w                                     why it is in its state",
-	"/                                     show only names or states that hold a text",
-	"< >                                   sort by another column",
-	"N T U R C M                           sort by name, state, uptime, restarts, cpu, memory;",
-	"                                      again: the other way round; O: order of the config",
-	"q, Escape                             back; in the table q ends",
-	"Ctrl-L                                draw everything anew",
+static const char *const help[] = {	/* at most 79 columns */
+	"Up Down PgUp PgDn Home End    choose (also k j, g G)",
+	"s  x  r                       start, stop, restart the chosen one",
+	"Space  u                      mark it, unmark all: s x r take those marked then",
+	"l  Return                     output of the chosen one, as it comes",
+	"e  E                          its events; those of all",
+	"w                             why it is in its state",
+	"/                             only names and states that hold a text; Escape: all",
+	"C M R T N U O                 sort by cpu, memory, restarts, state, name, uptime,",
+	"                              or as in the config; again: the other way round",
+	"<  >                          sort by the next column to the left, to the right",
+	"Ctrl-L                        draw everything anew",
+	"q                             back; in the table: end",
 };
 
 static void put_help(struct top *t, unsigned to)

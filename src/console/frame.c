@@ -92,7 +92,7 @@ enum column {
 
 #define NAME_MIN 8
 #define NAME_MAX_SHARE 3	/* at most a third of the screen */
-#define NOTE_MIN 14
+#define NOTE_MIN 20
 
 static const struct {
 	const char *title;

@@ -26,13 +26,12 @@ void pager_add(struct pager *p, enum tint tint, const char *text, size_t n)
 		free(p->lines[p->first].text);
 		p->first = (p->first + 1) % PAGER_LINES_MAX;
 		p->n--;
-		p->back = MIN(p->back, p->n);
 	}
 	line = &p->lines[place_of(p, p->n++)];
 	line->text = safe.len > 0 ? strbuf_detach(&safe) : x_strdup("");
 	line->tint = tint;
 	if (p->back > 0)	/* whoever reads further up wants to go on reading */
-		p->back++;
+		p->back = MIN(p->back + 1, p->n - 1);
 }
 
 void pager_scroll(struct pager *p, long by)
@@ -56,8 +55,9 @@ static unsigned height_of(const struct pager_line *line, unsigned columns)
 	return rows;
 }
 
-/* From ROW on, without the first SKIP rows of it; returns the row below. */
-static unsigned put_line(struct frame *f, const struct pager_line *line, unsigned row, unsigned skip)
+/* From ROW on, without the first SKIP rows of it and not beyond TO; returns the row below. */
+static unsigned put_line(struct frame *f, const struct pager_line *line, unsigned row, unsigned to,
+			 unsigned skip)
 {
 	size_t n = strlen(line->text), at = 0, len;
 
@@ -65,7 +65,7 @@ static unsigned put_line(struct frame *f, const struct pager_line *line, unsigne
 		len = text_fit(line->text + at, n - at, f->columns);
 		if (skip > 0) {
 			skip--;
-		} else {
+		} else if (row < to) {
 			frame_row(f, row++, false);
 			frame_put(f, line->tint, line->text + at, len, f->columns);
 		}
@@ -76,11 +76,14 @@ static unsigned put_line(struct frame *f, const struct pager_line *line, unsigne
 
 void pager_show(const struct pager *p, struct frame *f, unsigned from, unsigned to)
 {
-	unsigned room = to > from ? to - from : 0, used = 0, row = from;
+	unsigned room = to > from ? to - from : 0, used = 0, skip;
 	size_t end = p->n - MIN(p->back, p->n), begin = end;
 
 	while (begin > 0 && used < room)
 		used += height_of(&p->lines[place_of(p, --begin)], f->columns);
-	for (size_t i = begin; i < end; i++)
-		row = put_line(f, &p->lines[place_of(p, i)], row, i == begin && used > room ? used - room : 0);
+	skip = used > room ? used - room : 0;
+	for (; end < p->n && used < room; end++)	/* at the very top: no room is wasted */
+		used += height_of(&p->lines[place_of(p, end)], f->columns);
+	for (; begin < end; begin++, skip = 0)
+		from = put_line(f, &p->lines[place_of(p, begin)], from, to, skip);
 }

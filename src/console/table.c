@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "config.h"
 
 #define GAP 2			/* between columns */
 #define INDENT 4		/* of what stands below a row */
@@ -25,7 +26,7 @@ bool colour_wanted(int fd)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return isatty(fd) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+	return WITH_CONSOLE && isatty(fd) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
 unsigned terminal_columns(int fd)

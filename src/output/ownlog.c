@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "config.h"
 #include "output/lines.h"
 
 #define QUEUE_MAX (1024u * 1024)
@@ -47,7 +48,7 @@ void ownlog_set_target(struct ownlog *log, struct target *target, bool json, boo
 	target_unref(log->target);
 	log->target = target;
 	log->style = target->kind == TARGET_DAEMON ? OWNLOG_SYSLOG : json ? OWNLOG_JSON :
-		     target->terminal ? OWNLOG_TERMINAL : OWNLOG_TEXT;
+		     WITH_CONSOLE && target->terminal ? OWNLOG_TERMINAL : OWNLOG_TEXT;
 	log->color = log->style == OWNLOG_TERMINAL && wants_color(color);
 	log->stamp = (struct stamp)STAMP(stamp_forms[log->style]);
 	log->name_width = MIN(MAX(name_width, strlen("procd")), (size_t)NAME_WIDTH_MAX);

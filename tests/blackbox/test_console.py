@@ -1,16 +1,19 @@
 """What a person sees: the table, the colours, and `procd top`, all in a terminal that tmux plays."""
 
+import os
 import re
 import shlex
+import signal
 
-from harness import check, contains, equal, need_program, wait_until
+from harness import check, contains, equal, need_program, need_root, wait_until
 
 
 class Screen:
     """A terminal of COLUMNS x ROWS in which ARGV runs; what stands there is read back."""
 
     def __init__(self, w, columns, rows, *argv, env=None):
-        self.tmux = [need_program("tmux"), "-S", w.path("tmux"), "-f", "/dev/null"]
+        w.screens = getattr(w, "screens", 0) + 1
+        self.tmux = [need_program("tmux"), "-S", w.path("tmux%d" % w.screens), "-f", "/dev/null"]
         self.w = w
         extra = {"NO_COLOR": None, "TERM": "screen-256color", "LANG": "C.UTF-8"}
         extra.update(env or {})
@@ -126,3 +129,196 @@ def test_foreground_lines_are_aligned_and_coloured_by_name(w):
 def test_foreground_colours_can_be_turned_off(w):
     s, _ = foreground(w, "[logging]\ncolor = false\n")
     check("\x1b[" not in s.colours(), "colours in spite of logging.color")
+
+
+# --- top -----------------------------------------------------------------------------------------------
+
+HINTS = "q quit  h help"
+
+
+def top(w, p, columns=80, rows=24, launcher=(), env=None):
+    s = Screen(w, columns, rows, *launcher, w.procd_path, "top", "-s", p.socket, env=env)
+    s.wait("NAME", HINTS[:min(columns, 14)])
+    return s
+
+
+def names(text):
+    """The first words of the table's rows."""
+    lines = text.split("\n")
+    start = next(i for i, line in enumerate(lines) if line.startswith("NAME"))
+    return [line.split()[0] for line in lines[start + 1:] if re.match(r"\S+ +(stopped|starting|running|stopping|"
+                                                                     r"failed|restarting)\b", line)]
+
+
+def row(text, name):
+    return next(line for line in text.split("\n") if re.match(re.escape(name) + r" ", line))
+
+
+def three(w):
+    return w.procd(w.sub("web") + w.sub("db") + '[subsystem.broken]\ncommand = ["/nowhere/at/all"]\nrestart = "never"\n')
+
+
+def wait_restored(s, code):
+    """The end with this exit code, the terminal's modes as before, and no picture left."""
+    text = s.wait("=== exit %d" % code, "icanon")
+    check(re.search(r"[^-]icanon", text) and re.search(r"[^-]echo\b", text), text)
+    check(HINTS not in text and "RESTARTS" not in text, text)
+
+
+def test_top_shows_sorts_and_filters(w):
+    p = three(w)
+    s = top(w, p)
+    text = s.wait("3 subsystems, 2 running, 1 failed", re.compile(r"broken +failed.*cannot execute"))
+    check(re.search(r"^web +running +%d +\d+s +0 " % p.of("web")["pid"], text, re.M), text)
+    s.keys("N")
+    wait_until(lambda: names(s.text()) == ["broken", "db", "web"], lambda: "sorted by name:\n" + s.text())
+    s.keys("N")
+    wait_until(lambda: names(s.text()) == ["web", "db", "broken"], lambda: "the other way round:\n" + s.text())
+    s.keys("T")
+    wait_until(lambda: names(s.text())[0] == "broken", lambda: "the worst first:\n" + s.text())
+    s.keys("/", "w", "e")
+    s.wait("filter: we_")
+    wait_until(lambda: names(s.text()) == ["web"], lambda: "filtered:\n" + s.text())
+    s.keys("Enter", "Escape")
+    wait_until(lambda: len(names(s.text())) == 3, lambda: "all again:\n" + s.text())
+    s.keys("q")
+    wait_restored(s, 0)
+
+
+def test_top_steers(w):
+    p = three(w)
+    s = top(w, p)
+    s.keys("N", "j", "x").wait("stop db? (y/n)")
+    s.keys("n").wait("nothing was done")
+    equal(p.of("db")["state"], "running", "state of db after a no")
+    s.keys("x").wait("stop db? (y/n)")
+    s.keys("y").wait("stop db: done", re.compile(r"^db +stopped", re.M))
+    s.keys("s").wait("start db: done", re.compile(r"^db +running", re.M))
+    before = p.of("db")["pid"]
+    s.keys("r").wait("restart db? (y/n)")
+    s.keys("y").wait("restart db: done")
+    check(p.of("db")["pid"] != before, "it is the same process")
+    s.keys("k", "s").wait("start broken: ", "cannot execute")
+    # those marked, in one go
+    s.keys("j", "Space", "Space", "x").wait("stop the 2 marked ones? (y/n)")
+    s.keys("y").wait("stop 2 subsystems: done", re.compile(r"^web +stopped", re.M), re.compile(r"^db +stopped", re.M))
+
+
+def test_top_shows_output_events_and_reasons(w):
+    p = w.procd('[subsystem.talker]\nshell = true\n'
+                'command = "echo first; echo second >&2; read x < %s; echo third; exec sleep 600"\n' % w.path("go"))
+    os.mkfifo(w.path("go"))
+    p.ctl("restart", "talker").expect(0)
+    s = top(w, p)
+    s.keys("l").wait("output of talker", "first", "second")
+    with open(w.path("go"), "w") as f:
+        f.write("\n")
+    s.wait("third")
+    s.keys("q").wait(HINTS)
+    s.keys("e").wait("events of talker", re.compile(r"\d\d:\d\d:\d\d talker running \(was starting\)"))
+    p.ctl("stop", "talker").expect(0)
+    s.wait("talker stopped (was stopping)")
+    s.keys("q", "w").wait("why talker", "talker is stopped")
+    s.keys("q", "h").wait("keys of procd top")
+    s.keys("q", "q")
+    s.wait("=== exit 0")
+
+
+def test_top_follows_every_size_of_the_terminal(w):
+    p = three(w)
+    s = top(w, p)
+    for columns, rows in (60, 10), (200, 50), (20, 5), (9, 2), (1, 1), (80, 24):
+        s.resize(columns, rows)
+        wait_until(lambda: "web"[:columns] in s.text() or rows < 3, lambda: "a row at %dx%d:\n%s" % (columns, rows, s.text()))
+        check(widest(s.text()) <= columns, s.text())
+    text = s.wait(HINTS, "3 subsystems", re.compile("web +running"))
+    equal(len(names(text)), 3, "rows")
+
+
+def test_top_shows_a_thousand(w):
+    p = w.procd("".join('[subsystem.s%04d]\ncommand = ["sleep", "600"]\nautostart = false\n' % i for i in range(1000)))
+    s = top(w, p)
+    s.wait("1000 subsystems, 1000 stopped", "s0000")
+    s.keys("End").wait("s0999")
+    check("s0000" not in s.text(), "the first one is still there")
+    s.keys("PageUp").wait_gone("s0999")
+    s.keys("/", "7", "7", "7", "Enter").wait("s0777")
+    wait_until(lambda: names(s.text()) == ["s0777"], s.text)
+    s.keys("s").wait("start s0777: done", re.compile("s0777 +running"))
+
+
+def test_top_outlives_the_supervisor(w):
+    p = three(w)
+    s = top(w, p)
+    pid = p.of("web")["pid"]
+    new = p.kill_supervisor()
+    s.wait("the supervisor was restarted, pid %d" % new, re.compile(r"web +running +%d" % pid), "3 subsystems")
+    s.keys("N", "j", "x").wait("stop db?")
+    s.keys("y").wait("stop db: done")
+
+
+def test_top_says_that_procd_has_ended_and_finds_the_next(w):
+    p = three(w)
+    s = top(w, p)
+    p.stop()
+    s.wait("procd has ended")
+    p.start()
+    s.wait("another procd has been started, pid %d" % p.pid, "3 subsystems")
+    s.keys("q")
+    wait_restored(s, 0)
+
+
+def top_pid(w, p):
+    return wait_until(lambda: next((q for q in w.marked() if b"top" in open("/proc/%d/cmdline" % q, "rb").read()
+                                    .split(b"\0")[1:2]), None), "the pid of top")
+
+
+def test_top_gives_the_terminal_back_when_it_is_killed(w):
+    p = three(w)
+    for signo, code in (signal.SIGTERM, 143), (signal.SIGINT, 0), (signal.SIGHUP, 129):
+        s = top(w, p)
+        os.kill(top_pid(w, p), signo)
+        wait_restored(s, code)
+
+
+def test_top_without_a_terminal_points_to_status(w):
+    p = three(w)
+    for args in [], ["--json"]:
+        r = p.ctl("top", *args).expect(64)
+        contains(r.out + r.err, "procd status", "the message")
+    s = Screen(w, 80, 24, w.procd_path, "top", "-s", p.socket, env={"TERM": "dumb"})
+    s.wait("=== exit 64", "terminal")
+
+
+def test_top_without_procd_says_so(w):
+    s = Screen(w, 80, 24, w.procd_path, "top", "-s", w.path("nobody.sock"))
+    s.wait("=== exit 5", "cannot reach procd")
+
+
+def test_top_tells_who_may_only_look(w):
+    need_root()
+    need_program("setpriv")
+    socket = w.path("c.sock")
+    p = w.procd('[control]\nmode = "0666"\nread_group = "12001"\nsocket = "%s"\n' % socket + w.sub("web"), socket=socket)
+    os.chmod(w.dir, 0o755)
+    s = top(w, p, launcher=["setpriv", "--reuid", "12001", "--regid", "12001", "--clear-groups"])
+    s.wait(re.compile("web +running"))
+    s.keys("x").wait("stop web? (y/n)")
+    s.keys("y").wait("stop web: permission denied")
+    equal(p.of("web")["state"], "running", "state")
+
+
+def test_top_obeys_no_escape_sequences(w):
+    p = w.procd(w.sub("evil", "--notify", "STATUS=\x1b]0;owned\x07\x1b[2Jbad \u6f22\u5b57", "--notify", "READY=1",
+                      ready="notify"))
+    p.wait_state("evil", "running")
+    s = top(w, p, columns=160)
+    text = s.wait("bad \u6f22\u5b57", "1 subsystem, 1 running", HINTS)
+    equal(names(text), ["evil"], "rows")
+
+
+def test_the_daemon_never_loads_the_screen_library(w):
+    p = three(w)
+    for pid in p.pid, p.supervisor_pid():
+        with open("/proc/%d/maps" % pid) as f:
+            check("ncurses" not in f.read(), "pid %d has the library" % pid)
