@@ -48,6 +48,10 @@ void supervisor_on_order(void *ctx, struct mail *mail)
 	case CONTROL_LOG_LEVEL:
 		log_set_level(order->level);
 		break;
+	case CONTROL_MEMORY:
+		core_memory_used(s->core, order->memory.slot, order->memory.spawn_id,
+				 order->memory.over, order->memory.value, order->memory.limit);
+		break;
 	case CONTROL_UPGRADE:
 		upgrade_request(s, order);	/* which answers */
 		return;
@@ -131,6 +135,7 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 		loader_published(s->loader, now, now->hot_reload);
 		log_set_level(now->logging.level);
 		output_reconfigure(s->output);
+		control_reconfigured(s->control);
 	}
 	return summary ? summary : json_object();
 }

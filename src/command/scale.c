@@ -72,6 +72,7 @@ static void carry_out(struct supervisor *s, struct load_result *r, struct core_r
 	now = config_current();
 	bundle_applied(s->run_dirfd);
 	loader_published(s->loader, now, now->hot_reload);
+	control_reconfigured(s->control);
 }
 
 void scale_on_load(struct supervisor *s, struct load_result *r)

@@ -401,6 +401,23 @@ static void warn_health(const struct candidate *c, const struct scope *scope,
 	}
 }
 
+static void warn_memory_limit(const struct candidate *c, const struct config *config,
+			      const struct scope *scope, const struct subsystem_options *o)
+{
+	struct place place;
+
+	if (o->memory_soft_limit != 0 && !config->monitoring.track_resources) {
+		place = PLACE_IN(c, scope, memory_soft_limit);
+		diag_warn(c->diag, &place, "subsystem.%s.memory_soft_limit: has no effect with "
+			  "monitoring.track_resources = false", scope->name);
+	}
+	if (o->memory_soft_limit == 0 && o->on_memory_limit != ON_MEMORY_EVENT) {
+		place = PLACE_IN(c, scope, on_memory_limit);
+		diag_warn(c->diag, &place, "subsystem.%s.on_memory_limit: has no effect without "
+			  "the key \"memory_soft_limit\"", scope->name);
+	}
+}
+
 static const uint32_t hook_offsets[] = {
 	offsetof(struct subsystem_options, pre_start), offsetof(struct subsystem_options, post_stop),
 	offsetof(struct subsystem_options, stop_command),
@@ -500,6 +517,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_hidden_socket(c, config, scope, o);
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);
+	warn_memory_limit(c, config, scope, o);
 	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
 		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
 		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "

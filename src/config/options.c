@@ -13,6 +13,8 @@ ENUMTEXT(restart_policy, "restart policy", [RESTART_NEVER] = "never", [RESTART_A
 	 [RESTART_EXPONENTIAL_BACKOFF] = "exponential-backoff");
 ENUMTEXT(subsystem_type, "type", [TYPE_SERVICE] = "service", [TYPE_ONESHOT] = "oneshot");
 ENUMTEXT(kill_mode, "kill mode", [KILL_MODE_GROUP] = "group", [KILL_MODE_PROCESS] = "process");
+ENUMTEXT(on_memory_limit, "reaction", [ON_MEMORY_EVENT] = "event",
+	 [ON_MEMORY_RESTART] = "restart");
 ENUMTEXT(on_unhealthy, "reaction", [ON_UNHEALTHY_RESTART] = "restart",
 	 [ON_UNHEALTHY_EVENT] = "event", [ON_UNHEALTHY_STOP] = "stop");
 ENUMTEXT(log_format, "log format",

@@ -62,6 +62,9 @@ struct probe_option {
 enum on_unhealthy { ON_UNHEALTHY_RESTART, ON_UNHEALTHY_EVENT, ON_UNHEALTHY_STOP };
 extern const struct enumtext on_unhealthy_text;
 
+enum on_memory_limit { ON_MEMORY_EVENT, ON_MEMORY_RESTART };
+extern const struct enumtext on_memory_limit_text;
+
 /* How the lines of a log_file look. */
 enum log_format { LOG_FORMAT_RAW, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 extern const struct enumtext log_format_text;
@@ -176,6 +179,8 @@ struct subsystem_options {
 	enum protect_system protect_system;
 	enum seccomp_profile seccomp;
 	uint64_t memory_max, memory_high;	/* bytes; 0: not given */
+	uint64_t memory_soft_limit;		/* bytes; 0: not given */
+	enum on_memory_limit on_memory_limit;
 	int64_t cpu_quota;			/* per cent of one processor; 0: not given */
 	int64_t cpu_weight, tasks_max, io_weight;	/* INT64_MIN: not given */
 	struct strlist credentials;	/* "NAME=PATH", the path absolute */

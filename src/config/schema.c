@@ -363,6 +363,13 @@ const struct option schema[] = {
 	{ SUB("memory_high", memory_high, memory, RESTART), .min = 1,
 	  .max = 1024 * 1024 * GIBIBYTE,
 	  .help = "Memory above which its tree is slowed down and made to give some back." },
+	{ SUB("memory_soft_limit", memory_soft_limit, memory, LIVE), .min = 1,
+	  .max = 1024 * 1024 * GIBIBYTE,
+	  .help = "Resident memory of its tree above which procd tells it (resource_alert), once until "
+		  "it has been below 90 % of that." },
+	{ SUB("on_memory_limit", on_memory_limit, enum, LIVE), .def = "\"event\"",
+	  .choices = &on_memory_limit_text,
+	  .help = "What becomes of it then: nothing but the event, or a restart." },
 	{ SUB("cpu_quota", cpu_quota, percent, RESTART), .max = 819200,
 	  .help = "Processor time of its tree, of one processor: \"50%\", \"250%\"." },
 	{ SUB("cpu_weight", cpu_weight, int, RESTART), .min = 1, .max = 10000, .def_words = "100",

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mailbox.h"
 #include "core/core.h"
+#include "metrics/sampler.h"
 #include "output/tail.h"
 
 #define CONTROL_LINE_MAX (64u * 1024)
@@ -23,6 +24,7 @@ enum control_kind {
 	CONTROL_SCALE,		/* core_scale_wanted(), load, core_scale() */
 	CONTROL_PLAN, CONTROL_RELOAD,	/* load the configuration; show / apply the difference */
 	CONTROL_REOPEN_LOGS, CONTROL_LOG_LEVEL, CONTROL_UPGRADE,
+	CONTROL_MEMORY,		/* nobody waits: core_memory_used() with MEMORY */
 };
 struct control_order {
 	struct mail mail;
@@ -32,6 +34,7 @@ struct control_order {
 	bool allow_empty;		/* CONTROL_RELOAD */
 	enum log_level level;		/* CONTROL_LOG_LEVEL */
 	char *binary;			/* CONTROL_UPGRADE: absolute; NULL: the default */
+	struct sampler_news memory;	/* CONTROL_MEMORY */
 	bool keeper_too;
 	int64_t handover;		/* not 0: only asks what became of that upgrade */
 	/* result of those without REQUEST (there it is in that) */
@@ -58,6 +61,8 @@ struct control_setup {
 struct control *control_start(const struct control_setup *setup, struct error *e);
 /* Main thread: the order is done; goes back to the front thread, which replies and frees it. */
 void control_answer(struct control_order *order);
+/* Another configuration was published. Main thread. */
+void control_reconfigured(struct control *c);
 /* Orders under way, whose clients wait. Main thread. */
 unsigned control_orders(const struct control *c);
 /* Serve new clients on FD (bound and listening; taken over) from now on. Main thread. */

@@ -207,6 +207,31 @@ static void on_listen(struct loop_async *a)
 	loop_io_set(&s->listening, fd, EV_READ);
 }
 
+/* --- what is used ----------------------------------------------------------------------------- */
+
+/* To the main thread, which decides; the order comes back and is freed. */
+static void tell_memory(void *ctx, const struct sampler_news *news)
+{
+	struct control *s = ctx;
+	struct control_order *order = x_calloc(1, sizeof(*order));
+
+	order->kind = CONTROL_MEMORY;
+	order->control = s;
+	order->memory = *news;
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	mailbox_send(s->setup.orders, &order->mail);
+}
+
+static void on_config(struct loop_async *a)
+{
+	sampler_reconfigure(container_of(a, struct control, config_wake)->sampler);
+}
+
+void control_reconfigured(struct control *s)
+{
+	loop_async_send(&s->config_wake);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void on_stop(struct loop_async *a)
@@ -233,6 +258,7 @@ static void say_good_bye(struct control *s)
 	loop_async_stop(&s->output_wake);
 	loop_async_stop(&s->stop_wake);
 	loop_async_stop(&s->listen_wake);
+	loop_async_stop(&s->config_wake);
 	loop_timer_set(&s->flush_limit, s->flush_limit_ms * NS_PER_MS);
 	while (!list_empty(&s->connections) && s->flush_limit.w.active)
 		ev_run(s->loop, EVRUN_ONCE);
@@ -246,6 +272,7 @@ static void *front_thread(void *arg)
 {
 	struct control *s = arg;
 
+	sampler_reconfigure(s->sampler);
 	ev_run(s->loop, 0);
 	say_good_bye(s);
 	return NULL;
@@ -264,6 +291,7 @@ static void watch_all(struct control *s)
 	mailbox_init(&s->answers, s->loop, control_on_answer, s);
 	loop_async_start(&s->stop_wake, s->loop, on_stop);
 	loop_async_start(&s->listen_wake, s->loop, on_listen);
+	loop_async_start(&s->config_wake, s->loop, on_config);
 	loop_async_start(&s->event_wake, s->loop, on_event);
 	loop_async_start(&s->output_wake, s->loop, on_output);
 	loop_async_start(&s->turn_wake, s->loop, on_turn);
@@ -292,7 +320,8 @@ struct control *control_start(const struct control_setup *setup, struct error *e
 	list_init(&s->connections);
 	list_init(&s->busy);
 	s->sampler = sampler_new(&(struct sampler_setup){
-		.loop = loop, .board = setup->board, .records = setup->records });
+		.loop = loop, .board = setup->board, .records = setup->records,
+		.tell = tell_memory, .ctx = s });
 	s->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fd_set_nonblock(setup->listen_fd, true);
 	watch_all(s);

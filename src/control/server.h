@@ -8,7 +8,6 @@
 #include "base/list.h"
 #include "control/connection.h"
 #include "control/control.h"
-#include "metrics/sampler.h"
 
 #define DENIALS_PER_WINDOW 8	/* lines in the log per 10 s, the rest is counted */
 
@@ -22,7 +21,7 @@ struct control {
 	bool gone;			/* main thread's: control_stop() has ended */
 
 	struct mailbox answers;		/* orders that come back */
-	struct loop_async stop_wake, event_wake, output_wake, turn_wake;
+	struct loop_async stop_wake, event_wake, output_wake, turn_wake, config_wake;
 	struct loop_io listening;
 	struct loop_timer accept_pause, flush_limit;
 	int reserve_fd;			/* given up to refuse politely when descriptors end */

@@ -144,6 +144,10 @@ bool core_awaits_notify(const struct core *c, uint32_t slot);
  * since; NULL: none has. */
 void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t print,
 			const char *changed);
+/* The process SPAWN_ID of SLOT has more memory than its soft limit (OVER), or less than 90 % of it
+ * again; VALUE and LIMIT in bytes. */
+void core_memory_used(struct core *c, uint32_t slot, uint64_t spawn_id, bool over, uint64_t value,
+		      uint64_t limit);
 void core_connection(struct core *c, uint32_t slot);	/* as core_ops.await asked */
 void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */
 

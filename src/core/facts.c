@@ -40,6 +40,7 @@ static void note_started(struct subsystem *s, int pid, int64_t at_mono_ns)
 {
 	s->proc.phase = PROC_UP;
 	s->proc.pid = pid;
+	s->memory_over = false;
 	s->proc.started_mono_ns = at_mono_ns;
 	action_output_pid(s, pid);
 	subsystem_note(s, FACT_STARTED);

@@ -185,6 +185,7 @@ static uint32_t memory_flags_of(const struct subsystem *s)
 	f |= s->ladder.commanded ? MEMORY_COMMANDED : 0;
 	f |= s->ladder.obeyed ? MEMORY_OBEYED : 0;
 	f |= overlap_is_second(s) ? MEMORY_SECOND : 0;
+	f |= s->memory_over ? MEMORY_OVER : 0;
 	return f;
 }
 

@@ -137,6 +137,7 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 						     : OUTCOME_NONE;
 	s->gave_up = e->flags & MEMORY_GAVE_UP;
 	s->ill = e->flags & MEMORY_ILL;
+	s->memory_over = e->flags & MEMORY_OVER;
 	s->checkup.health = e->flags & MEMORY_UNHEALTHY ? HEALTH_UNHEALTHY
 			    : e->flags & MEMORY_HEALTHY ? HEALTH_HEALTHY
 							: HEALTH_UNKNOWN;

@@ -125,6 +125,7 @@ struct subsystem {
 	uint64_t restart_count;
 	uint32_t attempt;		/* automatic restarts since the last reset */
 	bool gave_up;
+	bool memory_over;		/* its soft limit, since it was last below 90 % of it */
 	bool adopting;			/* until it runs: the reason shown is "adopted" */
 	char *start_trouble;		/* what the last start's stage has to say; NULL: nothing */
 	int64_t next_restart_ms;	/* -1: none decided */

@@ -12,16 +12,28 @@
 #define ON_THE_SPOT_NS (20 * NS_PER_MS)
 #define PORTION 32		/* per turn of the loop */
 
+/* A subsystem with a memory_soft_limit. */
+struct watch {
+	char name[NAME_CAP];
+	uint32_t slot;			/* where it was found last */
+	uint64_t limit;
+	uint64_t spawn_id;		/* of the process that LEVEL is about */
+	enum { LEVEL_UNKNOWN, LEVEL_OVER, LEVEL_UNDER } level;
+};
+
 struct sampler {
 	struct sampler_setup setup;
 	struct loop_timer timer;
 	struct sample **by_slot;
 	uint32_t nslots;
-	uint32_t cursor;	/* where the next portion begins */
+	size_t watch_cursor;	/* where the next portion begins: first those with a limit, */
+	uint32_t cursor;	/* then those that somebody asked about */
 	bool running;		/* the timer is set */
 	int cgroup_fd;
 	bool cgroup_known;
 	uint64_t taken;
+	struct watch *watches;
+	size_t nwatches;
 };
 
 /* --- one sample -------------------------------------------------------------------------------- */
@@ -149,6 +161,7 @@ static void forget_all(struct sampler *s)
 	free(s->by_slot);
 	s->by_slot = NULL;
 	s->nslots = s->cursor = 0;
+	s->watch_cursor = 0;
 }
 
 static bool wanted(const struct sample *p, int64_t now)
@@ -157,11 +170,118 @@ static bool wanted(const struct sample *p, int64_t now)
 	       now - p->asked_mono_ns <= SAMPLER_AFTER_MS * NS_PER_MS;
 }
 
+/* --- memory_soft_limit ------------------------------------------------------------------------- */
+
+/* Both lists are in the order of their configurations: the next is mostly at *GUESS. */
+static const struct watch *watch_find(const struct watch *list, size_t n, const char *name,
+				      size_t *guess)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct watch *w = &list[(*guess + i) % n];
+
+		if (strcmp(w->name, name) != 0)
+			continue;
+		*guess = (size_t)(w - list) + 1;
+		return w;
+	}
+	return NULL;
+}
+
+static size_t watches_count(const struct config *config)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->nsubsystems; i++)
+		n += config->subsystems[i]->memory_soft_limit != 0;
+	return n;
+}
+
+/* Inside a read section. What is known of one whose limit stays is kept. */
+static void watches_read(struct sampler *s, const struct config *config)
+{
+	struct watch *old = s->watches;
+	size_t nold = s->nwatches, guess = 0;
+
+	s->nwatches = 0;
+	s->watches = x_calloc(watches_count(config) + 1, sizeof(*s->watches));
+	for (size_t i = 0; i < config->nsubsystems; i++) {
+		const struct subsystem_options *o = config->subsystems[i];
+		const struct watch *before;
+		struct watch *w = &s->watches[s->nwatches];
+
+		if (o->memory_soft_limit == 0)
+			continue;
+		before = watch_find(old, nold, o->name, &guess);
+		if (before != NULL && before->limit == o->memory_soft_limit)
+			*w = *before;
+		else
+			*w = (struct watch){ .slot = (uint32_t)i, .limit = o->memory_soft_limit };
+		snprintf(w->name, sizeof(w->name), "%s", o->name);
+		s->nwatches++;
+	}
+	free(old);
+}
+
+/* Where the subsystem is now; inside a read section. NULL: nowhere. */
+static const struct board_record *watched(const struct sampler *s, struct watch *w)
+{
+	const struct board_record *r = w->slot < board_slots(s->setup.board) ?
+		board_get(s->setup.board, w->slot) : NULL;
+
+	if (r == NULL || strcmp(r->name, w->name) != 0)
+		r = board_find(s->setup.board, w->name);
+	if (r != NULL)
+		w->slot = r->slot;
+	return r;
+}
+
+static void judge(struct sampler *s, struct watch *w, const struct sample *p)
+{
+	bool over = p->now.rss_bytes > w->limit;
+	struct sampler_news news = {
+		.slot = w->slot, .spawn_id = p->spawn_id, .over = over,
+		.value = p->now.rss_bytes, .limit = w->limit,
+	};
+
+	if (w->spawn_id != p->spawn_id)
+		w->level = LEVEL_UNKNOWN;
+	w->spawn_id = p->spawn_id;
+	if (over ? w->level == LEVEL_OVER :
+	    w->level == LEVEL_UNDER || news.value >= w->limit / 10 * 9)
+		return;
+	w->level = over ? LEVEL_OVER : LEVEL_UNDER;
+	s->setup.tell(s->setup.ctx, &news);
+}
+
+static void look_at(struct sampler *s, struct watch *w)
+{
+	const struct sample *p = NULL;
+	const struct board_record *r;
+	bool runs;
+
+	rcu_enter();
+	r = watched(s, w);
+	runs = r != NULL && r->pid > 0;
+	rcu_leave();
+	if (!runs)
+		return;
+	take_sample(s, w->slot);
+	p = s->by_slot[w->slot];
+	if (p != NULL)
+		judge(s, w, p);
+}
+
+/* --- one round --------------------------------------------------------------------------------- */
+
 /* One portion. True: the round is over. What was sampled a moment ago waits for the next one: from
  * so short a time nothing could be told. */
 static bool portion(struct sampler *s, int64_t now, int64_t interval, bool *anyone)
 {
-	for (int n = 0; n < PORTION && s->cursor < s->nslots; s->cursor++) {
+	int n = 0;
+
+	for (; n < PORTION && s->watch_cursor < s->nwatches; n++)
+		look_at(s, &s->watches[s->watch_cursor++]);
+	for (; n < PORTION && s->cursor < s->nslots; s->cursor++) {
 		if (!wanted(s->by_slot[s->cursor], now))
 			continue;
 		*anyone = true;
@@ -170,9 +290,9 @@ static bool portion(struct sampler *s, int64_t now, int64_t interval, bool *anyo
 		take_sample(s, s->cursor);
 		n++;
 	}
-	if (s->cursor < s->nslots)
+	if (s->watch_cursor < s->nwatches || s->cursor < s->nslots)
 		return false;
-	s->cursor = 0;
+	s->watch_cursor = s->cursor = 0;
 	return true;
 }
 
@@ -186,7 +306,7 @@ static void arm(struct sampler *s, int64_t after_ns)
 static void on_timer(struct loop_timer *t)
 {
 	struct sampler *s = container_of(t, struct sampler, timer);
-	bool tracking, anyone = s->cursor > 0;
+	bool tracking, anyone = s->cursor > 0 || s->nwatches > 0;
 	int64_t interval = interval_ns(&tracking);
 
 	if (!tracking) {
@@ -197,6 +317,34 @@ static void on_timer(struct loop_timer *t)
 	} else {
 		arm(s, anyone ? interval : -1);
 	}
+}
+
+static void find_cgroup(struct sampler *s)
+{
+	if (s->cgroup_known || s->setup.records == NULL)
+		return;
+	s->cgroup_fd = resources_cgroup_open(s->setup.records->header);
+	s->cgroup_known = true;
+}
+
+void sampler_reconfigure(struct sampler *s)
+{
+	const struct config *config;
+	bool tracking;
+	int64_t interval = interval_ns(&tracking);
+
+	rcu_enter();
+	config = config_current();
+	if (tracking)
+		watches_read(s, config);
+	else
+		s->nwatches = 0;
+	rcu_leave();
+	s->watch_cursor = 0;
+	if (!tracking || s->nwatches == 0)
+		return;
+	find_cgroup(s);
+	arm(s, interval);
 }
 
 /* --- questions --------------------------------------------------------------------------------- */
@@ -216,10 +364,7 @@ void sampler_ask(struct sampler *s, const uint32_t *slots, size_t n)
 		forget_all(s);
 		return;
 	}
-	if (!s->cgroup_known && s->setup.records != NULL) {
-		s->cgroup_fd = resources_cgroup_open(s->setup.records->header);
-		s->cgroup_known = true;
-	}
+	find_cgroup(s);
 	for (size_t i = 0; i < n; i++) {
 		struct sample *p = *place_of(s, slots[i]);
 		struct subject who;
@@ -272,5 +417,6 @@ void sampler_free(struct sampler *s)
 	loop_timer_set(&s->timer, -1);
 	forget_all(s);
 	closep(&s->cgroup_fd);
+	free(s->watches);
 	free(s);
 }

@@ -26,10 +26,21 @@ struct sample {
 	double cpu_percent;		/* of one processor, between the last two; < 0: only one yet */
 };
 
+/* A process went over its memory_soft_limit, or below 90 % of it again. */
+struct sampler_news {
+	uint32_t slot;
+	uint64_t spawn_id;
+	bool over;
+	uint64_t value, limit;		/* bytes */
+};
+
 struct sampler_setup {
 	struct ev_loop *loop;
 	const struct board *board;
 	const struct records *records;	/* NULL in tests: then nothing is ever known */
+	/* Called from the loop. What was told before may come again when the sampler is new. */
+	void (*tell)(void *ctx, const struct sampler_news *news);
+	void *ctx;
 };
 
 struct sampler *sampler_new(const struct sampler_setup *setup);
@@ -41,6 +52,9 @@ void sampler_ask(struct sampler *s, const uint32_t *slots, size_t n);
 /* What is known of R's process; NULL: nothing (it does not run, it cannot be found out, or
  * monitoring.track_resources is off). Valid until the loop is entered again. */
 const struct sample *sampler_get(const struct sampler *s, const struct board_record *r);
+/* Another configuration was published: from now on it is that whose limits are watched. While there is
+ * a memory_soft_limit, the timer runs. */
+void sampler_reconfigure(struct sampler *s);
 /* How many samples were taken so far. */
 uint64_t sampler_taken(const struct sampler *s);
 

@@ -43,7 +43,8 @@ static const char *other_value(const struct option *o)
 		       strcmp(o->name, "log_format") == 0 ? "\"json\"" :
 		       strcmp(o->name, "seccomp") == 0 ? "\"no-network\"" :
 		       strcmp(o->name, "on_supervisor_death") == 0 ||
-		       strcmp(o->name, "on_unhealthy") == 0 ? "\"stop\"" : "\"always\"";
+		       strcmp(o->name, "on_unhealthy") == 0 ? "\"stop\"" :
+		       strcmp(o->name, "on_memory_limit") == 0 ? "\"restart\"" : "\"always\"";
 	if (o->type == &type_edges)
 		return "[\"other\"]";
 	if (o->type == &type_schedule)
