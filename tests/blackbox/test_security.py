@@ -24,6 +24,7 @@ VERBS = {
     "is-active": ("status.get", READ, {}),
     "is-ready": ("status.get", READ, {}),
     "is-failed": ("status.get", READ, {}),
+    "top": ("status.get", READ, {}),
     "why": ("subsystem.why", READ, {"names": ["a"]}),
     "graph": ("graph.get", READ, {}),
     "logs": ("logs.follow", READ, {"names": ["a"], "follow": False}),
