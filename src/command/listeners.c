@@ -187,7 +187,7 @@ static int give_away(const char *path, uid_t uid, gid_t gid)
 static int bind_file(const struct listeners *l, int fd, const struct listen_address *a,
 		     const struct subsystem_options *o)
 {
-	mode_t mask = o->umask >= 0 ? (mode_t)o->umask : l->umask, before;
+	mode_t mask = o->rights->umask >= 0 ? (mode_t)o->rights->umask : l->umask, before;
 	int r = clear_path(a);
 
 	if (r < 0)
@@ -198,9 +198,9 @@ static int bind_file(const struct listeners *l, int fd, const struct listen_addr
 	before = umask(0);
 	r = bind(fd, &a->addr.any, a->len) < 0 ? -errno : 0;
 	umask(before);
-	if (r < 0 || !o->set_ids)
+	if (r < 0 || !o->rights->set_ids)
 		return r;
-	r = give_away(listen_path(a), o->uid, o->gid);
+	r = give_away(listen_path(a), o->rights->uid, o->rights->gid);
 	if (r < 0)
 		unlink(listen_path(a));
 	return r;

@@ -234,7 +234,7 @@ static void op_watch_files(void *ctx, uint32_t slot, uint64_t id,
 	struct supervisor *s = ctx;
 	const struct strlist none = STRLIST_INIT;
 
-	file_watch_set(s->file_watch, slot, id, o != NULL ? &o->watch : &none, known,
+	file_watch_set(s->file_watch, slot, id, o != NULL ? &o->policy->watch : &none, known,
 		       config_current()->reload.debounce_ms);
 }
 

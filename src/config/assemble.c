@@ -45,7 +45,8 @@ static void computed_defaults(const struct assembly *a, const struct scope *s,
 		    given(a, s, (int)key) == NULL)
 			default_apply(&schema[key], schema[key].def_oneshot, o);
 	for (size_t key = schema_top_n; key < schema_n; key++)
-		if (schema[key].def_backoff != NULL && o->restart == RESTART_EXPONENTIAL_BACKOFF &&
+		if (schema[key].def_backoff != NULL &&
+		    o->policy->restart == RESTART_EXPONENTIAL_BACKOFF &&
 		    given(a, s, (int)key) == NULL)
 			default_apply(&schema[key], schema[key].def_backoff, o);
 }
@@ -93,6 +94,8 @@ static void add(struct assembly *a, struct scope *s, struct subsystem_options *o
 		a->config->subsystems = x_reallocarray(a->config->subsystems, a->cap, sizeof(o));
 		a->c->owners = x_reallocarray(a->c->owners, a->cap, sizeof(s));
 	}
+	if (n > 0)
+		parts_join(o, a->config->subsystems[n - 1]);
 	a->config->subsystems[n] = o;
 	a->c->owners[n] = s;
 }

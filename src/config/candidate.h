@@ -34,6 +34,7 @@ struct candidate {
 	struct config_diag *diag;
 	struct schema_index index;
 	struct scope top, defaults;
+	struct subsystem_options *plain;	/* what the table says and nobody changed */
 	struct scope **subsystems;	/* in order of appearance */
 	size_t nsubsystems, cap;
 	struct scope **owners;		/* of each of config.subsystems: where its values stand */

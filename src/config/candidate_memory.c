@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "config/defaults.h"
 
 void candidate_init(struct candidate *c, struct config_diag *diag)
 {
@@ -11,6 +12,7 @@ void candidate_init(struct candidate *c, struct config_diag *diag)
 		.defaults = { .file = -1, .header_file = -1 },
 		.hash = HASH_START,
 	};
+	c->plain = subsystem_options_template();
 	schema_index_init(&c->index);
 }
 
@@ -26,6 +28,7 @@ void candidate_fini(struct candidate *c)
 {
 	scope_fini(&c->top);
 	scope_fini(&c->defaults);
+	subsystem_options_unref(c->plain);
 	for (size_t i = 0; i < c->nsubsystems; i++) {
 		scope_fini(c->subsystems[i]);
 		free(c->subsystems[i]);

@@ -15,10 +15,10 @@
 #include "config/type.h"
 
 /* The setting of a top-level key by its field; NULL: not given. */
-static const struct setting *given(const struct candidate *c, uint32_t offset)
+static const struct setting *given(const struct candidate *c, uint32_t at)
 {
 	for (size_t key = 0; key < schema_top_n; key++)
-		if (schema[key].offset == offset)
+		if (schema[key].at == at)
 			return scope_find(&c->top, (int)key);
 	return NULL;
 }
@@ -207,7 +207,7 @@ static bool command_exists(const struct config *config, const struct subsystem_o
 {
 	static char yes[] = "yes", no[] = "no";
 	const char *answer;
-	const char *dir = o->working_dir != NULL ? o->working_dir : config->work_dir;
+	const char *dir = o->rights->working_dir != NULL ? o->rights->working_dir : config->work_dir;
 	auto_free(freep) char *full = NULL, *key = NULL;
 	bool found;
 
@@ -225,11 +225,11 @@ static bool command_exists(const struct config *config, const struct subsystem_o
 	return found;
 }
 
-/* What SCOPE itself gives for the key at OFFSET. */
-static const struct setting *given_in(const struct scope *scope, uint32_t offset)
+/* What SCOPE itself gives for the key at AT. */
+static const struct setting *given_in(const struct scope *scope, uint32_t at)
 {
 	for (size_t key = schema_top_n; key < schema_n; key++) {
-		const struct setting *s = schema[key].offset == offset ? scope_find(scope, (int)key)
+		const struct setting *s = schema[key].at == at ? scope_find(scope, (int)key)
 								       : NULL;
 
 		if (s != NULL)
@@ -238,55 +238,51 @@ static const struct setting *given_in(const struct scope *scope, uint32_t offset
 	return NULL;
 }
 
-/* The same where it is other than the default: what `procd config` writes repeats the defaults. The
- * type of the key owns no memory. */
-static const struct setting *chosen_in(const struct scope *scope,
-				       const struct subsystem_options *o, uint32_t offset)
+/* The same where it is other than the default: what `procd config` writes repeats the defaults. */
+static const struct setting *chosen_in(const struct candidate *c, const struct scope *scope,
+				       const struct subsystem_options *o, uint32_t at)
 {
-	const struct setting *s = given_in(scope, offset);
+	const struct setting *s = given_in(scope, at);
 	const struct option *row = s != NULL ? schema_row(s->key) : NULL;
-	struct subsystem_options plain = { .name = NULL };
 
-	if (s == NULL || row->def == NULL)
-		return s;
-	default_apply(row, row->def, &plain);
-	return row->type->equal(row, &plain, o) ? NULL : s;
+	return s == NULL || row->def == NULL || !row->type->equal(row, c->plain, o) ? s : NULL;
 }
 
-/* Where the key at OFFSET stands for SCOPE, or SCOPE's header. */
-static struct place place_in(const struct candidate *c, const struct scope *scope, uint32_t offset)
+/* Where the key at AT stands for SCOPE, or SCOPE's header. */
+static struct place place_in(const struct candidate *c, const struct scope *scope, uint32_t at)
 {
 	struct source_point header = {
 		.kind = scope->file >= 0 ? ORIGIN_FILE : ORIGIN_CLI,
 		.file = scope->file, .line = scope->line, .column = scope->column,
 		.label = scope->label,
 	};
-	const struct setting *s = given_in(scope, offset);
+	const struct setting *s = given_in(scope, at);
 
-	s = s != NULL ? s : given_in(&c->defaults, offset);
+	s = s != NULL ? s : given_in(&c->defaults, at);
 	return s != NULL ? place_of(c, s) : candidate_place(c, &header);
 }
 
-#define PLACE_IN(c, scope, field) place_in(c, scope, offsetof(struct subsystem_options, field))
+#define PLACE_IN(c, scope, field) place_in(c, scope, AT_##field)
 
 static void warn_env_files(const struct candidate *c, const struct scope *scope,
 			   const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, env_file);
+	struct place place = PLACE_IN(c, scope, RIGHTS(env_file));
 
-	for (size_t i = 0; i < o->env_file.n; i++)
-		if (o->env_file.items[i][0] != '-' && access(o->env_file.items[i], R_OK) < 0)
+	for (size_t i = 0; i < o->rights->env_file.n; i++)
+		if (o->rights->env_file.items[i][0] != '-' &&
+		    access(o->rights->env_file.items[i], R_OK) < 0)
 			diag_warn(c->diag, &place, "subsystem.%s.env_file: %s: %s", scope->name,
-				  o->env_file.items[i], strerror(errno));
+				  o->rights->env_file.items[i], strerror(errno));
 }
 
 static void warn_credentials(const struct candidate *c, const struct scope *scope,
 			     const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, credentials);
+	struct place place = PLACE_IN(c, scope, RIGHTS(credentials));
 
-	for (size_t i = 0; i < o->credentials.n; i++) {
-		const char *path = strchr(o->credentials.items[i], '=') + 1;
+	for (size_t i = 0; i < o->rights->credentials.n; i++) {
+		const char *path = strchr(o->rights->credentials.items[i], '=') + 1;
 
 		if (access(path, R_OK) < 0)
 			diag_warn(c->diag, &place, "subsystem.%s.credentials: %s: %s", scope->name,
@@ -298,25 +294,26 @@ static void warn_credentials(const struct candidate *c, const struct scope *scop
 static void warn_root(const struct candidate *c, const struct scope *scope,
 		      const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, root_dir);
+	struct place place = PLACE_IN(c, scope, RIGHTS(root_dir));
+	const char *root = o->rights->root_dir;
 	struct stat st;
 
-	if (stat(o->root_dir, &st) < 0)
-		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s: %s", scope->name, o->root_dir,
+	if (stat(root, &st) < 0)
+		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s: %s", scope->name, root,
 			  strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s is no directory", scope->name,
-			  o->root_dir);
+			  o->rights->root_dir);
 }
 
 /* The kernel would refuse it at each start. */
 static void check_ambient(const struct candidate *c, const struct scope *scope,
 			  const struct subsystem_options *o)
 {
-	uint64_t beyond = o->ambient_capabilities.mask & ~o->capabilities.mask;
-	struct place place = PLACE_IN(c, scope, ambient_capabilities);
+	uint64_t beyond = o->rights->ambient_capabilities.mask & ~o->rights->capabilities.mask;
+	struct place place = PLACE_IN(c, scope, RIGHTS(ambient_capabilities));
 
-	if (o->capabilities.set && beyond != 0)
+	if (o->rights->capabilities.set && beyond != 0)
 		diag_error(c->diag, &place, "subsystem.%s.ambient_capabilities: %s is not among its "
 			   "capabilities", scope->name,
 			   enumtext_name(&capability_text, __builtin_ctzll(beyond)));
@@ -325,14 +322,15 @@ static void check_ambient(const struct candidate *c, const struct scope *scope,
 static void warn_logs(const struct candidate *c, const struct scope *scope,
 		      const struct subsystem_options *o)
 {
-	struct place file = PLACE_IN(c, scope, log_file), format = PLACE_IN(c, scope, log_format);
+	struct place file = PLACE_IN(c, scope, OWN(log_file));
+	struct place format = PLACE_IN(c, scope, POLICY(log_format));
 
 	if (o->log_file != NULL && o->stdio[1].kind != STDIO_LOG && o->stdio[2].kind != STDIO_LOG &&
-	    given_in(scope, offsetof(struct subsystem_options, log_file)))
+	    given_in(scope, AT_OWN(log_file)))
 		diag_warn(c->diag, &file, "subsystem.%s.log_file: stays empty, neither stdout nor "
 			  "stderr is \"log\"", o->name);
 	if (o->log_file == NULL &&
-	    chosen_in(scope, o, offsetof(struct subsystem_options, log_format)))
+	    chosen_in(c, scope, o, AT_POLICY(log_format)))
 		diag_warn(c->diag, &format, "subsystem.%s.log_format: says how log_file looks, and "
 			  "there is none; procd's own log has logging.json", o->name);
 }
@@ -340,24 +338,24 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 static void warn_watch(const struct candidate *c, const struct scope *scope,
 		       const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, watch);
+	struct place place = PLACE_IN(c, scope, POLICY(watch));
 	struct stat st;
 
-	for (size_t i = 0; i < o->watch.n; i++)
-		if (stat(o->watch.items[i], &st) == 0 && S_ISDIR(st.st_mode))
+	for (size_t i = 0; i < o->policy->watch.n; i++)
+		if (stat(o->policy->watch.items[i], &st) == 0 && S_ISDIR(st.st_mode))
 			diag_warn(c->diag, &place, "subsystem.%s.watch: %s is a directory; name the "
-				  "files in it", o->name, o->watch.items[i]);
+				  "files in it", o->name, o->policy->watch.items[i]);
 }
 
 static void check_periodic(const struct candidate *c, const struct scope *scope,
 			   const struct subsystem_options *o)
 {
-	const struct setting *type = given_in(scope, offsetof(struct subsystem_options, type));
+	const struct setting *type = given_in(scope, AT_OWN(type));
 	struct place place = place_of(c, type);
 
 	if (!subsystem_is_periodic(o)) {
-		place = PLACE_IN(c, scope, random_delay_ms);
-		if (chosen_in(scope, o, offsetof(struct subsystem_options, random_delay_ms)))
+		place = PLACE_IN(c, scope, POLICY(random_delay_ms));
+		if (chosen_in(c, scope, o, AT_POLICY(random_delay_ms)))
 			diag_warn(c->diag, &place, "subsystem.%s.random_delay: has no effect without "
 				  "schedule or every", o->name);
 		return;
@@ -366,31 +364,32 @@ static void check_periodic(const struct candidate *c, const struct scope *scope,
 	    strcmp(type->value.text, "service") == 0)
 		diag_error(c->diag, &place, "subsystem.%s.type: one with schedule or every is a "
 			   "oneshot; leave type out", o->name);
-	place = PLACE_IN(c, scope, every_ms);
-	if (o->schedule != NULL && o->every_ms >= 0)
+	place = PLACE_IN(c, scope, POLICY(every_ms));
+	if (o->policy->schedule != NULL && o->policy->every_ms >= 0)
 		diag_error(c->diag, &place, "subsystem.%s.every: only one of schedule and every can "
 			   "say when it runs", o->name);
-	place = PLACE_IN(c, scope, restart);
-	if (o->restart == RESTART_ALWAYS || o->restart == RESTART_EXPONENTIAL_BACKOFF)
+	place = PLACE_IN(c, scope, POLICY(restart));
+	if (o->policy->restart == RESTART_ALWAYS ||
+	    o->policy->restart == RESTART_EXPONENTIAL_BACKOFF)
 		diag_warn(c->diag, &place, "subsystem.%s.restart: with \"%s\" each run is followed by "
 			  "the next, whatever schedule or every say", o->name,
-			  enumtext_name(&restart_policy_text, (int)o->restart));
+			  enumtext_name(&restart_policy_text, (int)o->policy->restart));
 }
 
 /* What says how health is probed, where it is not. */
 static void warn_health(const struct candidate *c, const struct scope *scope,
 			const struct subsystem_options *o)
 {
-	static const uint32_t offsets[] = {
-		offsetof(struct subsystem_options, health_interval_ms),
-		offsetof(struct subsystem_options, health_timeout_ms),
-		offsetof(struct subsystem_options, health_retries),
-		offsetof(struct subsystem_options, health_start_period_ms),
-		offsetof(struct subsystem_options, on_unhealthy),
+	static const uint32_t keys[] = {
+		AT_POLICY(health_interval_ms),
+		AT_POLICY(health_timeout_ms),
+		AT_POLICY(health_retries),
+		AT_POLICY(health_start_period_ms),
+		AT_POLICY(on_unhealthy),
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(offsets) && o->health == NULL; i++) {
-		const struct setting *s = chosen_in(scope, o, offsets[i]);
+	for (size_t i = 0; i < ARRAY_LEN(keys) && o->policy->health == NULL; i++) {
+		const struct setting *s = chosen_in(c, scope, o, keys[i]);
 		struct place place;
 
 		if (s == NULL)
@@ -406,28 +405,28 @@ static void warn_memory_limit(const struct candidate *c, const struct config *co
 {
 	struct place place;
 
-	if (o->memory_soft_limit != 0 && !config->monitoring.track_resources) {
-		place = PLACE_IN(c, scope, memory_soft_limit);
+	if (o->policy->memory_soft_limit != 0 && !config->monitoring.track_resources) {
+		place = PLACE_IN(c, scope, POLICY(memory_soft_limit));
 		diag_warn(c->diag, &place, "subsystem.%s.memory_soft_limit: has no effect with "
 			  "monitoring.track_resources = false", scope->name);
 	}
-	if (o->memory_soft_limit == 0 && o->on_memory_limit != ON_MEMORY_EVENT) {
-		place = PLACE_IN(c, scope, on_memory_limit);
+	if (o->policy->memory_soft_limit == 0 && o->policy->on_memory_limit != ON_MEMORY_EVENT) {
+		place = PLACE_IN(c, scope, POLICY(on_memory_limit));
 		diag_warn(c->diag, &place, "subsystem.%s.on_memory_limit: has no effect without "
 			  "the key \"memory_soft_limit\"", scope->name);
 	}
 }
 
-static const uint32_t hook_offsets[] = {
-	offsetof(struct subsystem_options, pre_start), offsetof(struct subsystem_options, post_stop),
-	offsetof(struct subsystem_options, stop_command),
-	offsetof(struct subsystem_options, reload_command),
+static const uint32_t hook_keys[] = {
+	AT_POLICY(pre_start), AT_POLICY(post_stop),
+	AT_POLICY(stop_command),
+	AT_POLICY(reload_command),
 };
 
-static const char *key_at(uint32_t offset)
+static const char *key_at(uint32_t at)
 {
 	for (size_t key = schema_top_n; key < schema_n; key++)
-		if (schema[key].offset == offset)
+		if (schema[key].at == at)
 			return schema[key].name;
 	BUG("no key fills this field");
 }
@@ -435,14 +434,14 @@ static const char *key_at(uint32_t offset)
 /* The command in the field at OFFSET, if there is one. */
 static void warn_command(const struct candidate *c, const struct config *config,
 			 const struct scope *scope, const struct subsystem_options *o,
-			 uint32_t offset, struct map *known)
+			 uint32_t at, struct map *known)
 {
-	const struct strlist *command = (const void *)((const char *)o + offset);
-	struct place place = place_in(c, scope, offset);
+	const struct strlist *command = part_read(at, o);
+	struct place place = place_in(c, scope, at);
 
 	if (command->n > 0 && !command_exists(config, o, command->items[0], known))
 		diag_warn(c->diag, &place, "subsystem.%s.%s: \"%.200s\" is not there or not "
-			  "executable (yet)", scope->name, key_at(offset), command->items[0]);
+			  "executable (yet)", scope->name, key_at(at), command->items[0]);
 }
 
 static void warn_commands(const struct candidate *c, const struct config *config,
@@ -450,9 +449,9 @@ static void warn_commands(const struct candidate *c, const struct config *config
 			  struct map *known)
 {
 	if (!o->shell)
-		warn_command(c, config, scope, o, offsetof(struct subsystem_options, command), known);
-	for (size_t i = 0; i < ARRAY_LEN(hook_offsets); i++)
-		warn_command(c, config, scope, o, hook_offsets[i], known);
+		warn_command(c, config, scope, o, AT_OWN(command), known);
+	for (size_t i = 0; i < ARRAY_LEN(hook_keys); i++)
+		warn_command(c, config, scope, o, hook_keys[i], known);
 }
 
 static bool is_below(const char *path, const char *dir)
@@ -467,16 +466,16 @@ static void warn_hidden_socket(const struct candidate *c, const struct config *c
 			       const struct scope *scope, const struct subsystem_options *o)
 {
 	const char *dir = config->run_dir;
+	bool root = o->rights->root_dir != NULL, tmp = o->rights->private_tmp;
 	struct place place;
 
 	if (!subsystem_notifies(o) || dir == NULL ||
-	    (o->root_dir == NULL &&
-	     !(o->private_tmp && (is_below(dir, "/tmp") || is_below(dir, "/var/tmp")))))
+	    (!root && !(tmp && (is_below(dir, "/tmp") || is_below(dir, "/var/tmp")))))
 		return;
-	place = subsystem_ready_kind(o) == PROBE_NOTIFY ? PLACE_IN(c, scope, ready)
-							: PLACE_IN(c, scope, watchdog_ms);
+	place = subsystem_ready_kind(o) == PROBE_NOTIFY ? PLACE_IN(c, scope, POLICY(ready))
+							: PLACE_IN(c, scope, POLICY(watchdog_ms));
 	diag_warn(c->diag, &place, "subsystem.%s: NOTIFY_SOCKET is in %s, which it does not see "
-		  "with %s", scope->name, dir, o->root_dir != NULL ? "root_dir" : "private_tmp");
+		  "with %s", scope->name, dir, root ? "root_dir" : "private_tmp");
 }
 
 /* Only what procd reads can say that it is ready. */
@@ -488,7 +487,7 @@ static void check_ready(const struct candidate *c, const struct scope *scope,
 	if (subsystem_ready_kind(o) != PROBE_LOG || stdio_is_captured(&o->stdio[1]) ||
 	    stdio_is_captured(&o->stdio[2]))
 		return;
-	place = PLACE_IN(c, scope, ready);
+	place = PLACE_IN(c, scope, POLICY(ready));
 	diag_error(c->diag, &place, "subsystem.%s.ready: log: needs output that procd reads, and "
 		   "stdout and stderr go elsewhere", scope->name);
 }
@@ -497,17 +496,18 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
 {
+	const struct subsystem_rights *r = o->rights;
 	struct place place;
 
 	check_periodic(c, scope, o);
-	if (o->root_dir != NULL)
+	if (r->root_dir != NULL)
 		warn_root(c, scope, o);
 	else
 		warn_commands(c, config, scope, o, known);
-	if (o->working_dir != NULL && o->root_dir == NULL && access(o->working_dir, X_OK) < 0) {
-		place = PLACE_IN(c, scope, working_dir);
+	if (r->working_dir != NULL && r->root_dir == NULL && access(r->working_dir, X_OK) < 0) {
+		place = PLACE_IN(c, scope, RIGHTS(working_dir));
 		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", scope->name,
-			  o->working_dir, strerror(errno));
+			  r->working_dir, strerror(errno));
 	}
 	warn_env_files(c, scope, o);
 	warn_credentials(c, scope, o);
@@ -518,8 +518,9 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);
 	warn_memory_limit(c, config, scope, o);
-	if (o->set_ids && geteuid() != 0 && (o->uid != geteuid() || o->gid != getegid())) {
-		place = o->user != NULL ? PLACE_IN(c, scope, user) : PLACE_IN(c, scope, group);
+	if (r->set_ids && geteuid() != 0 && (r->uid != geteuid() || r->gid != getegid())) {
+		place = r->user != NULL ? PLACE_IN(c, scope, RIGHTS(user))
+					: PLACE_IN(c, scope, RIGHTS(group));
 		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "
 			  "change user or group: its start will fail", scope->name);
 	}

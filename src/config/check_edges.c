@@ -113,7 +113,7 @@ static void names_itself(struct edges *e, uint32_t node, size_t at)
 
 	diag_error(e->c->diag, &place, "subsystem.%s.on_failure: \"%s\" cannot start itself; that is "
 		   "what restart is for", scope->name,
-		   e->config->subsystems[node]->on_failure.items[at]);
+		   e->config->subsystems[node]->links->on_failure.items[at]);
 }
 
 /* Two short lists of a file can mean a square of edges. */
@@ -146,7 +146,7 @@ static bool check_item(struct edges *e, uint32_t node, enum edge_kind kind, size
 		return true;
 	}
 	if (condition == CONDITION_HEALTHY && scope != e->told && n > 0 &&
-	    e->config->subsystems[first]->health == NULL)
+	    e->config->subsystems[first]->policy->health == NULL)
 		never_healthy(e, node, kind, at);
 	if (kind == EDGE_ON_FAILURE && scope != e->told && node >= first && node - first < n)
 		names_itself(e, node, at);

@@ -34,7 +34,8 @@ static void check_one(const struct candidate *c, uint32_t node, const struct sub
 	const char *owner;
 	bool any_port;
 
-	BUG_ON(listen_parse(o->listen.items[at], &a, &why) < 0);	/* its type saw to that */
+	/* its type saw to that */
+	BUG_ON(listen_parse(o->policy->listen.items[at], &a, &why) < 0);
 	listen_format(&a, &text);
 	any_port = a.addr.any.sa_family != AF_UNIX && a.addr.in.sin_port == 0;
 	owner = map_find(owners, text.buf);
@@ -58,21 +59,21 @@ void check_listen(const struct candidate *c, const struct config *config)
 		struct place idle = place_of(c, i, "idle_timeout", 0);
 		struct place activation = place_of(c, i, "socket_activation", 0);
 
-		if (o->listen.n > LISTEN_MAX)
+		if (o->policy->listen.n > LISTEN_MAX)
 			diag_error(c->diag, &place, "subsystem.%s.listen: at most %d sockets",
 				   o->name, LISTEN_MAX);
-		if (o->listen.n > 0 && o->ready != NULL && o->ready->kind == PROBE_FD &&
-		    o->ready->fd < 3 + (int)o->listen.n)
+		if (o->policy->listen.n > 0 && subsystem_ready_kind(o) == PROBE_FD &&
+		    o->policy->ready->fd < 3 + (int)o->policy->listen.n)
 			diag_error(c->diag, &place, "subsystem.%s.listen: its sockets are the "
 				   "descriptors 3 to %u; ready = \"fd:%d\" is among them", o->name,
-				   2 + o->listen.n, o->ready->fd);
-		if (o->listen.n == 0 && o->socket_activation)
+				   2 + o->policy->listen.n, o->policy->ready->fd);
+		if (o->policy->listen.n == 0 && o->policy->socket_activation)
 			diag_error(c->diag, &activation, "subsystem.%s.socket_activation: there is no "
 				   "socket to wait at; name one with listen", o->name);
-		if (o->idle_timeout_ms > 0 && !o->socket_activation)
+		if (o->policy->idle_timeout_ms > 0 && !o->policy->socket_activation)
 			diag_error(c->diag, &idle, "subsystem.%s.idle_timeout: nothing would start it "
 				   "again; set socket_activation, too", o->name);
-		for (size_t at = 0; at < o->listen.n; at++)
+		for (size_t at = 0; at < o->policy->listen.n; at++)
 			check_one(c, i, o, at, &owners);
 	}
 	map_fini(&owners);

@@ -16,10 +16,11 @@ ENUMTEXT(edge_kind, "kind of dependency",
 
 const struct strlist *edge_list(const struct subsystem_options *o, enum edge_kind kind)
 {
+	const struct subsystem_links *l = o->links;
 	const struct strlist *const lists[EDGE_NKINDS] = {
-		[EDGE_DEPENDS_ON] = &o->depends_on, [EDGE_BINDS_TO] = &o->binds_to,
-		[EDGE_WANTS] = &o->wants, [EDGE_AFTER] = &o->after, [EDGE_BEFORE] = &o->before,
-		[EDGE_ON_FAILURE] = &o->on_failure,
+		[EDGE_DEPENDS_ON] = &l->depends_on, [EDGE_BINDS_TO] = &l->binds_to,
+		[EDGE_WANTS] = &l->wants, [EDGE_AFTER] = &l->after, [EDGE_BEFORE] = &l->before,
+		[EDGE_ON_FAILURE] = &l->on_failure,
 	};
 
 	return lists[kind];

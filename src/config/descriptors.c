@@ -7,9 +7,9 @@
 /* Those of one subsystem that may run at the same moment, beside its main process or instead of it. */
 static uint64_t commands_at_once(const struct subsystem_options *o)
 {
-	bool alone = o->pre_start.n + o->post_stop.n + o->stop_command.n > 0;
+	bool alone = o->policy->pre_start.n + o->policy->post_stop.n + o->policy->stop_command.n > 0;
 
-	return (uint64_t)alone + (o->reload_command.n > 0);
+	return (uint64_t)alone + (o->policy->reload_command.n > 0);
 }
 
 uint64_t config_descriptors(const struct config *config)
@@ -20,9 +20,9 @@ uint64_t config_descriptors(const struct config *config)
 		const struct subsystem_options *o = config->subsystems[i];
 		uint64_t streams = (uint64_t)stdio_is_captured(&o->stdio[1]) +
 				   (uint64_t)stdio_is_captured(&o->stdio[2]);
-		bool command = o->health != NULL && o->health->kind == PROBE_COMMAND;
-		bool probe = o->health != NULL && !command;
-		uint64_t sockets = o->listen.n + subsystem_speaks(o);
+		bool command = o->policy->health != NULL && o->policy->health->kind == PROBE_COMMAND;
+		bool probe = o->policy->health != NULL && !command;
+		uint64_t sockets = o->policy->listen.n + subsystem_speaks(o);
 
 		keeper += 1 + streams + sockets + command + commands_at_once(o);
 		supervisor += streams + (o->log_file != NULL) + sockets + probe;

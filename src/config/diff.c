@@ -31,9 +31,11 @@ static unsigned differing(size_t from, size_t to, const void *a, const void *b,
 
 static bool ids_equal(const struct subsystem_options *a, const struct subsystem_options *b)
 {
-	return a->set_ids == b->set_ids && a->uid == b->uid && a->gid == b->gid &&
-	       a->ngids == b->ngids &&
-	       (a->ngids == 0 || memcmp(a->gids, b->gids, a->ngids * sizeof(*a->gids)) == 0);
+	const struct subsystem_rights *ra = a->rights, *rb = b->rights;
+
+	return ra->set_ids == rb->set_ids && ra->uid == rb->uid && ra->gid == rb->gid &&
+	       ra->ngids == rb->ngids &&
+	       (ra->ngids == 0 || memcmp(ra->gids, rb->gids, ra->ngids * sizeof(*ra->gids)) == 0);
 }
 
 static unsigned subsystem_differing(const struct subsystem_options *a,
@@ -44,7 +46,7 @@ static unsigned subsystem_differing(const struct subsystem_options *a,
 	if (a == b)
 		return 0;
 	classes = differing(schema_top_n, schema_n, a, b, NULL);
-	if (!zone_equal(a->zone, b->zone))
+	if (!zone_equal(a->policy->zone, b->policy->zone))
 		classes |= 1u << RELOAD_LIVE;
 	return ids_equal(a, b) ? classes : classes | 1u << RELOAD_RESTART;
 }

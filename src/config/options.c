@@ -2,6 +2,8 @@
  * found, and freed. Which fields own memory is the table's knowledge, not this file's. */
 #include "config/options.h"
 
+#include <unistd.h>
+
 #include "base/alloc.h"
 #include "base/text.h"
 #include "config/defaults.h"
@@ -70,8 +72,15 @@ struct subsystem_options *subsystem_options_template(void)
 	struct subsystem_options *o = x_calloc(1, sizeof(*o));
 
 	atomic_init(&o->refs, 1);
+	parts_new(o);
 	apply_defaults(schema_top_n, schema_n, o);
 	return o;
+}
+
+/* Does no part hold it? */
+static bool is_own(const struct option *o)
+{
+	return o->at >> PART_SHIFT == PART_OWN;
 }
 
 struct subsystem_options *subsystem_options_new(const struct subsystem_options *t,
@@ -82,9 +91,25 @@ struct subsystem_options *subsystem_options_new(const struct subsystem_options *
 	memcpy(o, t, sizeof(*o));
 	atomic_init(&o->refs, 1);
 	o->name = x_strdup(name);
+	parts_share(o);
 	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (schema[i].type->copy != NULL)
+		if (is_own(&schema[i]) && schema[i].type->copy != NULL)
 			schema[i].type->copy(&schema[i], o, t);
+	return o;
+}
+
+struct subsystem_options *subsystem_options_unknown(const char *name, enum kill_mode mode,
+						    int signo, int64_t stop_timeout_ms)
+{
+	struct subsystem_options *o = subsystem_options_template();
+	struct subsystem_policy *policy = policy_write(o);
+
+	o->name = x_strdup(name);
+	strlist_add(&o->command, name);
+	policy->kill_mode = mode;
+	policy->restart = RESTART_NEVER;
+	policy->stop_signal = signo;
+	policy->stop_timeout_ms = stop_timeout_ms;
 	return o;
 }
 
@@ -101,28 +126,28 @@ void subsystem_options_unref(struct subsystem_options *o)
 	if (o == NULL || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (schema[i].type->clear != NULL)
+		if (is_own(&schema[i]) && schema[i].type->clear != NULL)
 			schema[i].type->clear(&schema[i], o);
+	parts_drop(o);
 	free(o->name);
-	zone_unref(o->zone);
-	free(o->home);
-	free(o->login_shell);
-	free(o->user_name);
-	free(o->numa_cpus);
-	free(o->gids);
 	free(o->origins);
 	free(o);
+}
+
+uid_t subsystem_uid(const struct subsystem_options *o)
+{
+	return o->rights->set_ids ? o->rights->uid : geteuid();
 }
 
 bool subsystem_inherits(const struct subsystem_options *o, const char *item)
 {
 	auto_free(freep) char *name = NULL;
 
-	if (o->pass_environment.n == 0)
-		return !o->clear_environment;
+	if (o->rights->pass_environment.n == 0)
+		return !o->rights->clear_environment;
 	name = x_strndup(item, strcspn(item, "="));
-	for (size_t i = 0; i < o->pass_environment.n; i++)
-		if (glob_match(o->pass_environment.items[i], name))
+	for (size_t i = 0; i < o->rights->pass_environment.n; i++)
+		if (glob_match(o->rights->pass_environment.items[i], name))
 			return true;
 	return false;
 }

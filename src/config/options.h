@@ -99,32 +99,34 @@ extern const struct enumtext seccomp_profile_text;
 
 #define TIMEOUT_UNSET (-1)	/* a duration key that was not given and has no default */
 
-/* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
-struct subsystem_options {
+/* What most subsystems have in common stands in parts that they share: each begins with those of
+ * [defaults] and gets one of its own with the first key that it gives itself. Counted. */
+
+/* To whom it is tied. */
+struct subsystem_links {
 	_Atomic uint32_t refs;
-	char *name;
-	uint64_t generation;		/* of the configuration that first had exactly these */
-	struct strlist command;		/* argv; for shell: one item, the script */
-	bool shell;
 	char *description;
 	struct strlist groups;
-	int64_t instances;		/* as declared; 0: not. Of an instance: without meaning */
-	enum subsystem_type type;
-	bool autostart, critical;
 	struct strlist depends_on, binds_to;	/* "NAME[:CONDITION]"; config/depend.h */
 	struct strlist wants, after, before, on_failure;	/* names */
-	char *schedule;			/* as written; NULL: not given */
-	struct cron *cron;		/* what it says; NULL: no schedule */
-	struct zone *zone;		/* counted: that CRON is meant in; NULL: no schedule */
-	int64_t every_ms;		/* TIMEOUT_UNSET: not given */
-	struct strlist watch;		/* files, absolute */
-	int64_t random_delay_ms;	/* of each of these runs, at most */
+};
+
+/* How it is run: starts, probes, ends, times. */
+struct subsystem_policy {
+	_Atomic uint32_t refs;
+	bool resolved;
 	enum restart_policy restart;	/* oneshot defaults to never */
 	int64_t restart_delay_ms, restart_max_delay_ms, restart_reset_after_ms;
 	int64_t restart_max_attempts;	/* 0: no limit */
 	double restart_jitter;
 	int *success_exit_codes;
 	size_t nsuccess_exit_codes;
+	char *schedule;			/* as written; NULL: not given */
+	struct cron *cron;		/* what it says; NULL: no schedule */
+	struct zone *zone;		/* counted: that CRON is meant in; NULL: no schedule */
+	int64_t every_ms;		/* TIMEOUT_UNSET: not given */
+	struct strlist watch;		/* files, absolute */
+	int64_t random_delay_ms;	/* of each of these runs, at most */
 	struct probe_option *ready;	/* NULL: "exec" */
 	int64_t start_timeout_ms;	/* 0: no limit */
 	int64_t min_uptime_ms;
@@ -134,6 +136,8 @@ struct subsystem_options {
 	int64_t health_timeout_ms, health_start_period_ms;
 	int64_t health_retries;
 	enum on_unhealthy on_unhealthy;
+	uint64_t memory_soft_limit;	/* bytes; 0: not given */
+	enum on_memory_limit on_memory_limit;
 	int stop_signal;
 	int64_t stop_timeout_ms;	/* TIMEOUT_UNSET: the deadlines of [shutdown] apply */
 	enum kill_mode kill_mode;
@@ -141,23 +145,6 @@ struct subsystem_options {
 	int64_t hook_timeout_ms;
 	int reload_signal;
 	enum keeper_death on_supervisor_death;
-	char *user, *group;		/* as written; NULL: not given */
-	struct strlist supplementary_groups;
-	bool set_ids;			/* any of the three was given; then the next are resolved */
-	uid_t uid;
-	gid_t gid;
-	char *home, *login_shell;	/* of USER; NULL: not given, or without an entry */
-	char *user_name;		/* its name, also when USER is a number */
-	gid_t *gids;			/* supplementary, resolved */
-	size_t ngids;
-	int64_t umask;			/* -1: procd's */
-	char *working_dir;		/* absolute; NULL: work_dir, else procd's */
-	struct strlist environment;	/* "K=V" */
-	struct strlist env_file;	/* absolute; a leading '-': it need not be there */
-	bool clear_environment;
-	struct strlist pass_environment;	/* patterns; not empty: nothing else is inherited */
-	struct stdio_option stdio[3];	/* stdin, stdout, stderr */
-	char *log_file;			/* absolute; NULL: procd's own log */
 	uint64_t log_max_file_size;
 	int64_t log_max_files;
 	enum log_format log_format;
@@ -165,13 +152,33 @@ struct subsystem_options {
 	bool socket_activation;
 	int64_t idle_timeout_ms;	/* 0: none */
 	struct strlist listen;		/* "[NAME=]tcp:ADDRESS:PORT"; config/listen.h */
+};
+
+/* Whose its process is, and what it may do and have. */
+struct subsystem_rights {
+	_Atomic uint32_t refs;
+	bool resolved;			/* the fields that say so are valid, paths are absolute */
+	char *user, *group;		/* as written; NULL: not given */
+	struct strlist supplementary_groups;
+	bool set_ids;			/* resolved: any of the three was given; then the next are */
+	uid_t uid;
+	gid_t gid;
+	char *home, *login_shell;	/* resolved: of USER; NULL: not given, or without an entry */
+	char *user_name;		/* resolved: its name, also when USER is a number */
+	gid_t *gids;			/* resolved: supplementary */
+	size_t ngids;
+	int64_t umask;			/* -1: procd's */
+	char *working_dir;		/* absolute; NULL: work_dir, else procd's */
+	struct strlist env_file;	/* absolute; a leading '-': it need not be there */
+	bool clear_environment;
+	struct strlist pass_environment;	/* patterns; not empty: nothing else is inherited */
 	const struct limit_option *limits;	/* RLIM_NLIMITS; shared while none is set */
 	int64_t nice;			/* INT64_MIN: not given */
 	int64_t oom_score_adjust;	/* INT64_MIN: not given */
 	char *cpu_affinity;		/* "0-1,3"; config/placement.h reads these three */
 	char *sched_policy, *io_class;
 	int64_t numa_node;		/* INT64_MIN: not given */
-	char *numa_cpus;		/* of that node, as the kernel lists them; NULL: unknown */
+	char *numa_cpus;		/* resolved: of that node, as the kernel lists them */
 	struct capability_option capabilities, ambient_capabilities;
 	bool no_new_privileges;
 	char *root_dir;			/* absolute; NULL: procd's */
@@ -179,25 +186,44 @@ struct subsystem_options {
 	enum protect_system protect_system;
 	enum seccomp_profile seccomp;
 	uint64_t memory_max, memory_high;	/* bytes; 0: not given */
-	uint64_t memory_soft_limit;		/* bytes; 0: not given */
-	enum on_memory_limit on_memory_limit;
 	int64_t cpu_quota;			/* per cent of one processor; 0: not given */
 	int64_t cpu_weight, tasks_max, io_weight;	/* INT64_MIN: not given */
 	struct strlist credentials;	/* "NAME=PATH", the path absolute */
-	struct origin *origins;		/* of the keys that were given, by rising key */
-	uint32_t norigins;
 };
+
+/* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
+struct subsystem_options {
+	_Atomic uint32_t refs;
+	enum subsystem_type type;
+	bool shell, autostart, critical;
+	uint32_t norigins;
+	char *name;
+	uint64_t generation;		/* of the configuration that first had exactly these */
+	struct strlist command;		/* argv; for shell: one item, the script */
+	int64_t instances;		/* as declared; 0: not. Of an instance: without meaning */
+	struct strlist environment;	/* "K=V" */
+	struct stdio_option stdio[3];	/* stdin, stdout, stderr */
+	char *log_file;			/* absolute; NULL: procd's own log */
+	const struct subsystem_links *links;
+	const struct subsystem_policy *policy;
+	const struct subsystem_rights *rights;
+	struct origin *origins;		/* of the keys that were given, by rising key */
+};
+/* The options of a process that the configuration does not know (any more): just enough to stop it,
+ * with SIGNO and then as the key stop_timeout says. Any thread. */
+struct subsystem_options *subsystem_options_unknown(const char *name, enum kill_mode mode,
+						    int signo, int64_t stop_timeout_ms);
 struct subsystem_options *subsystem_options_ref(struct subsystem_options *o);
 void subsystem_options_unref(struct subsystem_options *o);	/* any thread; NULL is fine */
 /* What makes it ready. Pure; any thread. */
 static inline enum probe_kind subsystem_ready_kind(const struct subsystem_options *o)
 {
-	return o->ready != NULL ? o->ready->kind : PROBE_EXEC;
+	return o->policy->ready != NULL ? o->policy->ready->kind : PROBE_EXEC;
 }
 /* Is it told of a socket to speak to procd through? Pure; any thread. */
 static inline bool subsystem_notifies(const struct subsystem_options *o)
 {
-	return subsystem_ready_kind(o) == PROBE_NOTIFY || o->watchdog_ms > 0;
+	return subsystem_ready_kind(o) == PROBE_NOTIFY || o->policy->watchdog_ms > 0;
 }
 /* Does it have one? A descriptor of its own leads there, too. Pure; any thread. */
 static inline bool subsystem_speaks(const struct subsystem_options *o)
@@ -207,8 +233,10 @@ static inline bool subsystem_speaks(const struct subsystem_options *o)
 /* Does it run at certain times? Such a one is a oneshot. Pure; any thread. */
 static inline bool subsystem_is_periodic(const struct subsystem_options *o)
 {
-	return o->schedule != NULL || o->every_ms >= 0;
+	return o->policy->schedule != NULL || o->policy->every_ms >= 0;
 }
+/* Who its process runs as. Any thread. */
+uid_t subsystem_uid(const struct subsystem_options *o);
 /* Does it inherit NAME=VALUE of procd's environment? Pure; any thread. */
 bool subsystem_inherits(const struct subsystem_options *o, const char *item);
 
@@ -303,7 +331,7 @@ struct subsystem_options *config_find(const struct config *config, const char *n
 static inline int64_t config_health_interval_ms(const struct config *config,
 						const struct subsystem_options *o)
 {
-	return o->health_interval_ms != TIMEOUT_UNSET ? o->health_interval_ms
+	return o->policy->health_interval_ms != TIMEOUT_UNSET ? o->policy->health_interval_ms
 						      : config->monitoring.health_check_interval_ms;
 }
 

@@ -225,16 +225,16 @@ void resolve_fini(struct resolve *r)
 
 /* --- errors with their place ---------------------------------------------------------------- */
 
-/* Where the key at OFFSET stands: in SCOPE, in [defaults], or (not given) at SCOPE's header. */
+/* Where the key at AT stands: in SCOPE, in [defaults], or (not given) at SCOPE's header. */
 static struct place place_of(const struct resolve *r, const struct scope *scope, bool top,
-			     uint32_t offset)
+			     uint32_t at)
 {
 	size_t from = top ? 0 : schema_top_n, to = top ? schema_top_n : schema_n;
 
 	for (size_t key = from; key < to; key++) {
 		const struct setting *s;
 
-		if (schema[key].offset != offset)
+		if (schema[key].at != at)
 			continue;
 		s = scope_find(scope, (int)key);
 		if (s == NULL && !top)
@@ -247,7 +247,7 @@ static struct place place_of(const struct resolve *r, const struct scope *scope,
 
 #define PLACE_TOP(r, field) place_of(r, &(r)->c->top, true, offsetof(struct config, field))
 #define PLACE_SUB(r, scope, field) \
-	place_of(r, scope, false, offsetof(struct subsystem_options, field))
+	place_of(r, scope, false, AT_##field)
 
 /* --- paths ---------------------------------------------------------------------------------- */
 
@@ -327,7 +327,7 @@ void resolve_top(struct resolve *r, struct config *config)
 
 /* --- ids ------------------------------------------------------------------------------------ */
 
-static void add_gid(struct subsystem_options *o, gid_t gid)
+static void add_gid(struct subsystem_rights *o, gid_t gid)
 {
 	for (size_t i = 0; i < o->ngids; i++)
 		if (o->gids[i] == gid)
@@ -336,12 +336,12 @@ static void add_gid(struct subsystem_options *o, gid_t gid)
 	o->gids[o->ngids++] = gid;
 }
 
-static void user_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+static void user_resolve(struct resolve *r, const struct scope *scope, struct subsystem_rights *o)
 {
 	const struct account *a = account_get(r, true, o->user);
 
 	if (!a->found) {
-		struct place place = PLACE_SUB(r, scope, user);
+		struct place place = PLACE_SUB(r, scope, RIGHTS(user));
 
 		tell_missing(r, &place, a, "user", o->user);
 		return;
@@ -355,7 +355,7 @@ static void user_resolve(struct resolve *r, const struct scope *scope, struct su
 		add_gid(o, a->gids[i]);
 }
 
-static void ids_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+static void ids_resolve(struct resolve *r, const struct scope *scope, struct subsystem_rights *o)
 {
 	o->set_ids = o->user != NULL || o->group != NULL || o->supplementary_groups.n > 0;
 	if (!o->set_ids)
@@ -364,17 +364,17 @@ static void ids_resolve(struct resolve *r, const struct scope *scope, struct sub
 	o->gid = getegid();
 	if (o->user != NULL)
 		user_resolve(r, scope, o);
-	group_resolve(r, o->group, PLACE_SUB(r, scope, group), &o->gid);
+	group_resolve(r, o->group, PLACE_SUB(r, scope, RIGHTS(group)), &o->gid);
 	for (size_t i = 0; i < o->supplementary_groups.n; i++) {
 		gid_t gid = (gid_t)-1;
 
 		group_resolve(r, o->supplementary_groups.items[i],
-			      PLACE_SUB(r, scope, supplementary_groups), &gid);
+			      PLACE_SUB(r, scope, RIGHTS(supplementary_groups)), &gid);
 		if (gid != (gid_t)-1)
 			add_gid(o, gid);
 	}
 	if (o->ngids > GROUPS_MAX) {
-		struct place place = PLACE_SUB(r, scope, supplementary_groups);
+		struct place place = PLACE_SUB(r, scope, RIGHTS(supplementary_groups));
 
 		diag_error(r->c->diag, &place, "more than %d groups", GROUPS_MAX);
 	}
@@ -383,13 +383,13 @@ static void ids_resolve(struct resolve *r, const struct scope *scope, struct sub
 /* --- files that are read at each start -------------------------------------------------------- */
 
 static void env_files_resolve(struct resolve *r, const struct scope *scope,
-			      struct subsystem_options *o)
+			      struct subsystem_rights *o)
 {
 	for (size_t i = 0; i < o->env_file.n; i++) {
 		char *item = o->env_file.items[i];
 		bool optional = *item == '-';
 		auto_free(freep) char *full = path_absolute(r->base, item + optional);
-		struct place place = PLACE_SUB(r, scope, env_file);
+		struct place place = PLACE_SUB(r, scope, RIGHTS(env_file));
 
 		if (item[optional] == '\0' || strlen(full) >= PATH_MAX) {
 			diag_error(r->c->diag, &place, "env_file: \"%.80s\" is not a path", item);
@@ -401,13 +401,13 @@ static void env_files_resolve(struct resolve *r, const struct scope *scope,
 }
 
 static void credentials_resolve(struct resolve *r, const struct scope *scope,
-				struct subsystem_options *o)
+				struct subsystem_rights *o)
 {
 	for (size_t i = 0; i < o->credentials.n; i++) {
 		char *item = o->credentials.items[i];
 		size_t n = strcspn(item, "=");
 		auto_free(freep) char *full = path_absolute(r->base, item + n + 1);
-		struct place place = PLACE_SUB(r, scope, credentials);
+		struct place place = PLACE_SUB(r, scope, RIGHTS(credentials));
 
 		if (strlen(full) >= PATH_MAX)
 			diag_error(r->c->diag, &place, "credentials: \"%.80s\" is not a path", item);
@@ -416,12 +416,12 @@ static void credentials_resolve(struct resolve *r, const struct scope *scope,
 	}
 }
 
-static void watch_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+static void watch_resolve(struct resolve *r, const struct scope *scope, struct subsystem_policy *o)
 {
 	for (size_t i = 0; i < o->watch.n; i++) {
 		char *item = o->watch.items[i];
 		char *full = path_absolute(r->base, item);
-		struct place place = PLACE_SUB(r, scope, watch);
+		struct place place = PLACE_SUB(r, scope, POLICY(watch));
 
 		if (*item == '\0' || strlen(full) >= PATH_MAX)
 			diag_error(r->c->diag, &place, "watch: \"%.80s\" is not a path", item);
@@ -433,10 +433,10 @@ static void watch_resolve(struct resolve *r, const struct scope *scope, struct s
 /* --- the machine ---------------------------------------------------------------------------------- */
 
 /* A configuration that was in force is not refused for what the machine has lost: its starts fail. */
-static void numa_resolve(struct resolve *r, const struct scope *scope, struct subsystem_options *o)
+static void numa_resolve(struct resolve *r, const struct scope *scope, struct subsystem_rights *o)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	struct place place = PLACE_SUB(r, scope, numa_node);
+	struct place place = PLACE_SUB(r, scope, RIGHTS(numa_node));
 	char path[64];
 	int ret;
 
@@ -452,18 +452,28 @@ static void numa_resolve(struct resolve *r, const struct scope *scope, struct su
 			   "numa_node: cannot look at NUMA node %d", (int)o->numa_node);
 }
 
-static void resolve_subsystem(struct resolve *r, const struct scope *scope,
-			      struct subsystem_options *o)
+static void rights_resolve(struct resolve *r, const struct scope *scope, struct subsystem_rights *o)
 {
-	struct place schedule = PLACE_SUB(r, scope, schedule);
-
-	paths_resolve(r, schema_top_n, schema_n, o);
-	resolve_zone(r, &schedule, o);
 	ids_resolve(r, scope, o);
 	env_files_resolve(r, scope, o);
 	credentials_resolve(r, scope, o);
-	watch_resolve(r, scope, o);
 	numa_resolve(r, scope, o);
+}
+
+static void resolve_subsystem(struct resolve *r, const struct scope *scope,
+			      struct subsystem_options *o)
+{
+	struct place schedule = PLACE_SUB(r, scope, POLICY(schedule));
+	struct subsystem_policy *policy = part_resolve(AT_POLICY(refs), o);
+	struct subsystem_rights *rights = part_resolve(AT_RIGHTS(refs), o);
+
+	paths_resolve(r, schema_top_n, schema_n, o);
+	resolve_zone(r, &schedule, o);
+	if (!policy->resolved)
+		watch_resolve(r, scope, policy);
+	if (!rights->resolved)
+		rights_resolve(r, scope, rights);
+	policy->resolved = rights->resolved = true;
 }
 
 /* Instances are alike: what is wrong is told once. */

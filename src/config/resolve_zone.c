@@ -53,14 +53,14 @@ void resolve_zone(struct resolve *r, const struct place *place, struct subsystem
 	auto_free(freep) char *name = NULL;
 	struct zone *z;
 
-	if (o->schedule == NULL)
+	if (o->policy->schedule == NULL || o->policy->zone != NULL)
 		return;
-	name = x_strndup(o->schedule + o->cron->zone_at, o->cron->zone_len);
+	name = x_strndup(o->policy->schedule + o->policy->cron->zone_at, o->policy->cron->zone_len);
 	z = map_find(&r->zones, name);
 	if (z == NULL)
 		z = look_up(r, place, name);
 	if (z == NULL)
 		diag_error(r->c->diag, place, "subsystem.%s.schedule: there is no time zone "
 			   "\"%.80s\"", o->name, name);
-	o->zone = zone_ref(z);
+	*(struct zone **)part_resolve(AT_POLICY(zone), o) = zone_ref(z);
 }

@@ -5,6 +5,7 @@
 #define CONFIG_SCHEMA_H
 
 #include "config/config.h"
+#include "config/part.h"
 #include "config/value.h"
 
 enum unit { UNIT_NATURAL, UNIT_MS };	/* how the number of a duration key is meant */
@@ -17,7 +18,7 @@ struct option {
 	const char *def_backoff;	/* with restart = "exponential-backoff"; NULL: as DEF */
 	const char *def_oneshot;	/* with type = "oneshot" */
 	const char *def_words;		/* for people, when the default is computed */
-	uint32_t offset;		/* in struct config or struct subsystem_options */
+	uint32_t at;			/* its place: config/part.h */
 	int index;			/* signal number or rlimit, where the type needs one */
 	int64_t min, max;		/* numbers, durations and sizes */
 	const struct enumtext *choices;

@@ -13,7 +13,7 @@
 
 bool start_files_needed(const struct subsystem_options *o)
 {
-	return o->env_file.n > 0 || o->credentials.n > 0;
+	return o->rights->env_file.n > 0 || o->rights->credentials.n > 0;
 }
 
 struct start_files *start_files_new(struct subsystem_options *options, uint32_t slot,
@@ -34,7 +34,7 @@ void start_files_free(struct start_files *f)
 	for (size_t i = 0; i < f->environment.n; i++)
 		explicit_bzero(f->environment.items[i], strlen(f->environment.items[i]));
 	strlist_fini(&f->environment);
-	for (size_t i = 0; f->credentials != NULL && i < f->options->credentials.n; i++) {
+	for (size_t i = 0; f->credentials != NULL && i < f->options->rights->credentials.n; i++) {
 		if (f->credentials[i].data != NULL)
 			explicit_bzero(f->credentials[i].data, f->credentials[i].size);
 		free(f->credentials[i].data);
@@ -127,9 +127,9 @@ void start_files_read(struct start_files *f)
 {
 	const struct subsystem_options *o = f->options;
 
-	f->credentials = x_calloc(o->credentials.n + 1, sizeof(*f->credentials));
-	for (size_t i = 0; i < o->env_file.n && f->failed == START_FILES_OK; i++)
-		read_env_file(f, o->env_file.items[i]);
-	for (size_t i = 0; i < o->credentials.n && f->failed == START_FILES_OK; i++)
-		read_credential(f, o->credentials.items[i], &f->credentials[i]);
+	f->credentials = x_calloc(o->rights->credentials.n + 1, sizeof(*f->credentials));
+	for (size_t i = 0; i < o->rights->env_file.n && f->failed == START_FILES_OK; i++)
+		read_env_file(f, o->rights->env_file.items[i]);
+	for (size_t i = 0; i < o->rights->credentials.n && f->failed == START_FILES_OK; i++)
+		read_credential(f, o->rights->credentials.items[i], &f->credentials[i]);
 }

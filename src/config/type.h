@@ -1,7 +1,7 @@
 /* The types that an option may have, each with all its verbs. Inside the config room only.
  *
  * Verbs get the whole object (struct config or struct subsystem_options) and the row, which knows
- * the field's offset; a few types fill several fields. */
+ * where the field is; a few types fill several fields. */
 #ifndef CONFIG_TYPE_H
 #define CONFIG_TYPE_H
 
@@ -82,9 +82,8 @@ void string_clear(const struct option *o, void *obj);
 
 /* --- for the implementations ---------------------------------------------------------------- */
 
-#define FIELD(T, o, obj) ((T *)(void *)((char *)(obj) + (o)->offset))
-#define CFIELD(T, o, obj)                                                                         \
-	((__typeof__(T) const *)(const void *)((const char *)(obj) + (o)->offset))
+#define FIELD(T, o, obj) ((T *)part_write((o)->at, obj))
+#define CFIELD(T, o, obj) ((__typeof__(T) const *)part_read((o)->at, obj))
 
 /* Notes the complaint and returns -EINVAL. */
 int parse_fail(struct parse *p, const struct value *v, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -428,7 +428,7 @@ const struct option_type type_credentials = {
 
 static int ints_parse(struct parse *p, const struct value *v, void *obj)
 {
-	struct subsystem_options *s = obj;
+	struct subsystem_policy *policy = policy_write(obj);
 	bool many = v->kind == VALUE_ARRAY;
 	size_t n = many ? v->n : 1;
 	auto_free(freep) int *codes = x_calloc(MAX(n, (size_t)1), sizeof(*codes));
@@ -443,9 +443,9 @@ static int ints_parse(struct parse *p, const struct value *v, void *obj)
 					  p->o->min, p->o->max);
 		codes[i] = (int)item->integer;
 	}
-	free(s->success_exit_codes);
-	s->success_exit_codes = take(codes);
-	s->nsuccess_exit_codes = n;
+	free(policy->success_exit_codes);
+	policy->success_exit_codes = take(codes);
+	policy->nsuccess_exit_codes = n;
 	return 0;
 }
 
@@ -454,9 +454,9 @@ static bool ints_equal(const struct option *o, const void *a, const void *b)
 	const struct subsystem_options *sa = a, *sb = b;
 
 	(void)o;
-	return sa->nsuccess_exit_codes == sb->nsuccess_exit_codes &&
-	       memcmp(sa->success_exit_codes, sb->success_exit_codes,
-		      sa->nsuccess_exit_codes * sizeof(int)) == 0;
+	return sa->policy->nsuccess_exit_codes == sb->policy->nsuccess_exit_codes &&
+	       memcmp(sa->policy->success_exit_codes, sb->policy->success_exit_codes,
+		      sa->policy->nsuccess_exit_codes * sizeof(int)) == 0;
 }
 
 static void ints_format(const struct option *o, int key, const void *obj, struct strbuf *out)
@@ -465,8 +465,8 @@ static void ints_format(const struct option *o, int key, const void *obj, struct
 
 	(void)o, (void)key;
 	strbuf_addch(out, '[');
-	for (size_t i = 0; i < s->nsuccess_exit_codes; i++)
-		strbuf_addf(out, "%s%d", i > 0 ? ", " : "", s->success_exit_codes[i]);
+	for (size_t i = 0; i < s->policy->nsuccess_exit_codes; i++)
+		strbuf_addf(out, "%s%d", i > 0 ? ", " : "", s->policy->success_exit_codes[i]);
 	strbuf_addch(out, ']');
 }
 
@@ -476,15 +476,15 @@ static json_t *ints_json(const struct option *o, int key, const void *obj)
 	json_t *array = json_array();
 
 	(void)o, (void)key;
-	for (size_t i = 0; i < s->nsuccess_exit_codes; i++)
-		json_array_append_new(array, json_integer(s->success_exit_codes[i]));
+	for (size_t i = 0; i < s->policy->nsuccess_exit_codes; i++)
+		json_array_append_new(array, json_integer(s->policy->success_exit_codes[i]));
 	return array;
 }
 
 static void ints_copy(const struct option *o, void *dst, const void *src)
 {
-	struct subsystem_options *to = dst;
-	const struct subsystem_options *from = src;
+	struct subsystem_policy *to = policy_write(dst);
+	const struct subsystem_policy *from = ((const struct subsystem_options *)src)->policy;
 	size_t size = MAX(from->nsuccess_exit_codes, (size_t)1) * sizeof(int);
 
 	(void)o;
@@ -494,12 +494,11 @@ static void ints_copy(const struct option *o, void *dst, const void *src)
 
 static void ints_clear(const struct option *o, void *obj)
 {
-	struct subsystem_options *s = obj;
+	struct subsystem_policy *policy = policy_write(obj);
 
 	(void)o;
-	free(s->success_exit_codes);
-	s->success_exit_codes = NULL;
-	s->nsuccess_exit_codes = 0;
+	free(take(policy->success_exit_codes));
+	policy->nsuccess_exit_codes = 0;
 }
 
 const struct option_type type_ints = {

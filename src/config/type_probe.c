@@ -108,7 +108,7 @@ static void probe_clear(const struct option *o, void *obj)
 /* A name in the abstract namespace has no directory. */
 static char **probe_path(const struct option *o, void *obj)
 {
-	struct probe_option *probe = *probe_of(o, obj);
+	struct probe_option *probe = *(struct probe_option **)part_resolve(o->at, obj);
 
 	return probe != NULL && probe->socket != NULL && *probe->socket != '@' ? &probe->socket
 									       : NULL;

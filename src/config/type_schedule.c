@@ -26,7 +26,7 @@ static struct cron *cron_copy(const struct cron *cron)
 
 static int schedule_parse(struct parse *p, const struct value *v, void *obj)
 {
-	struct subsystem_options *s = obj;
+	struct subsystem_policy *policy = policy_write(obj);
 	auto_free(freep) char *text = parse_string(p, v);
 	struct cron_error error = { 0 };
 	struct cron cron;
@@ -38,23 +38,23 @@ static int schedule_parse(struct parse *p, const struct value *v, void *obj)
 		point_at(p, v, text, error.at);
 		return -EINVAL;
 	}
-	free(s->schedule);
-	free(s->cron);
-	s->schedule = take(text);
-	s->cron = cron_copy(&cron);
+	free(policy->schedule);
+	free(policy->cron);
+	policy->schedule = take(text);
+	policy->cron = cron_copy(&cron);
 	return 0;
 }
 
 static bool schedule_is_set(const struct option *o, int key, const void *obj)
 {
 	(void)o, (void)key;
-	return ((const struct subsystem_options *)obj)->schedule != NULL;
+	return ((const struct subsystem_options *)obj)->policy->schedule != NULL;
 }
 
 static bool schedule_equal(const struct option *o, const void *a, const void *b)
 {
-	const char *sa = ((const struct subsystem_options *)a)->schedule;
-	const char *sb = ((const struct subsystem_options *)b)->schedule;
+	const char *sa = ((const struct subsystem_options *)a)->policy->schedule;
+	const char *sb = ((const struct subsystem_options *)b)->policy->schedule;
 
 	(void)o;
 	return sa == NULL || sb == NULL ? sa == sb : strcmp(sa, sb) == 0;
@@ -63,19 +63,19 @@ static bool schedule_equal(const struct option *o, const void *a, const void *b)
 static void schedule_format(const struct option *o, int key, const void *obj, struct strbuf *out)
 {
 	(void)o, (void)key;
-	toml_quote(((const struct subsystem_options *)obj)->schedule, true, out);
+	toml_quote(((const struct subsystem_options *)obj)->policy->schedule, true, out);
 }
 
 static json_t *schedule_json(const struct option *o, int key, const void *obj)
 {
 	(void)o, (void)key;
-	return json_text(((const struct subsystem_options *)obj)->schedule);
+	return json_text(((const struct subsystem_options *)obj)->policy->schedule);
 }
 
 static void schedule_copy(const struct option *o, void *dst, const void *src)
 {
-	const struct subsystem_options *from = src;
-	struct subsystem_options *to = dst;
+	const struct subsystem_policy *from = ((const struct subsystem_options *)src)->policy;
+	struct subsystem_policy *to = policy_write(dst);
 
 	(void)o;
 	to->schedule = x_strdup(from->schedule);
@@ -84,11 +84,11 @@ static void schedule_copy(const struct option *o, void *dst, const void *src)
 
 static void schedule_clear(const struct option *o, void *obj)
 {
-	struct subsystem_options *s = obj;
+	struct subsystem_policy *policy = policy_write(obj);
 
 	(void)o;
-	free(take(s->schedule));
-	free(take(s->cron));
+	free(take(policy->schedule));
+	free(take(policy->cron));
 }
 
 const struct option_type type_schedule = {

@@ -146,7 +146,7 @@ static int limit_pair(char *text, struct limit_option *out)
 
 static int limit_parse(struct parse *p, const struct value *v, void *obj)
 {
-	struct subsystem_options *s = obj;
+	struct subsystem_rights *rights = rights_write(obj);
 	auto_free(freep) char *text = parse_text(p, v);
 	struct limit_option limit, *own;
 
@@ -156,24 +156,22 @@ static int limit_parse(struct parse *p, const struct value *v, void *obj)
 		return parse_fail(p, v, "expected a number, \"SOFT:HARD\" or \"infinity\"");
 	if (limit.soft > limit.hard)
 		return parse_fail(p, v, "the soft limit must not be above the hard limit");
-	own = limits_dup(s->limits);
+	own = limits_dup(rights->limits);
 	own[p->o->index] = limit;
-	limits_free(s->limits);
-	s->limits = own;
+	limits_free(rights->limits);
+	rights->limits = own;
 	return 0;
 }
 
 static void limit_unset(const struct option *o, void *obj)
 {
-	struct subsystem_options *s = obj;
-
 	(void)o;
-	s->limits = limits_unset;
+	rights_write(obj)->limits = limits_unset;
 }
 
 static const struct limit_option *limit_of(const struct option *o, const void *obj)
 {
-	return &((const struct subsystem_options *)obj)->limits[o->index];
+	return &((const struct subsystem_options *)obj)->rights->limits[o->index];
 }
 
 static bool limit_is_set(const struct option *o, int key, const void *obj)
@@ -229,20 +227,20 @@ static json_t *limit_json(const struct option *o, int key, const void *obj)
 /* All limits share one array, so only one row may look after it. */
 static void limit_copy(const struct option *o, void *dst, const void *src)
 {
-	const struct subsystem_options *from = src;
+	const struct limit_option *from = ((const struct subsystem_options *)src)->rights->limits;
 
-	if (o->index == RLIMIT_NOFILE && from->limits != limits_unset)
-		((struct subsystem_options *)dst)->limits = limits_dup(from->limits);
+	if (o->index == RLIMIT_NOFILE && from != limits_unset)
+		rights_write(dst)->limits = limits_dup(from);
 }
 
 static void limit_clear(const struct option *o, void *obj)
 {
-	struct subsystem_options *s = obj;
+	struct subsystem_rights *rights = rights_write(obj);
 
 	if (o->index != RLIMIT_NOFILE)
 		return;
-	limits_free(s->limits);
-	s->limits = limits_unset;
+	limits_free(rights->limits);
+	rights->limits = limits_unset;
 }
 
 const struct option_type type_limit = {

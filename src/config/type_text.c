@@ -110,7 +110,7 @@ const struct option_type type_name = { .name = "name", STRING_VERBS, .parse = na
 
 static char **string_path(const struct option *o, void *obj)
 {
-	return FIELD(char *, o, obj);
+	return part_resolve(o->at, obj);
 }
 
 static int path_parse(struct parse *p, const struct value *v, void *obj)

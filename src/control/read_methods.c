@@ -37,8 +37,8 @@ static void emit_depends_on(struct strbuf *out, const char *name)
 	const struct subsystem_options *o = config_find(config_current(), name);
 
 	emit_open(out, "depends_on", '[');
-	for (size_t i = 0; o != NULL && i < o->depends_on.n; i++)
-		emit_text(out, NULL, o->depends_on.items[i]);
+	for (size_t i = 0; o != NULL && i < o->links->depends_on.n; i++)
+		emit_text(out, NULL, o->links->depends_on.items[i]);
 	emit_close(out, ']');
 }
 

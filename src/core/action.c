@@ -121,11 +121,10 @@ static int open_ways(struct subsystem *s, struct launch_ways *w)
 		c->ops->notify_close(c->ops_ctx, s->proc.slot);
 		return 0;
 	}
-	w->watchdog_ms = o->watchdog_ms;
+	w->watchdog_ms = o->policy->watchdog_ms;
 	w->announce = subsystem_notifies(o);
-	w->ready_fd = subsystem_ready_kind(o) == PROBE_FD ? o->ready->fd : 0;
-	return c->ops->notify_open(c->ops_ctx, s->proc.slot, o->set_ids ? o->uid : geteuid(),
-				   true, &w->socket);
+	w->ready_fd = subsystem_ready_kind(o) == PROBE_FD ? o->policy->ready->fd : 0;
+	return c->ops->notify_open(c->ops_ctx, s->proc.slot, subsystem_uid(o), true, &w->socket);
 }
 
 void action_send_plan(struct subsystem *s, const struct start_files *files)
@@ -202,8 +201,8 @@ static bool is_success(const struct subsystem *s)
 
 	if (!s->proc.status_known || !WIFEXITED(status))
 		return false;
-	for (size_t i = 0; i < o->nsuccess_exit_codes; i++)
-		if (o->success_exit_codes[i] == WEXITSTATUS(status))
+	for (size_t i = 0; i < o->policy->nsuccess_exit_codes; i++)
+		if (o->policy->success_exit_codes[i] == WEXITSTATUS(status))
 			return true;
 	return false;
 }
@@ -266,7 +265,7 @@ enum fact action_judge_end(struct subsystem *s)
 	note_ending(s);
 	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
 		return FACT_DIED;
-	if (s->state == STATE_RUNNING && ran_ns >= o->restart_reset_after_ms * NS_PER_MS)
+	if (s->state == STATE_RUNNING && ran_ns >= o->policy->restart_reset_after_ms * NS_PER_MS)
 		s->attempt = 0;
 	consult_policy(s, success);
 	/* Restarted too often is a failure, however well each run ended. */
@@ -348,7 +347,7 @@ static void enter_run(struct subsystem *s)
 	health_begin(s);
 	if (s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
-			       s->options->restart_reset_after_ms * NS_PER_MS);
+			       s->options->policy->restart_reset_after_ms * NS_PER_MS);
 }
 
 static void arm_backoff(struct subsystem *s)

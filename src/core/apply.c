@@ -23,7 +23,7 @@ struct subsystem *apply_new_subsystem(struct core *c, uint32_t slot,
 /* Or does it wait, for its time or for a connection? */
 static bool starts_at_once(const struct subsystem_options *o)
 {
-	return schedule_starts_at_once(o) && !o->socket_activation;
+	return schedule_starts_at_once(o) && !o->policy->socket_activation;
 }
 
 static void add_one(struct core *c, struct subsystem_options *o, enum reason order_reason)
@@ -88,7 +88,7 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 {
 	bool was_periodic = subsystem_is_periodic(subsystem_newest(s));
-	bool was_activated = subsystem_newest(s)->socket_activation;
+	bool was_activated = subsystem_newest(s)->policy->socket_activation;
 	bool wanted = s->config_up && s->wish == OPERATOR_NONE;
 
 	subsystem_set_options(s, o, false);

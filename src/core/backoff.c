@@ -28,27 +28,27 @@ uint64_t jitter_next(struct jitter *j)
 
 int64_t backoff_delay_ms(const struct subsystem_options *o, uint32_t attempt, struct jitter *j)
 {
-	int64_t max = o->restart_max_delay_ms;
-	int64_t delay = o->restart_delay_ms;
+	int64_t max = o->policy->restart_max_delay_ms;
+	int64_t delay = o->policy->restart_delay_ms;
 	uint32_t shift = MIN(attempt, BACKOFF_MAX_SHIFT);
 
 	delay = delay > max >> shift ? max : MIN(max, delay << shift);
-	if (o->restart_jitter > 0) {
+	if (o->policy->restart_jitter > 0) {
 		double part = (double)(jitter_next(j) >> 11) / (double)(UINT64_C(1) << 53);
 
-		delay += (int64_t)((double)delay * o->restart_jitter * part);
+		delay += (int64_t)((double)delay * o->policy->restart_jitter * part);
 	}
 	return delay;
 }
 
 bool backoff_exhausted(const struct subsystem_options *o, uint32_t attempt)
 {
-	return o->restart_max_attempts > 0 && (int64_t)attempt >= o->restart_max_attempts;
+	return o->policy->restart_max_attempts > 0 && (int64_t)attempt >= o->policy->restart_max_attempts;
 }
 
 bool backoff_policy_restarts(const struct subsystem_options *o, bool success)
 {
-	switch (o->restart) {
+	switch (o->policy->restart) {
 	case RESTART_NEVER:
 		return false;
 	case RESTART_ON_FAILURE:

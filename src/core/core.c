@@ -142,10 +142,10 @@ static void arm_boot(struct core *c)
 	int64_t longest_ms = 0;
 
 	registry_for_each(s, &c->registry) {
-		if (s->boot_pending && s->options->start_timeout_ms == 0)
+		if (s->boot_pending && s->options->policy->start_timeout_ms == 0)
 			return;
 		if (s->boot_pending)
-			longest_ms = MAX(longest_ms, s->options->start_timeout_ms);
+			longest_ms = MAX(longest_ms, s->options->policy->start_timeout_ms);
 	}
 	timer_arm(&c->timers, &c->boot_timer, clock_mono_ns() + longest_ms * NS_PER_MS);
 }

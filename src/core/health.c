@@ -17,7 +17,7 @@
 
 static bool is_wanted(const struct subsystem *s)
 {
-	return s->options->health != NULL && config_current()->monitoring.health_checks;
+	return s->options->policy->health != NULL && config_current()->monitoring.health_checks;
 }
 
 /* It could be asked now. */
@@ -45,7 +45,7 @@ static void arm(struct subsystem *s)
 	int64_t at_ns;
 
 	if (h->asked_mono_ns == 0)
-		at_ns = s->since_mono_ns + s->options->health_start_period_ms * NS_PER_MS;
+		at_ns = s->since_mono_ns + s->options->policy->health_start_period_ms * NS_PER_MS;
 	else
 		at_ns = h->asked_mono_ns + interval_ns(s);
 	timer_arm(&s->core->timers, &h->timer, MAX(at_ns, clock_mono_ns()));
@@ -86,7 +86,7 @@ static void answered(struct subsystem *s, enum probe_result result, const char *
 			subsystem_note(s, FACT_WELL);
 	} else {
 		h->failures += h->failures < UINT32_MAX;
-		if (h->failures >= (uint32_t)s->options->health_retries)
+		if (h->failures >= (uint32_t)s->options->policy->health_retries)
 			subsystem_note(s, FACT_ILL);
 	}
 	if (news)
@@ -96,13 +96,14 @@ static void answered(struct subsystem *s, enum probe_result result, const char *
 static void ask(struct timer *t)
 {
 	struct subsystem *s = container_of(t, struct subsystem, checkup.timer);
+	const struct subsystem_policy *p = s->options->policy;
 	struct checkup *h = &s->checkup;
 
 	if (!is_up(s) || !is_wanted(s))
 		return;
 	h->asking = true;
 	h->asked_mono_ns = clock_mono_ns();
-	prober_start(s, s->options->health, s->options->health_timeout_ms * NS_PER_MS, answered);
+	prober_start(s, p->health, p->health_timeout_ms * NS_PER_MS, answered);
 }
 
 static void stop_asking(struct subsystem *s)
@@ -148,18 +149,18 @@ bool health_judge(struct subsystem *s, enum health verdict)
 	/* One that is going down anyway is not ended twice. */
 	if (verdict != HEALTH_UNHEALTHY || !s->goal.up || s->bounce || edges_must_stop(s))
 		return false;
-	if (s->options->on_unhealthy == ON_UNHEALTHY_STOP) {
+	if (s->options->policy->on_unhealthy == ON_UNHEALTHY_STOP) {
 		s->ill = true;		/* the goal follows */
 		publish_memory(s);
 	}
-	return s->options->on_unhealthy == ON_UNHEALTHY_RESTART;
+	return s->options->policy->on_unhealthy == ON_UNHEALTHY_RESTART;
 }
 
 void health_replace(struct subsystem *s, const struct subsystem_options *next)
 {
 	struct checkup *h = &s->checkup;
 
-	if (s->next != NULL || probe_option_equal(s->options->health, next->health))
+	if (s->next != NULL || probe_option_equal(s->options->policy->health, next->policy->health))
 		return;
 	stop_asking(s);
 	h->failures = 0;

@@ -19,20 +19,20 @@
 static int64_t limit_ns(const struct subsystem *s, enum task_kind kind)
 {
 	/* The deadlines of the stop are those of stop_command. */
-	return kind == TASK_STOP ? 0 : s->options->hook_timeout_ms * NS_PER_MS;
+	return kind == TASK_STOP ? 0 : s->options->policy->hook_timeout_ms * NS_PER_MS;
 }
 
 static const struct strlist *command_of(const struct subsystem *s, enum task_kind kind)
 {
 	switch (kind) {
 	case TASK_PRE_START:
-		return &s->options->pre_start;
+		return &s->options->policy->pre_start;
 	case TASK_POST_STOP:
-		return &s->options->post_stop;
+		return &s->options->policy->post_stop;
 	case TASK_STOP:
-		return &s->options->stop_command;
+		return &s->options->policy->stop_command;
 	case TASK_RELOAD:
-		return &s->options->reload_command;
+		return &s->options->policy->reload_command;
 	default:
 		BUG("not a hook");
 	}
@@ -114,7 +114,8 @@ static void pre_start_done(struct subsystem *s, enum task_kind kind, const struc
 		return;
 	}
 	/* It ended while nobody could look. */
-	if (r->started && !r->timed_out && !r->status_known && s->options->pre_start.n > 0) {
+	if (r->started && !r->timed_out && !r->status_known &&
+	    s->options->policy->pre_start.n > 0) {
 		run_pre_start(s);
 		return;
 	}
@@ -131,7 +132,7 @@ static void pre_start_done(struct subsystem *s, enum task_kind kind, const struc
 
 bool hooks_before_start(struct subsystem *s)
 {
-	if (s->options->pre_start.n == 0 || s->pre_started)
+	if (s->options->policy->pre_start.n == 0 || s->pre_started)
 		return false;
 	/* It may take long, and the keeper has nothing of this start. */
 	turn_answered(s);
@@ -186,7 +187,7 @@ bool hooks_in_the_way(const struct subsystem *s)
 
 static bool wants_post_stop(const struct subsystem *s)
 {
-	return s->options->post_stop.n > 0 && s->proc.pid != 0 && !s->proc.post_stopped;
+	return s->options->policy->post_stop.n > 0 && s->proc.pid != 0 && !s->proc.post_stopped;
 }
 
 static bool in_kill_phase(const struct subsystem *s)
@@ -291,7 +292,7 @@ bool hooks_stop(struct subsystem *s)
 	if (task_running(s, TASK_STOP) || (s->ladder.obeyed && subsystem_is_up(s)))
 		return true;
 	/* One that expired, or hangs, is not asked politely. */
-	if (s->options->stop_command.n == 0 || s->ladder.commanded || !subsystem_is_up(s) ||
+	if (s->options->policy->stop_command.n == 0 || s->ladder.commanded || !subsystem_is_up(s) ||
 	    s->state != STATE_STOPPING)
 		return false;
 	run(s, TASK_STOP, NULL, stop_done);
@@ -347,7 +348,7 @@ static void reload_done(struct subsystem *s, enum task_kind kind, const struct t
 	s->reloads.ended = s->reloads.begun;
 	publish_update(s);
 	request_progress(s);
-	if (s->reloads.again && may_reload(s) && s->options->reload_command.n > 0)
+	if (s->reloads.again && may_reload(s) && s->options->policy->reload_command.n > 0)
 		run_reload(s);
 }
 

@@ -15,7 +15,7 @@
 
 static int64_t timeout_ns(const struct subsystem *s)
 {
-	return s->options->idle_timeout_ms * NS_PER_MS;
+	return s->options->policy->idle_timeout_ms * NS_PER_MS;
 }
 
 static void plan_look(struct subsystem *s, int64_t now)

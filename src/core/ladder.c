@@ -15,7 +15,7 @@
 static enum signal_scope scope_of(const struct subsystem *s)
 {
 	const struct records *all = s->core->records;
-	bool tree = s->options->kill_mode == KILL_MODE_GROUP;
+	bool tree = s->options->policy->kill_mode == KILL_MODE_GROUP;
 
 	if (all != NULL &&
 	    s->proc.slot < atomic_load_explicit(&all->header->nslots, memory_order_acquire)) {
@@ -39,7 +39,7 @@ static void take_step(struct subsystem *s, enum ladder_step step)
 {
 	const struct config *config = config_current();
 	/* Of one that hangs a core dump tells where, and no handler need run. */
-	int ask = s->ready.expiry == EXPIRY_WATCHDOG ? SIGABRT : s->options->stop_signal;
+	int ask = s->ready.expiry == EXPIRY_WATCHDOG ? SIGABRT : s->options->policy->stop_signal;
 	int signo = step == LADDER_KILLED   ? SIGKILL
 		    : step == LADDER_FORCED ? config->shutdown.force_signal
 					    : ask;
@@ -72,8 +72,8 @@ static enum ladder_step next_step(const struct subsystem *s, int64_t *at_ns)
 	enum ladder_step next = s->ladder.step + 1;
 	int64_t ms;
 
-	if (s->options->stop_timeout_ms != TIMEOUT_UNSET) {
-		*at_ns = s->ladder.began_mono_ns + s->options->stop_timeout_ms * NS_PER_MS;
+	if (s->options->policy->stop_timeout_ms != TIMEOUT_UNSET) {
+		*at_ns = s->ladder.began_mono_ns + s->options->policy->stop_timeout_ms * NS_PER_MS;
 		return LADDER_KILLED;
 	}
 	ms = next == LADDER_ASKED_ALL ? config->shutdown.timeout_ms
@@ -110,9 +110,11 @@ void ladder_begin(struct subsystem *s)
 
 void ladder_ask(struct subsystem *s)
 {
+	int signo = s->options->policy->stop_signal;
+
 	s->ladder.obeyed = false;
 	if (s->ladder.step == LADDER_ASKED)
-		send_signal(s, s->options->stop_signal, s->options->stop_signal != SIGKILL);
+		send_signal(s, signo, signo != SIGKILL);
 }
 
 void ladder_climb(struct subsystem *s)

@@ -127,21 +127,21 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 	for (size_t i = 0; i < l->nbase; i++)
 		if (subsystem_inherits(o, l->base[i]))
 			env->items[env->n++] = l->base[i];
-	if (o->user != NULL) {
-		if (o->home != NULL)
-			env_set(env, make_var(made, "HOME", o->home));
-		if (o->user_name != NULL) {
-			env_set(env, make_var(made, "USER", o->user_name));
-			env_set(env, make_var(made, "LOGNAME", o->user_name));
+	if (o->rights->user != NULL) {
+		if (o->rights->home != NULL)
+			env_set(env, make_var(made, "HOME", o->rights->home));
+		if (o->rights->user_name != NULL) {
+			env_set(env, make_var(made, "USER", o->rights->user_name));
+			env_set(env, make_var(made, "LOGNAME", o->rights->user_name));
 		}
-		if (o->login_shell != NULL)
-			env_set(env, make_var(made, "SHELL", o->login_shell));
+		if (o->rights->login_shell != NULL)
+			env_set(env, make_var(made, "SHELL", o->rights->login_shell));
 	}
 	for (size_t i = 0; i < o->environment.n; i++)
 		env_set(env, o->environment.items[i]);
 	for (size_t i = 0; files != NULL && i < files->environment.n; i++)
 		env_set(env, files->environment.items[i]);
-	if (o->credentials.n > 0)
+	if (o->rights->credentials.n > 0)
 		env_set(env, make_var(made, "CREDENTIALS_DIRECTORY", PLAN_CREDENTIALS_DIR));
 	env_set(env, make_var(made, "PROCD_SUBSYSTEM", o->name));
 	if (instance_number(o->name, &base) >= 0)
@@ -161,7 +161,7 @@ static void env_add_sockets(struct env *env, const struct subsystem_options *o, 
 	char number[24];
 
 	for (size_t i = 0; i < n; i++) {
-		const char *item = o->listen.items[i], *address = listen_address_text(item);
+		const char *item = o->policy->listen.items[i], *address = listen_address_text(item);
 
 		strbuf_addstr(&names, i > 0 ? ":" : "");
 		if (address != item)
@@ -233,14 +233,14 @@ static enum plan_stdio plan_stdio_of(enum stdio_kind kind)
 
 static void fill_ids(struct plan *p, const struct subsystem_options *o)
 {
-	if (!o->set_ids)
+	if (!o->rights->set_ids)
 		return;
 	p->flags |= PLAN_SET_IDS;
-	p->uid = o->uid;
-	p->gid = o->gid;
-	p->ngroups = (uint32_t)o->ngids;
-	for (size_t i = 0; i < o->ngids; i++)
-		p->groups[i] = o->gids[i];
+	p->uid = o->rights->uid;
+	p->gid = o->rights->gid;
+	p->ngroups = (uint32_t)o->rights->ngids;
+	for (size_t i = 0; i < o->rights->ngids; i++)
+		p->groups[i] = o->rights->gids[i];
 }
 
 static void fill_limits(struct plan *p, const struct subsystem_options *o)
@@ -248,30 +248,31 @@ static void fill_limits(struct plan *p, const struct subsystem_options *o)
 	_Static_assert(PLAN_NLIMITS >= RLIM_NLIMITS, "every limit has room in a plan");
 
 	for (size_t i = 0; i < RLIM_NLIMITS; i++)
-		if (o->limits[i].set)
-			p->limits[i] = (struct plan_limit){ .soft = o->limits[i].soft,
-							    .hard = o->limits[i].hard,
+		if (o->rights->limits[i].set)
+			p->limits[i] = (struct plan_limit){ .soft = o->rights->limits[i].soft,
+							    .hard = o->rights->limits[i].hard,
 							    .set = 1 };
 }
 
 static void fill_scalars(struct plan *p, const struct subsystem_options *o)
 {
-	if (o->kill_mode == KILL_MODE_GROUP)
+	int64_t oom = o->rights->oom_score_adjust;
+
+	if (o->policy->kill_mode == KILL_MODE_GROUP)
 		p->flags |= PLAN_TREE;
-	if (o->on_supervisor_death == KEEPER_DEATH_STOP)
+	if (o->policy->on_supervisor_death == KEEPER_DEATH_STOP)
 		p->flags |= PLAN_DIE_WITH_KEEPER;
 	fill_ids(p, o);
-	if (o->umask >= 0) {
+	if (o->rights->umask >= 0) {
 		p->flags |= PLAN_SET_UMASK;
-		p->umask = (uint32_t)o->umask;
+		p->umask = (uint32_t)o->rights->umask;
 	}
-	if (o->nice != INT64_MIN) {
+	if (o->rights->nice != INT64_MIN) {
 		p->flags |= PLAN_SET_NICE;
-		p->nice = (int32_t)o->nice;
+		p->nice = (int32_t)o->rights->nice;
 	}
-	p->oom_score_adjust = o->oom_score_adjust == INT64_MIN ? INT32_MIN
-							       : (int32_t)o->oom_score_adjust;
-	p->stop_signal = (uint32_t)o->stop_signal;
+	p->oom_score_adjust = oom == INT64_MIN ? INT32_MIN : (int32_t)oom;
+	p->stop_signal = (uint32_t)o->policy->stop_signal;
 	fill_limits(p, o);
 	for (int fd = 0; fd < 3; fd++)
 		p->stdio[fd] = plan_stdio_of(o->stdio[fd].kind);
@@ -336,13 +337,14 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 		 const void **block, size_t *size)
 {
 	/* work_dir is a path outside */
-	const char *cwd = o->working_dir ? o->working_dir : o->root_dir ? "/" : work_dir;
+	const char *start = o->rights->root_dir != NULL ? "/" : work_dir;
+	const char *cwd = o->rights->working_dir != NULL ? o->rights->working_dir : start;
 	auto_free(made_fini) struct made made = { .n = 0 };
 	struct env env = { .n = 0 };
 	struct plan_builder *b;
 	int r;
 
-	if (o->ngids > PLAN_MAX_GROUPS)
+	if (o->rights->ngids > PLAN_MAX_GROUPS)
 		return -E2BIG;
 	env.items = x_calloc(l->nbase + o->environment.n + ARRAY_LEN(made.items) + 1 +
 			     (files ? files->environment.n : 0) +

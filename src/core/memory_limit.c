@@ -37,7 +37,7 @@ void core_memory_used(struct core *c, uint32_t slot, uint64_t spawn_id, bool ove
 	s->memory_over = over;
 	if (over)
 		tell(s, value, limit);
-	if (over && s->goal.up && subsystem_newest(s)->on_memory_limit == ON_MEMORY_RESTART)
+	if (over && s->goal.up && subsystem_newest(s)->policy->on_memory_limit == ON_MEMORY_RESTART)
 		restart(s);
 	publish_update(s);
 }

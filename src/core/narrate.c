@@ -18,7 +18,7 @@ static void add_end(const struct subsystem *s, struct strbuf *out)
 		strbuf_addf(out, ", pid %d", s->end.pid);
 	if (s->gave_up) {
 		strbuf_addf(out, "; giving up (restart_max_attempts = %u)",
-			    (unsigned)s->options->restart_max_attempts);
+			    (unsigned)s->options->policy->restart_max_attempts);
 	} else if (s->next_restart_ms >= 0) {
 		strbuf_addstr(out, "; restart in ");
 		duration_format(s->next_restart_ms, out);

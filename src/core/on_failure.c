@@ -13,7 +13,7 @@
 
 static bool names(const struct config *config, const struct subsystem *s, const char *name)
 {
-	const struct strlist *list = &subsystem_newest(s)->on_failure;
+	const struct strlist *list = &subsystem_newest(s)->links->on_failure;
 	uint32_t first, n;
 
 	for (size_t i = 0; i < list->n; i++) {
@@ -87,7 +87,7 @@ static void start_one(const struct subsystem *s, struct subsystem *t)
 void on_failure_start(struct subsystem *s)
 {
 	const struct config *config = config_current();
-	const struct strlist *list = &subsystem_newest(s)->on_failure;
+	const struct strlist *list = &subsystem_newest(s)->links->on_failure;
 	uint32_t first, n;
 
 	for (size_t i = 0; i < list->n; i++) {

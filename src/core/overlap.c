@@ -83,7 +83,7 @@ char *overlap_refusal(const struct subsystem *s)
 		return x_strdup("two processes cannot read one input (stdin = \"inherit\")");
 	if (!asks_anybody(subsystem_ready_kind(o)))
 		return NULL;
-	probe_option_format(o->ready, &probe);
+	probe_option_format(o->policy->ready, &probe);
 	return x_asprintf("nothing would tell when the new process is ready: the old one answers %s, "
 			  "too (use notify, fd:N, log:REGEX, a command or exec)", probe.buf);
 }

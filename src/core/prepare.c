@@ -10,7 +10,8 @@
 
 enum spawn_stage prepare_stage(const struct subsystem_options *o, const struct start_files *f)
 {
-	bool credentials = f != NULL ? f->failed == START_FILES_CREDENTIALS : o->env_file.n == 0;
+	bool credentials = f != NULL ? f->failed == START_FILES_CREDENTIALS
+				     : o->rights->env_file.n == 0;
 
 	return credentials ? STAGE_CREDENTIALS : STAGE_ENV_FILE;
 }

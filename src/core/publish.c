@@ -87,8 +87,8 @@ void publish_ready(struct subsystem *s, enum reason reason)
 
 static void groups_text(const struct subsystem_options *o, struct strbuf *out)
 {
-	for (size_t i = 0; i < o->groups.n; i++)
-		strbuf_addf(out, i ? " %s" : "%s", o->groups.items[i]);
+	for (size_t i = 0; i < o->links->groups.n; i++)
+		strbuf_addf(out, i ? " %s" : "%s", o->links->groups.items[i]);
 }
 
 static void put_board_record(struct subsystem *s)
@@ -114,9 +114,9 @@ static void put_board_record(struct subsystem *s)
 	if (s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING)
 		subsystem_degraded(s, &degraded);
 	r = board_record_new(&(struct board_texts){
-		.description = o->description, .last_error = last_error, .groups = groups.buf,
-		.waits_for = waits_for.buf, .awaits = awaits.buf, .status = status.buf,
-		.health_detail = s->checkup.detail, .degraded = degraded.buf,
+		.description = o->links->description, .last_error = last_error,
+		.groups = groups.buf, .waits_for = waits_for.buf, .awaits = awaits.buf,
+		.status = status.buf, .health_detail = s->checkup.detail, .degraded = degraded.buf,
 		.cause = on_failure_cause(s),
 	});
 	r->waiting = s->edges.shown_waiting;
@@ -209,8 +209,8 @@ static void save_stop(const struct subsystem *s, struct memory_entry *e)
 	const struct subsystem_options *o = s->options;
 
 	e->flags |= MEMORY_STOP_KEPT;
-	e->run_ns = o->stop_timeout_ms < 0 ? -1 : o->stop_timeout_ms * NS_PER_MS;
-	e->run_delay_ms = (uint32_t)o->stop_signal;
+	e->run_ns = o->policy->stop_timeout_ms < 0 ? -1 : o->policy->stop_timeout_ms * NS_PER_MS;
+	e->run_delay_ms = (uint32_t)o->policy->stop_signal;
 }
 
 /* Few have anything to note; those write when it is something new. True: there is a note. */

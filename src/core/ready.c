@@ -88,7 +88,7 @@ static void fired(struct timer *t)
 /* All but min_uptime is there. */
 static void await_min_uptime(struct subsystem *s)
 {
-	int64_t min_ns = s->options->min_uptime_ms * NS_PER_MS;
+	int64_t min_ns = s->options->policy->min_uptime_ms * NS_PER_MS;
 
 	if (min_ns == 0)
 		subsystem_note(s, FACT_READY);
@@ -134,13 +134,13 @@ void ready_reset(struct subsystem *s)
 	s->ready = (struct readiness){
 		.timer = s->ready.timer,
 		.ask.timer = s->ready.ask.timer,
-		.watchdog_ns = MAX(o->watchdog_ms, 0) * NS_PER_MS,
+		.watchdog_ns = MAX(o->policy->watchdog_ms, 0) * NS_PER_MS,
 	};
 }
 
 static void set_deadline(struct subsystem *s)
 {
-	int64_t timeout_ns = s->options->start_timeout_ms * NS_PER_MS;
+	int64_t timeout_ns = s->options->policy->start_timeout_ms * NS_PER_MS;
 
 	s->ready.deadline_mono_ns = timeout_ns > 0 ? s->proc.started_mono_ns + timeout_ns : 0;
 }
@@ -233,7 +233,7 @@ bool ready_was(const struct subsystem *s)
 	int64_t ran_ns = s->proc.ended_mono_ns - s->proc.started_mono_ns;
 
 	return s->ready.told && s->ready.expiry == EXPIRY_NONE &&
-	       ran_ns >= s->options->min_uptime_ms * NS_PER_MS;
+	       ran_ns >= s->options->policy->min_uptime_ms * NS_PER_MS;
 }
 
 /* --- what it says ----------------------------------------------------------------------------- */
@@ -241,13 +241,14 @@ bool ready_was(const struct subsystem *s)
 static void extend(struct subsystem *s, uint64_t usec)
 {
 	int64_t until = clock_mono_ns() + ns_of_usec(usec, EXTEND_MAX_NS);
+	int64_t timeout_ns = s->options->policy->start_timeout_ms * NS_PER_MS;
 
-	if (s->state != STATE_STARTING || s->ready.expiry != EXPIRY_NONE ||
-	    s->options->start_timeout_ms == 0 || s->ready.deadline_mono_ns >= until)
+	if (s->state != STATE_STARTING || s->ready.expiry != EXPIRY_NONE || timeout_ns == 0 ||
+	    s->ready.deadline_mono_ns >= until)
 		return;
 	/* One that speaks before its exec is known has the usual time at least. */
 	if (s->proc.phase == PROC_ASKED)
-		until = MAX(until, clock_mono_ns() + s->options->start_timeout_ms * NS_PER_MS);
+		until = MAX(until, clock_mono_ns() + timeout_ns);
 	s->ready.deadline_mono_ns = until;
 	s->ready.extended = true;
 	s->ready.changed = true;
@@ -350,10 +351,10 @@ static void say_probe(const struct subsystem *s, struct strbuf *out)
 		return;
 	}
 	if (kind_of(s) == PROBE_FD) {
-		strbuf_addf(out, "a newline on descriptor %d", s->options->ready->fd);
+		strbuf_addf(out, "a newline on descriptor %d", s->options->policy->ready->fd);
 		return;
 	}
-	probe_option_format(s->options->ready, out);
+	probe_option_format(s->options->policy->ready, out);
 	if (s->ready.ask.detail != NULL)
 		strbuf_addf(out, " (%s)", s->ready.ask.detail);
 }

@@ -56,7 +56,7 @@ static void ask(struct timer *t)
 	struct subsystem *s = container_of(t, struct subsystem, ready.ask.timer);
 
 	s->ready.ask.asking = true;
-	prober_start(s, s->options->ready, timeout_of(s), answered);
+	prober_start(s, s->options->policy->ready, timeout_of(s), answered);
 }
 
 void ready_ask_init(struct subsystem *s)

@@ -44,36 +44,21 @@ bool recovery_needed(const struct core *c)
 	return false;
 }
 
-/* Options for a process that the configuration no longer knows: just enough to stop it. */
-static struct subsystem_options *forgotten_options(const char *name, uint32_t plan_flags)
+/* Options for a process that the configuration no longer knows, to be stopped as the reload that
+ * removed it had left it to be. R and E may be NULL. */
+static struct subsystem_options *forgotten_options(const char *name, const struct record *r,
+						   const struct memory_entry *e)
 {
-	struct subsystem_options *o = x_calloc(1, sizeof(*o));
+	enum kill_mode mode = r != NULL && (r->flags & PLAN_TREE) ? KILL_MODE_GROUP
+								  : KILL_MODE_PROCESS;
+	bool kept = e != NULL && (e->flags & MEMORY_STOP_KEPT);
+	int64_t ms = kept ? e->run_ns / NS_PER_MS : TIMEOUT_UNSET;
+	int signo = kept && e->run_delay_ms > 0 && e->run_delay_ms < NSIG ? (int)e->run_delay_ms
+									 : SIGTERM;
 
-	atomic_init(&o->refs, 1);
-	o->name = x_strdup(name);
-	strlist_add(&o->command, name);
-	o->stop_signal = SIGTERM;
-	o->stop_timeout_ms = TIMEOUT_UNSET;
-	o->kill_mode = plan_flags & PLAN_TREE ? KILL_MODE_GROUP : KILL_MODE_PROCESS;
-	o->restart = RESTART_NEVER;
-	o->every_ms = TIMEOUT_UNSET;
-	o->umask = -1;
-	o->nice = INT64_MIN;
-	o->oom_score_adjust = INT64_MIN;
-	o->numa_node = INT64_MIN;
-	return o;
-}
-
-/* How a reload that removed it had left it to be stopped. */
-static void fill_stop(struct subsystem_options *o, const struct memory_entry *e)
-{
-	int64_t ms = e->run_ns / NS_PER_MS;
-
-	if (!(e->flags & MEMORY_STOP_KEPT))
-		return;
-	o->stop_timeout_ms = e->run_ns < 0 || ms > STOP_TIMEOUT_MAX_MS ? TIMEOUT_UNSET : ms;
-	if (e->run_delay_ms > 0 && e->run_delay_ms < NSIG)
-		o->stop_signal = (int)e->run_delay_ms;
+	if (kept && (e->run_ns < 0 || ms > STOP_TIMEOUT_MAX_MS))
+		ms = TIMEOUT_UNSET;
+	return subsystem_options_unknown(name, mode, signo, ms);
 }
 
 static bool entry_sane(const struct memory_entry *e)
@@ -232,9 +217,7 @@ static struct subsystem *add_known(struct core *c, const struct map *wanted, uin
 	}
 	/* Neither wanted nor alive: it comes back only to be told of as stopped and removed. */
 	if (o == NULL)
-		o = own = forgotten_options(name, r ? r->flags : 0);
-	if (own != NULL && e != NULL)
-		fill_stop(own, e);
+		o = own = forgotten_options(name, r, e);
 	s = subsystem_new(c, slot, e ? e->id : c->next_id++, o);
 	if (e != NULL) {
 		fill_from_entry(s, e);
@@ -419,8 +402,7 @@ static void resume_ways(struct subsystem *s)
 
 	if (s->proc.phase == PROC_NONE || !subsystem_speaks(o) || c->ops->notify_open == NULL)
 		return;
-	r = c->ops->notify_open(c->ops_ctx, s->proc.slot, o->set_ids ? o->uid : geteuid(), false,
-				&path);
+	r = c->ops->notify_open(c->ops_ctx, s->proc.slot, subsystem_uid(o), false, &path);
 	if (r < 0)
 		log_at(LOG_WARN, s->name, "cannot hear what it says: %s", strerror(-r));
 }
@@ -436,7 +418,7 @@ static void resume_timers(struct subsystem *s)
 		health_end(s);
 	if (s->state == STATE_RUNNING && s->attempt > 0 && s->proc.phase == PROC_UP)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
-			       s->options->restart_reset_after_ms * NS_PER_MS);
+			       s->options->policy->restart_reset_after_ms * NS_PER_MS);
 	if (s->state == STATE_RESTARTING) {
 		if (s->next_restart_mono_ns == 0)
 			s->due = true;

@@ -389,8 +389,8 @@ static void do_reload(struct core_request *r, struct subsystem *s)
 		add_failure(r, s->name, &e);
 		return;
 	}
-	if (s->options->reload_command.n == 0) {
-		do_signal(r, s, s->options->reload_signal);
+	if (s->options->policy->reload_command.n == 0) {
+		do_signal(r, s, s->options->policy->reload_signal);
 		return;
 	}
 	run = hooks_reload(s);

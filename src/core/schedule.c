@@ -30,7 +30,7 @@ static const struct subsystem_options *options_of(const struct subsystem *s)
 
 static bool is_calendar(const struct subsystem *s)
 {
-	return options_of(s)->schedule != NULL;
+	return options_of(s)->policy->schedule != NULL;
 }
 
 /* A run is under way; what is left of its tree afterwards does not count. */
@@ -42,7 +42,7 @@ static bool is_running(const struct subsystem *s)
 
 bool schedule_starts_at_once(const struct subsystem_options *o)
 {
-	return o->schedule == NULL;
+	return o->policy->schedule == NULL;
 }
 
 bool schedule_is_idle(const struct subsystem *s)
@@ -53,11 +53,13 @@ bool schedule_is_idle(const struct subsystem *s)
 
 bool schedule_is_same(const struct subsystem_options *a, const struct subsystem_options *b)
 {
-	if (a->every_ms != b->every_ms || a->random_delay_ms != b->random_delay_ms)
+	const struct subsystem_policy *pa = a->policy, *pb = b->policy;
+
+	if (pa->every_ms != pb->every_ms || pa->random_delay_ms != pb->random_delay_ms)
 		return false;
-	if (a->schedule == NULL || b->schedule == NULL)
-		return a->schedule == b->schedule;
-	return strcmp(a->schedule, b->schedule) == 0 && zone_equal(a->zone, b->zone);
+	if (pa->schedule == NULL || pb->schedule == NULL)
+		return pa->schedule == pb->schedule;
+	return strcmp(pa->schedule, pb->schedule) == 0 && zone_equal(pa->zone, pb->zone);
 }
 
 /* --- which moment ----------------------------------------------------------------------------- */
@@ -66,7 +68,7 @@ bool schedule_is_same(const struct subsystem_options *a, const struct subsystem_
 static int64_t moment_after(const struct subsystem *s, int64_t ns)
 {
 	const struct subsystem_options *o = options_of(s);
-	int64_t at = cron_next(o->cron, o->zone, floor_div(ns, NS_PER_SEC));
+	int64_t at = cron_next(o->policy->cron, o->policy->zone, floor_div(ns, NS_PER_SEC));
 
 	return at > INT64_MAX / NS_PER_SEC ? 0 : at * NS_PER_SEC;
 }
@@ -79,7 +81,7 @@ static int64_t next_moment(const struct subsystem *s, int64_t now)
 
 	if (last <= now || last - now >= CORRECTION_NS)
 		return next;
-	if (cron_is_steady(options_of(s)->cron) && next != last)
+	if (cron_is_steady(options_of(s)->policy->cron) && next != last)
 		return next;
 	return moment_after(s, last);
 }
@@ -87,7 +89,8 @@ static int64_t next_moment(const struct subsystem *s, int64_t now)
 /* The first end of a period after NOW; 0: a start is to come first. */
 static int64_t next_period(const struct subsystem *s, int64_t now)
 {
-	int64_t period = options_of(s)->every_ms * NS_PER_MS, start = s->periodic.start_mono_ns;
+	int64_t period = options_of(s)->policy->every_ms * NS_PER_MS;
+	int64_t start = s->periodic.start_mono_ns;
 
 	if (start == 0 && is_running(s))	/* adopted */
 		start = s->proc.started_mono_ns;
@@ -98,7 +101,7 @@ static int64_t next_period(const struct subsystem *s, int64_t now)
 
 static int64_t draw_delay(struct subsystem *s)
 {
-	uint64_t most = (uint64_t)options_of(s)->random_delay_ms;
+	uint64_t most = (uint64_t)options_of(s)->policy->random_delay_ms;
 
 	return most == 0 ? 0 : (int64_t)(jitter_next(&s->core->jitter) % (most + 1)) * NS_PER_MS;
 }
@@ -335,14 +338,14 @@ void schedule_load(struct subsystem *s, const struct memory_entry *e)
 static bool still_holds(const struct subsystem *s)
 {
 	const struct periodic *p = &s->periodic;
-	int64_t delay = options_of(s)->random_delay_ms * NS_PER_MS, now;
+	int64_t delay = options_of(s)->policy->random_delay_ms * NS_PER_MS, now;
 
 	if (!subsystem_is_periodic(options_of(s)) || is_calendar(s) != (p->next_real_ns != 0))
 		return false;
 	if (!is_calendar(s)) {
 		now = clock_mono_ns();
 		return p->next_mono_ns != 0 && p->next_mono_ns - now <=
-		       options_of(s)->every_ms * NS_PER_MS + delay;
+		       options_of(s)->policy->every_ms * NS_PER_MS + delay;
 	}
 	now = clock_real_ns();
 	if (p->base_real_ns <= now)

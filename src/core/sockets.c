@@ -108,7 +108,8 @@ static struct listener *find(struct core *c, const struct subsystem *s, size_t i
 static struct listener *get(struct subsystem *s, size_t i, bool bind, int *failed)
 {
 	struct core *c = s->core;
-	auto_free(freep) char *address = canonical(s->options->listen.items[i]), *key = NULL;
+	const struct subsystem_policy *p = s->options->policy;
+	auto_free(freep) char *address = canonical(p->listen.items[i]), *key = NULL;
 	struct listener *l = find(c, s, i, address, &key);
 	uint32_t slot;
 
@@ -162,7 +163,7 @@ static void replace(struct subsystem *s, struct listener **items, size_t n)
 /* With what there is, if not BIND. */
 static int attach(struct subsystem *s, bool bind)
 {
-	const struct strlist *wanted = &s->options->listen;
+	const struct strlist *wanted = &s->options->policy->listen;
 	struct listener **items;
 	size_t n = 0;
 	int failed = 0;
@@ -203,7 +204,7 @@ uint32_t sockets_slot(const struct socket_list *l, size_t i)
 
 bool sockets_idle(const struct subsystem *s)
 {
-	return subsystem_newest(s)->socket_activation && s->goal.up && !s->kick &&
+	return subsystem_newest(s)->policy->socket_activation && s->goal.up && !s->kick &&
 	       s->state == STATE_STOPPED;
 }
 
@@ -212,7 +213,7 @@ void sockets_refresh(struct subsystem *s)
 	bool idle = sockets_idle(s) && !subsystem_has_process(s);
 
 	/* It would wait for ever: its start says what is wrong, and is tried again. */
-	if (idle && s->sockets.n < s->options->listen.n) {
+	if (idle && s->sockets.n < s->options->policy->listen.n) {
 		s->kick = true;
 		s->order_reason = REASON_START;
 		subsystem_mark(s);
@@ -266,8 +267,8 @@ bool core_socket_held(struct core *c, uint32_t slot, const char *address)
 
 static void note_named(struct core *c, const struct subsystem *s)
 {
-	for (size_t i = 0; i < s->options->listen.n; i++) {
-		auto_free(freep) char *address = canonical(s->options->listen.items[i]);
+	for (size_t i = 0; i < s->options->policy->listen.n; i++) {
+		auto_free(freep) char *address = canonical(s->options->policy->listen.items[i]);
 		struct listener *l = map_find(&c->sockets.by_key, address);
 
 		if (l != NULL)

@@ -158,9 +158,9 @@ static const char *stage_path(const struct subsystem_options *o, enum spawn_stag
 {
 	switch (stage) {
 	case STAGE_CHDIR:
-		return o->working_dir;
+		return o->rights->working_dir;
 	case STAGE_ROOT_DIR:
-		return o->root_dir;
+		return o->rights->root_dir;
 	case STAGE_STDIN:
 		return o->stdio[0].path;
 	case STAGE_STDOUT:
@@ -228,7 +228,7 @@ void subsystem_degraded(const struct subsystem *s, struct strbuf *out)
 		if (s->proc.missing >> i & 1)
 			strbuf_addf(out, "%s%s is not in force: %s", out->len > 0 ? "\n" : "",
 				    enumtext_name(&plan_cgroup_limit_text, i),
-				    s->options->kill_mode == KILL_MODE_GROUP ?
+				    s->options->policy->kill_mode == KILL_MODE_GROUP ?
 				    "procd has no cgroup version 2 controller for it here" :
 				    "it needs kill_mode = \"group\"");
 }

@@ -27,10 +27,11 @@ void watcher_refresh(struct subsystem *s)
 	struct subsystem_options *now = subsystem_newest(s), *old = s->watcher.options;
 	bool same;
 
-	now = now->watch.n > 0 ? now : NULL;
+	now = now->policy->watch.n > 0 ? now : NULL;
 	if (now == old)
 		return;
-	same = now != NULL && old != NULL && strlist_equal(&now->watch, &old->watch);
+	same = now != NULL && old != NULL &&
+	       strlist_equal(&now->policy->watch, &old->policy->watch);
 	if (old != NULL && !same)
 		s->watcher.print = 0;
 	keep(&s->watcher, now);		/* OLD may be gone */

@@ -192,7 +192,7 @@ static size_t watches_count(const struct config *config)
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->nsubsystems; i++)
-		n += config->subsystems[i]->memory_soft_limit != 0;
+		n += config->subsystems[i]->policy->memory_soft_limit != 0;
 	return n;
 }
 
@@ -209,13 +209,14 @@ static void watches_read(struct sampler *s, const struct config *config)
 		const struct watch *before;
 		struct watch *w = &s->watches[s->nwatches];
 
-		if (o->memory_soft_limit == 0)
+		if (o->policy->memory_soft_limit == 0)
 			continue;
 		before = watch_find(old, nold, o->name, &guess);
-		if (before != NULL && before->limit == o->memory_soft_limit)
+		if (before != NULL && before->limit == o->policy->memory_soft_limit)
 			*w = *before;
 		else
-			*w = (struct watch){ .slot = (uint32_t)i, .limit = o->memory_soft_limit };
+			*w = (struct watch){ .slot = (uint32_t)i,
+					     .limit = o->policy->memory_soft_limit };
 		snprintf(w->name, sizeof(w->name), "%s", o->name);
 		s->nwatches++;
 	}

@@ -357,7 +357,8 @@ static struct target *target_of(struct captures *c, const struct stream *s)
 	default:
 		if (o->log_file == NULL)
 			return NULL;
-		return target_file(c->targets, o->log_file, o->log_max_file_size, o->log_max_files);
+		return target_file(c->targets, o->log_file, o->policy->log_max_file_size,
+				   o->policy->log_max_files);
 	}
 }
 
@@ -435,10 +436,11 @@ void capture_watch(struct captures *c, uint32_t number, const struct subsystem_o
 		   uint64_t spawn_id)
 {
 	struct slot *slot = find_slot(c, number);
+	const struct probe_option *ready = options->policy->ready;
 
-	if (slot == NULL || options->ready == NULL || options->ready->pattern == NULL)
+	if (slot == NULL || ready == NULL || ready->pattern == NULL)
 		return;
-	match_begin(slot, options->ready->pattern, spawn_id);
+	match_begin(slot, ready->pattern, spawn_id);
 	look(c, &slot->out);
 	if (slot->err != NULL)
 		look(c, slot->err);

@@ -84,7 +84,7 @@ static char *target_line(struct captures *c, const struct stream *s, char *p,
 			 const struct captured *line)
 {
 	bool to_daemon = s->target->kind == TARGET_DAEMON;
-	enum log_format format = s->slot->options->log_format;
+	enum log_format format = s->slot->options->policy->log_format;
 
 	if (!to_daemon && format == LOG_FORMAT_JSON)
 		return format_captured_json(&c->stamp, p, line);	/* tells "partial" itself */
@@ -138,7 +138,7 @@ static void leave_out(struct batch *b, const struct line *line, size_t raw_end)
 static void fill_batch(struct captures *c, const struct stream *s, const char *data, size_t len)
 {
 	int64_t now = clock_real_ns(), mono = clock_mono_ns();
-	int64_t rate = s->slot->options->log_rate_limit;
+	int64_t rate = s->slot->options->policy->log_rate_limit;
 	struct batch *b = c->batch;
 	struct line line;
 	size_t at = 0;
@@ -165,9 +165,9 @@ static size_t lost_line(struct captures *c, const struct stream *s, const char *
 
 	if (s->target != NULL && s->target->kind == TARGET_DAEMON)
 		p = format_message_syslog(&c->syslog_stamp, out, LOG_WARN, o->name, now, text);
-	else if (s->target != NULL && o->log_format == LOG_FORMAT_JSON)
+	else if (s->target != NULL && o->policy->log_format == LOG_FORMAT_JSON)
 		p = format_message_json(&c->stamp, out, LOG_WARN, o->name, now, text);
-	else if (s->target != NULL && o->log_format == LOG_FORMAT_TEXT)
+	else if (s->target != NULL && o->policy->log_format == LOG_FORMAT_TEXT)
 		p = format_message_text(&c->stamp, out, LOG_WARN, o->name, now, text);
 	else
 		p = put_text(out, text);
@@ -178,7 +178,7 @@ static size_t lost_line(struct captures *c, const struct stream *s, const char *
 /* What had to be dropped is said in the log that misses it. */
 static int tell_lost(struct captures *c, struct stream *s)
 {
-	bool limited = s->slot->options->log_rate_limit > 0;
+	bool limited = s->slot->options->policy->log_rate_limit > 0;
 	uint64_t lost = ring_lost_unsaid(s->ring);
 	struct target *t = forward_target(s);
 	char text[64], line[FORMAT_ROOM(sizeof text + NAME_CAP)];
@@ -208,7 +208,7 @@ static bool is_plain(const struct stream *s)
 	const struct subsystem_options *o = s->slot->options;
 
 	return s->target != NULL && s->target->kind == TARGET_FILE &&
-	       o->log_format == LOG_FORMAT_RAW && o->log_rate_limit == 0;
+	       o->policy->log_format == LOG_FORMAT_RAW && o->policy->log_rate_limit == 0;
 }
 
 /* One piece. 0: some lines were written; -ENODATA: no whole line is left. */

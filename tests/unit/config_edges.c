@@ -27,9 +27,9 @@ START_TEST(all_kinds_are_read)
 	load_fine(SUB("a", "depends_on = [\"b\", 'c:started']\nbinds_to = c:ready\n"
 			   "wants = [\"b\"]\nafter = d\nbefore = [\"e\"]\n")
 		  SUB("b", "") SUB("c", "") SUB("d", "") SUB("e", ""));
-	ck_assert_uint_eq(config_find(config, "a")->depends_on.n, 2);
-	ck_assert_str_eq(config_find(config, "a")->binds_to.items[0], "c:ready");
-	ck_assert_str_eq(config_find(config, "a")->after.items[0], "d");
+	ck_assert_uint_eq(config_find(config, "a")->links->depends_on.n, 2);
+	ck_assert_str_eq(config_find(config, "a")->links->binds_to.items[0], "c:ready");
+	ck_assert_str_eq(config_find(config, "a")->links->after.items[0], "d");
 }
 END_TEST
 
@@ -62,7 +62,7 @@ START_TEST(on_failure_makes_no_order_and_may_go_round)
 {
 	load_fine(SUB("a", "on_failure = [\"b\"]\ndepends_on = [\"b\"]\n")
 		  SUB("b", "on_failure = a\n"));
-	ck_assert_str_eq(config_find(config, "b")->on_failure.items[0], "a");
+	ck_assert_str_eq(config_find(config, "b")->links->on_failure.items[0], "a");
 	expect_error(SUB("a", "on_failure = [\"c\"]\n") SUB("b", ""), 3, 15,
 		     "subsystem.a.on_failure: there is no subsystem \"c\"");
 	expect_error(SUB("a", "on_failure = [\"b\", \"a\"]\n") SUB("b", ""), 3, 20,

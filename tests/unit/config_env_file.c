@@ -6,6 +6,7 @@
 
 #include "config/defaults.h"
 #include "config/env_file.h"
+#include "config/part.h"
 #include "config/start_files.h"
 #include "unit.h"
 
@@ -130,9 +131,9 @@ static struct start_files *read_items(const char *first, const char *second)
 	struct start_files *f;
 
 	subsystem_options_unref(template);
-	strlist_add(&o->env_file, first);
+	strlist_add(&rights_write(o)->env_file, first);
 	if (second != NULL)
-		strlist_add(&o->env_file, second);
+		strlist_add(&rights_write(o)->env_file, second);
 	f = start_files_new(o, 3, 7);
 	subsystem_options_unref(o);
 	start_files_read(f);
@@ -190,7 +191,7 @@ START_TEST(credentials_are_read_as_they_are)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 	put("key", "a\0b\n", 4);
-	strlist_add(&o->credentials, "db=key");
+	strlist_add(&rights_write(o)->credentials, "db=key");
 	f = start_files_new(o, 3, 7);
 	ck_assert(start_files_needed(o));
 	start_files_read(f);
@@ -198,7 +199,7 @@ START_TEST(credentials_are_read_as_they_are)
 	ck_assert_uint_eq(f->credentials[0].size, 4);
 	ck_assert_int_eq(memcmp(f->credentials[0].data, "a\0b\n", 4), 0);
 	start_files_free(f);
-	strlist_add(&o->credentials, "none=nowhere");
+	strlist_add(&rights_write(o)->credentials, "none=nowhere");
 	f = start_files_new(o, 3, 7);
 	start_files_read(f);
 	ck_assert_int_eq(f->failed, START_FILES_CREDENTIALS);

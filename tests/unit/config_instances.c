@@ -65,10 +65,10 @@ START_TEST(each_instance_is_a_subsystem_with_its_number_in_its_values)
 		ck_assert_str_eq(o->command.items[3], "%i");
 		ck_assert_str_eq(o->environment.items[0], number);
 		ck_assert_str_eq(o->log_file, log);
-		ck_assert_int_eq(o->stop_timeout_ms, 100 + i * 10);
-		ck_assert_int_eq(o->nice, 5);
+		ck_assert_int_eq(o->policy->stop_timeout_ms, 100 + i * 10);
+		ck_assert_int_eq(o->rights->nice, 5);
 	}
-	ck_assert_str_eq(find("b")->description, "b 0");
+	ck_assert_str_eq(find("b")->links->description, "b 0");
 }
 END_TEST
 
@@ -90,7 +90,7 @@ START_TEST(what_defaults_say_with_a_number_means_each_instance)
 	load_fine("[defaults]\nlog_file = \"/l/%n-%i\"\ndescription = \"d%i\"\n"
 		  SUB("a", "instances = 2\ndescription = \"own\"\n"));
 	ck_assert_str_eq(find("a@1")->log_file, "/l/a@1-1");
-	ck_assert_str_eq(find("a@1")->description, "own");
+	ck_assert_str_eq(find("a@1")->links->description, "own");
 }
 END_TEST
 
@@ -180,7 +180,7 @@ START_TEST(a_name_means_all_instances)
 	ck_assert(first == 1 && n == 3 && condition == CONDITION_STARTED);
 	load_fine("[signals]\nuser1 = \"forward:a\"\n" SUB("a", "instances = 2\n"));
 	load_fine(SUB("a", "instances = 2\n") SUB("b", "instances = 2\nafter = [\"a@%i\"]\n"));
-	ck_assert_str_eq(find("b@1")->after.items[0], "a@1");
+	ck_assert_str_eq(find("b@1")->links->after.items[0], "a@1");
 }
 END_TEST
 

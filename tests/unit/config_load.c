@@ -162,11 +162,11 @@ START_TEST(an_empty_file_gives_every_default)
 	subsystem_options_unref(template);
 	ck_assert_int_eq(config->logging.max_file_size, 104857600);
 	ck_assert_int_eq(config->shutdown.kill_timeout_ms, 15000);
-	ck_assert_int_eq(web()->restart_delay_ms, 100);
-	ck_assert_int_eq(web()->stop_timeout_ms, TIMEOUT_UNSET);
-	ck_assert_int_eq(web()->nice, INT64_MIN);
-	ck_assert_int_eq(web()->umask, -1);
-	ck_assert(!web()->limits[RLIMIT_NOFILE].set);
+	ck_assert_int_eq(web()->policy->restart_delay_ms, 100);
+	ck_assert_int_eq(web()->policy->stop_timeout_ms, TIMEOUT_UNSET);
+	ck_assert_int_eq(web()->rights->nice, INT64_MIN);
+	ck_assert_int_eq(web()->rights->umask, -1);
+	ck_assert(!web()->rights->limits[RLIMIT_NOFILE].set);
 	round_trip();
 }
 END_TEST
@@ -294,10 +294,10 @@ START_TEST(durations_have_two_spellings_but_not_at_once)
 	ck_assert_int_eq(config->shutdown.timeout_ms, 1500);
 	ck_assert_int_eq(config->shutdown.force_timeout_ms, 2000);
 	ck_assert_int_eq(config->shutdown.kill_timeout_ms, 2500);
-	ck_assert_int_eq(web()->restart_delay_ms, 20);
-	ck_assert_int_eq(web()->restart_max_delay_ms, 2000);
-	ck_assert_int_eq(web()->restart_max_attempts, 4);
-	ck_assert_int_eq(web()->stop_timeout_ms, 1500);
+	ck_assert_int_eq(web()->policy->restart_delay_ms, 20);
+	ck_assert_int_eq(web()->policy->restart_max_delay_ms, 2000);
+	ck_assert_int_eq(web()->policy->restart_max_attempts, 4);
+	ck_assert_int_eq(web()->policy->stop_timeout_ms, 1500);
 	expect_error("[shutdown]\ntimeout = 1\ntimeout_ms = 1000\n", 3, 1, "line 2");
 	expect_error("[shutdown]\ntimeout = 1\ngraceful = 1000\n", 3, 1, "line 2");
 }
@@ -319,20 +319,20 @@ START_TEST(defaults_depend_on_policy_and_type)
 {
 	load_fine("[subsystem.b]\ncommand = \"true\"\nrestart = \"exponential-backoff\"\n"
 		  "[subsystem.o]\ncommand = \"true\"\ntype = \"oneshot\"\n");
-	ck_assert_int_eq(config_find(config, "b")->restart_delay_ms, 1000);
-	ck_assert_int_eq(config_find(config, "b")->restart_max_delay_ms, 60000);
-	ck_assert_int_eq(config_find(config, "b")->restart_max_attempts, 5);
-	ck_assert_int_eq(config_find(config, "o")->restart, RESTART_NEVER);
+	ck_assert_int_eq(config_find(config, "b")->policy->restart_delay_ms, 1000);
+	ck_assert_int_eq(config_find(config, "b")->policy->restart_max_delay_ms, 60000);
+	ck_assert_int_eq(config_find(config, "b")->policy->restart_max_attempts, 5);
+	ck_assert_int_eq(config_find(config, "o")->policy->restart, RESTART_NEVER);
 	load_fine("[defaults]\nrestart_delay = 3\nrestart = \"exponential-backoff\"\n"
 		  "stop_signal = \"SIGINT\"\ndescription = \"I am %n\"\n" WEB
 		  "stop_signal = \"SIGQUIT\"\n[subsystem.o]\ncommand = \"true\"\ntype = \"oneshot\"\n");
-	ck_assert_int_eq(web()->restart_delay_ms, 3000);
-	ck_assert_int_eq(web()->restart_max_attempts, 5);
-	ck_assert_int_eq(web()->stop_signal, SIGQUIT);
-	ck_assert_str_eq(web()->description, "I am web");
-	ck_assert_int_eq(config_find(config, "o")->restart, RESTART_EXPONENTIAL_BACKOFF);
-	ck_assert_int_eq(config_find(config, "o")->stop_signal, SIGINT);
-	ck_assert_str_eq(config_find(config, "o")->description, "I am o");
+	ck_assert_int_eq(web()->policy->restart_delay_ms, 3000);
+	ck_assert_int_eq(web()->policy->restart_max_attempts, 5);
+	ck_assert_int_eq(web()->policy->stop_signal, SIGQUIT);
+	ck_assert_str_eq(web()->links->description, "I am web");
+	ck_assert_int_eq(config_find(config, "o")->policy->restart, RESTART_EXPONENTIAL_BACKOFF);
+	ck_assert_int_eq(config_find(config, "o")->policy->stop_signal, SIGINT);
+	ck_assert_str_eq(config_find(config, "o")->links->description, "I am o");
 }
 END_TEST
 
@@ -364,8 +364,8 @@ START_TEST(file_yields_to_environment_and_that_to_the_command_line)
 	ck_assert_int_eq(config->performance.nice, 3);
 	ck_assert_int_eq(config->logging.level, LOG_WARN);
 	ck_assert_int_eq(config->shutdown.timeout_ms, 1234);
-	ck_assert_int_eq(web()->stop_timeout_ms, 7);
-	ck_assert_int_eq(web()->stop_signal, SIGINT);
+	ck_assert_int_eq(web()->policy->stop_timeout_ms, 7);
+	ck_assert_int_eq(web()->policy->stop_signal, SIGINT);
 	ck_assert_str_eq(config_find(config, "a.b")->command.items[1], "1");
 	j = config_dump_json(config);
 	ck_assert_str_eq(origin_of(j, "", "name"), "env");
@@ -418,7 +418,7 @@ START_TEST(variables_are_replaced_and_can_be_protected)
 	ck_assert_str_eq(web()->command.items[6], "%n");
 	ck_assert_str_eq(web()->command.items[7], "a b");
 	ck_assert_str_eq(web()->command.items[8], "c");
-	ck_assert_int_eq(web()->nice, 7);
+	ck_assert_int_eq(web()->rights->nice, 7);
 	ck_assert_str_eq(web()->environment.items[0], "A=two words");
 	round_trip();
 	expect_error("name = \"${T_NONE}\"\n" WEB, 1, 8, "T_NONE is not set");
@@ -460,15 +460,15 @@ END_TEST
 START_TEST(users_and_groups_become_numbers)
 {
 	load_fine(WEB "user = \"12345\"\n");
-	ck_assert(web()->set_ids);
-	ck_assert_int_eq(web()->uid, 12345);
-	ck_assert_int_eq(web()->gid, 12345);
+	ck_assert(web()->rights->set_ids);
+	ck_assert_int_eq(web()->rights->uid, 12345);
+	ck_assert_int_eq(web()->rights->gid, 12345);
 	load_fine(WEB "user = \"root\"\ngroup = \"4242\"\nsupplementary_groups = [\"77\"]\n");
-	ck_assert_int_eq(web()->uid, 0);
-	ck_assert_int_eq(web()->gid, 4242);
-	ck_assert_int_eq(web()->gids[web()->ngids - 1], 77);
+	ck_assert_int_eq(web()->rights->uid, 0);
+	ck_assert_int_eq(web()->rights->gid, 4242);
+	ck_assert_int_eq(web()->rights->gids[web()->rights->ngids - 1], 77);
 	load_fine(WEB);
-	ck_assert(!web()->set_ids);
+	ck_assert(!web()->rights->set_ids);
 	expect_error(WEB "user = \"4294967295\"\n", 3, 8, "4294967295");
 }
 END_TEST
@@ -494,7 +494,7 @@ START_TEST(later_files_win_and_say_so)
 	write_text("conf.d/40.conf", "broken");
 	load_fine("include = [\"conf.d/*\", \"none.d/*.toml\"]\n[logging]\nlevel = \"info\"\n" WEB);
 	ck_assert_int_eq(config->logging.level, LOG_ERROR);
-	ck_assert_int_eq(web()->nice, 5);
+	ck_assert_int_eq(web()->rights->nice, 5);
 	ck_assert_str_eq(web()->command.items[0], "true");
 	ck_assert_ptr_nonnull(config_find(config, "ten"));
 	ck_assert_int_eq(config->files.n, 3);
@@ -630,6 +630,35 @@ START_TEST(the_sample_loads_and_the_schema_knows_every_key)
 }
 END_TEST
 
+START_TEST(what_subsystems_have_in_common_is_there_once)
+{
+	struct subsystem_options *a, *b, *c, *d;
+
+	load_fine("[defaults]\nnice = 3\nworking_dir = \"sub\"\nuser = \"0\"\n"
+		  "[subsystem.a]\ncommand = \"true\"\n"
+		  "[subsystem.b]\ncommand = \"true\"\nrestart = \"always\"\n"
+		  "[subsystem.c]\ncommand = \"true\"\nrestart = \"always\"\n"
+		  "[subsystem.d]\ncommand = \"true\"\nrestart = \"always\"\nnice = 4\n");
+	a = config_find(config, "a");
+	b = config_find(config, "b");
+	c = config_find(config, "c");
+	d = config_find(config, "d");
+	ck_assert_ptr_eq(a->rights, b->rights);
+	ck_assert_ptr_eq(a->links, d->links);
+	ck_assert_ptr_ne(a->policy, b->policy);
+	ck_assert_ptr_eq(b->policy, c->policy);
+	ck_assert_ptr_eq(c->policy, d->policy);
+	ck_assert_ptr_ne(c->rights, d->rights);
+	ck_assert_int_eq(a->policy->restart, RESTART_ON_FAILURE);
+	ck_assert_int_eq(a->rights->nice, 3);
+	ck_assert_int_eq(d->rights->nice, 4);
+	ck_assert_int_eq(d->rights->working_dir[0], '/');
+	ck_assert_str_eq(a->rights->working_dir, d->rights->working_dir);
+	ck_assert(a->rights->set_ids && d->rights->set_ids);
+	ck_assert_str_eq(d->rights->home, a->rights->home);
+}
+END_TEST
+
 START_TEST(ten_thousand_subsystems_load_in_half_a_second)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
@@ -669,6 +698,7 @@ int main(void)
 		includes_may_not_be_circular_or_too_deep, what_cannot_be_read_has_its_own_exit_code,
 		the_bundle_needs_neither_files_nor_names, differences_are_sorted_by_what_they_need,
 		the_sample_loads_and_the_schema_knows_every_key,
+		what_subsystems_have_in_common_is_there_once,
 		ten_thousand_subsystems_load_in_half_a_second,
 	};
 

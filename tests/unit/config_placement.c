@@ -87,11 +87,11 @@ START_TEST(all_spellings_are_one_value)
 		auto_free(freep) char *text = x_asprintf(WEB "%s", spellings[i]);
 
 		load_fine(text);
-		ck_assert_str_eq(config_find(config, "web")->cpu_affinity, "0-1");
+		ck_assert_str_eq(config_find(config, "web")->rights->cpu_affinity, "0-1");
 	}
 	load_fine(WEB "cpu_affinity = 1\nsched_policy = rr:5\nio_class = idle\n");
-	ck_assert_str_eq(config_find(config, "web")->cpu_affinity, "1");
-	ck_assert_str_eq(config_find(config, "web")->sched_policy, "rr:5");
+	ck_assert_str_eq(config_find(config, "web")->rights->cpu_affinity, "1");
+	ck_assert_str_eq(config_find(config, "web")->rights->sched_policy, "rr:5");
 }
 END_TEST
 

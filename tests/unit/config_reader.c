@@ -128,7 +128,7 @@ START_TEST(comments_stand_where_they_may)
 		  "environment = [ # eight\n  \"A=1\", # nine ]\n  ; ten\n  \"B=#;]\",\n]\n");
 	ck_assert_str_eq(config->name, "a # b ; c");
 	ck_assert_int_eq(config->logging.level, LOG_DEBUG);
-	ck_assert_str_eq(web()->description, "a;b#c d");
+	ck_assert_str_eq(web()->links->description, "a;b#c d");
 	ck_assert_int_eq(web()->environment.n, 2);
 	ck_assert_str_eq(web()->environment.items[1], "B=#;]");
 }
@@ -140,7 +140,7 @@ START_TEST(bom_crlf_and_a_missing_newline_are_fine)
 		  "description = \"x\"");
 	ck_assert_str_eq(config->name, "a");
 	ck_assert_int_eq(web()->command.n, 2);
-	ck_assert_str_eq(web()->description, "x");
+	ck_assert_str_eq(web()->links->description, "x");
 }
 END_TEST
 
@@ -155,8 +155,8 @@ START_TEST(lines_of_any_length_stay_whole)
 		value[n / 2] = '=';
 		text = x_asprintf("%sdescription = \"%s\"\n  umask = \"0022\"\n", WEB, value);
 		load_fine(text);
-		ck_assert_str_eq(web()->description, value);
-		ck_assert_int_eq(web()->umask, 022);
+		ck_assert_str_eq(web()->links->description, value);
+		ck_assert_int_eq(web()->rights->umask, 022);
 	}
 }
 END_TEST
@@ -170,7 +170,7 @@ START_TEST(a_value_of_a_mebibyte_stays_whole)
 	value[n] = '\0';
 	text = x_asprintf("%sdescription = \"%s\"\n", WEB, value);
 	load_fine(text);
-	ck_assert_str_eq(web()->description, value);
+	ck_assert_str_eq(web()->links->description, value);
 }
 END_TEST
 
@@ -198,7 +198,7 @@ START_TEST(semicolons_and_colons_in_values_are_kept)
 {
 	load_fine("[subsystem.web]\ncommand = \"sh -c 'a ; b'\"\ndescription = 'http://x = 1 ; y'\n");
 	ck_assert_str_eq(web()->command.items[2], "a ; b");
-	ck_assert_str_eq(web()->description, "http://x = 1 ; y");
+	ck_assert_str_eq(web()->links->description, "http://x = 1 ; y");
 }
 END_TEST
 
@@ -258,7 +258,7 @@ START_TEST(json_files_hold_the_same_tree)
 		   "{\"command\":[\"sleep\",\"5\"],\"stop_timeout_ms\":1500}}}");
 	ck_assert_int_eq(load_file("t.json", NULL), 0);
 	ck_assert_int_eq(config->logging.level, LOG_DEBUG);
-	ck_assert_int_eq(web()->stop_timeout_ms, 1500);
+	ck_assert_int_eq(web()->policy->stop_timeout_ms, 1500);
 	write_text("t.json", "{\"subsystem\":{\"web\":{\"command\":\"true\"}},\n"
 		   " \"logging\":{\"levl\":\"debug\"}}");
 	ck_assert_int_eq(load_file("t.json", NULL), EXIT_CONFIG);

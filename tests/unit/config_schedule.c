@@ -38,16 +38,16 @@ START_TEST(a_schedule_or_a_period_makes_a_oneshot)
 {
 	load_fine(JOB("schedule = \"0 3 * * *\"\n"));
 	ck_assert_int_eq(job()->type, TYPE_ONESHOT);
-	ck_assert_int_eq(job()->restart, RESTART_NEVER);
-	ck_assert_ptr_nonnull(job()->zone);
+	ck_assert_int_eq(job()->policy->restart, RESTART_NEVER);
+	ck_assert_ptr_nonnull(job()->policy->zone);
 	ck_assert(subsystem_is_periodic(job()));
 	load_fine(JOB("every = \"90s\"\nrandom_delay = 2\n"));
 	ck_assert_int_eq(job()->type, TYPE_ONESHOT);
-	ck_assert_int_eq(job()->every_ms, 90000);
-	ck_assert_int_eq(job()->random_delay_ms, 2000);
-	ck_assert_ptr_null(job()->zone);
+	ck_assert_int_eq(job()->policy->every_ms, 90000);
+	ck_assert_int_eq(job()->policy->random_delay_ms, 2000);
+	ck_assert_ptr_null(job()->policy->zone);
 	load_fine(JOB("every_ms = 250\ntype = \"oneshot\"\nrestart = \"on-failure\"\n"));
-	ck_assert_int_eq(job()->restart, RESTART_ON_FAILURE);
+	ck_assert_int_eq(job()->policy->restart, RESTART_ON_FAILURE);
 	load_fine(JOB(""));
 	ck_assert(!subsystem_is_periodic(job()));
 	ck_assert_int_eq(job()->type, TYPE_SERVICE);
@@ -85,9 +85,9 @@ START_TEST(a_line_without_a_zone_is_meant_in_procds_own)
 {
 	setenv("TZ", "XXX-3", 1);
 	load_fine(JOB("schedule = \"0 3 * * *\"\n"));
-	ck_assert_int_eq(zone_offset(job()->zone, 0), 3 * 3600);
+	ck_assert_int_eq(zone_offset(job()->policy->zone, 0), 3 * 3600);
 	load_fine(JOB("schedule = \"TZ=CET-1CEST,M3.5.0,M10.5.0/3 0 3 * * *\"\n"));
-	ck_assert_int_eq(zone_offset(job()->zone, 0), 3600);
+	ck_assert_int_eq(zone_offset(job()->policy->zone, 0), 3600);
 	setenv("TZ", "No/Such/Place", 1);
 	expect_warning(JOB("schedule = \"0 3 * * *\"\n"), "UTC");
 	unsetenv("TZ");
@@ -98,9 +98,10 @@ START_TEST(one_zone_serves_all_instances)
 {
 	load_fine(JOB("instances = 3\nschedule = \"TZ=UTC0 %i 3 * * *\"\n"));
 	ck_assert_uint_eq(config->nsubsystems, 3);
-	ck_assert_str_eq(config_find(config, "job@2")->schedule, "TZ=UTC0 2 3 * * *");
-	ck_assert_uint_eq(config_find(config, "job@2")->cron->minutes, 1 << 2);
-	ck_assert_ptr_eq(config_find(config, "job@0")->zone, config_find(config, "job@2")->zone);
+	ck_assert_str_eq(config_find(config, "job@2")->policy->schedule, "TZ=UTC0 2 3 * * *");
+	ck_assert_uint_eq(config_find(config, "job@2")->policy->cron->minutes, 1 << 2);
+	ck_assert_ptr_eq(config_find(config, "job@0")->policy->zone,
+			 config_find(config, "job@2")->policy->zone);
 }
 END_TEST
 
@@ -120,7 +121,7 @@ START_TEST(the_bundle_needs_no_files_of_zones)
 	source.bundle = saved.buf;
 	source.bundle_len = saved.len;
 	ck_assert_int_eq(config_load(&source, &config, &diag, NULL), 0);
-	ck_assert_int_eq(zone_offset(job()->zone, 0), 5 * 3600);
+	ck_assert_int_eq(zone_offset(job()->policy->zone, 0), 5 * 3600);
 	strbuf_fini(&saved);
 	unsetenv("TZDIR");
 }

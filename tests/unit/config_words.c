@@ -46,7 +46,7 @@ START_TEST(numbers_and_booleans_are_no_strings_in_a_file)
 	expect_error("[subsystem.a]\ncommand = 42\n", 2, 11, "command");
 	load_fine("name = word\n" WEB "description = two words\n");
 	ck_assert_str_eq(config->name, "word");
-	ck_assert_str_eq(sub("web")->description, "two words");
+	ck_assert_str_eq(sub("web")->links->description, "two words");
 }
 END_TEST
 
@@ -60,8 +60,8 @@ START_TEST(what_is_written_as_text_may_look_like_a_number)
 	ck_assert_int_eq(config->control.mode, 0660);
 	ck_assert_int_eq(config->shutdown.force_signal, SIGTERM);
 	ck_assert_str_eq(sub("a")->command.items[1], "1000");
-	ck_assert_uint_eq(sub("a")->uid, 12345);
-	ck_assert_int_eq(sub("a")->umask, 027);
+	ck_assert_uint_eq(sub("a")->rights->uid, 12345);
+	ck_assert_int_eq(sub("a")->rights->umask, 027);
 	ck_assert_str_eq(sub("a")->environment.items[0], "PORT=8080");
 	ck_assert_str_eq(sub("a")->environment.items[1], "ON=true");
 	ck_assert_str_eq(sub("b")->command.items[0], "false");
@@ -77,7 +77,7 @@ START_TEST(outside_files_everything_is_text)
 	setenv("DAEMON_LOGGING_FILE", "7", 1);
 	ck_assert_int_eq(load_sets(WEB, sets), 0);
 	ck_assert_str_eq(config->name, "42");
-	ck_assert_str_eq(sub("web")->description, "true");
+	ck_assert_str_eq(sub("web")->links->description, "true");
 	ck_assert(config->hot_reload && !config->logging.color);
 	ck_assert_str_eq(strrchr(config->logging.file, '/'), "/7");
 	setenv("DAEMON_HOT_RELOAD", "2", 1);
@@ -118,8 +118,8 @@ START_TEST(every_spelling_reaches_the_environment)
 	ck_assert_int_eq(config->shutdown.kill_timeout_ms, 40000);
 	ck_assert_int_eq(config->reload.debounce_ms, 1000);
 	ck_assert_int_eq(config->signals[SIGALRM].action, SIGNAL_DUMP);
-	ck_assert_int_eq(sub("web")->nice, 3);
-	ck_assert_int_eq(sub("b")->nice, 5);	/* its own word is nearer than one for all */
+	ck_assert_int_eq(sub("web")->rights->nice, 3);
+	ck_assert_int_eq(sub("b")->rights->nice, 5);	/* its own word is nearer than one for all */
 }
 END_TEST
 
@@ -148,7 +148,7 @@ START_TEST(a_whole_subsystem_may_be_given_at_once)
 
 	ck_assert_int_eq(load_sets("subsystem.e = { command = \"z\" }\n", sets), 0);
 	ck_assert_uint_eq(config->nsubsystems, 4);
-	ck_assert_int_eq(sub("a")->nice, 4);
+	ck_assert_int_eq(sub("a")->rights->nice, 4);
 	ck_assert_str_eq(sub("b.c")->command.items[0], "y");
 	ck_assert_str_eq(sub("d")->command.items[1], "q r");
 	ck_assert_str_eq(sub("e")->command.items[0], "z");

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "config/part.h"
 #include "config/store.h"
 #include "control/address.h"
 #include "control/client.h"
@@ -675,15 +676,12 @@ END_TEST
 /* Slot 0, "web", has its output captured: the child's end of the FIFO. */
 static int attach_web(void)
 {
-	struct subsystem_options *o = x_calloc(1, sizeof(*o));
+	struct subsystem_options *o = subsystem_options_unknown("web", KILL_MODE_GROUP,
+								SIGTERM, TIMEOUT_UNSET);
 	int fd;
 
-	atomic_init(&o->refs, 1);
-	o->name = x_strdup("web");
-	o->stdio[1].kind = STDIO_LOG;
-	o->stdio[2].kind = STDIO_STDOUT;
 	o->log_file = x_asprintf("%s/web.log", t.dir);
-	o->log_max_file_size = 1u << 30;
+	policy_write(o)->log_max_file_size = 1u << 30;
 	mkdirat(t.run_dirfd, "fifo", 0700);
 	mkfifoat(t.run_dirfd, "fifo/0.out", 0600);
 	fd = openat(t.run_dirfd, "fifo/0.out", O_RDWR | O_CLOEXEC);

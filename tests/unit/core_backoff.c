@@ -2,14 +2,15 @@
 #include "core/backoff.h"
 #include "unit.h"
 
-static struct subsystem_options o;
+static struct subsystem_policy policy;
+static struct subsystem_options o = { .policy = &policy };
 static struct jitter j;
 
 static void setup(void)
 {
-	memset(&o, 0, sizeof(o));
-	o.restart_delay_ms = 100;
-	o.restart_max_delay_ms = 30000;
+	memset(&policy, 0, sizeof(policy));
+	policy.restart_delay_ms = 100;
+	policy.restart_max_delay_ms = 30000;
 	jitter_seed(&j, 42);
 }
 
@@ -26,7 +27,7 @@ END_TEST
 
 START_TEST(it_doubles_ten_times_at_most)
 {
-	o.restart_delay_ms = 1;
+	policy.restart_delay_ms = 1;
 	ck_assert_int_eq(backoff_delay_ms(&o, 10, &j), 1024);
 	ck_assert_int_eq(backoff_delay_ms(&o, 11, &j), 1024);
 	ck_assert_int_eq(backoff_delay_ms(&o, 1000, &j), 1024);
@@ -35,23 +36,23 @@ END_TEST
 
 START_TEST(a_maximum_below_the_delay_wins)
 {
-	o.restart_max_delay_ms = 30;
+	policy.restart_max_delay_ms = 30;
 	ck_assert_int_eq(backoff_delay_ms(&o, 0, &j), 30);
 }
 END_TEST
 
 START_TEST(zero_delay_stays_zero)
 {
-	o.restart_delay_ms = 0;
-	o.restart_jitter = 1;
+	policy.restart_delay_ms = 0;
+	policy.restart_jitter = 1;
 	ck_assert_int_eq(backoff_delay_ms(&o, 9, &j), 0);
 }
 END_TEST
 
 START_TEST(huge_values_do_not_overflow)
 {
-	o.restart_delay_ms = INT64_MAX / 2;
-	o.restart_max_delay_ms = INT64_MAX;
+	policy.restart_delay_ms = INT64_MAX / 2;
+	policy.restart_max_delay_ms = INT64_MAX;
 	ck_assert_int_eq(backoff_delay_ms(&o, 10, &j), INT64_MAX);
 }
 END_TEST
@@ -60,7 +61,7 @@ START_TEST(jitter_lengthens_by_at_most_its_part_also_at_the_maximum)
 {
 	int64_t low = INT64_MAX, high = 0;
 
-	o.restart_jitter = 0.5;
+	policy.restart_jitter = 0.5;
 	for (int i = 0; i < 10000; i++) {
 		int64_t d = backoff_delay_ms(&o, 20, &j);
 
@@ -78,7 +79,7 @@ START_TEST(the_same_seed_gives_the_same_jitter)
 {
 	struct jitter other;
 
-	o.restart_jitter = 1;
+	policy.restart_jitter = 1;
 	jitter_seed(&other, 42);
 	for (int i = 0; i < 100; i++)
 		ck_assert_int_eq(backoff_delay_ms(&o, 3, &j), backoff_delay_ms(&o, 3, &other));
@@ -98,7 +99,7 @@ END_TEST
 START_TEST(attempts_are_counted_only_when_limited)
 {
 	ck_assert(!backoff_exhausted(&o, 1000000));
-	o.restart_max_attempts = 2;
+	policy.restart_max_attempts = 2;
 	ck_assert(!backoff_exhausted(&o, 0));
 	ck_assert(!backoff_exhausted(&o, 1));
 	ck_assert(backoff_exhausted(&o, 2));
@@ -118,7 +119,7 @@ START_TEST(policies_look_at_success)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
-		o.restart = want[i].policy;
+		policy.restart = want[i].policy;
 		ck_assert(backoff_policy_restarts(&o, false) == want[i].after_failure);
 		ck_assert(backoff_policy_restarts(&o, true) == want[i].after_success);
 	}

@@ -94,9 +94,9 @@ static void configure(void)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	o->restart = critical ? RESTART_NEVER : RESTART_ALWAYS;
+	policy_write(o)->restart = critical ? RESTART_NEVER : RESTART_ALWAYS;
 	o->critical = critical;
-	o->stop_timeout_ms = 500;
+	policy_write(o)->stop_timeout_ms = 500;
 	o->stdio[1].kind = STDIO_LOG;
 	config_publish(fx_draft(), 1);
 }

@@ -14,27 +14,27 @@ static struct subsystem_options *add_edges(const char *name, struct strlist *(*l
 
 static struct strlist *depends_on(struct subsystem_options *o)
 {
-	return &o->depends_on;
+	return &links_write(o)->depends_on;
 }
 
 static struct strlist *binds_to(struct subsystem_options *o)
 {
-	return &o->binds_to;
+	return &links_write(o)->binds_to;
 }
 
 static struct strlist *wants(struct subsystem_options *o)
 {
-	return &o->wants;
+	return &links_write(o)->wants;
 }
 
 static struct strlist *after(struct subsystem_options *o)
 {
-	return &o->after;
+	return &links_write(o)->after;
 }
 
 static struct strlist *before(struct subsystem_options *o)
 {
-	return &o->before;
+	return &links_write(o)->before;
 }
 
 #define ADD(name, list, ...)                                                                      \
@@ -61,7 +61,7 @@ static void exec_ok(const char *name)
 static void oneshot(struct subsystem_options *o)
 {
 	o->type = TYPE_ONESHOT;
-	o->restart = RESTART_NEVER;
+	policy_write(o)->restart = RESTART_NEVER;
 }
 
 static bool asked(const char *name)
@@ -116,7 +116,7 @@ static void revive(void)
 START_TEST(a_dependant_starts_when_its_dependency_is_ready)
 {
 	ADD("web", depends_on, "db");
-	fx_add("db")->min_uptime_ms = 500;
+	policy_write(fx_add("db"))->min_uptime_ms = 500;
 	fx.manual_exec = true;
 	fx_start();
 	ck_assert(asked("db") && !asked("web"));
@@ -136,7 +136,7 @@ END_TEST
 START_TEST(started_is_enough_for_who_says_so)
 {
 	ADD("web", depends_on, "db:started");
-	fx_add("db")->min_uptime_ms = 500;
+	policy_write(fx_add("db"))->min_uptime_ms = 500;
 	fx_start();
 	expect_state("db", "starting");
 	expect_state("web", "running");
@@ -194,8 +194,8 @@ START_TEST(completed_waits_until_it_is_not_restarted_any_more)
 
 	ADD("any", depends_on, "job:completed");
 	oneshot(o);
-	o->restart = RESTART_ON_FAILURE;
-	o->restart_max_attempts = 1;
+	policy_write(o)->restart = RESTART_ON_FAILURE;
+	policy_write(o)->restart_max_attempts = 1;
 	fx_start();
 	fx_exit("job", 1);
 	expect_state("job", "restarting");
@@ -213,7 +213,7 @@ START_TEST(what_is_needed_is_started_though_it_is_no_autostart)
 	ADD("db", wants, "backup");
 	fx_add("disk")->autostart = false;
 	fx_add("backup")->autostart = false;
-	strlist_add(&fx.draft->subsystems[1]->depends_on, "disk");
+	strlist_add(&links_write(fx.draft->subsystems[1])->depends_on, "disk");
 	fx.draft->subsystems[1]->autostart = false;
 	fx_start();
 	expect_state("disk", "running");
@@ -230,7 +230,7 @@ END_TEST
 START_TEST(wants_waits_for_nothing_and_fails_with_nothing)
 {
 	ADD("web", wants, "cache");
-	fx_add("cache")->restart = RESTART_NEVER;
+	policy_write(fx_add("cache"))->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_start();
 	ck_assert(asked("web") && asked("cache"));
@@ -245,7 +245,7 @@ START_TEST(after_and_before_only_order)
 {
 	ADD("b", after, "a");
 	ADD("z", before, "a");
-	fx_add("a")->restart = RESTART_NEVER;
+	policy_write(fx_add("a"))->restart = RESTART_NEVER;
 	ADD("idle", after, "off");
 	fx_add("off")->autostart = false;
 	fx.manual_exec = true;
@@ -267,7 +267,7 @@ START_TEST(after_does_not_wait_for_what_cannot_come)
 {
 	ADD("c", after, "b");
 	ADD("b", depends_on, "a");
-	fx_add("a")->restart = RESTART_NEVER;
+	policy_write(fx_add("a"))->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_start();
 	ck_assert(!asked("c"));
@@ -294,7 +294,7 @@ START_TEST(a_dependant_of_a_failed_one_waits_says_so_and_starts_when_it_recovers
 {
 	ADD("top", depends_on, "web");
 	ADD("web", depends_on, "db");
-	fx_add("db")->restart = RESTART_NEVER;
+	policy_write(fx_add("db"))->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_start();
 	fx_exec_fail_slot(fx_slot("db"), STAGE_EXEC, ENOENT);
@@ -345,7 +345,7 @@ END_TEST
 START_TEST(a_crashed_dependant_comes_back_after_its_dependency)
 {
 	ADD("web", depends_on, "db");
-	fx_add("db")->restart_delay_ms = 5000;
+	policy_write(fx_add("db"))->restart_delay_ms = 5000;
 	fx_start();
 	fx_die("db", SIGSEGV);
 	fx_die("web", SIGSEGV);
@@ -365,7 +365,7 @@ START_TEST(S29_a_start_fails_with_the_name_and_reason_of_the_root)
 
 	ADD("top", depends_on, "web");
 	ADD("web", depends_on, "db");
-	fx_add("db")->restart = RESTART_NEVER;
+	policy_write(fx_add("db"))->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_start();
 	fx_exec_fail_slot(fx_slot("db"), STAGE_EXEC, ENOENT);
@@ -391,7 +391,7 @@ START_TEST(S29_a_start_does_not_wait_for_endless_restarts)
 	struct fx_order *o;
 
 	ADD("web", depends_on, "db");
-	fx_add("db")->restart_delay_ms = 60000;
+	policy_write(fx_add("db"))->restart_delay_ms = 60000;
 	fx.manual_exec = true;
 	fx_start();
 	fx_exec_fail_slot(fx_slot("db"), STAGE_EXEC, ENOENT);
@@ -410,7 +410,7 @@ START_TEST(S08_a_restart_of_what_waits_goes_on_waiting)
 	struct fx_order *o;
 
 	ADD("web", depends_on, "db");
-	fx_add("db")->min_uptime_ms = 500;
+	policy_write(fx_add("db"))->min_uptime_ms = 500;
 	fx_start();
 	expect_waits("web", "db");
 	fx_skip_events();
@@ -431,7 +431,7 @@ START_TEST(a_stop_of_what_waits_ends_the_waiting)
 	struct fx_order *o;
 
 	ADD("web", depends_on, "db");
-	fx_add("db")->min_uptime_ms = 500;
+	policy_write(fx_add("db"))->min_uptime_ms = 500;
 	fx_start();
 	o = fx_order(CORE_START, "web");
 	ck_assert_str_eq(fx_answer(fx_order(CORE_STOP, "web")), "");
@@ -452,9 +452,9 @@ START_TEST(dense_edges_that_fall_over_like_dominoes_are_no_endless_loop)
 
 		snprintf(name[i], sizeof(name[i]), "d%d", i);
 		o = fx_add(name[i]);
-		o->restart = RESTART_NEVER;
+		policy_write(o)->restart = RESTART_NEVER;
 		for (int j = 0; j < i; j++)
-			strlist_add(&o->after, name[j]);
+			strlist_add(&links_write(o)->after, name[j]);
 	}
 	fx.spawn_error = -EINVAL;	/* each start fails at once, inside one settle */
 	fx_start();
@@ -466,7 +466,7 @@ END_TEST
 START_TEST(readiness_of_the_instance_does_not_wait_for_what_cannot_come)
 {
 	ADD("web", depends_on, "db");
-	fx_add("db")->restart = RESTART_NEVER;
+	policy_write(fx_add("db"))->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_start();
 	ck_assert_int_eq(fx.state, DAEMON_STARTING);
@@ -688,7 +688,7 @@ END_TEST
 START_TEST(a_reload_sets_free_what_waited)
 {
 	ADD("web", depends_on, "db");
-	fx_add("db")->restart = RESTART_NEVER;
+	policy_write(fx_add("db"))->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_start();
 	fx_exec_fail_slot(fx_slot("db"), STAGE_EXEC, ENOENT);
@@ -696,7 +696,7 @@ START_TEST(a_reload_sets_free_what_waited)
 	expect_waits("web", "db");
 	fx_config();
 	fx_add("web");
-	fx_add("db")->restart = RESTART_NEVER;
+	policy_write(fx_add("db"))->restart = RESTART_NEVER;
 	apply();
 	ck_assert(asked("web"));
 }

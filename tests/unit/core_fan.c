@@ -18,7 +18,7 @@ static char *name_of(int i)
 
 static void depend(struct subsystem_options *o, int on)
 {
-	strlist_add(&o->depends_on, name_of(on));
+	strlist_add(&links_write(o)->depends_on, name_of(on));
 }
 
 /* Answer for the children until all is quiet: only those that were asked for something since. Far

@@ -16,6 +16,7 @@
 #include "base/rcu.h"
 #include "config/defaults.h"
 #include "config/family.h"
+#include "config/part.h"
 #include "config/probe.h"
 #include "config/store.h"
 #include "core/core.h"
@@ -236,7 +237,7 @@ static inline void fx_watch(void *ctx, uint32_t slot, struct subsystem_options *
 {
 	(void)ctx;
 	fx_insist(fx.child[slot].attached, "watched without being attached");
-	fx_insist(o->ready->kind == PROBE_LOG, "watched for nothing");
+	fx_insist(o->policy->ready->kind == PROBE_LOG, "watched for nothing");
 	fx.child[slot].watched = spawn_id;
 }
 

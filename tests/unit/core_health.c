@@ -10,9 +10,9 @@ static void set_health(struct subsystem_options *o, const char *text)
 {
 	auto_free(strbuf_fini) struct strbuf why = STRBUF_INIT;
 
-	probe_option_free(o->health);
-	o->health = NULL;
-	ck_assert_int_eq(probe_option_parse(text, PROBES_HEALTH, &o->health, &why), 0);
+	probe_option_free(o->policy->health);
+	policy_write(o)->health = NULL;
+	ck_assert_int_eq(probe_option_parse(text, PROBES_HEALTH, &policy_write(o)->health, &why), 0);
 }
 
 /* Asked every second, given half of one, ill after three bad answers. */
@@ -21,9 +21,9 @@ static struct subsystem_options *add_probed(const char *name)
 	struct subsystem_options *o = fx_add(name);
 
 	set_health(o, "tcp:127.0.0.1:80");
-	o->health_interval_ms = 1000;
-	o->health_timeout_ms = 500;
-	o->restart = RESTART_ALWAYS;
+	policy_write(o)->health_interval_ms = 1000;
+	policy_write(o)->health_timeout_ms = 500;
+	policy_write(o)->restart = RESTART_ALWAYS;
 	return o;
 }
 
@@ -70,7 +70,7 @@ static void fail_times(const char *name, int n)
 
 START_TEST(it_is_asked_as_soon_as_it_is_ready)
 {
-	add_web()->min_uptime_ms = 300;
+	policy_write(add_web())->min_uptime_ms = 300;
 	fx_start();
 	ck_assert(!asked("web"));
 	fx_advance_ms(299);
@@ -85,7 +85,7 @@ END_TEST
 
 START_TEST(the_start_period_delays_the_first_question)
 {
-	add_web()->health_start_period_ms = 2000;
+	policy_write(add_web())->health_start_period_ms = 2000;
 	fx_start_web();
 	fx_advance_ms(1999);
 	ck_assert_int_eq(fx_child("web")->probes, 0);
@@ -143,7 +143,7 @@ END_TEST
 
 START_TEST(the_interval_of_monitoring_is_the_default)
 {
-	add_web()->health_interval_ms = TIMEOUT_UNSET;
+	policy_write(add_web())->health_interval_ms = TIMEOUT_UNSET;
 	fx.draft->monitoring.health_check_interval_ms = 7000;
 	fx_start_web();
 	GOOD("web");
@@ -222,7 +222,7 @@ END_TEST
 
 START_TEST(one_that_does_not_go_is_killed)
 {
-	add_web()->stop_timeout_ms = 2000;
+	policy_write(add_web())->stop_timeout_ms = 2000;
 	fx_start_web();
 	fail_times("web", 3);
 	fx_advance_ms(2000);
@@ -277,7 +277,7 @@ START_TEST(health_uses_up_the_attempts)
 {
 	struct subsystem_options *o = add_web();
 
-	o->restart_max_attempts = 1;
+	policy_write(o)->restart_max_attempts = 1;
 	fx_start_web();
 	fail_times("web", 3);
 	fx_exit("web", 0);
@@ -295,7 +295,7 @@ END_TEST
 
 START_TEST(without_a_restart_policy_it_stays_failed)
 {
-	add_web()->restart = RESTART_NEVER;
+	policy_write(add_web())->restart = RESTART_NEVER;
 	fx_start_web();
 	fail_times("web", 3);
 	fx_exit("web", 0);
@@ -307,7 +307,7 @@ END_TEST
 
 START_TEST(with_event_it_runs_on_and_may_recover)
 {
-	add_web()->on_unhealthy = ON_UNHEALTHY_EVENT;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_EVENT;
 	fx_start_web();
 	fail_times("web", 5);
 	expect_health("web", "unhealthy", "cannot connect");
@@ -325,7 +325,7 @@ END_TEST
 
 START_TEST(with_stop_it_is_stopped_and_stays_so)
 {
-	add_web()->on_unhealthy = ON_UNHEALTHY_STOP;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_STOP;
 	fx_start_web();
 	fail_times("web", 3);
 	fx_expect("web", "stopping", "health");
@@ -376,7 +376,7 @@ START_TEST(an_answer_while_its_last_output_is_read_does_not_count)
 	struct subsystem_options *o = add_web();
 
 	o->stdio[1].kind = STDIO_LOG;
-	o->health_retries = 1;
+	policy_write(o)->health_retries = 1;
 	fx_start_web();
 	fx.manual_drain = true;
 	fx_end_slot(fx_slot("web"), SIGSEGV, 0);
@@ -393,7 +393,7 @@ START_TEST(a_late_answer_is_nobodys)
 {
 	uint64_t late;
 
-	add_web()->health_retries = 1;
+	policy_write(add_web())->health_retries = 1;
 	fx_start_web();
 	late = fx_child("web")->probe_id;
 	fx_exit("web", 0);
@@ -441,7 +441,7 @@ START_TEST(one_that_is_to_go_down_anyway_is_only_told_of)
 
 	add_web();
 	o = fx_add("user");
-	strlist_add(&o->depends_on, "web");
+	strlist_add(&links_write(o)->depends_on, "web");
 	fx_start();
 	fx_order(CORE_STOP, "web");
 	ck_assert_str_eq(fx_state("user"), "stopping");
@@ -463,7 +463,7 @@ static void add_user(const char *item, bool bound)
 {
 	struct subsystem_options *o = fx_add("user");
 
-	strlist_add(bound ? &o->binds_to : &o->depends_on, item);
+	strlist_add(bound ? &links_write(o)->binds_to : &links_write(o)->depends_on, item);
 }
 
 START_TEST(a_dependant_can_wait_for_health)
@@ -491,7 +491,7 @@ END_TEST
 
 START_TEST(running_dependants_of_an_unhealthy_one_are_left_alone)
 {
-	add_web()->on_unhealthy = ON_UNHEALTHY_EVENT;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_EVENT;
 	add_user("web:healthy", true);
 	fx_start();
 	GOOD("web");
@@ -511,7 +511,7 @@ END_TEST
 
 START_TEST(what_is_not_healthy_is_not_ready)
 {
-	add_web()->on_unhealthy = ON_UNHEALTHY_EVENT;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_EVENT;
 	add_user("web", false);
 	fx_start();
 	fx_order(CORE_STOP, "user");
@@ -543,7 +543,7 @@ END_TEST
 
 START_TEST(dependants_stop_before_one_that_is_stopped_for_its_health)
 {
-	add_web()->on_unhealthy = ON_UNHEALTHY_STOP;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_STOP;
 	add_user("web", false);
 	fx_start();
 	fail_times("web", 3);
@@ -570,7 +570,7 @@ static void reload(void)
 
 START_TEST(a_reload_brings_a_probe)
 {
-	fx_add("web")->restart = RESTART_ALWAYS;
+	policy_write(fx_add("web"))->restart = RESTART_ALWAYS;
 	fx_start_web();
 	fx_advance_ms(5000);
 	fx_config();
@@ -585,14 +585,14 @@ END_TEST
 
 START_TEST(a_reload_takes_the_probe_away)
 {
-	add_web()->on_unhealthy = ON_UNHEALTHY_EVENT;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_EVENT;
 	fx_start_web();
 	fail_times("web", 3);
 	fx_advance_ms(1000);
 	ck_assert(asked("web"));
 	fx_skip_events();
 	fx_config();
-	fx_add("web")->restart = RESTART_ALWAYS;
+	policy_write(fx_add("web"))->restart = RESTART_ALWAYS;
 	reload();
 	ck_assert(!asked("web"));
 	expect_health("web", "unknown", "not probed any more");
@@ -629,7 +629,7 @@ START_TEST(another_interval_counts_from_the_last_question)
 	GOOD("web");
 	fx_advance_ms(500);
 	fx_config();
-	add_web()->health_interval_ms = 600;
+	policy_write(add_web())->health_interval_ms = 600;
 	reload();
 	fx_advance_ms(99);
 	ck_assert(!asked("web"));
@@ -677,7 +677,7 @@ static void die_and_come_back(void)
 START_TEST(a_successor_knows_what_was_said)
 {
 	fx.memory_fd = memfd_create("memory", 0);
-	add_web()->on_unhealthy = ON_UNHEALTHY_EVENT;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_EVENT;
 	fx_start_web();
 	fail_times("web", 3);
 	fx_skip_events();
@@ -716,7 +716,7 @@ END_TEST
 START_TEST(a_successor_leaves_down_what_was_stopped_for_its_health)
 {
 	fx.memory_fd = memfd_create("memory", 0);
-	add_web()->on_unhealthy = ON_UNHEALTHY_STOP;
+	policy_write(add_web())->on_unhealthy = ON_UNHEALTHY_STOP;
 	fx_start_web();
 	fail_times("web", 3);
 	fx_exit("web", 0);
@@ -752,16 +752,17 @@ static void draft_of_chance(void)
 	for (int i = 0; i < N; i++) {
 		struct subsystem_options *o = fx_add(NAME(i));
 
-		o->restart = rnd(4) ? RESTART_ALWAYS : RESTART_NEVER;
-		o->on_unhealthy = (enum on_unhealthy)rnd(3);
-		o->health_retries = 1 + rnd(3);
-		o->health_interval_ms = 100 * (1 + rnd(9));
-		o->health_start_period_ms = rnd(3) * 300;
-		o->stop_timeout_ms = 2000;
+		policy_write(o)->restart = rnd(4) ? RESTART_ALWAYS : RESTART_NEVER;
+		policy_write(o)->on_unhealthy = (enum on_unhealthy)rnd(3);
+		policy_write(o)->health_retries = 1 + rnd(3);
+		policy_write(o)->health_interval_ms = 100 * (1 + rnd(9));
+		policy_write(o)->health_start_period_ms = rnd(3) * 300;
+		policy_write(o)->stop_timeout_ms = 2000;
 		if (i == 0 || rnd(4) > 0)
 			set_health(o, probes[rnd(3)]);
-		if (i > 0 && fx.draft->subsystems[0]->health != NULL)
-			strlist_add(i == 1 ? &o->depends_on : &o->binds_to, "s0:healthy");
+		if (i > 0 && fx.draft->subsystems[0]->policy->health != NULL)
+			strlist_add(i == 1 ? &links_write(o)->depends_on :
+					     &links_write(o)->binds_to, "s0:healthy");
 	}
 }
 

@@ -14,15 +14,18 @@ static void command(struct strlist *list, const char *path)
 /* web in the draft, with some of "basr": before it, after it, to stop it, to reload it. */
 static struct subsystem_options *add_web(const char *which)
 {
+	struct subsystem_policy *policy;
+
 	opt = fx_add("web");
-	opt->hook_timeout_ms = 30000;
-	opt->restart_delay_ms = 100;
-	opt->stop_timeout_ms = 5000;
+	policy = policy_write(opt);
+	policy->hook_timeout_ms = 30000;
+	policy->restart_delay_ms = 100;
+	policy->stop_timeout_ms = 5000;
 	for (; *which != '\0'; which++)
-		command(*which == 'b'	? &opt->pre_start
-			: *which == 'a' ? &opt->post_stop
-			: *which == 's' ? &opt->stop_command
-					: &opt->reload_command, "/bin/hook");
+		command(*which == 'b'	? &policy->pre_start
+			: *which == 'a' ? &policy->post_stop
+			: *which == 's' ? &policy->stop_command
+					: &policy->reload_command, "/bin/hook");
 	return opt;
 }
 
@@ -108,7 +111,7 @@ END_TEST
 
 START_TEST(a_pre_start_that_fails_is_a_failed_start_with_that_reason)
 {
-	add_web("b")->restart = RESTART_ON_FAILURE;
+	policy_write(add_web("b"))->restart = RESTART_ON_FAILURE;
 	fx_start();
 	fx_skip_events();
 	end_slot(1, W_EXITCODE(3, 0));
@@ -254,7 +257,7 @@ START_TEST(many_pre_starts_do_not_use_up_the_starts_under_way)
 		char name[16];
 
 		snprintf(name, sizeof(name), "s%d", i);
-		command(&fx_add(name)->pre_start, "/bin/hook");
+		command(&policy_write(fx_add(name))->pre_start, "/bin/hook");
 	}
 	fx_add("plain");
 	fx_start();
@@ -268,7 +271,7 @@ END_TEST
 START_TEST(post_stop_follows_each_way_of_dying_once_and_is_told_how)
 {
 	start_web("a");
-	opt->restart = RESTART_ALWAYS;
+	policy_write(opt)->restart = RESTART_ALWAYS;
 	fx_end_slot(0, W_EXITCODE(3, 0), 0);
 	fx_settle();
 	ck_assert(runs(1, "web/post"));
@@ -335,7 +338,7 @@ END_TEST
 START_TEST(a_post_stop_that_fails_is_said_beside_the_end)
 {
 	start_web("a");
-	opt->restart = RESTART_NEVER;
+	policy_write(opt)->restart = RESTART_NEVER;
 	fx_exit("web", 1);
 	end_slot(1, W_EXITCODE(9, 0));
 	ck_assert_str_eq(last_error(), "exited with code 1; post_stop exited with code 9");
@@ -347,7 +350,7 @@ END_TEST
 START_TEST(a_shortage_delays_post_stop_and_does_not_lose_it)
 {
 	start_web("a");
-	opt->restart = RESTART_NEVER;
+	policy_write(opt)->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_exit("web", 1);
 	fx_exec_fail_slot(1, STAGE_SPAWN, EAGAIN);
@@ -528,7 +531,7 @@ END_TEST
 START_TEST(without_stop_timeout_the_signal_comes_at_the_first_deadline)
 {
 	start_web("s");
-	opt->stop_timeout_ms = TIMEOUT_UNSET;
+	policy_write(opt)->stop_timeout_ms = TIMEOUT_UNSET;
 	fx_order(CORE_STOP, "web");
 	fx_advance_ms(5000);
 	ck_assert_str_eq(fx_signals(), "KILL/tree TERM/tree+cont");
@@ -622,7 +625,7 @@ END_TEST
 START_TEST(without_a_command_reload_is_a_signal_to_the_main_process)
 {
 	start_web("");
-	opt->reload_signal = SIGUSR1;
+	policy_write(opt)->reload_signal = SIGUSR1;
 	ck_assert_str_eq(fx_answer(fx_order(CORE_RELOAD_SUBSYSTEM, "web")), "");
 	ck_assert_str_eq(fx_signals(), "USR1/main");
 }
@@ -714,7 +717,7 @@ END_TEST
 START_TEST(a_pre_start_that_ended_meanwhile_counts_as_it_ended)
 {
 	keep_memory();
-	add_web("b")->restart = RESTART_NEVER;
+	policy_write(add_web("b"))->restart = RESTART_NEVER;
 	fx_start();
 	die();
 	end_slot(1, W_EXITCODE(5, 0));
@@ -753,7 +756,7 @@ START_TEST(a_post_stop_runs_once_wherever_the_supervisor_dies)
 {
 	keep_memory();
 	start_web("a");
-	opt->restart = RESTART_NEVER;
+	policy_write(opt)->restart = RESTART_NEVER;
 	die();
 	end_slot(0, W_EXITCODE(2, 0));		/* before anybody knew of the end */
 	come_back();

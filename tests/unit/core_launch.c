@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "config/defaults.h"
+#include "config/part.h"
 #include "core/launch.h"
 #include "unit.h"
 
@@ -119,10 +120,10 @@ START_TEST(placement_reaches_the_plan)
 	ck_assert_uint_eq(p->io_priority, 0);
 	ck_assert_uint_eq(p->flags & (PLAN_SET_SCHED | PLAN_SET_NUMA), 0);
 	plan_free(builder);
-	o->numa_node = 1;
-	o->numa_cpus = strdup("64,66");
-	o->sched_policy = strdup("rr:7");
-	o->io_class = strdup("best-effort:6");
+	rights_write(o)->numa_node = 1;
+	rights_write(o)->numa_cpus = strdup("64,66");
+	rights_write(o)->sched_policy = strdup("rr:7");
+	rights_write(o)->io_class = strdup("best-effort:6");
 	build(NULL);
 	mask = (const uint64_t *)(const void *)((const char *)p + p->cpus);
 	ck_assert_uint_eq(p->cpus_size, 16);
@@ -133,7 +134,7 @@ START_TEST(placement_reaches_the_plan)
 	ck_assert_uint_eq(p->io_priority, 2 << 13 | 6);
 	ck_assert_uint_eq(p->numa_node, 1);
 	plan_free(builder);
-	o->cpu_affinity = strdup("0");		/* wins over the node's */
+	rights_write(o)->cpu_affinity = strdup("0");		/* wins over the node's */
 	build(NULL);
 	mask = (const uint64_t *)(const void *)((const char *)p + p->cpus);
 	ck_assert_uint_eq(p->cpus_size, 8);
@@ -146,11 +147,11 @@ START_TEST(rights_reach_the_plan)
 	build(NULL);
 	ck_assert_uint_eq(p->flags & ~(uint32_t)(PLAN_TREE | PLAN_DIE_WITH_KEEPER), 0);
 	plan_free(builder);
-	o->capabilities = (struct capability_option){ .set = true, .mask = 5 };
-	o->ambient_capabilities = (struct capability_option){ .set = true, .mask = 4 };
-	o->no_new_privileges = true;
-	o->root_dir = strdup("/srv/jail");
-	o->protect_system = PROTECT_FULL;
+	rights_write(o)->capabilities = (struct capability_option){ .set = true, .mask = 5 };
+	rights_write(o)->ambient_capabilities = (struct capability_option){ .set = true, .mask = 4 };
+	rights_write(o)->no_new_privileges = true;
+	rights_write(o)->root_dir = strdup("/srv/jail");
+	rights_write(o)->protect_system = PROTECT_FULL;
 	build("/outside");
 	ck_assert_str_eq(plan_str(p, p->root_dir), "/srv/jail");
 	ck_assert_str_eq(plan_str(p, p->cwd), "/");
@@ -169,9 +170,9 @@ START_TEST(limits_of_the_tree_reach_the_plan)
 	for (int i = 0; i < PLAN_CGROUP_LIMITS; i++)
 		ck_assert_uint_eq(p->cgroup_limits[i], 0);
 	plan_free(builder);
-	o->memory_max = 4096;
-	o->cpu_quota = 150;
-	o->tasks_max = 7;
+	rights_write(o)->memory_max = 4096;
+	rights_write(o)->cpu_quota = 150;
+	rights_write(o)->tasks_max = 7;
 	build(NULL);
 	ck_assert_uint_eq(p->cgroup_limits[LIMIT_MEMORY_MAX], 4096);
 	ck_assert_uint_eq(p->cgroup_limits[LIMIT_CPU_QUOTA], 150);
@@ -182,7 +183,7 @@ END_TEST
 
 START_TEST(a_filter_takes_the_way_to_new_privileges)
 {
-	o->seccomp = SECCOMP_DEFAULT;
+	rights_write(o)->seccomp = SECCOMP_DEFAULT;
 	build(NULL);
 	ck_assert_uint_gt(p->nfilter, 10);
 	ck_assert(p->flags & PLAN_NO_NEW_PRIVILEGES);
@@ -196,8 +197,8 @@ START_TEST(credentials_reach_the_plan_and_their_directory_the_environment)
 	const void *block;
 	size_t size;
 
-	strlist_add(&o->credentials, "db=/etc/db");
-	strlist_add(&o->credentials, "none=/etc/none");
+	strlist_add(&rights_write(o)->credentials, "db=/etc/db");
+	strlist_add(&rights_write(o)->credentials, "none=/etc/none");
 	files = start_files_new(o, 0, 0);
 	files->credentials = calloc(2, sizeof(*files->credentials));
 	files->credentials[0] = (struct start_credential){ strdup("top\0secret"), 10 };
@@ -229,7 +230,7 @@ START_TEST(credentials_that_do_not_fit_are_refused)
 		char item[16];
 
 		snprintf(item, sizeof(item), "c%d=/x", i);
-		strlist_add(&o->credentials, item);
+		strlist_add(&rights_write(o)->credentials, item);
 	}
 	files = start_files_new(o, 0, 0);
 	files->credentials = calloc(3, sizeof(*files->credentials));
@@ -255,7 +256,7 @@ END_TEST
 
 START_TEST(working_dir_wins_over_work_dir)
 {
-	o->working_dir = strdup("/own");
+	rights_write(o)->working_dir = strdup("/own");
 	build("/srv");
 	ck_assert_str_eq(plan_str(p, p->cwd), "/own");
 }
@@ -297,7 +298,7 @@ END_TEST
 
 START_TEST(a_cleared_environment_holds_what_was_given)
 {
-	o->clear_environment = true;
+	rights_write(o)->clear_environment = true;
 	strlist_add(&o->environment, "X=1");
 	build(NULL);
 	ck_assert_str_eq(vector(p->envp), "X=1|PROCD_SUBSYSTEM=web");
@@ -307,11 +308,12 @@ END_TEST
 
 START_TEST(only_passed_variables_are_inherited)
 {
-	strlist_add(&o->pass_environment, "LANG*");
-	strlist_add(&o->pass_environment, "NOTIFY_SOCKET");	/* was meant for procd alone */
+	strlist_add(&rights_write(o)->pass_environment, "LANG*");
+	/* was meant for procd alone */
+	strlist_add(&rights_write(o)->pass_environment, "NOTIFY_SOCKET");
 	strlist_add(&o->environment, "X=1");
 	for (int clear = 0; clear < 2; clear++) {
-		o->clear_environment = clear;
+		rights_write(o)->clear_environment = clear;
 		plan_free(builder);
 		build(NULL);
 		ck_assert_str_eq(env("X"), "1");
@@ -324,17 +326,17 @@ END_TEST
 
 START_TEST(a_user_brings_its_home_name_and_shell)
 {
-	o->user = strdup("www");
-	o->user_name = strdup("www");
-	o->home = strdup("/var/www");
-	o->login_shell = strdup("/bin/false");
-	o->set_ids = true;
-	o->uid = 33;
-	o->gid = 34;
-	o->gids = calloc(2, sizeof(gid_t));
-	o->gids[0] = 34;
-	o->gids[1] = 35;
-	o->ngids = 2;
+	rights_write(o)->user = strdup("www");
+	rights_write(o)->user_name = strdup("www");
+	rights_write(o)->home = strdup("/var/www");
+	rights_write(o)->login_shell = strdup("/bin/false");
+	rights_write(o)->set_ids = true;
+	rights_write(o)->uid = 33;
+	rights_write(o)->gid = 34;
+	rights_write(o)->gids = calloc(2, sizeof(gid_t));
+	o->rights->gids[0] = 34;
+	o->rights->gids[1] = 35;
+	rights_write(o)->ngids = 2;
 	strlist_add(&o->environment, "SHELL=/bin/mine");
 	build(NULL);
 	ck_assert_str_eq(env("HOME"), "/var/www");
@@ -361,7 +363,7 @@ END_TEST
 
 START_TEST(what_is_to_die_with_procd_says_so_in_its_plan)
 {
-	o->on_supervisor_death = KEEPER_DEATH_STOP;
+	policy_write(o)->on_supervisor_death = KEEPER_DEATH_STOP;
 	build(NULL);
 	ck_assert_uint_eq(p->flags, PLAN_TREE | PLAN_DIE_WITH_KEEPER);
 	ck_assert_uint_eq(p->stop_signal, SIGTERM);
@@ -370,11 +372,11 @@ END_TEST
 
 START_TEST(scalars_reach_the_plan)
 {
-	o->kill_mode = KILL_MODE_PROCESS;
-	o->umask = 027;
-	o->nice = 5;
-	o->oom_score_adjust = -10;
-	o->stop_signal = SIGINT;
+	policy_write(o)->kill_mode = KILL_MODE_PROCESS;
+	rights_write(o)->umask = 027;
+	rights_write(o)->nice = 5;
+	rights_write(o)->oom_score_adjust = -10;
+	policy_write(o)->stop_signal = SIGINT;
 	build(NULL);
 	ck_assert_uint_eq(p->flags, PLAN_SET_UMASK | PLAN_SET_NICE);
 	ck_assert_uint_eq(p->umask, 027);

@@ -28,7 +28,7 @@ END_TEST
 
 START_TEST(starting_lasts_until_min_uptime_has_passed)
 {
-	fx_add("web")->min_uptime_ms = 500;
+	policy_write(fx_add("web"))->min_uptime_ms = 500;
 	fx_start();
 	ck_assert_str_eq(fx_state("web"), "starting");
 	ck_assert_int_ne(fx_board("web")->pid, 0);
@@ -43,8 +43,8 @@ START_TEST(death_before_min_uptime_is_a_failed_start)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	o->min_uptime_ms = 500;
-	o->restart = RESTART_NEVER;
+	policy_write(o)->min_uptime_ms = 500;
+	policy_write(o)->restart = RESTART_NEVER;
 	fx_start();
 	fx_advance_ms(499);
 	fx_skip_events();
@@ -57,7 +57,7 @@ END_TEST
 
 START_TEST(an_end_after_min_uptime_counts_even_when_told_before_the_timer)
 {
-	fx_add("web")->min_uptime_ms = 500;
+	policy_write(fx_add("web"))->min_uptime_ms = 500;
 	fx_start();
 	fx_skip_events();
 	fx.now += 600 * NS_PER_MS;
@@ -69,7 +69,7 @@ END_TEST
 
 START_TEST(never_does_not_restart)
 {
-	fx_add("web")->restart = RESTART_NEVER;
+	policy_write(fx_add("web"))->restart = RESTART_NEVER;
 	fx_start_web();
 	fx_die("web", SIGKILL);
 	fx_expect("web", "failed", "signal");
@@ -101,7 +101,7 @@ END_TEST
 
 START_TEST(always_restarts_after_success_too)
 {
-	fx_add("web")->restart = RESTART_ALWAYS;
+	policy_write(fx_add("web"))->restart = RESTART_ALWAYS;
 	fx_start_web();
 	fx_exit("web", 0);
 	fx_expect("web", "stopped", "exit");
@@ -137,7 +137,7 @@ END_TEST
 
 START_TEST(two_attempts_mean_two_restarts_three_starts_then_gave_up)
 {
-	fx_add("web")->restart_max_attempts = 2;
+	policy_write(fx_add("web"))->restart_max_attempts = 2;
 	fx_start_web();
 	for (int i = 0; i < 2; i++) {
 		fx_exit("web", 1);
@@ -160,8 +160,8 @@ START_TEST(exhausted_by_successes_is_failed_too)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	o->restart = RESTART_EXPONENTIAL_BACKOFF;
-	o->restart_max_attempts = 1;
+	policy_write(o)->restart = RESTART_EXPONENTIAL_BACKOFF;
+	policy_write(o)->restart_max_attempts = 1;
 	fx_start_web();
 	fx_exit("web", 0);
 	fx_advance_ms(100000);
@@ -211,8 +211,8 @@ START_TEST(a_oneshot_that_succeeds_is_stopped)
 	struct subsystem_options *o = fx_add("job");
 
 	o->type = TYPE_ONESHOT;
-	o->restart = RESTART_NEVER;
-	o->min_uptime_ms = 1000;
+	policy_write(o)->restart = RESTART_NEVER;
+	policy_write(o)->min_uptime_ms = 1000;
 	fx_start();
 	fx_skip_events();
 	fx_exit("job", 0);
@@ -227,10 +227,10 @@ START_TEST(a_listed_exit_code_is_success)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	free(o->success_exit_codes);
-	o->success_exit_codes = x_calloc(2, sizeof(int));
-	o->success_exit_codes[1] = 143;
-	o->nsuccess_exit_codes = 2;
+	free(o->policy->success_exit_codes);
+	policy_write(o)->success_exit_codes = x_calloc(2, sizeof(int));
+	o->policy->success_exit_codes[1] = 143;
+	policy_write(o)->nsuccess_exit_codes = 2;
 	fx_start_web();
 	fx_exit("web", 143);
 	fx_expect("web", "stopped", "exit");
@@ -263,7 +263,7 @@ END_TEST
 
 START_TEST(a_plan_that_does_not_fit_is_a_failed_start)
 {
-	fx_add("web")->restart = RESTART_NEVER;
+	policy_write(fx_add("web"))->restart = RESTART_NEVER;
 	fx.spawn_error = -E2BIG;
 	fx_start();
 	fx_expect("web", "starting", "start");
@@ -297,9 +297,9 @@ START_TEST(kill_mode_process_asks_only_the_main_process)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	o->kill_mode = KILL_MODE_PROCESS;
-	o->stop_signal = SIGINT;
-	o->stop_timeout_ms = 1000;
+	policy_write(o)->kill_mode = KILL_MODE_PROCESS;
+	policy_write(o)->stop_signal = SIGINT;
+	policy_write(o)->stop_timeout_ms = 1000;
 	fx_start_web();
 	ck_assert_uint_eq(fx_child("web")->plan->flags & PLAN_TREE, 0);
 	fx_order(CORE_STOP, "web");
@@ -312,10 +312,10 @@ START_TEST(whom_a_stop_is_for_was_decided_at_the_start)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	o->kill_mode = KILL_MODE_GROUP;
-	o->stop_timeout_ms = 1000;
+	policy_write(o)->kill_mode = KILL_MODE_GROUP;
+	policy_write(o)->stop_timeout_ms = 1000;
 	fx_start_web();
-	o->kill_mode = KILL_MODE_PROCESS;
+	policy_write(o)->kill_mode = KILL_MODE_PROCESS;
 	fx_order(CORE_STOP, "web");
 	fx_advance_ms(1000);
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont KILL/tree");
@@ -326,7 +326,7 @@ START_TEST(stop_timeout_kills_the_tree_at_that_time)
 {
 	struct fx_order *stop;
 
-	fx_add("web")->stop_timeout_ms = 700;
+	policy_write(fx_add("web"))->stop_timeout_ms = 700;
 	fx_start_web();
 	stop = fx_order(CORE_STOP, "web");
 	fx_advance_ms(699);
@@ -433,7 +433,7 @@ START_TEST(a_start_waits_for_the_rest_of_a_failed_tree)
 {
 	struct fx_order *start;
 
-	fx_add("web")->restart = RESTART_NEVER;
+	policy_write(fx_add("web"))->restart = RESTART_NEVER;
 	fx_start_web();
 	fx_exit_leaving("web", SIGSEGV, 1);
 	start = fx_order(CORE_START, "web");
@@ -656,7 +656,7 @@ END_TEST
 
 START_TEST(signal_goes_to_the_main_process_and_needs_one)
 {
-	fx_add("web")->restart = RESTART_NEVER;
+	policy_write(fx_add("web"))->restart = RESTART_NEVER;
 	fx_start_web();
 	ck_assert_str_eq(fx_answer(fx_order_signo(CORE_SIGNAL, "web", SIGUSR1)), "");
 	ck_assert_str_eq(fx_answer(fx_order(CORE_RELOAD_SUBSYSTEM, "web")), "");
@@ -669,7 +669,7 @@ END_TEST
 
 START_TEST(reset_clears_gave_up_and_the_count)
 {
-	fx_add("web")->restart_max_attempts = 1;
+	policy_write(fx_add("web"))->restart_max_attempts = 1;
 	fx_start_web();
 	fx_exit("web", 1);
 	fx_advance_ms(100);
@@ -684,7 +684,7 @@ END_TEST
 
 START_TEST(reset_ends_a_pending_backoff)
 {
-	fx_add("web")->restart_delay_ms = 20000;
+	policy_write(fx_add("web"))->restart_delay_ms = 20000;
 	fx_start_web();
 	fx_exit("web", 1);
 	ck_assert_str_eq(fx_answer(fx_order(CORE_RESET, "web")), "");
@@ -694,7 +694,7 @@ END_TEST
 
 START_TEST(a_start_after_giving_up_begins_anew)
 {
-	fx_add("web")->restart_max_attempts = 1;
+	policy_write(fx_add("web"))->restart_max_attempts = 1;
 	fx_start_web();
 	fx_exit("web", 1);
 	fx_advance_ms(100);
@@ -713,7 +713,7 @@ START_TEST(a_critical_one_that_gives_up_ends_procd_with_1)
 	struct subsystem_options *o = fx_add("db");
 
 	o->critical = true;
-	o->restart_max_attempts = 1;
+	policy_write(o)->restart_max_attempts = 1;
 	fx_add("web");
 	fx_start();
 	fx_exit("db", 1);
@@ -733,7 +733,7 @@ START_TEST(a_critical_one_without_restart_policy_ends_procd_at_its_failure)
 	struct subsystem_options *o = fx_add("db");
 
 	o->critical = true;
-	o->restart = RESTART_NEVER;
+	policy_write(o)->restart = RESTART_NEVER;
 	fx_start();
 	fx_exit("db", 1);
 	ck_assert(fx.finished);
@@ -754,7 +754,7 @@ END_TEST
 START_TEST(readiness_comes_when_every_autostart_is_ready_or_failed)
 {
 	fx_add("web");
-	fx_add("bad")->restart = RESTART_NEVER;
+	policy_write(fx_add("bad"))->restart = RESTART_NEVER;
 	fx.manual_exec = true;
 	fx_start();
 	ck_assert_int_eq(fx.state, DAEMON_STARTING);
@@ -772,8 +772,8 @@ END_TEST
 
 START_TEST(readiness_waits_as_long_as_the_longest_start_timeout)
 {
-	fx_add("web")->min_uptime_ms = 100000;
-	fx_add("db")->start_timeout_ms = 45000;
+	policy_write(fx_add("web"))->min_uptime_ms = 100000;
+	policy_write(fx_add("db"))->start_timeout_ms = 45000;
 	fx_start();
 	fx_advance_ms(44999);
 	ck_assert_int_eq(fx.state, DAEMON_STARTING);
@@ -816,7 +816,7 @@ START_TEST(the_exit_code_of_a_command_is_procds_own)
 {
 	struct subsystem_options *o = fx_add("run-1");
 
-	o->restart = RESTART_NEVER;
+	policy_write(o)->restart = RESTART_NEVER;
 	fx.main_name = "run-1";
 	fx_start();
 	fx_exit("run-1", 42);
@@ -827,7 +827,7 @@ END_TEST
 
 START_TEST(the_exit_code_of_a_stopped_command_is_its_own_too)
 {
-	fx_add("run-1")->restart = RESTART_NEVER;
+	policy_write(fx_add("run-1"))->restart = RESTART_NEVER;
 	fx.main_name = "run-1";
 	fx_start();
 	core_signal(fx.core, SIGTERM);

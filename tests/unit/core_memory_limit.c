@@ -13,7 +13,7 @@ static struct subsystem_options *add(const char *name)
 {
 	struct subsystem_options *o = fx_add(name);
 
-	o->memory_soft_limit = LIMIT;
+	policy_write(o)->memory_soft_limit = LIMIT;
 	return o;
 }
 
@@ -63,7 +63,7 @@ END_TEST
 
 START_TEST(a_restart_has_the_reason_memory)
 {
-	add("web")->on_memory_limit = ON_MEMORY_RESTART;
+	policy_write(add("web"))->on_memory_limit = ON_MEMORY_RESTART;
 	fx_start_web();
 	seen("web", true, 1200);
 	fx_expect("web", "stopping", "memory");
@@ -82,7 +82,7 @@ START_TEST(an_old_sample_says_nothing_of_a_new_process)
 {
 	uint64_t old;
 
-	add("web")->on_memory_limit = ON_MEMORY_RESTART;
+	policy_write(add("web"))->on_memory_limit = ON_MEMORY_RESTART;
 	fx_start_web();
 	old = fx_child("web")->spawn_id;
 	fx_order(CORE_RESTART, "web");

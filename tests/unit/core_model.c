@@ -9,6 +9,7 @@
  * PROCD_MODEL_SEED: where to begin. PROCD_MODEL_TRACE=TLLL: tell life LLL of test T on stdout. */
 #include <stdio.h>
 
+#include "config/part.h"
 #include "core/task.h"
 #include "core_reference.h"
 
@@ -175,12 +176,13 @@ static uint64_t main_execs(void)
 
 static void add_hooks(int i, struct subsystem_options *o)
 {
-	struct strlist *list[] = { [TASK_PRE_START] = &o->pre_start,
-				   [TASK_POST_STOP] = &o->post_stop,
-				   [TASK_STOP] = &o->stop_command,
-				   [TASK_RELOAD] = &o->reload_command };
+	struct subsystem_policy *policy = policy_write(o);
+	struct strlist *list[] = { [TASK_PRE_START] = &policy->pre_start,
+				   [TASK_POST_STOP] = &policy->post_stop,
+				   [TASK_STOP] = &policy->stop_command,
+				   [TASK_RELOAD] = &policy->reload_command };
 
-	o->hook_timeout_ms = 1000;
+	policy->hook_timeout_ms = 1000;
 	for (size_t j = 0; j < ARRAY_LEN(list); j++)
 		if (spec[i].hooks & 1u << j)
 			strlist_add(list[j], "/bin/hook");
@@ -378,21 +380,23 @@ static void vary(int i, bool all)
 /* Only to those that are there: the rest would be refused. A `before` of J is an `after` of I. */
 static void add_edges(int i, struct subsystem_options *o)
 {
+	struct subsystem_links *links = links_write(o);
+
 	for (int j = 0; kind.edges && j < REF_N; j++) {
 		const struct ref_edge *e = &spec[i].ref.edge[j], *back = &spec[j].ref.edge[i];
 		auto_free(freep) char *item = NULL;
 
 		if (back->there && back->kind == EDGE_BEFORE && spec[j].wanted)
-			strlist_add(&o->before, NAME(j));
+			strlist_add(&links->before, NAME(j));
 		if (!e->there || !spec[j].wanted || e->kind == EDGE_BEFORE)
 			continue;
 		item = edge_is_hard(e->kind) ?
 		       x_asprintf("%s:%s", NAME(j),
 				  enumtext_name(&condition_text, (int)e->condition)) :
 		       x_strdup(NAME(j));
-		strlist_add(e->kind == EDGE_DEPENDS_ON ? &o->depends_on :
-			    e->kind == EDGE_BINDS_TO   ? &o->binds_to :
-			    e->kind == EDGE_WANTS      ? &o->wants : &o->after, item);
+		strlist_add(e->kind == EDGE_DEPENDS_ON ? &links->depends_on :
+			    e->kind == EDGE_BINDS_TO   ? &links->binds_to :
+			    e->kind == EDGE_WANTS      ? &links->wants : &links->after, item);
 	}
 }
 
@@ -403,17 +407,17 @@ static void add_spec(int i)
 
 	snprintf(text, sizeof(text), "%d", spec[i].variant);
 	strlist_add(&o->command, text);
-	o->restart = spec[i].ref.restart;
-	o->restart_delay_ms = spec[i].ref.delay_ms;
-	o->restart_max_delay_ms = spec[i].ref.max_delay_ms;
-	o->restart_max_attempts = spec[i].ref.max_attempts;
-	o->restart_jitter = spec[i].ref.jitter;
-	o->restart_reset_after_ms = REF_RESET_AFTER_MS;
+	policy_write(o)->restart = spec[i].ref.restart;
+	policy_write(o)->restart_delay_ms = spec[i].ref.delay_ms;
+	policy_write(o)->restart_max_delay_ms = spec[i].ref.max_delay_ms;
+	policy_write(o)->restart_max_attempts = spec[i].ref.max_attempts;
+	policy_write(o)->restart_jitter = spec[i].ref.jitter;
+	policy_write(o)->restart_reset_after_ms = REF_RESET_AFTER_MS;
 	o->autostart = spec[i].ref.autostart;
-	o->min_uptime_ms = spec[i].min_uptime_ms;
-	o->stop_timeout_ms = spec[i].stop_timeout_ms;
+	policy_write(o)->min_uptime_ms = spec[i].min_uptime_ms;
+	policy_write(o)->stop_timeout_ms = spec[i].stop_timeout_ms;
 	o->type = spec[i].oneshot ? TYPE_ONESHOT : TYPE_SERVICE;
-	o->kill_mode = spec[i].group ? KILL_MODE_GROUP : KILL_MODE_PROCESS;
+	policy_write(o)->kill_mode = spec[i].group ? KILL_MODE_GROUP : KILL_MODE_PROCESS;
 	o->stdio[1].kind = spec[i].log ? STDIO_LOG : STDIO_NULL;
 	add_edges(i, o);
 	add_hooks(i, o);

@@ -8,7 +8,7 @@ static struct subsystem_options *add_handler(const char *name)
 
 	o->autostart = false;
 	o->type = TYPE_ONESHOT;
-	o->restart = RESTART_NEVER;
+	policy_write(o)->restart = RESTART_NEVER;
 	return o;
 }
 
@@ -17,8 +17,8 @@ static struct subsystem_options *add_failing(const char *name, const char *handl
 {
 	struct subsystem_options *o = fx_add(name);
 
-	o->restart = RESTART_NEVER;
-	strlist_add(&o->on_failure, handler);
+	policy_write(o)->restart = RESTART_NEVER;
+	strlist_add(&links_write(o)->on_failure, handler);
 	return o;
 }
 
@@ -71,9 +71,9 @@ START_TEST(a_failure_that_a_restart_follows_starts_nothing)
 {
 	struct subsystem_options *o = add_failing("web", "alert");
 
-	o->restart = RESTART_ALWAYS;
-	o->restart_delay_ms = 100;
-	o->restart_max_attempts = 1;
+	policy_write(o)->restart = RESTART_ALWAYS;
+	policy_write(o)->restart_delay_ms = 100;
+	policy_write(o)->restart_max_attempts = 1;
 	add_handler("alert");
 	fx_start();
 	fx_exit("web", 1);

@@ -49,7 +49,7 @@ static struct fx_order *begin(void)
 {
 	struct fx_order *o;
 
-	fx_add("web")->min_uptime_ms = 1000;
+	policy_write(fx_add("web"))->min_uptime_ms = 1000;
 	fx_start();
 	fx_advance_ms(1000);
 	ck_assert_str_eq(fx_state("web"), "running");
@@ -109,7 +109,7 @@ START_TEST(the_two_places_take_turns_and_the_next_plain_start_is_at_home)
 	end_slot(1, SIGTERM);
 	ck_assert(fx.child[HOME].alive && !fx.child[1].alive);
 	/* and the other place is for anybody */
-	fx_add("web")->min_uptime_ms = 1000;
+	policy_write(fx_add("web"))->min_uptime_ms = 1000;
 	fx_add("other");
 	ck_assert_int_eq(core_apply(fx.core, fx_draft(), false, NULL), 0);
 	fx_settle();
@@ -207,7 +207,7 @@ START_TEST(a_crash_of_the_new_one_is_restarted_where_there_is_room)
 {
 	struct fx_order *o;
 
-	fx_add("web")->restart = RESTART_ALWAYS;
+	policy_write(fx_add("web"))->restart = RESTART_ALWAYS;
 	fx_start_web();
 	o = replace("web");
 	ck_assert_int_eq(pid_of("web"), fx.child[1].pid);
@@ -230,7 +230,7 @@ START_TEST(what_cannot_be_replaced_is_refused)
 
 	fx_add("job")->type = TYPE_ONESHOT;
 	fx_add("down")->autostart = false;
-	fx_add("web")->min_uptime_ms = 1000;
+	policy_write(fx_add("web"))->min_uptime_ms = 1000;
 	fx_start();
 	fx_advance_ms(1000);
 	ck_assert_str_eq(fx_answer(replace("job")),
@@ -315,8 +315,8 @@ static void configure(void)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	o->restart = RESTART_ALWAYS;
-	o->stop_timeout_ms = 500;
+	policy_write(o)->restart = RESTART_ALWAYS;
+	policy_write(o)->stop_timeout_ms = 500;
 	config_publish(fx_draft(), 1);
 }
 

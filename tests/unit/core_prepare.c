@@ -21,7 +21,7 @@ static struct subsystem_options *add(const char *name)
 {
 	struct subsystem_options *o = fx_add(name);
 
-	strlist_add(&o->env_file, "/etc/web.env");
+	strlist_add(&rights_write(o)->env_file, "/etc/web.env");
 	return o;
 }
 
@@ -78,7 +78,7 @@ START_TEST(a_credential_that_is_not_there_is_its_own_stage)
 {
 	struct subsystem_options *o = fx_add("web");
 
-	strlist_add(&o->credentials, "db=/etc/db");
+	strlist_add(&rights_write(o)->credentials, "db=/etc/db");
 	start();
 	ck_assert_uint_eq(nasked, 1);
 	asked[0]->failed = START_FILES_CREDENTIALS;
@@ -112,7 +112,7 @@ START_TEST(what_cannot_be_read_is_a_failed_start_with_its_step)
 {
 	struct subsystem_options *o = add("web");
 
-	o->restart = RESTART_NEVER;
+	policy_write(o)->restart = RESTART_NEVER;
 	start();
 	fx_skip_events();
 	answer_failed(0, ENOENT, "/etc/web.env: No such file or directory");

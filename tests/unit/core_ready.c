@@ -16,9 +16,9 @@ static struct subsystem_options *add(const char *name, const char *probe)
 	struct subsystem_options *o = fx_add(name);
 	auto_free(strbuf_fini) struct strbuf why = STRBUF_INIT;
 
-	probe_option_free(o->ready);
-	ck_assert_int_eq(probe_option_parse(probe, PROBES_ALL, &o->ready, &why), 0);
-	o->restart = RESTART_NEVER;
+	probe_option_free(o->policy->ready);
+	ck_assert_int_eq(probe_option_parse(probe, PROBES_ALL, &policy_write(o)->ready, &why), 0);
+	policy_write(o)->restart = RESTART_NEVER;
 	return o;
 }
 
@@ -77,7 +77,7 @@ END_TEST
 
 START_TEST(not_ready_in_time_is_ended_and_failed)
 {
-	add("web", "notify")->start_timeout_ms = 700;
+	policy_write(add("web", "notify"))->start_timeout_ms = 700;
 	fx_start();
 	fx_skip_events();
 	fx_advance_ms(699);
@@ -100,8 +100,8 @@ START_TEST(whoever_ignores_that_is_killed_as_in_any_stop)
 {
 	struct subsystem_options *o = add("web", "notify");
 
-	o->start_timeout_ms = 700;
-	o->stop_timeout_ms = 2000;
+	policy_write(o)->start_timeout_ms = 700;
+	policy_write(o)->stop_timeout_ms = 2000;
 	fx_start();
 	fx_advance_ms(700);
 	(void)fx_signals();
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(a_stop_of_one_that_expired_is_a_stop)
 {
-	add("web", "notify")->start_timeout_ms = 700;
+	policy_write(add("web", "notify"))->start_timeout_ms = 700;
 	fx_start();
 	fx_advance_ms(700);
 	fx_skip_events();
@@ -133,8 +133,8 @@ START_TEST(a_start_that_expired_is_tried_again_by_the_policy)
 {
 	struct subsystem_options *o = add("web", "notify");
 
-	o->start_timeout_ms = 700;
-	o->restart = RESTART_ON_FAILURE;
+	policy_write(o)->start_timeout_ms = 700;
+	policy_write(o)->restart = RESTART_ON_FAILURE;
 	fx_start();
 	fx_advance_ms(700);
 	fx_die("web", SIGTERM);
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(a_good_exit_after_the_deadline_is_no_success)
 {
-	add("web", "notify")->start_timeout_ms = 700;
+	policy_write(add("web", "notify"))->start_timeout_ms = 700;
 	fx_start();
 	fx_advance_ms(700);
 	fx_skip_events();
@@ -160,7 +160,7 @@ END_TEST
 
 START_TEST(extend_timeout_gives_more_time_never_less)
 {
-	add("web", "notify")->start_timeout_ms = 1000;
+	policy_write(add("web", "notify"))->start_timeout_ms = 1000;
 	fx_start();
 	say("web", "EXTEND_TIMEOUT_USEC=1000");
 	fx_advance_ms(900);
@@ -174,7 +174,7 @@ END_TEST
 
 START_TEST(min_uptime_and_ready_must_both_be)
 {
-	add("web", "notify")->min_uptime_ms = 500;
+	policy_write(add("web", "notify"))->min_uptime_ms = 500;
 	fx_start();
 	say("web", "READY=1");
 	ck_assert_str_eq(fx_board("web")->awaits, "min_uptime to pass");
@@ -189,8 +189,8 @@ START_TEST(with_another_probe_ready_says_nothing)
 {
 	struct subsystem_options *o = add("web", "exec");
 
-	o->watchdog_ms = 1000;
-	o->min_uptime_ms = 500;
+	policy_write(o)->watchdog_ms = 1000;
+	policy_write(o)->min_uptime_ms = 500;
 	fx_start();
 	say("web", "READY=1");
 	fx_advance_ms(499);
@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(silence_is_ended_by_abort_and_failed)
 {
-	add("web", "exec")->watchdog_ms = 1000;
+	policy_write(add("web", "exec"))->watchdog_ms = 1000;
 	fx_start_web();
 	for (int i = 0; i < 5; i++) {
 		fx_advance_ms(900);
@@ -221,7 +221,7 @@ END_TEST
 
 START_TEST(one_that_says_that_it_is_ill_is_ended_at_once)
 {
-	add("web", "notify")->watchdog_ms = 1000;
+	policy_write(add("web", "notify"))->watchdog_ms = 1000;
 	fx_start();
 	say("web", "READY=1\nWATCHDOG=trigger");
 	ck_assert_str_eq(fx_signals(), "ABRT/tree+cont");
@@ -232,7 +232,7 @@ END_TEST
 
 START_TEST(it_may_change_its_watchdog_and_end_it)
 {
-	add("web", "exec")->watchdog_ms = 1000;
+	policy_write(add("web", "exec"))->watchdog_ms = 1000;
 	fx_start_web();
 	say("web", "WATCHDOG_USEC=5000000");
 	fx_advance_ms(4999);
@@ -246,7 +246,7 @@ END_TEST
 
 START_TEST(who_is_stopping_is_not_watched)
 {
-	add("web", "exec")->watchdog_ms = 1000;
+	policy_write(add("web", "exec"))->watchdog_ms = 1000;
 	fx_start_web();
 	say("web", "STOPPING=1");
 	ck_assert_str_eq(fx_board("web")->status, "stopping");
@@ -259,7 +259,7 @@ END_TEST
 
 START_TEST(a_late_timer_leaves_another_turn_to_read)
 {
-	add("web", "notify")->start_timeout_ms = 1000;
+	policy_write(add("web", "notify"))->start_timeout_ms = 1000;
 	fx_start();
 	fx.now += 5000 * NS_PER_MS;		/* procd stood still */
 	core_settle(fx.core);
@@ -271,7 +271,7 @@ END_TEST
 
 START_TEST(the_next_supervisor_keeps_the_deadline)
 {
-	add("web", "notify")->start_timeout_ms = 1000;
+	policy_write(add("web", "notify"))->start_timeout_ms = 1000;
 	fx_start();
 	say("web", "STATUS=x");
 	replace(400);
@@ -289,7 +289,7 @@ END_TEST
 
 START_TEST(the_next_supervisor_hears_what_was_said_when_time_was_up)
 {
-	add("web", "notify")->start_timeout_ms = 1000;
+	policy_write(add("web", "notify"))->start_timeout_ms = 1000;
 	fx_start();
 	core_free(fx.core);
 	board_free(fx.board);
@@ -309,8 +309,8 @@ START_TEST(the_next_supervisor_knows_that_it_was_ready)
 {
 	struct subsystem_options *o = add("web", "notify");
 
-	o->min_uptime_ms = 1000;
-	o->watchdog_ms = 2000;
+	policy_write(o)->min_uptime_ms = 1000;
+	policy_write(o)->watchdog_ms = 2000;
 	fx_start();
 	say("web", "READY=1\nWATCHDOG_USEC=3000000");
 	replace(1200);
@@ -344,7 +344,7 @@ START_TEST(procd_is_ready_when_the_slowest_had_its_time)
 {
 	struct subsystem_options *o = add("web", "notify");
 
-	o->start_timeout_ms = 0;
+	policy_write(o)->start_timeout_ms = 0;
 	fx_start();
 	fx_advance_ms(1000000);
 	ck_assert(!fx.booted);
@@ -372,7 +372,7 @@ END_TEST
 
 START_TEST(no_question_outlives_the_start)
 {
-	add("web", "unix:/run/x")->start_timeout_ms = 3000;
+	policy_write(add("web", "unix:/run/x"))->start_timeout_ms = 3000;
 	fx_start();
 	ck_assert_int_eq(fx_child("web")->probe_timeout_ns, 3000 * NS_PER_MS);
 	fx_advance_ms(3000);

@@ -10,7 +10,7 @@ static struct subsystem_options *add(const char *name, const char *probe)
 	struct subsystem_options *o = fx_add(name);
 	auto_free(strbuf_fini) struct strbuf why = STRBUF_INIT;
 
-	ck_assert_int_eq(probe_option_parse(probe, PROBES_ALL, &o->ready, &why), 0);
+	ck_assert_int_eq(probe_option_parse(probe, PROBES_ALL, &policy_write(o)->ready, &why), 0);
 	return o;
 }
 
@@ -124,11 +124,11 @@ static void live(uint64_t seed)
 		struct subsystem_options *o = add(name, kinds[i]);
 
 		o->stdio[1].kind = STDIO_LOG;
-		o->start_timeout_ms = 400;
-		o->watchdog_ms = chance(&seed, 2) ? 250 : TIMEOUT_UNSET;
-		o->min_uptime_ms = chance(&seed, 2) ? 100 : 0;
-		o->restart = (enum restart_policy)chance(&seed, 3);
-		o->stop_timeout_ms = 500;
+		policy_write(o)->start_timeout_ms = 400;
+		policy_write(o)->watchdog_ms = chance(&seed, 2) ? 250 : TIMEOUT_UNSET;
+		policy_write(o)->min_uptime_ms = chance(&seed, 2) ? 100 : 0;
+		policy_write(o)->restart = (enum restart_policy)chance(&seed, 3);
+		policy_write(o)->stop_timeout_ms = 500;
 	}
 	fx_start();
 	for (int step = 0; step < 400; step++) {

@@ -207,7 +207,7 @@ END_TEST
 
 START_TEST(a_backoff_deadline_is_kept)
 {
-	fx_add("web")->restart_delay_ms = 10000;
+	policy_write(fx_add("web"))->restart_delay_ms = 10000;
 	fx_start_web();
 	fx_exit("web", 1);
 	fx_advance_ms(4000);
@@ -243,7 +243,7 @@ END_TEST
 
 START_TEST(a_stop_under_way_goes_on_with_its_deadline)
 {
-	fx_add("web")->stop_timeout_ms = 3000;
+	policy_write(fx_add("web"))->stop_timeout_ms = 3000;
 	fx_start_web();
 	fx_order(CORE_STOP, "web");
 	fx_advance_ms(1000);
@@ -275,7 +275,7 @@ END_TEST
 
 START_TEST(min_uptime_goes_on_counting_from_the_start)
 {
-	fx_add("web")->min_uptime_ms = 3000;
+	policy_write(fx_add("web"))->min_uptime_ms = 3000;
 	fx_start();
 	fx_advance_ms(1000);
 	die();
@@ -356,7 +356,7 @@ END_TEST
 
 START_TEST(counters_and_gave_up_are_kept)
 {
-	fx_add("web")->restart_max_attempts = 1;
+	policy_write(fx_add("web"))->restart_max_attempts = 1;
 	fx_start_web();
 	fx_exit("web", 1);
 	fx_advance_ms(100);
@@ -504,7 +504,7 @@ static void come_back_anew(uint32_t fate)
 
 static void start_mortal(void)
 {
-	fx_add("web")->on_supervisor_death = KEEPER_DEATH_STOP;
+	policy_write(fx_add("web"))->on_supervisor_death = KEEPER_DEATH_STOP;
 	fx_start_web();
 	fx.records.slots[0].flags |= PLAN_DIE_WITH_KEEPER;
 }
@@ -765,7 +765,7 @@ START_TEST(one_that_was_to_be_replaced_is_replaced_after_its_adoption)
 
 	start_web();
 	fx_config();
-	fx_add("web")->umask = 077;
+	rights_write(fx_add("web"))->umask = 077;
 	ck_assert_int_eq(core_apply(fx.core, fx_draft(), false, &summary), 0);
 	json_decref(summary);
 	die();
@@ -791,7 +791,7 @@ START_TEST(what_was_started_with_other_options_is_replaced_and_nothing_else)
 	die();
 	fx_config();
 	fx_add("same");
-	fx_add("web")->umask = 077;
+	rights_write(fx_add("web"))->umask = 077;
 	config_publish(fx_draft(), 1);
 	fx.before = before;
 	come_back_anew(0);
@@ -831,8 +831,8 @@ START_TEST(hundreds_of_deaths_lose_and_double_nothing)
 		char name[8];
 
 		snprintf(name, sizeof(name), "s%d", i);
-		fx_add(name)->restart = RESTART_ALWAYS;
-		fx.draft->subsystems[i]->restart_max_delay_ms = 150;
+		policy_write(fx_add(name))->restart = RESTART_ALWAYS;
+		policy_write(fx.draft->subsystems[i])->restart_max_delay_ms = 150;
 	}
 	fx_start();
 	for (int round = 0; round < 300; round++) {

@@ -147,7 +147,7 @@ START_TEST(the_old_process_is_stopped_by_its_own_rules)
 	fx_add("a");
 	o = fx_add("b");
 	cmd(o, "/bin/false");
-	o->stop_signal = SIGINT;
+	policy_write(o)->stop_signal = SIGINT;
 	ck_assert_int_eq(apply(false), 0);
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
 	fx_die("b", SIGTERM);
@@ -179,7 +179,7 @@ START_TEST(a_pending_one_starts_at_once_with_the_new_options)
 	fx_exit("b", 1);
 	fx_add("a");
 	cmd(fx_add("b"), "/bin/false");
-	fx.draft->subsystems[1]->restart_delay_ms = 9000;
+	policy_write(fx.draft->subsystems[1])->restart_delay_ms = 9000;
 	ck_assert_int_eq(apply(false), 0);
 	ck_assert_str_eq(fx_state("b"), "running");
 	ck_assert_uint_eq(fx_board("b")->generation, 2);
@@ -247,8 +247,8 @@ START_TEST(live_keys_act_without_touching_the_child)
 	start_two();
 	fx_add("a");
 	o = fx_add("b");
-	o->stop_signal = SIGINT;
-	o->restart_delay_ms = 700;
+	policy_write(o)->stop_signal = SIGINT;
+	policy_write(o)->restart_delay_ms = 700;
 	ck_assert_int_eq(apply(false), 0);
 	fx_expect_type("config_reloaded");
 	ck_assert_str_eq(first("updated"), "b");
@@ -273,7 +273,7 @@ START_TEST(an_explicit_stop_survives_reloads)
 	fx_answer(stop);
 	for (int i = 0; i < 3; i++) {
 		fx_add("a");
-		fx_add("b")->restart_delay_ms = 500 + i;
+		policy_write(fx_add("b"))->restart_delay_ms = 500 + i;
 		ck_assert_int_eq(apply(false), 0);
 		fx_config();
 	}
@@ -401,7 +401,7 @@ START_TEST(live_keys_of_captured_output_reach_the_output_side)
 	fx.child[0].attached = false;
 	fx_config();
 	fx_add("b")->stdio[1].kind = STDIO_LOG;
-	fx.draft->subsystems[0]->log_max_files = 9;
+	policy_write(fx.draft->subsystems[0])->log_max_files = 9;
 	ck_assert_int_eq(apply(false), 0);
 	ck_assert(fx.child[0].attached);
 	fx_config();

@@ -16,7 +16,7 @@ static struct fx_order *roll(const char *name, bool no_wait)
 /* "web" depends on three workers; all run. */
 static void start_farm(void)
 {
-	strlist_add(&fx_add("web")->depends_on, "worker");
+	strlist_add(&links_write(fx_add("web"))->depends_on, "worker");
 	fx_add_instances("worker", 3);
 	fx_start();
 	ck_assert_str_eq(fx_state("web"), "running");
@@ -60,7 +60,7 @@ START_TEST(one_that_is_not_ready_yet_holds_the_next_one_back)
 	for (uint32_t i = 0; i < 2; i++) {
 		auto_free(freep) char *name = x_asprintf("w%u", i);
 
-		fx_add(name)->min_uptime_ms = 1000;
+		policy_write(fx_add(name))->min_uptime_ms = 1000;
 	}
 	fx_start();
 	fx_advance_ms(1000);
@@ -124,7 +124,7 @@ START_TEST(one_that_is_removed_meanwhile_is_passed_over)
 
 	start_farm();
 	o = roll("worker", false);
-	strlist_add(&fx_add("web")->depends_on, "worker");
+	strlist_add(&links_write(fx_add("web"))->depends_on, "worker");
 	fx_add_instances("worker", 1);
 	ck_assert_int_eq(core_apply(fx.core, fx_draft(), false, NULL), 0);
 	fx_config();

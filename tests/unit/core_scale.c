@@ -19,8 +19,8 @@ static void over(void)
 /* web, and N workers on which "web" depends and to which "bound" is bound. */
 static void farm(uint32_t n)
 {
-	strlist_add(&fx_add("web")->depends_on, "worker");
-	strlist_add(&fx_add("bound")->binds_to, "worker");
+	strlist_add(&links_write(fx_add("web"))->depends_on, "worker");
+	strlist_add(&links_write(fx_add("bound"))->binds_to, "worker");
 	fx_add_instances("worker", n);
 }
 

@@ -68,13 +68,13 @@ static struct subsystem_options *add_cron(const char *name, const char *line, co
 	struct cron_error e;
 
 	o->type = TYPE_ONESHOT;
-	o->restart = RESTART_NEVER;
-	o->schedule = x_strdup(line);
-	free(o->cron);
-	o->cron = x_calloc(1, sizeof(*o->cron));
-	ck_assert_msg(cron_parse(line, o->cron, &e), "%s", e.message);
-	o->zone = zone_parse("test", zone, strlen(zone));
-	ck_assert_ptr_nonnull(o->zone);
+	policy_write(o)->restart = RESTART_NEVER;
+	policy_write(o)->schedule = x_strdup(line);
+	free(o->policy->cron);
+	policy_write(o)->cron = x_calloc(1, sizeof(*policy_write(o)->cron));
+	ck_assert_msg(cron_parse(line, o->policy->cron, &e), "%s", e.message);
+	policy_write(o)->zone = zone_parse("test", zone, strlen(zone));
+	ck_assert_ptr_nonnull(o->policy->zone);
 	return o;
 }
 
@@ -83,8 +83,8 @@ static struct subsystem_options *add_every(const char *name, int64_t ms)
 	struct subsystem_options *o = fx_add(name);
 
 	o->type = TYPE_ONESHOT;
-	o->restart = RESTART_NEVER;
-	o->every_ms = ms;
+	policy_write(o)->restart = RESTART_NEVER;
+	policy_write(o)->every_ms = ms;
 	return o;
 }
 
@@ -212,10 +212,10 @@ START_TEST(success_codes_decide_how_a_run_ended)
 {
 	struct subsystem_options *o = add_every("job", 10000);
 
-	free(o->success_exit_codes);
-	o->success_exit_codes = x_calloc(1, sizeof(*o->success_exit_codes));
-	o->success_exit_codes[0] = 4;
-	o->nsuccess_exit_codes = 1;
+	free(o->policy->success_exit_codes);
+	policy_write(o)->success_exit_codes = x_calloc(1, sizeof(*policy_write(o)->success_exit_codes));
+	o->policy->success_exit_codes[0] = 4;
+	policy_write(o)->nsuccess_exit_codes = 1;
 	fx_start();
 	fx_exit("job", 4);
 	ck_assert_str_eq(fx_state("job"), "stopped");
@@ -229,8 +229,8 @@ START_TEST(a_retry_by_the_restart_policy_moves_no_period)
 {
 	struct subsystem_options *o = add_every("job", 10000);
 
-	o->restart = RESTART_ON_FAILURE;
-	o->restart_delay_ms = 1000;
+	policy_write(o)->restart = RESTART_ON_FAILURE;
+	policy_write(o)->restart_delay_ms = 1000;
 	fx_start();
 	fx_exit("job", 1);
 	pass(NS_PER_SEC);
@@ -282,7 +282,7 @@ END_TEST
 
 START_TEST(what_is_left_of_a_run_is_ended_before_the_next_one_begins)
 {
-	add_every("job", 10000)->kill_mode = KILL_MODE_GROUP;
+	policy_write(add_every("job", 10000))->kill_mode = KILL_MODE_GROUP;
 	fx_start();
 	fx_exit_leaving("job", W_EXITCODE(0, 0), 1);
 	ck_assert_str_eq(fx_state("job"), "stopped");
@@ -295,7 +295,7 @@ END_TEST
 
 START_TEST(a_run_waits_for_what_it_depends_on_and_only_once)
 {
-	strlist_add(&add_every("job", 10000)->depends_on, "db");
+	strlist_add(&links_write(add_every("job", 10000))->depends_on, "db");
 	fx_add("db")->autostart = true;
 	fx.manual_exec = true;
 	fx_start();
@@ -315,7 +315,7 @@ END_TEST
 START_TEST(who_needs_a_scheduled_one_that_never_ran_does_not_wait_until_tomorrow)
 {
 	add_cron("job", "0 3 * * *", "UTC0");
-	strlist_add(&fx_add("web")->depends_on, "job");
+	strlist_add(&links_write(fx_add("web"))->depends_on, "job");
 	fx_start();
 	fx_expect("job", "starting", "dependency");
 	ck_assert_str_eq(fx_state("web"), "stopped");
@@ -398,7 +398,7 @@ START_TEST(a_random_delay_spreads_the_runs_within_its_bounds)
 	for (int i = 0; i < 50; i++) {
 		auto_free(freep) char *name = x_asprintf("job%d", i);
 
-		add_cron(name, "0 13 * * *", "UTC0")->random_delay_ms = 600000;
+		policy_write(add_cron(name, "0 13 * * *", "UTC0"))->random_delay_ms = 600000;
 	}
 	fx_start();
 	base = real_now(NULL) + 59 * MINUTE + 30 * NS_PER_SEC;
@@ -422,7 +422,7 @@ START_TEST(a_run_that_waits_for_its_random_delay_survives_everything)
 	struct subsystem_options *o = add_cron("job", "0 13 * * *", "UTC0");
 	int64_t at;
 
-	o->random_delay_ms = HOUR / NS_PER_MS;
+	policy_write(o)->random_delay_ms = HOUR / NS_PER_MS;
 	fx_start();
 	pass(HOUR - 20 * NS_PER_SEC);	/* past the full hour */
 	at = fx_board("job")->next_run_real_ns;
@@ -436,8 +436,8 @@ START_TEST(a_run_that_waits_for_its_random_delay_survives_everything)
 	ck_assert_int_eq(fx_board("job")->next_run_real_ns, at);
 	fx_config();
 	o = add_cron("job", "0 13 * * *", "UTC0");
-	o->random_delay_ms = HOUR / NS_PER_MS;
-	o->description = x_strdup("another text");
+	policy_write(o)->random_delay_ms = HOUR / NS_PER_MS;
+	links_write(o)->description = x_strdup("another text");
 	apply();
 	ck_assert_int_eq(fx_board("job")->next_run_real_ns, at);
 	pass(2 * HOUR);
@@ -796,8 +796,8 @@ static void add_jobs(uint64_t *seed)
 			add_cron(job_names[i], lines[rnd(seed, 4)], zones[rnd(seed, 3)]) :
 			add_every(job_names[i], 1000 * (1 + rnd(seed, 90)));
 
-		o->random_delay_ms = rnd(seed, 3) == 0 ? rnd(seed, 60000) : 0;
-		o->restart = rnd(seed, 3) == 0 ? RESTART_ON_FAILURE : RESTART_NEVER;
+		policy_write(o)->random_delay_ms = rnd(seed, 3) == 0 ? rnd(seed, 60000) : 0;
+		policy_write(o)->restart = rnd(seed, 3) == 0 ? RESTART_ON_FAILURE : RESTART_NEVER;
 	}
 }
 

@@ -74,7 +74,7 @@ START_TEST(a_shortage_at_any_stage_is_nobodys_crash)
 	bool ours = troubles[_i].ours;
 	struct subsystem_options *o = fx_add("web");
 
-	o->restart_max_attempts = 1;
+	policy_write(o)->restart_max_attempts = 1;
 	o->stdio[1].kind = STDIO_FILE;
 	o->stdio[1].path = x_strdup("/tmp/out");
 	o->stdio[2].kind = STDIO_LOG;
@@ -142,7 +142,7 @@ END_TEST
 
 START_TEST(a_restart_that_is_deferred_counts_once)
 {
-	fx_add("web")->restart_max_attempts = 1;
+	policy_write(fx_add("web"))->restart_max_attempts = 1;
 	fx.manual_exec = true;
 	fx_start();
 	fx_exec_ok_slot(0);

@@ -164,7 +164,7 @@ END_TEST
 
 START_TEST(a_stop_timeout_of_its_own_still_kills_earlier)
 {
-	fx_add("a")->stop_timeout_ms = 300;
+	policy_write(fx_add("a"))->stop_timeout_ms = 300;
 	fx_start();
 	sig(SIGTERM);
 	fx_advance_ms(300);
@@ -174,7 +174,7 @@ END_TEST
 
 START_TEST(a_long_stop_timeout_does_not_outlive_the_shutdown)
 {
-	fx_add("a")->stop_timeout_ms = 600000;
+	policy_write(fx_add("a"))->stop_timeout_ms = 600000;
 	fx_start();
 	sig(SIGTERM);
 	fx_signals();

@@ -73,7 +73,7 @@ static struct subsystem_options *add(const char *name, const char *address)
 {
 	struct subsystem_options *o = fx_add(name);
 
-	strlist_add(&o->listen, address);
+	strlist_add(&policy_write(o)->listen, address);
 	return o;
 }
 
@@ -110,7 +110,7 @@ START_TEST(all_are_bound_before_the_first_start_and_passed_in_order)
 {
 	struct subsystem_options *o = add("web", "http=tcp:127.0.0.1:80");
 
-	strlist_add(&o->listen, "unix:/run/x");
+	strlist_add(&policy_write(o)->listen, "unix:/run/x");
 	add("late", "tcp:127.0.0.1:81")->autostart = false;
 	fx_start();
 	ck_assert_int_eq(bound_before_first_spawn, 3);
@@ -177,8 +177,8 @@ START_TEST(instances_share_an_address_but_not_a_free_port)
 {
 	fx_add_instances("web", 2);
 	for (int i = 0; i < 2; i++) {
-		strlist_add(&fx.draft->subsystems[i]->listen, "tcp:127.0.0.1:80");
-		strlist_add(&fx.draft->subsystems[i]->listen, "tcp:127.0.0.1:0");
+		strlist_add(&policy_write(fx.draft->subsystems[i])->listen, "tcp:127.0.0.1:80");
+		strlist_add(&policy_write(fx.draft->subsystems[i])->listen, "tcp:127.0.0.1:0");
 	}
 	fx_start();
 	ck_assert_int_eq(opened, 3);
@@ -221,7 +221,7 @@ END_TEST
 
 START_TEST(a_connection_starts_it_and_a_clean_end_makes_it_wait_again)
 {
-	add("web", "tcp:127.0.0.1:80")->socket_activation = true;
+	policy_write(add("web", "tcp:127.0.0.1:80"))->socket_activation = true;
 	fx_start();
 	ck_assert_str_eq(fx_state("web"), "stopped");
 	ck_assert_int_eq(fx.state, DAEMON_RUNNING);
@@ -244,7 +244,7 @@ END_TEST
 
 START_TEST(what_is_meant_to_be_down_is_not_woken)
 {
-	add("web", "tcp:127.0.0.1:80")->socket_activation = true;
+	policy_write(add("web", "tcp:127.0.0.1:80"))->socket_activation = true;
 	fx_start();
 	ck_assert(table[1].watched);
 	fx_order(CORE_STOP, "web");
@@ -259,8 +259,8 @@ START_TEST(instances_wake_together_and_let_go_of_the_socket)
 {
 	fx_add_instances("web", 2);
 	for (int i = 0; i < 2; i++) {
-		strlist_add(&fx.draft->subsystems[i]->listen, "tcp:127.0.0.1:80");
-		fx.draft->subsystems[i]->socket_activation = true;
+		strlist_add(&policy_write(fx.draft->subsystems[i])->listen, "tcp:127.0.0.1:80");
+		policy_write(fx.draft->subsystems[i])->socket_activation = true;
 	}
 	fx_start();
 	connect_to(2);
@@ -277,8 +277,8 @@ START_TEST(it_is_stopped_when_it_had_no_connection_for_long)
 {
 	struct subsystem_options *o = add("web", "tcp:127.0.0.1:80");
 
-	o->socket_activation = true;
-	o->idle_timeout_ms = 1000;
+	policy_write(o)->socket_activation = true;
+	policy_write(o)->idle_timeout_ms = 1000;
 	fx_start();
 	connect_to(1);
 	fx_connected = true;
@@ -303,9 +303,9 @@ START_TEST(what_something_needs_is_in_use)
 {
 	struct subsystem_options *o = add("db", "tcp:127.0.0.1:80");
 
-	o->socket_activation = true;
-	o->idle_timeout_ms = 1000;
-	strlist_add(&fx_add("app")->depends_on, "db");
+	policy_write(o)->socket_activation = true;
+	policy_write(o)->idle_timeout_ms = 1000;
+	strlist_add(&links_write(fx_add("app"))->depends_on, "db");
 	fx_start();
 	ck_assert_str_eq(fx_state("db"), "running");
 	fx_advance_ms(10000);

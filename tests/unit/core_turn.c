@@ -14,8 +14,8 @@ static void add_many(int n, enum restart_policy restart, int64_t delay_ms)
 
 		snprintf(name, sizeof(name), "s%d", i);
 		o = fx_add(name);
-		o->restart = restart;
-		o->restart_delay_ms = delay_ms;
+		policy_write(o)->restart = restart;
+		policy_write(o)->restart_delay_ms = delay_ms;
 	}
 }
 
@@ -193,7 +193,7 @@ START_TEST(what_had_run_for_a_while_does_not_stand_in_the_storms_queue)
 	int before;
 
 	add_many(900, RESTART_ALWAYS, 0);
-	fx_add("healthy")->restart_delay_ms = 0;
+	policy_write(fx_add("healthy"))->restart_delay_ms = 0;
 	fx_start();
 	slot = fx_slot("healthy");
 	for (int64_t t = 0; t < 2000; t += 5) {

@@ -17,7 +17,7 @@ static void watch_files(void *ctx, uint32_t slot, uint64_t id, const struct subs
 	watched[slot].known = known;
 	watched[slot].calls++;
 	snprintf(watched[slot].file, sizeof(watched[slot].file), "%s",
-		 o != NULL ? o->watch.items[0] : "");
+		 o != NULL ? o->policy->watch.items[0] : "");
 }
 
 static void setup(void)
@@ -32,7 +32,7 @@ static struct subsystem_options *add(const char *name, const char *file)
 {
 	struct subsystem_options *o = fx_add(name);
 
-	strlist_add(&o->watch, file);
+	strlist_add(&policy_write(o)->watch, file);
 	return o;
 }
 
@@ -91,10 +91,10 @@ END_TEST
 
 START_TEST(what_has_ended_or_failed_is_tried_again_and_what_was_stopped_is_not)
 {
-	add("failed", "/etc/x")->restart = RESTART_NEVER;
-	add("done", "/etc/x")->restart = RESTART_NEVER;
+	policy_write(add("failed", "/etc/x"))->restart = RESTART_NEVER;
+	policy_write(add("done", "/etc/x"))->restart = RESTART_NEVER;
 	add("off", "/etc/x");
-	add("later", "/etc/x")->restart_delay_ms = 5000;
+	policy_write(add("later", "/etc/x"))->restart_delay_ms = 5000;
 	fx_start();
 	fx_exit("failed", 1);
 	fx_exit("done", 0);
@@ -121,7 +121,7 @@ START_TEST(a_reload_watches_other_files_without_touching_the_process)
 	core_files_changed(fx.core, 0, fx_board("web")->id, 5, NULL);
 	fx_config();
 	add("web", "/etc/y");
-	fx_add("other")->description = x_strdup("text");
+	links_write(fx_add("other"))->description = x_strdup("text");
 	apply();
 	ck_assert_str_eq(watched[0].file, "/etc/y");
 	ck_assert_uint_eq(watched[0].known, 0);
@@ -129,7 +129,7 @@ START_TEST(a_reload_watches_other_files_without_touching_the_process)
 	ck_assert_int_eq(watched[1].calls, 0);
 	ck_assert_int_eq(fx_child("web")->spawns, 1);
 	fx_config();
-	add("web", "/etc/y")->description = x_strdup("text");
+	links_write(add("web", "/etc/y"))->description = x_strdup("text");
 	fx_add("other");
 	apply();
 	ck_assert_int_eq(watched[0].calls, 2);
@@ -150,7 +150,7 @@ START_TEST(a_second_reload_before_the_restart_of_the_first_is_over)
 	fx_start_web();
 	for (int i = 1; i <= 4; i++) {
 		fx_config();
-		add("web", i < 4 ? "/etc/x" : "/etc/y")->nice = i;
+		rights_write(add("web", i < 4 ? "/etc/x" : "/etc/y"))->nice = i;
 		apply();
 		ck_assert_str_eq(fx_state("web"), "stopping");
 		ck_assert_int_eq(watched[0].calls, i < 4 ? 1 : 2);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "config/part.h"
 #include "config/probe.h"
 #include "config/store.h"
 #include "event/event.h"
@@ -67,12 +68,10 @@ static void setup(void)
 	c->logging.file = x_asprintf("%s/own.log", dir);
 	c->logging.max_file_size = 1u << 30;
 	config_publish(c, 1);
-	options = x_calloc(1, sizeof *options);
-	atomic_init(&options->refs, 1);
-	options->name = x_strdup("web");
-	options->stdio[1].kind = STDIO_LOG;
-	options->stdio[2].kind = STDIO_STDOUT;
-	ck_assert_int_eq(probe_option_parse("log:^up [0-9]+$", PROBES_ALL, &options->ready, &why), 0);
+	options = subsystem_options_unknown("web", KILL_MODE_GROUP,
+								SIGTERM, TIMEOUT_UNSET);
+	ck_assert_int_eq(probe_option_parse("log:^up [0-9]+$", PROBES_ALL,
+					    &policy_write(options)->ready, &why), 0);
 	mkdirat(run_dirfd, "fifo", 0700);
 	mkfifoat(run_dirfd, "fifo/3.out", 0600);
 	child = openat(run_dirfd, "fifo/3.out", O_RDWR | O_CLOEXEC);

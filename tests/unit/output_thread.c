@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "config/part.h"
 #include "config/store.h"
 #include "event/event.h"
 #include "keeper/fifo.h"
@@ -97,15 +98,12 @@ static struct output *start(void)
 
 static struct subsystem_options *options(const char *name, const char *log_file)
 {
-	struct subsystem_options *o = x_calloc(1, sizeof *o);
+	struct subsystem_options *o = subsystem_options_unknown(name, KILL_MODE_GROUP,
+								SIGTERM, TIMEOUT_UNSET);
 
-	atomic_init(&o->refs, 1);
-	o->name = x_strdup(name);
-	o->stdio[1].kind = STDIO_LOG;
-	o->stdio[2].kind = STDIO_STDOUT;
 	o->log_file = log_file != NULL ? in_dir(log_file) : NULL;
-	o->log_max_file_size = 1u << 30;
-	o->log_max_files = 2;
+	policy_write(o)->log_max_file_size = 1u << 30;
+	policy_write(o)->log_max_files = 2;
 	return o;
 }
 
