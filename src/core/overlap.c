@@ -192,6 +192,7 @@ static void take_over(struct overlap *o)
 	exchange(lead, second);
 	o->phase = OVERLAP_GOING;
 	lead->attempt = 0;
+	lead->memory_over = false;
 	lead->reason = REASON_REQUEST;
 	lead->since_mono_ns = clock_mono_ns();
 	second->wish = OPERATOR_DOWN;

@@ -132,6 +132,7 @@ static void put_board_record(struct subsystem *s)
 	r->goal_up = s->goal.up;
 	r->oneshot = o->type == TYPE_ONESHOT;
 	r->pid = s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING ? s->proc.pid : 0;
+	r->place = s->proc.slot;
 	r->exit_code = s->end.exit_code;
 	r->signal = s->end.signal;
 	r->killed = s->end.killed;

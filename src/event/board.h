@@ -26,6 +26,8 @@ struct board_record {
 	bool ready, gave_up, autostart, goal_up, oneshot;
 	bool waiting;			/* its start waits for others */
 	int pid;			/* 0: none */
+	uint32_t place;			/* slot of the record, and of the cgroup, of that process: its
+					 * own or a second one (core/overlap.h) */
 	int exit_code;			/* of the last end; -1: none */
 	int signal;			/* of the last end; 0: none */
 	bool killed, core_dumped;

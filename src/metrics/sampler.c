@@ -70,15 +70,15 @@ static bool find_subject(const struct sampler *s, uint32_t slot, struct subject 
 	if (b != NULL && b->pid > 0) {
 		out->id = b->id;
 		out->target.pid = b->pid;
+		out->target.slot = b->place;
 	}
 	rcu_leave();
-	r = out->target.pid > 0 ? living(s, slot, out->target.pid, 0) : NULL;
+	r = out->target.pid > 0 ? living(s, out->target.slot, out->target.pid, 0) : NULL;
 	if (r == NULL)
 		return false;
 	out->spawn_id = r->spawn_id;
 	out->target.start_ticks = r->start_ticks;	/* of one that was adopted */
 	out->target.parent = s->setup.records->header->keeper_pid;
-	out->target.slot = slot;
 	out->target.cgroup_fd = s->cgroup_fd;
 	return true;
 }
@@ -127,7 +127,7 @@ static void take_sample(struct sampler *s, uint32_t slot)
 	struct resources now;
 
 	if (!find_subject(s, slot, &who) || !resources_read(&who.target, &now) ||
-	    living(s, slot, who.target.pid, who.spawn_id) == NULL) {
+	    living(s, who.target.slot, who.target.pid, who.spawn_id) == NULL) {
 		forget(place);
 		return;
 	}

@@ -13,7 +13,9 @@ def told(p, after, type="state_changed"):
     return [e for e in p.find_events(after, type=type)]
 
 
-def phases(p, after):
+def phases(p, after, last):
+    """The sink writes events a moment after the answer."""
+    p.wait_event(type="overlap", phase=last, after=after)
     return [e["phase"] for e in told(p, after, "overlap")]
 
 
@@ -80,8 +82,7 @@ def test_the_new_one_is_ready_before_the_old_one_is_told_to_stop(w):
     os.kill(old, signal.SIGUSR1)
     equal(verb.end().out, "web: restarted\n", "output")
     equal(one_is_left(w, p), new, "pid")
-    p.wait_event(type="overlap", phase="ended", after=mark)
-    equal(phases(p, mark), ["starting", "took_over", "ended"], "phases")
+    equal(phases(p, mark, "ended"), ["starting", "took_over", "ended"], "phases")
     e = p.wait_event(type="overlap", phase="ended", after=mark)
     equal((e["pid"], e["old_pid"], e["exit_code"], e["signal"], e["killed"]), (new, old, 3, None, False), "the end of the old one")
     equal((told(p, mark), told(p, mark, "ready_changed"), p.of("web")["restart_count"]), ([], [], 0), "no state changed")
@@ -123,7 +124,7 @@ def test_one_that_is_not_ready_changes_nothing(w):
             os.kill(new, signal.SIGUSR1)
         contains(verb.end(1).err, "web: not replaced: " + why, "stderr")
         equal(one_is_left(w, p), old, "pid")
-        equal((told(p, mark), phases(p, mark)), ([], ["starting", "failed"]), "what was told")
+        equal((phases(p, mark, "failed"), told(p, mark)), (["starting", "failed"], []), "what was told")
         os.path.exists(w.path("term")) and os.unlink(w.path("term"))
     p.ctl("signal", "web", "USR1").expect(0)
     p.stop()
@@ -257,6 +258,7 @@ def test_stop_means_both(w):
     p.ctl("stop", "web").expect(0)
     equal(alive_ones(w), [], "left while the old one stopped")
     verb.end(0)
+    p.wait_state("web", "stopped", after=mark)
     states = [e["state"] for e in told(p, mark)]
     equal(states, ["stopping", "stopped"], "states")
     p.stop()
@@ -404,4 +406,118 @@ def test_what_was_replaced_lives_through_deaths_and_without_memory(w):
     check(one_is_left(w, p) != pid, "replaced once more")
     p.ctl("stop", "web").expect(0)
     equal(alive_ones(w), [], "left")
+    p.stop()
+
+
+def orphans(w, **options):
+    p = w.procd(w.sub("web", "--trap", "TERM=" + w.path("term"), "--grandchild", "+sd", w.path("orphan"), "--print", "up", stop_timeout="100ms"), **options)
+    p.wait_state("web", "running")
+    old = wait_pid_file(w.path("orphan"))
+    for i in range(3):
+        os.unlink(w.path("orphan"))
+        p.ctl("restart", "--overlap", "web").expect(0)
+        new = wait_pid_file(w.path("orphan"))
+        equal((alive(old), alive(new), new != old), (False, True, True), "the orphans of the old one and of the new one")
+        old = new
+    p.ctl("stop", "web").expect(0)
+    check(not alive(old), "the last one")
+    p.stop()
+
+
+def test_each_of_the_two_has_a_tree_of_its_own(w):
+    orphans(w)
+
+
+def test_each_of_the_two_has_a_tree_of_its_own_without_cgroups_too(w):
+    orphans(w, env={"PROCD_TEST_NO_FEATURE": "cgroup2"})
+
+
+def test_hooks_run_for_each_of_the_two(w):
+    log = w.path("hooks")
+
+    def say(what):
+        return ["/bin/sh", "-c", "echo %s ${MAINPID:--} >> %s" % (what, log)]
+
+    p = w.procd(w.sub("web", "--trap-exit", "TERM=0", pre_start=say("pre"), stop_command=["/bin/sh", "-c", "echo stop $MAINPID >> %s; kill $MAINPID" % log],
+                      post_stop=say("post")))
+    p.wait_state("web", "running")
+    old = p.pid_of("web")
+    p.ctl("restart", "--overlap", "web").expect(0)
+    equal(read_text(log).split("\n")[:-1], ["pre -", "pre -", "stop %d" % old, "post -"], "hooks")
+    p.stop()
+
+
+def test_a_hook_that_fails_changes_nothing(w):
+    p = w.procd(w.sub("web", pre_start=["/bin/sh", "-c", "test ! -e " + w.path("no")]))
+    p.wait_state("web", "running")
+    pid, mark = p.pid_of("web"), p.mark_now()
+    write_text(w.path("no"), "")
+    contains(p.ctl("restart", "--overlap", "web").expect(1).err, "web: not replaced: pre_start exited with code 1", "stderr")
+    equal((p.pid_of("web"), phases(p, mark, "failed"), told(p, mark)), (pid, ["failed"], []), "the old one")
+    p.stop()
+
+
+def test_a_line_of_the_old_one_does_not_make_the_new_one_ready(w):
+    p = w.procd(w.sub("web", "--print", "ready now", "--wait-for", w.path("gate"), "--print", "go", "--trap-exit", "USR1=0", ready="log:^go$"))
+    write_text(w.path("gate"), "")
+    p.wait_state("web", "running")
+    verb, old, new, mark = begin(w, p)
+    p.ctl("wait", "web", "--for", "stopped", "--timeout", "200ms").expect(124)
+    equal(p.pid_of("web"), old, "not taken over by the old one's line")
+    write_text(w.path("gate"), "")
+    verb.end()
+    equal(p.pid_of("web"), new, "pid")
+    p.stop()
+
+
+def test_it_speaks_and_is_watched_in_its_second_place(w):
+    p = w.procd(w.sub("web", "--starts", w.path("starts"), "--notify", "READY=1|STATUS=first", "--beat", "50/40", "--trap-exit", "USR1=0",
+                      ready="notify", watchdog="500ms", restart="always", restart_delay="10ms"))
+    p.wait_state("web", "running")
+    p.ctl("restart", "--overlap", "web").expect(0)
+    new, mark = p.pid_of("web"), p.mark_now()
+    equal(p.of("web")["status_text"], "first", "status")
+    kill(p, "supervisor")
+    equal(p.of("web")["pid"], new, "pid")
+    e = p.wait_state("web", "failed", after=mark, timeout=20)
+    equal(e["reason"], "watchdog", "it is silent after its last sign of life")
+    p.ctl("stop", "web").expect(0)
+    p.stop()
+
+
+def test_what_is_used_is_that_of_the_new_one(w):
+    p = w.procd(w.sub("web"))
+    p.wait_state("web", "running")
+    p.ctl("restart", "--overlap", "web").expect(0)
+    wait_until(lambda: p.of("web")["rss_bytes"], "its resources show")
+    p.stop()
+
+
+def test_a_reload_in_the_middle(w):
+    def text(stop, extra=()):
+        return w.sub("web", "--starts", w.path("starts"), "--trap", "TERM=" + w.path("term"), "--trap-exit", "USR1=3",
+                     "--wait-for", w.path("gate"), "--notify", "READY=1", *extra, **dict(HELD, stop_timeout=stop))
+
+    write_text(w.path("gate"), "")
+    p = w.procd(text("20s"))
+    p.wait_state("web", "running")
+    verb, old, new, mark = begin(w, p)
+    p.write(text("100ms"))
+    p.ctl("reload-config").expect(0)
+    go_on(w, p, mark)
+    contains(verb.end(0).err, "needed SIGKILL", "the new stop_timeout is that of the old process, too")
+    equal(one_is_left(w, p), new, "pid")
+    verb, old, new, mark = begin(w, p)
+    p.write(text("100ms", ["--print", "other"]))
+    p.ctl("reload-config").expect(0)
+    contains(verb.end(1).err, "was ordered to", "stderr")
+    write_text(w.path("gate"), "")
+    p.wait_state("web", "running", after=mark)
+    check(one_is_left(w, p) not in (old, new), "restarted with the new command")
+    verb, old, new, mark = begin(w, p)
+    p.write(w.sub("else"))
+    p.ctl("reload-config").expect(0)
+    contains(verb.end(1).err, "web: ", "stderr")
+    wait_until(lambda: alive_ones(w) == [], "nothing of it is left")
+    equal([s["name"] for s in p.status()["subsystems"]], ["else"], "subsystems")
     p.stop()

@@ -45,7 +45,7 @@ static void put(uint32_t slot, pid_t pid, uint64_t spawn_id)
 	struct record *r = &t.slots[slot];
 
 	b->id = slot + 1;
-	b->slot = slot;
+	b->slot = b->place = slot;
 	b->pid = pid;
 	snprintf(b->name, sizeof(b->name), "s%u", slot);
 	board_put(t.board, slot, b);
