@@ -4,6 +4,30 @@
 #include "command/verbs.h"
 #include "config.h"
 
+#define LEFT 29		/* columns of what is explained */
+#define LINE 79
+
+/* LEFT and its explanation, broken between words where the line ends. */
+static void add_row(struct strbuf *out, const char *left, const char *text)
+{
+	size_t begin = out->len;
+
+	strbuf_addf(out, "  %-*s", LEFT, left);
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+
+		if (out->len - begin + 1 + n > LINE && out->len - begin > LEFT + 2) {
+			strbuf_addch(out, '\n');
+			begin = out->len;
+			strbuf_addf(out, "%*s", LEFT + 2, "");
+		}
+		strbuf_addch(out, ' ');
+		strbuf_add(out, text, n);
+		text += n + (text[n] == ' ');
+	}
+	strbuf_addch(out, '\n');
+}
+
 static void add_option(struct strbuf *out, const struct verb_option *option)
 {
 	char left[64], letter[5] = "    ";
@@ -12,7 +36,7 @@ static void add_option(struct strbuf *out, const struct verb_option *option)
 		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
 	snprintf(left, sizeof(left), "%s--%s%s%s", letter, option->name,
 		 option->argument ? " " : "", option->argument ? option->argument : "");
-	strbuf_addf(out, "  %-29s %s\n", left, option->help);
+	add_row(out, left, option->help);
 }
 
 static void add_common(struct strbuf *out)
@@ -35,7 +59,7 @@ static void add_overview(struct strbuf *out)
 		if (!v->name || (v->flags & VERB_HIDDEN))
 			continue;
 		snprintf(left, sizeof(left), "%s %s", v->name, v->arguments);
-		strbuf_addf(out, "  %-29s %s\n", left, v->summary);
+		add_row(out, left, v->summary);
 	}
 	add_common(out);
 	strbuf_addstr(out, "\nVERB --help tells more. The manual is procd(8).\n");

@@ -5,12 +5,12 @@
 #include "console/screen.h"
 
 struct driver {
-	/* NULL, or why it cannot. */
-	const char *(*start)(bool colour);
-	void (*stop)(void);
-	void (*resize)(unsigned columns, unsigned rows);
-	void (*draw)(const struct frame *f, bool all);
-	int (*key)(void);
+	/* The state for the others; NULL: *WHY it cannot. */
+	void *(*start)(bool colour, const char **why);
+	void (*stop)(void *state);	/* frees it */
+	void (*resize)(void *state, unsigned columns, unsigned rows);
+	void (*draw)(void *state, const struct frame *f, bool all);
+	int (*key)(void *state);
 };
 
 extern const struct driver curses_driver;	/* START fails where the library is not there */

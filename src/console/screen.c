@@ -9,9 +9,12 @@
 
 struct screen {
 	const struct driver *driver;
+	void *state;
 	unsigned columns, rows;
 	bool all;
 };
+
+static const struct driver *const drivers[] = { &curses_driver, &plain_driver };
 
 static void ask_size(struct screen *s)
 {
@@ -36,13 +39,12 @@ struct screen *screen_start(bool colour, const char **why)
 	}
 	s = x_calloc(1, sizeof(*s));
 	ask_size(s);
-	s->driver = &curses_driver;
-	if (!curses_driver.start(colour))
-		return s;
-	s->driver = &plain_driver;
-	*why = plain_driver.start(colour);
-	if (!*why)
-		return s;
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+		s->driver = drivers[i];
+		s->state = drivers[i]->start(colour, why);
+		if (s->state)
+			return s;
+	}
 	free(s);
 	return NULL;
 }
@@ -51,14 +53,14 @@ void screen_stop(struct screen *s)
 {
 	if (!s)
 		return;
-	s->driver->stop();
+	s->driver->stop(s->state);
 	free(s);
 }
 
 void screen_resize(struct screen *s)
 {
 	ask_size(s);
-	s->driver->resize(s->columns, s->rows);
+	s->driver->resize(s->state, s->columns, s->rows);
 	s->all = true;
 }
 
@@ -79,11 +81,11 @@ void screen_forget(struct screen *s)
 
 void screen_draw(struct screen *s, const struct frame *f)
 {
-	s->driver->draw(f, s->all);
+	s->driver->draw(s->state, f, s->all);
 	s->all = false;
 }
 
 int screen_key(struct screen *s)
 {
-	return s->driver->key();
+	return s->driver->key(s->state);
 }

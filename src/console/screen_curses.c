@@ -9,11 +9,12 @@
 #include <dlfcn.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <stdlib.h>
 
 #define NCURSES_NOMACROS
 #define NCURSES_OPAQUE 1
 #include <ncurses.h>
+
+#include "base/alloc.h"
 
 #define FUNCTIONS(F)								\
 	F(newterm) F(endwin) F(delscreen) F(cbreak) F(noecho) F(nonl) F(keypad) F(nodelay)	\
@@ -21,7 +22,7 @@
 	F(curs_set) F(has_colors) F(start_color) F(use_default_colors) F(init_pair)	\
 	F(resizeterm) F(clearok) F(set_escdelay) F(leaveok) F(COLOR_PAIR)
 
-static struct {
+struct curses {
 	void *library;
 	SCREEN *screen;
 	WINDOW *window;
@@ -29,25 +30,23 @@ static struct {
 #define POINTER(f) __typeof__(f) *f;
 	FUNCTIONS(POINTER)
 #undef POINTER
-} c;	/* one terminal, one library */
+};
 
-static bool load(void)
+static bool load(struct curses *c)
 {
 	static const char *const names[] = { "libncursesw.so.6", "libncursesw.so" };
-	WINDOW **window;
 
-	for (size_t i = 0; i < ARRAY_LEN(names) && !c.library; i++)
-		c.library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-	if (!c.library)
+	for (size_t i = 0; i < ARRAY_LEN(names) && !c->library; i++)
+		c->library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+	if (!c->library)
 		return false;
 #define FIND(f)									\
-	c.f = (__typeof__(f) *)(uintptr_t)dlsym(c.library, #f);			\
-	if (!c.f)								\
+	c->f = (__typeof__(f) *)(uintptr_t)dlsym(c->library, #f);			\
+	if (!c->f)								\
 		return false;
 	FUNCTIONS(FIND)
 #undef FIND
-	window = dlsym(c.library, "stdscr");
-	return window != NULL;
+	return dlsym(c->library, "stdscr") != NULL;
 }
 
 /* Bytes beyond ASCII are told to terminals as UTF-8, whatever the locale: procd's other verbs do the
@@ -62,56 +61,73 @@ static const short pairs[TINT_COUNT] = {
 	[TINT_RED] = 1, [TINT_GREEN] = 2, [TINT_YELLOW] = 3, [TINT_CYAN] = 4,
 };
 
-static void start_colours(void)
+static void start_colours(struct curses *c)
 {
 	static const short colours[TINT_COUNT] = {
 		[TINT_RED] = COLOR_RED, [TINT_GREEN] = COLOR_GREEN, [TINT_YELLOW] = COLOR_YELLOW,
 		[TINT_CYAN] = COLOR_CYAN,
 	};
 
-	c.colour = c.has_colors() && c.start_color() == OK && c.use_default_colors() == OK;
-	for (int i = 0; c.colour && i < TINT_COUNT; i++)
+	c->colour = c->has_colors() && c->start_color() == OK && c->use_default_colors() == OK;
+	for (int i = 0; c->colour && i < TINT_COUNT; i++)
 		if (pairs[i] > 0)
-			c.init_pair(pairs[i], colours[i], -1);
+			c->init_pair(pairs[i], colours[i], -1);
 }
 
-static const char *curses_start(bool colour)
+static void curses_free(struct curses *c)
 {
-	if (!c.library && !load())
-		return "the curses library is not there";
-	speak_utf8();
-	c.screen = c.newterm(NULL, stdout, stdin);
-	if (!c.screen)
-		return "curses does not know the terminal";
-	c.window = *(WINDOW **)dlsym(c.library, "stdscr");
-	c.colour = false;
+	if (c->library)
+		dlclose(c->library);
+	free(c);
+}
+
+static void *curses_start(bool colour, const char **why)
+{
+	struct curses *c = x_calloc(1, sizeof(*c));
+
+	*why = "the curses library is not there";
+	if (load(c)) {
+		speak_utf8();
+		c->screen = c->newterm(NULL, stdout, stdin);
+		*why = "curses does not know the terminal";
+	}
+	if (!c->screen) {
+		curses_free(c);
+		return NULL;
+	}
+	c->window = *(WINDOW **)dlsym(c->library, "stdscr");
+	c->colour = false;
 	if (colour)
-		start_colours();
-	c.cbreak();
-	c.noecho();
-	c.nonl();
-	c.set_escdelay(50);
-	c.keypad(c.window, TRUE);
-	c.nodelay(c.window, TRUE);
-	c.leaveok(c.window, TRUE);
-	c.curs_set(0);
-	return NULL;
+		start_colours(c);
+	c->cbreak();
+	c->noecho();
+	c->nonl();
+	c->set_escdelay(50);
+	c->keypad(c->window, TRUE);
+	c->nodelay(c->window, TRUE);
+	c->leaveok(c->window, TRUE);
+	c->curs_set(0);
+	return c;
 }
 
-static void curses_stop(void)
+static void curses_stop(void *state)
 {
-	c.curs_set(1);
-	c.endwin();
-	c.delscreen(c.screen);
-	c.screen = NULL;
+	struct curses *c = state;
+
+	c->curs_set(1);
+	c->endwin();
+	c->delscreen(c->screen);
+	curses_free(c);
 }
 
-static void curses_resize(unsigned columns, unsigned rows)
+static void curses_resize(void *state, unsigned columns, unsigned rows)
 {
-	c.resizeterm((int)rows, (int)columns);
+	struct curses *c = state;
+
+	c->resizeterm((int)rows, (int)columns);
 }
 
-static int attributes(const struct piece *piece)
+static int attributes(const struct curses *c, const struct piece *piece)
 {
 	int attributes = piece->reverse ? (int)A_REVERSE : 0;
 
@@ -119,28 +135,31 @@ static int attributes(const struct piece *piece)
 		return attributes | (int)A_BOLD;
 	if (piece->tint == TINT_DIM)
 		return attributes | (int)A_DIM;
-	return attributes | (c.colour ? c.COLOR_PAIR(pairs[piece->tint]) : 0);
+	return attributes | (c->colour ? c->COLOR_PAIR(pairs[piece->tint]) : 0);
 }
 
-static void curses_draw(const struct frame *f, bool all)
+static void curses_draw(void *state, const struct frame *f, bool all)
 {
-	c.werase(c.window);
+	struct curses *c = state;
+
+	c->werase(c->window);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct piece *piece = &f->pieces[i];
 
-		c.wmove(c.window, (int)piece->row, (int)piece->column);
-		c.wattrset(c.window, attributes(piece));
-		c.waddnstr(c.window, f->text.buf + piece->at, (int)piece->len);
+		c->wmove(c->window, (int)piece->row, (int)piece->column);
+		c->wattrset(c->window, attributes(c, piece));
+		c->waddnstr(c->window, f->text.buf + piece->at, (int)piece->len);
 	}
-	c.wattrset(c.window, 0);
-	c.clearok(c.window, all);
-	c.wnoutrefresh(c.window);
-	c.doupdate();
+	c->wattrset(c->window, 0);
+	c->clearok(c->window, all);
+	c->wnoutrefresh(c->window);
+	c->doupdate();
 }
 
-static int curses_key(void)
+static int curses_key(void *state)
 {
-	int key = c.wgetch(c.window);
+	struct curses *c = state;
+	int key = c->wgetch(c->window);
 
 	switch (key) {
 	case KEY_UP:
@@ -176,10 +195,11 @@ const struct driver curses_driver = {
 
 #else
 
-static const char *absent(bool colour)
+static void *absent(bool colour, const char **why)
 {
 	(void)colour;
-	return "built without the curses library";
+	*why = "built without the curses library";
+	return NULL;
 }
 
 const struct driver curses_driver = { .start = absent };

@@ -8,11 +8,11 @@
 #include "control/methods.h"
 
 #define NAMES_HELP								\
-	"NAME is a subsystem (with all its instances), one instance NAME@0, a glob such as\n"	\
-	"'web*', a group '@GROUP', or 'all'.\n"
+	"NAME is a subsystem (with all its instances), one instance NAME@0, a glob such\n"	\
+	"as 'web*', a group '@GROUP', or 'all'.\n"
 #define WAITS_HELP								\
-	"Exit 1 when one of them failed, 4 for an unknown NAME, 124 when --timeout ran out\n" \
-	"(the action goes on). With --no-wait: returns as soon as the order is accepted.\n"
+	"Exit 1 when one of them failed, 4 for an unknown NAME, 124 when --timeout ran\n"	\
+	"out (the action goes on). With --no-wait: returns when the order is accepted.\n"
 
 const struct verb verb_table[VERB_COUNT] = {
 	[VERB_RUN] = {
@@ -41,7 +41,7 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "stop", .method = "subsystem.stop", .access = ACCESS_OPERATE,
 		.params = "names no_wait", .arguments = "NAME...", .min_args = 1, .max_args = -1,
 		.serve = method_stop,
-		.summary = "stop, and wait until the whole process tree is gone",
+		.summary = "stop, and wait until the whole tree is gone",
 		.details = NAMES_HELP WAITS_HELP,
 	},
 	[VERB_RESTART] = {
@@ -68,17 +68,17 @@ const struct verb verb_table[VERB_COUNT] = {
 		.serve = method_reload,
 		.summary = "make a subsystem read its own configuration",
 		.details = NAMES_HELP
-			"Waits for its reload_command, or sends its reload_signal (SIGHUP). Exit 1 when it\n"
-			"does not run or the command fails. For procd's own config: reload-config.\n",
+			"Waits for its reload_command, or sends its reload_signal (SIGHUP). Exit 1 when\n"
+			"it does not run or the command fails. For procd's own config: reload-config.\n",
 	},
 	[VERB_SCALE] = {
 		.name = "scale", .method = "subsystem.scale", .access = ACCESS_OPERATE,
 		.params = "names instances no_wait", .arguments = "NAME N", .min_args = 2,
 		.max_args = 2, .serve = method_scale,
-		.summary = "have N instances, and wait until the new ones are ready",
-		.details = "NAME is a subsystem that declares instances, a glob, a group or 'all'. Those with\n"
-			"the highest numbers go first; nobody else is touched. It counts until the file\n"
-			"declares another number, or procd ends.\n" WAITS_HELP,
+		.summary = "have N instances, and wait until they are ready",
+		.details = "NAME is a subsystem that declares instances, a glob, a group or 'all'. Those\n"
+			"with the highest numbers go first; nobody else is touched. It counts until the\n"
+			"file declares another number, or procd ends.\n" WAITS_HELP,
 	},
 	[VERB_LOGS] = {
 		.name = "logs", .method = "logs.follow", .access = ACCESS_READ,
@@ -148,8 +148,8 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "top", .method = "status.get", .access = ACCESS_READ, .arguments = "",
 		.summary = "watch and steer all of them in a live table",
 		.details = "Needs a terminal. Keys: h lists them, q ends. Sorts by CPU, memory, restarts,\n"
-			"state or name; starts, stops and restarts (who may only look is told so); shows\n"
-			"output, events and the reasons for a state.\n",
+			"state or name; starts, stops and restarts (who may only look is told so);\n"
+			"shows output, events and the reasons for a state.\n",
 	},
 #endif
 	[VERB_PLAN] = {
@@ -179,12 +179,12 @@ const struct verb verb_table[VERB_COUNT] = {
 	[VERB_REOPEN_LOGS] = {
 		.name = "reopen-logs", .method = "daemon.reopen_logs", .access = ACCESS_ADMIN,
 		.params = "", .arguments = "", .serve = method_reopen_logs,
-		.summary = "open all log files anew (after an external rotation)",
+		.summary = "open log files anew, after an external rotation",
 	},
 	[VERB_SHUTDOWN] = {
 		.name = "shutdown", .method = "daemon.shutdown", .access = ACCESS_ADMIN,
 		.params = "mode no_wait", .arguments = "", .serve = method_shutdown,
-		.summary = "end everything in order, and wait until procd is gone",
+		.summary = "end everything in order, and wait for that",
 		.options = {
 			{ 0, "force", NULL, "begin with the force phase" },
 			{ 0, "kill", NULL, "SIGKILL everything at once" },
@@ -194,7 +194,7 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "upgrade", .method = "daemon.upgrade", .access = ACCESS_ADMIN,
 		.params = "binary keeper handover", .arguments = "[BINARY]", .max_args = 1,
 		.serve = method_upgrade,
-		.summary = "go on with another executable, without touching a child",
+		.summary = "another executable, without touching a child",
 		.details = "Without BINARY: the file that the running one was started from. The new one\n"
 			"first checks the running state; when it is not ready within 10 s, or crashes,\n"
 			"the old one comes back. Exit 0: the new one serves; 1: the old one goes on.\n",

@@ -64,6 +64,7 @@ def widest(text):
 # --- status --------------------------------------------------------------------------------------------
 
 def test_status_fits_80_columns_and_tells_what_is_wrong(w):
+    w.need_feature("console")
     p = w.procd(w.sub("steady") +
                 '[subsystem.broken]\ncommand = ["/nowhere/there/is/such/a/program/with/a/long/name"]\nrestart = "never"\n')
     p.wait_state("broken", "failed")
@@ -96,9 +97,20 @@ def test_status_respects_no_color(w):
     check("\x1b[32m" not in s.colours(), "colours in spite of NO_COLOR")
 
 
+# --- help ----------------------------------------------------------------------------------------------
+
+def test_help_fits_80_columns(w):
+    overview = w.run("--help").expect(0).out
+    verbs = re.findall(r"^  ([a-z-]+)", overview[overview.index("Verbs:"):overview.index("Common options")], re.M)
+    for args in [[]] + [[v] for v in verbs]:
+        for line in w.run(*args, "--help").expect(0).out.splitlines():
+            check(len(line) < 80 and not line.endswith(" "), "%s: %r" % (args, line))
+
+
 # --- logs ----------------------------------------------------------------------------------------------
 
 def test_logs_of_several_have_coloured_names_on_a_terminal(w):
+    w.need_feature("console")
     p = w.procd("".join('[subsystem.%s]\nshell = true\ncommand = "echo hello; exec sleep 600"\n' % n
                         for n in ("a", "bb")))
     s = Screen(w, 80, 24, w.procd_path, "-s", p.socket, "logs", "-f")
@@ -109,6 +121,7 @@ def test_logs_of_several_have_coloured_names_on_a_terminal(w):
 # --- the foreground ------------------------------------------------------------------------------------
 
 def foreground(w, extra, env=None):
+    w.need_feature("console")
     path = w.path("fg.toml")
     with open(path, "w") as f:
         f.write('run_dir = "%s"\n%s' % (w.path("run-fg"), extra))
@@ -137,6 +150,7 @@ HINTS = "q quit  h help"
 
 
 def top(w, p, columns=80, rows=24, launcher=(), env=None):
+    w.need_feature("console")
     s = Screen(w, columns, rows, *launcher, w.procd_path, "top", "-s", p.socket, env=env)
     s.wait("NAME", HINTS[:min(columns, 14)])
     return s
@@ -281,7 +295,23 @@ def test_top_gives_the_terminal_back_when_it_is_killed(w):
         wait_restored(s, code)
 
 
+def test_top_works_without_the_screen_library(w):
+    p = three(w)
+    s = top(w, p, env={"TERM": "nobody-knows-this-one"})
+    s.keys("N", "Down", "x").wait("stop db? (y/n)")
+    s.keys("y").wait("stop db: done", re.compile(r"^db +stopped", re.M))
+    s.resize(50, 12)
+    wait_until(lambda: len(names(s.text())) == 3 and widest(s.text()) <= 50, lambda: "after a resize:\n" + s.text())
+    check("\x1b[32mrunning" in s.colours(), "no colours")
+    s.resize(80, 24)
+    s.keys("/", "z", "BSpace", "w", "Enter")
+    wait_until(lambda: names(s.text()) == ["web"], lambda: "filtered:\n" + s.text())
+    s.keys("q")
+    wait_restored(s, 0)
+
+
 def test_top_without_a_terminal_points_to_status(w):
+    w.need_feature("console")
     p = three(w)
     for args in [], ["--json"]:
         r = p.ctl("top", *args).expect(64)
@@ -291,6 +321,7 @@ def test_top_without_a_terminal_points_to_status(w):
 
 
 def test_top_without_procd_says_so(w):
+    w.need_feature("console")
     s = Screen(w, 80, 24, w.procd_path, "top", "-s", w.path("nobody.sock"))
     s.wait("=== exit 5", "cannot reach procd")
 
