@@ -57,6 +57,7 @@ files-LOCKFREE_COORDINATION := src/event/channel_lockfree.c
 files-CONSOLE := $(wildcard src/command/verbs_top.c src/command/top_*.c) \
 	$(foreach f,rows frame pager screen screen_curses screen_plain,src/console/$(f).c) \
 	$(foreach t,rows frame pager,tests/unit/console_$(t).c)
+files-MMAP_CONFIG := src/config/map_file.c tests/unit/config_map_file.c
 left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
 
 src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))

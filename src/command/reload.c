@@ -134,10 +134,17 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 		bundle_applied(s->run_dirfd);
 		loader_published(s->loader, now, now->hot_reload);
 		log_set_level(now->logging.level);
+		supervisor_tell_loader(now);
 		output_reconfigure(s->output);
 		control_reconfigured(s->control);
 	}
 	return summary ? summary : json_object();
+}
+
+void supervisor_tell_loader(const struct config *config)
+{
+	log_debug("the configuration is of %u files, %u of them read through memory maps",
+		  config->files.n, config->nmapped);
 }
 
 void supervisor_on_load(void *ctx, struct mail *mail)

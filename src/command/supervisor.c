@@ -501,6 +501,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		return rc;
 	title_set("procd-super", "procd: supervisor %s", config->name);
 	log_set_level(config->logging.level);
+	supervisor_tell_loader(config);
 	/* a reload may have changed the key; what the keeper holds stays until its end */
 	first_run_dir = x_strdup(config->run_dir);
 	s->run_dir = *run_dir ? run_dir : first_run_dir;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "command/call.h"
 #include "command/verbs.h"
+#include "config.h"
 #include "config/config.h"
 #include "control/features.h"
 
@@ -83,6 +84,9 @@ int verb_config(const struct cli_options *o)
 	} else if (o->json) {
 		rc = cli_print_json(config_dump_json(config));
 	} else {
+		if (WITH_MMAP_CONFIG)
+			strbuf_addf(&text, "# files: %u, of which through a memory map: %u\n",
+				    config->files.n, config->nmapped);
 		config_dump_toml(config, &text);
 		rc = cli_print(text.buf, text.len);
 	}

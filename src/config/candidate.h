@@ -41,6 +41,7 @@ struct candidate {
 	struct map by_name;
 	struct map headers;		/* "FILE SECTION": line of the header */
 	struct strlist files;		/* absolute names of the files read */
+	uint32_t nmapped;		/* of them by config/map_file */
 	struct strlist shown;		/* the same as the user knows them */
 	struct strlist globs;		/* absolute include patterns of all files */
 	struct strlist labels;		/* owns what settings name */

@@ -151,6 +151,7 @@ static void assemble_top(struct candidate *c, struct config *config)
 		setting_apply(c, &c->top.settings[i], &vars, config);
 	config->origins = origins_of(&c->top, NULL, &config->norigins);
 	config->content_hash = c->hash;
+	config->nmapped = c->nmapped;
 	strlist_copy(&config->files, &c->files);
 	strlist_copy(&config->globs, &c->globs);
 	config->file = x_strdup(c->files.n > 0 ? c->files.items[0] : "");

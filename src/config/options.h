@@ -260,6 +260,7 @@ struct config {
 	struct rcu_head rcu;
 	uint64_t generation;		/* set at publish; the first is 1 */
 	uint64_t content_hash;		/* of all files, in order */
+	uint32_t nmapped;		/* of FILES were read through a memory map */
 
 	char *name;
 	char *work_dir;			/* absolute or NULL */

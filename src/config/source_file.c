@@ -3,6 +3,7 @@
  * the real file, not by depth alone. */
 #include "config/source.h"
 
+#include <config.h>
 #include <errno.h>
 #include <glob.h>
 #include <libgen.h>
@@ -13,6 +14,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "config/include.h"
+#include "config/map_file.h"
 #include "config/reader.h"
 
 #define FILE_SIZE_MAX ((size_t)16 << 20)
@@ -192,6 +194,15 @@ static const char *ancestor_fault(const struct ancestor *self, const struct cand
 	return NULL;
 }
 
+static int file_text(struct files *f, const char *path, struct strbuf *out)
+{
+	if (WITH_MMAP_CONFIG && map_file_read(path, FILE_SIZE_MAX, out)) {
+		f->c->nmapped++;
+		return 0;
+	}
+	return file_read(path, FILE_SIZE_MAX, out);
+}
+
 static int read_file(struct files *f, const char *path, const char *shown, bool json,
 		     const struct place *from, const struct ancestor *parent)
 {
@@ -212,7 +223,7 @@ static int read_file(struct files *f, const char *path, const char *shown, bool 
 		return EXIT_CONFIG;
 	}
 	if (ret == 0)
-		ret = file_read(path, FILE_SIZE_MAX, &text);
+		ret = file_text(f, path, &text);
 	if (ret < 0)
 		return read_error(f, ret, shown, from);
 	ret = candidate_file(f->c, path, shown, text.buf, text.len);

@@ -158,3 +158,23 @@ def test_C15_worker_threads_bounds_the_readers_of_files(w):
     for i in range(8):
         p.wait_event(type="state_changed", name="s%d" % i, state="running")
     equal(readers(p), 1, "readers")
+
+
+# --- mmap-config (S7) -----------------------------------------------------------------------------
+
+def test_S7_the_loader_says_how_it_read_and_survives_truncation(w):
+    p = w.procd("[logging]\nlevel = \"debug\"\n" + w.sub("a"))
+    text = read_text(p.config_path)
+    pid = p.wait_event(type="state_changed", name="a", state="running")["pid"]
+    first = w.run("config", "-c", p.config_path).expect(0).out.splitlines()[0]
+    mapped = w.features()["mmap_config"]
+    equal(first, "# files: 1, of which through a memory map: 1" if mapped else first, "the text of config")
+    contains(read_text(p.log_path), "1 files, %d of them read through memory maps" % mapped, "the log")
+    for i in range(40):
+        with open(p.config_path, "r+") as f:
+            f.truncate(0)
+            p.ctl("reload-config")
+            f.write(text)
+            f.flush()
+            p.ctl("reload-config").expect(0)
+    equal(p.pid_of("a"), pid, "pid")
