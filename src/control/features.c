@@ -5,8 +5,13 @@
 
 #include <string.h>
 
-#include "base/loop.h"
 #include "config.h"
+#if WITH_MIMALLOC
+#include <mimalloc.h>
+#endif
+
+#include "base/alloc.h"
+#include "base/loop.h"
 #include "keeper/features.h"
 
 static json_t *options_json(void)
@@ -49,6 +54,19 @@ static json_t *backends_json(void)
 	return list;
 }
 
+/* Asked, not assumed: a preloaded library may have taken its place. */
+static const char *allocator(void)
+{
+	const char *name = "glibc";
+#if WITH_MIMALLOC
+	auto_free(freep) char *probe = x_malloc(64);
+
+	if (mi_is_in_heap_region(probe))
+		name = "mimalloc";
+#endif
+	return name;
+}
+
 json_t *features_json(void)
 {
 	struct ev_loop *loop = loop_new("auto");
@@ -58,7 +76,7 @@ json_t *features_json(void)
 		"event_backend",
 			"default", loop ? loop_backend_name(loop) : "none",
 			"supported", backends_json(),
-		"allocator", "glibc",
+		"allocator", allocator(),
 		"clock", "clock_gettime",
 		"kernel", kernel_json());
 

@@ -33,6 +33,7 @@ def test_features(w):
         check(built in (True, False), "%s is %r" % (name, built))
     check("epoll" in j["event_backend"]["supported"], "epoll is supported")
     equal(j["event_backend"]["default"], "epoll", "default back end")
+    equal(j["allocator"], "mimalloc" if j["options"]["mimalloc"] else "glibc", "allocator")
     for name, f in j["kernel"].items():
         equal(sorted(f), ["available", "used"], "kernel feature " + name)
     text = w.run("features").expect(0).out
