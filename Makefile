@@ -6,7 +6,7 @@
 #   make dist       procd-VERSION.tar.xz         make coverage    report in build-cov/
 #   make bench      the programs of tests/bench  make distcheck   dist, then build and test it
 #   make faults     every system call of the core flows fails once (strace; about ten minutes)
-#   make variant VARIANT=minimal CONFIGURE_FLAGS=--enable-minimal   another choice of features
+#   make variant    VARIANT=minimal or full (or a name and VARIANT_FLAGS): other features
 #
 # Rooms are static libraries. A room's unit tests link that room and the rooms below it, nothing
 # else: a call that climbs upward is a link error.
@@ -200,7 +200,7 @@ $(BUILD)/systemd/%: contrib/systemd/%.in $(CONFIG_MK)
 VARIANT ?= minimal
 variant:
 	$(MAKE) BUILD=$(BUILD)-$(VARIANT) CONFIG=$(BUILD)-$(VARIANT) \
-		CONFIGURE_FLAGS="$(or $(CONFIGURE_FLAGS),--enable-$(VARIANT))" $(or $(GOALS),all)
+		CONFIGURE_FLAGS="$(or $(VARIANT_FLAGS),--enable-$(VARIANT))" $(or $(GOALS),all)
 
 asan:
 	$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g" \
