@@ -78,7 +78,7 @@ static struct subsystem_options *assemble(const struct assembly *a, struct scope
 	if (subsystem_is_periodic(o))
 		o->type = TYPE_ONESHOT;	/* check_subsystems() complains where that was denied */
 	computed_defaults(a, s, o);
-	if (scope_find(s, a->command_key) == NULL)
+	if (scope_find(s, a->command_key) == NULL && !s->misspelt)
 		command_missing(a, s);
 	o->origins = origins_of(s, &a->c->defaults, &o->norigins);
 	return o;

@@ -174,6 +174,8 @@ static void unknown_key(struct candidate *c, const struct target *t, const char 
 {
 	auto_free(strbuf_fini) struct strbuf near = STRBUF_INIT;
 	bool is_near = schema_nearest(t->section, key, &near);
+
+	t->scope->misspelt |= is_near && strcmp(near.buf, "command") == 0;
 	const char *other = schema_other_section(t->section, key);
 	const char *table = t->scope == &c->defaults ? "defaults" : t->section;
 
@@ -366,6 +368,24 @@ void candidate_put(struct candidate *c, const struct target *t, const char *key,
 		put_key(c, t->scope, k, key, len, value, at);
 	else
 		value_fini(value);
+}
+
+void candidate_put_bad(struct candidate *c, const struct target *t, const char *key, size_t len,
+		       const struct source_point *at)
+{
+	struct value none = VALUE_INIT;
+	struct schema_key k;
+	struct setting *old;
+
+	/* (Without an include nothing is included, which needs no more words.) */
+	if (t->section == NULL || schema_find(&c->index, t->section, key, len, &k) != 0 ||
+	    (*t->section == '\0' && strcmp(schema_row(k.key)->name, "include") == 0))
+		return;
+	old = scope_find(t->scope, k.key);
+	if (old != NULL && same_source(old, at))
+		return;
+	store(t->scope, old, k, &none, at);
+	scope_find(t->scope, k.key)->bad = true;
 }
 
 void candidate_put_key(struct candidate *c, struct scope *scope, const char *name,

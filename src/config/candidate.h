@@ -27,6 +27,7 @@ struct scope {
 	const char *label;
 	int header_file;	/* the file whose header was seen last, -1: none */
 	int header_line;
+	bool misspelt;		/* its command, probably: that was complained about */
 	bool unresolved;	/* something about its names or paths was complained about */
 };
 
@@ -82,6 +83,9 @@ void candidate_section(struct candidate *c, const char *name, size_t len,
 /* KEY = VALUE in T. Takes what VALUE holds. A dotted key reaches into a section. */
 void candidate_put(struct candidate *c, const struct target *t, const char *key, size_t len,
 		   struct value *value, const struct source_point *at);
+/* KEY has a value in T that was reported as an error: what would follow from its absence is no news. */
+void candidate_put_bad(struct candidate *c, const struct target *t, const char *key, size_t len,
+		       const struct source_point *at);
 /* The same for a key that was looked up already; NAME is for messages. */
 void candidate_put_key(struct candidate *c, struct scope *scope, const char *name,
 		       const struct schema_key *k, struct value *value,
@@ -90,6 +94,8 @@ void candidate_put_key(struct candidate *c, struct scope *scope, const char *nam
 void candidate_put_path(struct candidate *c, const char *path, size_t len, struct value *value,
 			const struct source_point *at);
 
+/* Was the value of KEY, of NODE's own table or of [defaults], complained about already? */
+bool key_is_bad(const struct candidate *c, const struct scope *scope, int key);
 struct setting *scope_find(const struct scope *s, int key);
 struct setting *scope_add(struct scope *s);	/* to be filled; others may have moved */
 

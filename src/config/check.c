@@ -34,13 +34,18 @@ static struct place place_of(const struct candidate *c, const struct setting *s)
 
 /* --- [shutdown] ----------------------------------------------------------------------------- */
 
+static bool is_bad(const struct setting *s)
+{
+	return s != NULL && s->bad;
+}
+
 static void check_order(const struct candidate *c, const struct setting *later,
 			const struct setting *earlier, int64_t later_ms, int64_t earlier_ms,
 			const char *later_name, const char *earlier_name)
 {
 	struct place place = place_of(c, later != NULL ? later : earlier);
 
-	if (later_ms <= earlier_ms)
+	if (later_ms <= earlier_ms && !is_bad(later) && !is_bad(earlier))
 		diag_error(c->diag, &place, "shutdown.%s (%lld ms) must be greater than "
 			   "shutdown.%s (%lld ms)", later_name, (long long)later_ms, earlier_name,
 			   (long long)earlier_ms);
@@ -248,6 +253,14 @@ static const struct setting *chosen_in(const struct candidate *c, const struct s
 	return s == NULL || row->def == NULL || !row->type->equal(row, c->plain, o) ? s : NULL;
 }
 
+/* Was what is given for the key at AT complained about already? */
+static bool bad_in(const struct candidate *c, const struct scope *scope, uint32_t at)
+{
+	const struct setting *s = given_in(scope, at);
+
+	return is_bad(s != NULL ? s : given_in(&c->defaults, at));
+}
+
 /* Where the key at AT stands for SCOPE, or SCOPE's header. */
 static struct place place_in(const struct candidate *c, const struct scope *scope, uint32_t at)
 {
@@ -329,7 +342,7 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 	    given_in(scope, AT_OWN(log_file)))
 		diag_warn(c->diag, &file, "subsystem.%s.log_file: stays empty, neither stdout nor "
 			  "stderr is \"log\"", o->name);
-	if (o->log_file == NULL &&
+	if (o->log_file == NULL && !bad_in(c, scope, AT_OWN(log_file)) &&
 	    chosen_in(c, scope, o, AT_POLICY(log_format)))
 		diag_warn(c->diag, &format, "subsystem.%s.log_format: says how log_file looks, and "
 			  "there is none; procd's own log has logging.json", o->name);
@@ -355,7 +368,9 @@ static void check_periodic(const struct candidate *c, const struct scope *scope,
 
 	if (!subsystem_is_periodic(o)) {
 		place = PLACE_IN(c, scope, POLICY(random_delay_ms));
-		if (chosen_in(c, scope, o, AT_POLICY(random_delay_ms)))
+		if (chosen_in(c, scope, o, AT_POLICY(random_delay_ms)) &&
+		    !bad_in(c, scope, AT_POLICY(schedule)) &&
+		    !bad_in(c, scope, AT_POLICY(every_ms)))
 			diag_warn(c->diag, &place, "subsystem.%s.random_delay: has no effect without "
 				  "schedule or every", o->name);
 		return;
@@ -388,7 +403,9 @@ static void warn_health(const struct candidate *c, const struct scope *scope,
 		AT_POLICY(on_unhealthy),
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(keys) && o->policy->health == NULL; i++) {
+	if (o->policy->health != NULL || bad_in(c, scope, AT_POLICY(health)))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const struct setting *s = chosen_in(c, scope, o, keys[i]);
 		struct place place;
 

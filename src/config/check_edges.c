@@ -37,12 +37,22 @@ static struct place item_place(const struct edges *e, uint32_t node, enum edge_k
 	return item_of_list_place(e->c, node, key_of(e->c, kind), at);
 }
 
+/* Was KEY of NODE complained about already? */
+static bool is_bad(const struct edges *e, uint32_t node, const char *key)
+{
+	struct schema_key k;
+
+	BUG_ON(schema_find(&e->c->index, "subsystem", key, strlen(key), &k) < 0);
+	return key_is_bad(e->c, e->c->owners[node], k.key);
+}
+
 /* NAME looks like an instance of a subsystem that has fewer, or none. */
 static bool tell_instance(struct edges *e, const struct place *place, const char *what,
 			  const char *name)
 {
 	auto_free(freep) char *base = NULL;
 	const struct family *f;
+	uint32_t node;
 	size_t len;
 
 	if (instance_number(name, &len) < 0)
@@ -52,11 +62,11 @@ static bool tell_instance(struct edges *e, const struct place *place, const char
 	if (f != NULL)
 		diag_error(e->c->diag, place, "%s: there is no \"%.80s\": %s has %u instances",
 			   what, name, base, f->n);
-	else if (config_find(e->config, base) != NULL)
+	else if (!config_position(e->config, base, &node))
+		return false;
+	else if (!is_bad(e, node, "instances"))
 		diag_error(e->c->diag, place, "%s: there is no \"%.80s\": %s declares no instances",
 			   what, name, base);
-	else
-		return false;
 	return true;
 }
 
@@ -146,7 +156,7 @@ static bool check_item(struct edges *e, uint32_t node, enum edge_kind kind, size
 		return true;
 	}
 	if (condition == CONDITION_HEALTHY && scope != e->told && n > 0 &&
-	    e->config->subsystems[first]->policy->health == NULL)
+	    e->config->subsystems[first]->policy->health == NULL && !is_bad(e, first, "health"))
 		never_healthy(e, node, kind, at);
 	if (kind == EDGE_ON_FAILURE && scope != e->told && node >= first && node - first < n)
 		names_itself(e, node, at);

@@ -16,6 +16,18 @@ static struct config_issue *diag_slot(struct config_diag *d)
 	return &d->issues[d->n++];
 }
 
+/* "--set KEY: " in front of "KEY: what is wrong" would name the key twice. */
+static void put_label(struct strbuf *text, const char *label)
+{
+	const char *key = strncmp(label, "--set ", 6) == 0 ? label + 6 : label;
+	size_t n = strlen(key);
+	bool named = strncmp(text->buf, key, n) == 0 && strncmp(text->buf + n, ": ", 2) == 0;
+	auto_free(freep) char *message = x_strdup(text->buf + (named ? n + 2 : 0));
+
+	strbuf_reset(text);
+	strbuf_addf(text, "%s: %s", label, message);
+}
+
 static void diag_add(struct config_diag *d, const struct place *at, bool warning, const char *fmt,
 		     va_list ap) PRINTF_LIKE(4, 0);
 static void diag_add(struct config_diag *d, const struct place *at, bool warning, const char *fmt,
@@ -28,12 +40,12 @@ static void diag_add(struct config_diag *d, const struct place *at, bool warning
 		d->nerrors++;
 	if (d->n >= ISSUES_MAX)
 		return;
-	if (at->label != NULL)
-		strbuf_addf(&text, "%s: ", at->label);
 	if (d->n == ISSUES_MAX - 1)
 		strbuf_addstr(&text, "too many messages; the rest is left out");
 	else
 		strbuf_vaddf(&text, fmt, ap);
+	if (at->label != NULL)
+		put_label(&text, at->label);
 	issue = diag_slot(d);
 	issue->file = x_strdup(at->file);
 	issue->line = at->line;

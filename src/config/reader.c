@@ -168,8 +168,14 @@ static char *next_line(char *line, int size, void *arg)
 			cursor_next_line(&r->at);
 			return line;
 		}
-		if (!read_key(r) || !read_value(r))
+		if (!read_key(r))
 			continue;
+		if (!read_value(r)) {
+			if (r->ops->broken != NULL)
+				r->ops->broken(r->ctx, r->key, r->key_len, r->key_line,
+					       r->key_column);
+			continue;
+		}
 		r->pending = true;
 		snprintf(line, (size_t)size, "k=@\n");
 		cursor_next_line(&r->at);

@@ -11,6 +11,8 @@ struct reader_ops {
 	/* KEY = VALUE; KEY is bare, VALUE a cut-out piece for value_parse(). */
 	void (*pair)(void *ctx, const char *key, size_t len, int line, int column,
 		     const struct value_span *value);
+	/* KEY = and something that was reported as an error. NULL: nobody wants to know. */
+	void (*broken)(void *ctx, const char *key, size_t len, int line, int column);
 	void (*error)(void *ctx, int line, int column, const char *message);
 };
 

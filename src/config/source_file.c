@@ -53,6 +53,14 @@ static void on_error(void *ctx, int line, int column, const char *message)
 	diag_error(s->c->diag, &place, "%s", message);
 }
 
+static void on_broken(void *ctx, const char *key, size_t len, int line, int column)
+{
+	struct toml_source *s = ctx;
+	struct source_point at = point(s, line, column);
+
+	candidate_put_bad(s->c, &s->target, key, len, &at);
+}
+
 static void on_pair(void *ctx, const char *key, size_t len, int line, int column,
 		    const struct value_span *span)
 {
@@ -63,6 +71,7 @@ static void on_pair(void *ctx, const char *key, size_t len, int line, int column
 
 	if (value_parse(span, VALUE_TOML, &value, &error) < 0) {
 		on_error(s, error.line, error.column, error.message);
+		candidate_put_bad(s->c, &s->target, key, len, &at);
 		return;
 	}
 	candidate_put(s->c, &s->target, key, len, &value, &at);
@@ -71,7 +80,7 @@ static void on_pair(void *ctx, const char *key, size_t len, int line, int column
 void source_toml(struct candidate *c, int file, const char *text, size_t n)
 {
 	static const struct reader_ops ops = {
-		.section = on_section, .pair = on_pair, .error = on_error,
+		.section = on_section, .pair = on_pair, .broken = on_broken, .error = on_error,
 	};
 	struct toml_source s = { .c = c, .file = file };
 

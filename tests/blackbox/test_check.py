@@ -42,6 +42,24 @@ def test_every_error_is_told_at_once_with_line_and_column(w):
     equal(r.out, "", "stdout")
 
 
+def test_one_mistake_is_one_error(w):
+    """What follows from an error that was told is no news."""
+    for text, line in (("[subsystem.a]\ncommand =\n", 2),
+                       ("[subsystem.a]\ncommand = [\"x\",\n", 2),
+                       ("[subsystem.a]\ncommand = \"x\" y\n", 2),
+                       ("[subsystem.a]\ncomand = \"x\"\n", 2),
+                       ("[subsystem.a]\ncommand = x\nlisten = [\"tcp:x:1\"]\nsocket_activation = true\nidle_timeout = 5\n", 3),
+                       ("[subsystem.a]\ncommand = x\nsocket_activation = maybe\nidle_timeout = 5\nlisten = [\"tcp:127.0.0.1:1\"]\n", 3),
+                       ("[defaults]\nlisten = 5\n[subsystem.a]\ncommand = x\nsocket_activation = true\n", 2),
+                       ("[subsystem.a]\ncommand = x\ndepends_on = [\"b:healthy\"]\n[subsystem.b]\ncommand = x\nhealth = foo\n", 6),
+                       ("[subsystem.a]\ncommand = x\ndepends_on = [\"b@1\"]\n[subsystem.b]\ncommand = x\ninstances = 0\n", 6),
+                       ("[shutdown]\ntimeout = 20x\nforce_timeout = 3\n[subsystem.a]\ncommand = x\n", 2),
+                       ("[shutdown]\ntimeout = 20\nforce_timeout =\n[subsystem.a]\ncommand = x\n", 3)):
+        path = write_text(w.path("one.toml"), text)
+        errors = w.run("check", "--json", "-c", path).expect(78).json()["errors"]
+        equal([e["line"] for e in errors], [line], "lines of the errors of:\n%s%r" % (text, errors))
+
+
 def test_errors_as_json(w):
     r = run_check(w, "a = \n[subsystem.x]\n", "--json").expect(78)
     j = r.json()
@@ -181,6 +199,14 @@ def test_bad_set_and_bad_environment_are_78_and_named(w):
         contains(r.err, bad.split("=")[0], "message")
     r = w.run("check", "-c", path, env={"DAEMON_LOGGING_LEVEL": "loud"}).expect(78)
     contains(r.err, "DAEMON_LOGGING_LEVEL", "message")
+
+
+def test_set_names_the_key_once(w):
+    path = write_text(w.path("set.toml"), w.sub("a"))
+    r = w.run("check", "-c", path, "--set", "logging.level=zz", "--set", "subsystem.a.wants=[\"x\"]", "--set", "shutdown.graceful=abc").expect(78)
+    contains(r.err, "--set logging.level: unknown log level 'zz'", "stderr")
+    contains(r.err, "--set subsystem.a.wants: there is no subsystem \"x\"", "stderr")
+    contains(r.err, "--set shutdown.graceful: shutdown.timeout: expected", "another spelling")
 
 
 def test_include_globs(w):
