@@ -129,6 +129,8 @@ static int tell_error(struct call *call, json_t *error)
 	int code = (int)json_integer_value(json_object_get(data, "code"));
 	int exit_code = exit_code_of(code);
 
+	if (!call->o->json)
+		act_tell_partly(call->o, data);
 	if (call->o->json)
 		cli_print_json(json_pack("{s:O}", "error", error));
 	else if (json_array_size(failures) > 1)

@@ -23,6 +23,8 @@ int verb_logs(const struct cli_options *o);
 int verb_events(const struct cli_options *o);
 int verb_wait(const struct cli_options *o);
 /* verbs_act.c */
+/* Of the names of an order, some failed: say on stdout which did not. DATA: of the error object. */
+void act_tell_partly(const struct cli_options *o, const json_t *data);
 int verb_act(const struct cli_options *o);
 int verb_signal(const struct cli_options *o);
 int verb_reload(const struct cli_options *o);

@@ -52,13 +52,32 @@ static void tell_notes(const json_t *notes)
 	fputs(out.buf, stderr);
 }
 
+static int tell_done(const struct cli_options *o, const json_t *names)
+{
+	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
+	size_t i;
+	json_t *name;
+
+	if (o->quiet)
+		return EXIT_OK;
+	json_array_foreach(names, i, name)
+		strbuf_addf(&out, "%s: %s\n", json_string_value(name), done_word(o));
+	return cli_print(out.buf, out.len);
+}
+
+void act_tell_partly(const struct cli_options *o, const json_t *data)
+{
+	const json_t *done = json_object_get(data, "done");
+
+	tell_notes(json_object_get(data, "notes"));
+	if (json_array_size(done) > 0 && verb_id(o->verb) != VERB_SCALE)
+		tell_done(o, done);
+}
+
 /* Send the order and tell the outcome; takes PARAMS. */
 static int act(const struct cli_options *o, json_t *params)
 {
 	auto_free(json_decrefp) json_t *result = NULL;
-	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
-	size_t i;
-	json_t *name;
 	int rc = call_once(o, o->verb->method, params, true, &result);
 
 	if (rc != 0)
@@ -66,11 +85,7 @@ static int act(const struct cli_options *o, json_t *params)
 	tell_notes(json_object_get(result, "notes"));
 	if (o->json)
 		return cli_print_json(json_incref(result));
-	if (o->quiet)
-		return EXIT_OK;
-	json_array_foreach(json_object_get(result, "names"), i, name)
-		strbuf_addf(&out, "%s: %s\n", json_string_value(name), done_word(o));
-	return cli_print(out.buf, out.len);
+	return tell_done(o, json_object_get(result, "names"));
 }
 
 int verb_act(const struct cli_options *o)

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "config/store.h"
 #include "control/server.h"
 #include "control/verb.h"
@@ -240,6 +241,22 @@ static json_t *core_result(const struct core_request *request)
 			 request->notes ? json_incref(request->notes) : json_array());
 }
 
+/* Of several, some may have done well. */
+static json_t *core_failures(const struct core_request *request)
+{
+	auto_free(map_fini) struct map failed = MAP_INIT;
+	json_t *done = json_array(), *failure;
+	size_t n;
+
+	json_array_foreach(request->failures, n, failure)
+		map_put(&failed, json_string_value(json_object_get(failure, "name")), failure);
+	for (size_t i = 0; i < request->affected.n; i++)
+		if (map_find(&failed, request->affected.items[i]) == NULL)
+			json_array_append_new(done, json_text(request->affected.items[i]));
+	return json_pack("{s:O, s:o, s:o}", "failures", request->failures, "done", done, "notes",
+			 request->notes ? json_incref(request->notes) : json_array());
+}
+
 static void answer_core(struct connection *c, const struct control_order *order)
 {
 	const struct core_request *request = &order->request;
@@ -251,7 +268,7 @@ static void answer_core(struct connection *c, const struct control_order *order)
 		return;
 	}
 	if (request->failures)
-		value = json_pack("{s:O}", "failures", request->failures);
+		value = core_failures(request);
 	rpc_error(&c->out, order->id, RPC_SERVER_ERROR, &request->error, value);
 }
 

@@ -30,6 +30,14 @@ static void roll_free(struct roll *roll)
 
 /* --- its end ---------------------------------------------------------------------------------- */
 
+/* Those whose turn never came are left out of the answer. */
+static void forget_rest(struct roll *roll, struct core_request *order)
+{
+	strlist_fini(&order->affected);
+	for (size_t i = 0; i < roll->next; i++)
+		strlist_add(&order->affected, roll->names.items[i]);
+}
+
 /* What went wrong with the step is what went wrong with the order. */
 static void take_failure(struct roll *roll, struct core_request *order)
 {
@@ -44,6 +52,7 @@ static void take_failure(struct roll *roll, struct core_request *order)
 		error_set(&order->error, e->code, 0, "%s", text);
 	order->error.errnum = e->errnum;
 	order->failures = take(roll->step.failures);
+	forget_rest(roll, order);
 }
 
 static void finish(struct roll *roll)

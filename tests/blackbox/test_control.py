@@ -290,6 +290,21 @@ def test_lists_have_the_order_of_the_configuration(w):
     p.stop()
 
 
+def test_of_several_what_went_well_and_what_did_not_is_told(w):
+    p = w.procd(w.sub("a") + '[subsystem.b]\ncommand = "/nonexistent"\nrestart = "never"\n' + w.sub("c"))
+    p.wait_state("c", "running")
+    r = p.ctl("restart", "all").expect(1)
+    equal(r.out, "a: restarted\nc: restarted\n", "stdout")
+    contains(r.err, "procd: b: start failed: cannot execute", "stderr")
+    data = p.ctl("restart", "--json", "all").expect(1).json()["error"]["data"]
+    equal((data["done"], [f["name"] for f in data["failures"]]), (["a", "c"], ["b"]), "done and failures")
+    equal(p.ctl("restart", "-q", "all").expect(1).out, "", "stdout with -q")
+    r = p.ctl("restart", "--rolling", "all").expect(1)
+    equal(r.out, "a: restarted\n", "stdout of a rolling restart, which ends at the first failure")
+    contains(r.err, "(1 more was not restarted)", "stderr")
+    p.stop()
+
+
 def test_json_errors_of_verbs(w):
     p = ready(w)
     j = p.ctl("start", "nobody", "--json").expect(4).json()
