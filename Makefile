@@ -58,6 +58,8 @@ files-CONSOLE := $(wildcard src/command/verbs_top.c src/command/top_*.c) \
 	$(foreach f,rows frame pager screen screen_curses screen_plain,src/console/$(f).c) \
 	$(foreach t,rows frame pager,tests/unit/console_$(t).c)
 files-MMAP_CONFIG := src/config/map_file.c tests/unit/config_map_file.c
+files-PROFILING := $(wildcard src/profile/cpu_*.c src/command/profile_cpu.c src/command/profiler.c \
+	tests/unit/profile_cpu_*.c tests/fuzz/fuzz_profile_cpu_*.c)
 left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
 
 src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))

@@ -25,6 +25,14 @@ static const int kept[] = {
 	CAP_SYS_RESOURCE,	/* more descriptors than the hard limit; the disk's reserve for logs */
 };
 
+#ifndef CAP_PERFMON	/* headers before Linux 5.8 */
+#define CAP_PERFMON 38
+#endif
+
+/* Kept in reserve, and in effect for single calls only. */
+#define RESERVE_PERFMON CAP_PERFMON	/* perf events of other users' processes, for profiles */
+#define RESERVE_ADMIN CAP_SYS_ADMIN	/* speaking for the keeper; only with $NOTIFY_SOCKET */
+
 struct capabilities {
 	struct __user_cap_header_struct header;
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
@@ -36,9 +44,9 @@ static uint64_t kept_set(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
 		set |= UINT64_C(1) << kept[i];
-	/* in reserve, not in effect */
+	set |= UINT64_C(1) << RESERVE_PERFMON;
 	if (getenv("NOTIFY_SOCKET") != NULL)
-		set |= UINT64_C(1) << CAP_SYS_ADMIN;
+		set |= UINT64_C(1) << RESERVE_ADMIN;
 	return set;
 }
 
@@ -74,22 +82,34 @@ int privileges_reduce(void)
 		return ret;
 	bounding_set_reduce(set);
 	for (size_t i = 0; i < ARRAY_LEN(c.data); i++) {
-		uint32_t reserve = i == 0 ? UINT32_C(1) << CAP_SYS_ADMIN : 0;
+		const uint64_t reserve = UINT64_C(1) << RESERVE_PERFMON |
+					 UINT64_C(1) << RESERVE_ADMIN;
 
 		c.data[i].permitted &= (uint32_t)(set >> (32 * i));
-		c.data[i].effective &= c.data[i].permitted & ~reserve;
+		c.data[i].effective &= c.data[i].permitted & ~(uint32_t)(reserve >> (32 * i));
 		c.data[i].inheritable = 0;
 	}
 	return capabilities_set(&c);
 }
 
+static bool reserve_use(int cap, bool on)
+{
+	const uint32_t bit = UINT32_C(1) << (cap & 31);
+	struct capabilities c;
+	uint32_t *effective = &c.data[cap / 32].effective;
+
+	if (capabilities_get(&c) < 0 || !(c.data[cap / 32].permitted & bit))
+		return false;
+	*effective = on ? *effective | bit : *effective & ~bit;
+	return capabilities_set(&c) == 0;
+}
+
 bool privileges_speak_for_keeper(bool on)
 {
-	const uint32_t bit = UINT32_C(1) << CAP_SYS_ADMIN;
-	struct capabilities c;
+	return reserve_use(RESERVE_ADMIN, on);
+}
 
-	if (capabilities_get(&c) < 0 || !(c.data[0].permitted & bit))
-		return false;
-	c.data[0].effective = on ? c.data[0].effective | bit : c.data[0].effective & ~bit;
-	return capabilities_set(&c) == 0;
+bool privileges_sample(bool on)
+{
+	return reserve_use(RESERVE_PERFMON, on);
 }

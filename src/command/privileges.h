@@ -11,5 +11,7 @@ int privileges_reduce(void);
 /* The one capability that is only switched on for a call: speaking to the service manager in the
  * name of the keeper. False: we do not have it. Main thread. */
 bool privileges_speak_for_keeper(bool on);
+/* Likewise for the calling thread: opening perf events of processes of other users. Any thread. */
+bool privileges_sample(bool on);
 
 #endif

@@ -1,5 +1,6 @@
 /* Orders about the configuration, and what the loader found. The loader reads; the core applies;
  * here is only who gets which answer. */
+#include <config.h>
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -54,6 +55,10 @@ void supervisor_on_order(void *ctx, struct mail *mail)
 		break;
 	case CONTROL_UPGRADE:
 		upgrade_request(s, order);	/* which answers */
+		return;
+	case CONTROL_PROFILE:
+		if (WITH_PROFILING)	/* else it was refused at the door */
+			profile_request(s, order);	/* likewise */
 		return;
 	}
 	control_answer(order);

@@ -3,6 +3,7 @@
  * outlive it is in the run directory or with the keeper. */
 #include "command/supervisor.h"
 
+#include <config.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -352,6 +353,8 @@ static void rooms_close(struct supervisor *s)
 	start_reader_free(s->reader);
 	file_watch_free(s->file_watch);
 	upgrade_cancel(s);
+	if (WITH_PROFILING)
+		profile_cancel(s);
 	socket_guard_stop(s->guard);
 	if (s->chan)
 		chan_close(s->chan);
@@ -447,6 +450,9 @@ static int loop_open(struct supervisor *s, const struct config *config, struct e
 	mailbox_init(&s->file_news, s->loop, supervisor_on_file_news, s);
 	mailbox_init(&s->drained, s->loop, supervisor_on_drained, s);
 	mailbox_init(&s->checked, s->loop, upgrade_on_checked, s);
+	list_init(&s->profiles);
+	if (WITH_PROFILING)
+		mailbox_init(&s->profiled, s->loop, profile_on_opened, s);
 	loop_timer_init(&s->deadline, s->loop, on_deadline);
 	s->alarm = alarm_new(s->loop);
 	return 0;

@@ -3,6 +3,7 @@
 #define COMMAND_SUPERVISOR_H
 
 #include "base/alarm.h"
+#include "base/list.h"
 #include "command/notify_sockets.h"
 #include "command/listeners.h"
 #include "command/service_manager.h"
@@ -43,6 +44,8 @@ struct supervisor {
 	struct mailbox drained;		/* struct output_drained, from the log thread */
 	struct mailbox checked;		/* from the thread that checks a new executable */
 	struct upgrade_job *upgrade;	/* one that is being checked, or waits; else NULL */
+	struct mailbox profiled;	/* from the thread that opens the events of a profile */
+	struct list profiles;		/* struct profile_job: the first is at work, the others wait */
 	bool reload_pending;		/* somebody sent SIGHUP: nobody would send it again */
 	struct config *before;		/* while starting: see core_setup */
 	const struct strbuf *publishing;	/* the text of the configuration in core_apply() */
@@ -121,6 +124,13 @@ void upgrade_tell(const struct supervisor *s);
 void upgrade_yield(struct supervisor *s);
 /* The end has come, of this supervisor or of all: no check goes on, whoever ordered it is told. */
 void upgrade_cancel(struct supervisor *s);
+
+/* --- profiler.c: perf events for a client ---------------------------------------------------------- */
+
+void profile_request(struct supervisor *s, struct control_order *order);
+void profile_on_opened(void *ctx, struct mail *mail);
+/* The end has come: who waits is told. */
+void profile_cancel(struct supervisor *s);
 
 /* --- bundle.c: the published configuration's text, kept for the next supervisor ----------------- */
 

@@ -311,6 +311,10 @@ struct config {
 	struct {
 		int64_t debounce_ms;
 	} reload;
+	struct {
+		char *cpu_output;	/* as the client is to take it: relative to where that runs */
+		int64_t cpu_hz;
+	} profiling;
 
 	struct subsystem_options **subsystems;	/* order of the file, instances in a row */
 	size_t nsubsystems;

@@ -152,6 +152,14 @@ const struct option schema[] = {
 	  .max = 60 * SECOND,
 	  .help = "Time from the first change of a watched file until all are read." },
 
+	{ TOP("profiling", "cpu_output", profiling.cpu_output, string, LIVE),
+	  .def = "\"cpu_profile.pb\"", NEEDS(PROFILING, "--enable-profiling"),
+	  .help = "File that procd profile cpu writes without -o, in the directory where it is "
+		  "called." },
+	{ TOP("profiling", "cpu_hz", profiling.cpu_hz, int, LIVE), .def = "100", .min = 1,
+	  .max = 10000, NEEDS(PROFILING, "--enable-profiling"),
+	  .help = "Samples per second of processor time, without --hz." },
+
 	/* --- [subsystem.NAME] and [defaults] --- */
 	{ SUB("shell", OWN(shell), bool, RESTART), .def = "false",
 	  .help = "Run the command by sh -c." },
@@ -419,4 +427,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 43;
+const size_t schema_top_n = 45;

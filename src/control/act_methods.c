@@ -15,7 +15,7 @@ static struct control_order *order_new(enum control_kind kind)
 	return order;
 }
 
-static void order_send(struct connection *c, const struct rpc_request *r,
+void order_send(struct connection *c, const struct rpc_request *r,
 		       struct control_order *order)
 {
 	struct control *s = c->server;

@@ -7,9 +7,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "control/address.h"
+#include "control/passing.h"
 
 #define ANSWER_MAX (512u * 1024 * 1024)	/* a daemon gone mad must not take us along */
 
@@ -20,6 +22,9 @@ void client_fini(struct client *c)
 	c->fd = -1;
 	strbuf_fini(&c->in);
 	c->pos = 0;
+	while (c->nfds > 0)
+		close(c->fds[--c->nfds]);
+	free(take(c->fds));
 }
 
 int client_connect(struct client *c, const char *path, struct error *e)
@@ -55,6 +60,35 @@ static int wait_for(struct client *c, short events)
 	}
 }
 
+static void keep_fds(struct client *c, struct msghdr *m)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
+		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		c->fds = x_reallocarray(c->fds, c->nfds + n, sizeof(*c->fds));
+		memcpy(c->fds + c->nfds, CMSG_DATA(h), n * sizeof(int));
+		c->nfds += n;
+	}
+}
+
+static ssize_t receive(struct client *c)
+{
+	char room[CMSG_SPACE(PASSING_AT_ONCE * sizeof(int))] __attribute__((aligned(8)));
+	struct iovec iov = { c->in.buf + c->in.len, c->in.cap - c->in.len - 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+			    .msg_controllen = sizeof(room) };
+	ssize_t n;
+
+	if (!c->takes_fds)
+		return recv(c->fd, iov.iov_base, iov.iov_len, MSG_DONTWAIT);
+	n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n >= 0)
+		keep_fds(c, &m);
+	return n;
+}
+
 static int fill(struct client *c)
 {
 	ssize_t n;
@@ -68,7 +102,7 @@ static int fill(struct client *c)
 		return -EMSGSIZE;
 	strbuf_reserve(&c->in, MAX((size_t)64 * 1024, MIN(c->in.len, (size_t)1024 * 1024)));
 	for (;;) {
-		n = recv(c->fd, c->in.buf + c->in.len, c->in.cap - c->in.len - 1, MSG_DONTWAIT);
+		n = receive(c);
 		if (n >= 0)
 			break;
 		if (errno != EAGAIN && errno != EINTR)

@@ -15,6 +15,9 @@ struct client {
 	/* Gets every notification that arrives while an answer is awaited; may be NULL. */
 	void (*notified)(void *ctx, const char *line, size_t len);
 	void *ctx;
+	bool takes_fds;		/* collect the descriptors that come with answers: */
+	int *fds;		/* the caller may take them, with NFDS 0 then */
+	size_t nfds;
 };
 #define CLIENT_INIT { .fd = -1, .in = STRBUF_INIT, .deadline_ns = INT64_MAX }
 void client_fini(struct client *c);

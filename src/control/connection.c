@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/store.h"
 #include "control/emit.h"
+#include "control/passing.h"
 #include "control/server.h"
 
 #define LINGER_MS 1000			/* for a peer that is shown out to read the reason */
@@ -34,6 +35,7 @@ struct connection *connection_new(struct control *server, int fd, struct peer *p
 	strbuf_init(&c->out);
 	c->active_ns = clock_mono_ns();
 	list_init(&c->busy);
+	list_init(&c->passing);
 	list_append(&server->connections, &c->link);
 	server->nconnections++;
 	loop_io_init(&c->io, server->loop, on_ready);
@@ -57,6 +59,7 @@ void connection_free(struct connection *c)
 	peer_fini(&c->peer);
 	strbuf_fini(&c->in);
 	strbuf_fini(&c->out);
+	passing_free(&c->passing);
 	free(c);
 }
 
@@ -180,8 +183,8 @@ static bool handle_lines(struct connection *c)
 static bool flush(struct connection *c)
 {
 	while (connection_backlog(c) > 0) {
-		ssize_t n = send(c->fd, c->out.buf + c->sent, connection_backlog(c),
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = passing_send(&c->passing, c->fd, c->out.buf, c->sent,
+					 connection_backlog(c));
 
 		if (n < 0)
 			return only_later("cannot write to");
@@ -263,7 +266,7 @@ static void arm_deadline(struct connection *c)
 		at = c->line_began_ns + UNFINISHED_LINE_MS * NS_PER_MS;
 	else if (c->closing)
 		at = c->active_ns + LINGER_MS * NS_PER_MS;
-	else if (!c->subscribed && !c->follower && c->pending == 0)
+	else if (!c->subscribed && !c->follower && !c->profiling && c->pending == 0)
 		at = c->active_ns + CONTROL_IDLE_MS * NS_PER_MS;
 	loop_timer_set(&c->deadline, at == INT64_MAX ? -1 : MAX(at - now, 0));
 }

@@ -31,6 +31,7 @@ struct connection {
 	struct loop_timer deadline;
 	struct strbuf in, out;
 	size_t sent;			/* bytes of OUT that are gone */
+	struct list passing;		/* descriptors that go out with some of them (passing.h) */
 	int64_t active_ns;		/* last byte in either direction */
 	int64_t line_began_ns;		/* of an unfinished line; 0: none */
 	unsigned pending;		/* orders on their way */
@@ -40,6 +41,7 @@ struct connection {
 	bool subscribed, caught_up;
 	uint64_t cursor;		/* of the event channel */
 	struct follower *follower;
+	bool profiling;			/* it was given perf events */
 };
 
 /* Take over FD (non-blocking) and PEER. */
@@ -50,6 +52,9 @@ struct connection *connection_find(struct control *server, uint64_t id);	/* NULL
 /* Send what can be sent, fetch more events and output for it, handle waiting lines; close it when
  * it is done. C may be gone afterwards. */
 void connection_run(struct connection *c);
+
+/* What it may do, by the configuration of this moment. */
+enum access connection_access(const struct connection *c);
 
 static inline size_t connection_backlog(const struct connection *c)
 {

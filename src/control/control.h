@@ -25,6 +25,7 @@ enum control_kind {
 	CONTROL_PLAN, CONTROL_RELOAD,	/* load the configuration; show / apply the difference */
 	CONTROL_REOPEN_LOGS, CONTROL_LOG_LEVEL, CONTROL_UPGRADE,
 	CONTROL_MEMORY,		/* nobody waits: core_memory_used() with MEMORY */
+	CONTROL_PROFILE,
 };
 struct control_order {
 	struct mail mail;
@@ -37,6 +38,10 @@ struct control_order {
 	struct sampler_news memory;	/* CONTROL_MEMORY */
 	bool keeper_too;
 	int64_t handover;		/* not 0: only asks what became of that upgrade */
+	unsigned hz;			/* CONTROL_PROFILE, of REQUEST's names (none: procd itself) */
+	bool kernel;			/* likewise: what the kernel does, too */
+	int *fds;			/* go to the client with the result; owned */
+	size_t nfds;
 	/* result of those without REQUEST (there it is in that) */
 	struct error error;
 	json_t *result;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "config/store.h"
+#include "control/passing.h"
 #include "control/server.h"
 #include "control/verb.h"
 
@@ -44,7 +45,7 @@ void reply_error(struct connection *c, const struct rpc_request *r, int rpc_code
 
 /* --- permission ------------------------------------------------------------------------------- */
 
-static enum access access_now(const struct connection *c)
+enum access connection_access(const struct connection *c)
 {
 	enum access access;
 
@@ -74,7 +75,7 @@ static void log_denial(struct connection *c, const struct verb *verb)
 
 static bool permitted(struct connection *c, const struct verb *verb, const struct rpc_request *r)
 {
-	if (access_now(c) >= verb->access)
+	if (connection_access(c) >= verb->access)
 		return true;
 	log_denial(c, verb);
 	reply_error(c, r, RPC_SERVER_ERROR, ERROR_IO_PERMISSION,
@@ -227,6 +228,9 @@ void control_order_free(struct control_order *order)
 	json_decref(order->request.notes);
 	json_decref(order->result);
 	json_decref(order->id);
+	while (order->nfds > 0)
+		close(order->fds[--order->nfds]);
+	free(order->fds);
 	free(order->binary);
 	free(order);
 }
@@ -272,10 +276,15 @@ static void answer_core(struct connection *c, const struct control_order *order)
 	rpc_error(&c->out, order->id, RPC_SERVER_ERROR, &request->error, value);
 }
 
-static void answer_other(struct connection *c, const struct control_order *order)
+static void answer_other(struct connection *c, struct control_order *order)
 {
 	auto_free(json_decrefp) json_t *empty = json_object();
 
+	if (order->nfds > 0) {
+		passing_add(&c->passing, c->out.len, take(order->fds), order->nfds);
+		c->profiling = true;
+		order->nfds = 0;
+	}
 	if (error_is_set(&order->error))
 		rpc_error(&c->out, order->id, RPC_SERVER_ERROR, &order->error, order->result);
 	else

@@ -35,4 +35,8 @@ void method_reopen_logs(struct connection *c, const struct rpc_request *r);
 void method_shutdown(struct connection *c, const struct rpc_request *r);
 void method_upgrade(struct connection *c, const struct rpc_request *r);
 
+/* profile_methods.c */
+void method_profile_start(struct connection *c, const struct rpc_request *r);
+void method_profile_stop(struct connection *c, const struct rpc_request *r);
+
 #endif

@@ -54,5 +54,7 @@ bool control_dispatch(struct connection *c, const char *line, size_t len);
 /* dispatch.c: an order came back. */
 void control_on_answer(void *ctx, struct mail *mail);
 void control_order_free(struct control_order *order);
+/* act_methods.c: give ORDER, which answers R, to the main thread. */
+void order_send(struct connection *c, const struct rpc_request *r, struct control_order *order);
 
 #endif

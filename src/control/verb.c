@@ -152,6 +152,21 @@ const struct verb verb_table[VERB_COUNT] = {
 			"shows output, events and the reasons for a state.\n",
 	},
 #endif
+	[VERB_PROFILE] = {
+		.name = "profile", .method = "profile.start", .access = ACCESS_OPERATE,
+		.params = "kind names hz", .arguments = "cpu [NAME...]", .min_args = 1,
+		.max_args = -1, .serve = method_profile_start,
+		.summary = "see where processor time goes",
+		.details = NAMES_HELP
+			"Samples every thread of the whole tree and of what it makes meanwhile; Ctrl-C ends\n"
+			"it early. Without NAME: procd itself. The file is for `go tool pprof`. Exit 1 when\n"
+			"nothing of it runs or the kernel does not allow it, 4 for an unknown NAME.\n",
+		.options = {
+			{ 0, "seconds", "S", "how long (10)" },
+			{ 0, "hz", "H", "samples per second of processor time ([profiling] cpu_hz)" },
+			{ 'o', "output", "FILE", "where to write it ([profiling] cpu_output)" },
+		},
+	},
 	[VERB_PLAN] = {
 		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
 		.arguments = "", .serve = method_plan,
@@ -245,6 +260,10 @@ const struct verb verb_table[VERB_COUNT] = {
 	[METHOD_CONFIG_GET] = {
 		.method = "config.get", .access = ACCESS_ADMIN, .params = "",
 		.serve = method_config_get, .summary = "the running configuration with origins",
+	},
+	[METHOD_PROFILE_STOP] = {
+		.method = "profile.stop", .access = ACCESS_OPERATE, .params = "kind",
+		.serve = method_profile_stop, .summary = "tell who takes CPU profiles to finish",
 	},
 };
 

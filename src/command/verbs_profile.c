@@ -1,0 +1,15 @@
+/* `procd profile`: what kind of profile, and who takes it. */
+#include <config.h>
+
+#include "command/profile_cpu.h"
+#include "command/verbs.h"
+
+int verb_profile(const struct cli_options *o)
+{
+	if (strcmp(o->args.items[0], "cpu") == 0 && WITH_PROFILING)
+		return profile_cpu(o);
+	if (strcmp(o->args.items[0], "cpu") == 0)
+		return cli_fail_usage(o, "this procd was built without CPU profiles "
+				      "(--enable-profiling)");
+	return cli_fail_usage(o, "profile: \"%s\" is not a kind of profile (cpu)", o->args.items[0]);
+}
