@@ -145,6 +145,8 @@ static void tell_who(struct top *t, const char *text, size_t len)
 	else if (t->supervisor_pid > 0 && supervisor != t->supervisor_pid)
 		top_say(t, TINT_YELLOW, "the supervisor was restarted, pid %lld; connected again",
 			(long long)supervisor);
+	if (supervisor != t->supervisor_pid)	/* a connection alone may wait for nobody */
+		t->ending = false;
 	t->keeper_pid = keeper;
 	t->supervisor_pid = supervisor;
 }
@@ -355,7 +357,6 @@ void link_refresh(struct top *t)
 void link_begin(struct top *t)
 {
 	t->connected = true;
-	t->ending = false;
 	t->redraw = true;
 	ask(t, "events.subscribe", json_object(), NULL);
 	link_refresh(t);

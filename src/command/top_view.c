@@ -64,6 +64,10 @@ static void put_header(struct top *t)
 		frame_add(f, TINT_RED, text);
 		return;
 	}
+	if (t->supervisor_pid == 0) {
+		frame_add(f, TINT_NONE, ": waiting for its first answer");
+		return;
+	}
 	age_format(t->uptime_ms, age);
 	snprintf(text, sizeof(text), ", up %s: ", age);
 	frame_add(f, TINT_NONE, text);
@@ -88,6 +92,8 @@ static void put_detail(struct top *t, unsigned row)
 	struct frame *f = &t->frame;
 
 	frame_row(f, row, false);
+	if (!chosen && t->supervisor_pid == 0)
+		return;
 	if (!chosen) {
 		frame_add(f, TINT_DIM, *t->rows.filter ? "nothing matches the filter" :
 			  "there are no subsystems");

@@ -32,6 +32,7 @@ struct curses {
 #undef POINTER
 };
 
+/* It is never unloaded: its signal handlers and its memory stay until the program ends. */
 static bool load(struct curses *c)
 {
 	static const char *const names[] = { "libncursesw.so.6", "libncursesw.so" };
@@ -74,13 +75,6 @@ static void start_colours(struct curses *c)
 			c->init_pair(pairs[i], colours[i], -1);
 }
 
-static void curses_free(struct curses *c)
-{
-	if (c->library)
-		dlclose(c->library);
-	free(c);
-}
-
 static void *curses_start(bool colour, const char **why)
 {
 	struct curses *c = x_calloc(1, sizeof(*c));
@@ -92,7 +86,7 @@ static void *curses_start(bool colour, const char **why)
 		*why = "curses does not know the terminal";
 	}
 	if (!c->screen) {
-		curses_free(c);
+		free(c);
 		return NULL;
 	}
 	c->window = *(WINDOW **)dlsym(c->library, "stdscr");
@@ -117,7 +111,7 @@ static void curses_stop(void *state)
 	c->curs_set(1);
 	c->endwin();
 	c->delscreen(c->screen);
-	curses_free(c);
+	free(c);
 }
 
 static void curses_resize(void *state, unsigned columns, unsigned rows)

@@ -268,8 +268,9 @@ class World:
         env["ASAN_OPTIONS"] = report + ":detect_stack_use_after_return=0:allocator_may_return_null=1"
         env["UBSAN_OPTIONS"] = report + ":print_stacktrace=1"
         tsan = report + ":second_deadlock_stack=1:die_after_fork=0"
-        supp = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tsan.supp")
-        env["TSAN_OPTIONS"] = tsan + ":suppressions=" + os.path.realpath(supp)
+        tests = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+        env["TSAN_OPTIONS"] = tsan + ":suppressions=" + os.path.join(tests, "tsan.supp")
+        env["LSAN_OPTIONS"] = "print_suppressions=0:suppressions=" + os.path.join(tests, "lsan.supp")
         for key, value in (extra or {}).items():
             if value is None:
                 env.pop(key, None)
