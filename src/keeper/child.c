@@ -199,16 +199,8 @@ IN_CHILD static int child_oom(const struct child_job *job)
 IN_CHILD static int child_affinity(const struct child_job *job)
 {
 	const struct originals *o = job->original;
-	unsigned long now[ORIGINAL_CPUS / sizeof(unsigned long)];
-	long size;
-	bool same = true;
 
 	if (o->affinity_size <= 0)
-		return 0;
-	size = syscall(SYS_sched_getaffinity, 0, sizeof(now), now);
-	for (long i = 0; i < o->affinity_size / (long)sizeof(*now); i++)
-		same = same && now[i] == o->affinity[i];
-	if (size == o->affinity_size && same)
 		return 0;
 	TRY(syscall(SYS_sched_setaffinity, 0, (size_t)o->affinity_size, o->affinity));
 	return 0;

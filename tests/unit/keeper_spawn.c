@@ -1,5 +1,6 @@
 /* What a child gets, and how a start fails. The children are ordinary programs that show what they
  * see; each test also runs on every fallback of an old kernel. */
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "keeper_fixture.h"
@@ -341,6 +342,44 @@ START_TEST(a_child_gets_the_limits_that_the_keeper_was_started_with)
 }
 END_TEST
 
+/* The line of PATH (a status file) that tells the processors; the caller frees it. */
+static char *processors(const char *path)
+{
+	char *text = slurp(path), *line = strstr(text, "Cpus_allowed_list:"), *copy;
+
+	ck_assert_ptr_nonnull(line);
+	copy = strndup(line, strcspn(line, "\n") + 1);
+	free(text);
+	return copy;
+}
+
+/* While a child is made its keeper keeps to one processor (keeper/spawn.c). */
+START_TEST(child_and_keeper_run_wherever_the_keeper_was_started_to_run)
+{
+	char *text, *own, *keeper, path[64];
+	cpu_set_t mask;
+	int last = 0;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(mask), &mask), 0);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		last = CPU_ISSET(i, &mask) ? i : last;
+	CPU_ZERO(&mask);
+	CPU_SET(last, &mask);
+	if (_i == 1)
+		ck_assert_int_eq(sched_setaffinity(0, sizeof(mask), &mask), 0);
+	start_on("");
+	text = shown((struct wish){ .argv = { "/bin/grep", "Cpus_allowed_list", "/proc/self/status" } });
+	own = processors("/proc/self/status");
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)rig.keeper);
+	keeper = processors(path);
+	ck_assert_str_eq(text, own);
+	ck_assert_str_eq(keeper, own);
+	free(text);
+	free(own);
+	free(keeper);
+}
+END_TEST
+
 static void adjust_much(struct plan *p)
 {
 	p->umask = 0123;
@@ -547,6 +586,7 @@ int main(int argc, char **argv)
 		{ path_search_goes_on_like_execvp, 1 },
 		{ a_child_has_three_descriptors_and_clean_signals, ARRAY_LEN(kernels) },
 		{ a_child_leads_its_own_session, 1 },
+		{ child_and_keeper_run_wherever_the_keeper_was_started_to_run, 2 },
 		{ a_child_gets_the_limits_that_the_keeper_was_started_with,
 		  ARRAY_LEN(kernels) },
 		{ a_plan_sets_what_it_names, 1 },
