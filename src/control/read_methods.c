@@ -86,8 +86,20 @@ static void emit_resources(struct strbuf *out, const struct sample *p)
 	emit_int_or_null(out, "fds", p != NULL && p->now.fds_known, p ? p->now.fds : 0);
 }
 
+static void emit_slot_degraded(struct strbuf *out, const struct board_record *r,
+			       struct output *output)
+{
+	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;
+
+	if (output != NULL && r->pid != 0)
+		output_degraded_slot(output, r->slot, &all);
+	if (all.len > 0)
+		strbuf_addstr(&all, r->degraded);
+	emit_words(out, "degraded", all.len > 0 ? all.buf : r->degraded, '\n');
+}
+
 static void emit_subsystem(struct strbuf *out, const struct board_record *r,
-			   const struct sample *sample, int64_t now)
+			   const struct sample *sample, struct output *output, int64_t now)
 {
 	int64_t left = r->next_restart_mono_ns - now;
 	int instance = instance_number(r->name, NULL);
@@ -128,7 +140,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r,
 			 MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
 	emit_text(out, "status_text", *r->status ? r->status : NULL);
 	emit_text(out, "doing", r->doing);
-	emit_words(out, "degraded", r->degraded, '\n');
+	emit_slot_degraded(out, r, output);
 	emit_resources(out, sample);
 	emit_depends_on(out, r->name);
 	emit_text(out, "description", r->description);
@@ -185,7 +197,8 @@ static void emit_status(struct connection *c, struct strbuf *out, const uint32_t
 		const struct board_record *r = board_get(board, slots[i]);
 
 		if (r)	/* it may have left since the match */
-			emit_subsystem(out, r, sampler_get(c->server->sampler, r), now);
+			emit_subsystem(out, r, sampler_get(c->server->sampler, r),
+				       c->server->setup.output, now);
 	}
 	emit_close(out, ']');
 	emit_stats(out, d);
@@ -262,10 +275,27 @@ static json_t *last_lines(const struct connection *c, const struct board_record 
 	return text.len > 0 ? json_text(text.buf) : NULL;
 }
 
+static void add_trouble(struct output *output, const struct board_record *r, json_t *lines)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	if (output == NULL || r->pid == 0)
+		return;
+	output_degraded_slot(output, r->slot, &text);
+	for (const char *line = text.buf; text.len > 0 && *line != '\0';) {
+		size_t n = strcspn(line, "\n");
+
+		json_array_append_new(lines, json_text_n(line, n));
+		line += n + (line[n] == '\n');
+	}
+}
+
 static json_t *why(const struct connection *c, const struct board_record *r)
 {
 	json_t *j = core_why(c->server->setup.board, r, clock_mono_ns());
 	json_t *lines = NULL;
+
+	add_trouble(c->server->setup.output, r, json_object_get(j, "why"));
 
 	if (r->state == STATE_FAILED || (r->state == STATE_RESTARTING && r->last_error))
 		lines = last_lines(c, r);

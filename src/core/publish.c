@@ -113,6 +113,9 @@ static void put_board_record(struct subsystem *s)
 	(void)ready_status(s, &status);
 	if (s->proc.phase == PROC_UP || s->proc.phase == PROC_DRAINING)
 		subsystem_degraded(s, &degraded);
+	if (s->turn_held)
+		strbuf_addf(&degraded, "its restart waits: quick restarts are held to %u per second "
+			    "over all subsystems", BUDGET_RATE);
 	r = board_record_new(&(struct board_texts){
 		.description = o->links->description, .last_error = last_error,
 		.groups = groups.buf, .waits_for = waits_for.buf, .awaits = awaits.buf,

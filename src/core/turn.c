@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "core/live.h"
 #include "core/narrate.h"
+#include "core/publish.h"
 #include "core/turn.h"
 
 #define TELL_PERIOD_NS (60 * NS_PER_SEC)
@@ -80,6 +81,7 @@ static void hold(struct subsystem *s, int64_t until_ns)
 	list_remove(&s->turn_link);
 	list_append(&c->turns.held, &s->turn_link);
 	s->turn_held = true;
+	publish_update(s);
 	if (!timer_armed(&c->turns.timer))
 		arm(c, until_ns);
 	tell_held(c);

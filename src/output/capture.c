@@ -490,6 +490,14 @@ static const struct stream *stderr_of(const struct slot *slot)
 	return slot->options->stdio[2].kind == STDIO_STDOUT ? &slot->out : NULL;
 }
 
+void capture_targets(const struct captures *c, uint32_t number, const struct target *out[2])
+{
+	const struct slot *s = find_slot(c, number);
+
+	out[0] = s != NULL ? s->out.target : NULL;
+	out[1] = s != NULL && s->err != NULL ? s->err->target : NULL;
+}
+
 char *capture_end(struct captures *c, uint32_t number)
 {
 	const struct slot *slot = find_slot(c, number);

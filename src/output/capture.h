@@ -94,6 +94,9 @@ void capture_detach(struct captures *c, uint32_t number);
 /* Read and forward what SLOT's FIFOs hold (bounded in time and bytes), ending an open line. */
 void capture_drain(struct captures *c, uint32_t number);
 
+/* Where SLOT's streams go, stdout first; NULL: procd's own log, or nowhere. */
+void capture_targets(const struct captures *c, uint32_t number, const struct target *out[2]);
+
 /* What SLOT's process wrote last to its stderr, whole lines; NULL: nothing. The caller frees it. */
 char *capture_end(struct captures *c, uint32_t number);
 

@@ -65,5 +65,7 @@ void output_stop(struct output *o);
 
 /* Losses and trouble for status: newline-separated text or "". Any thread. */
 void output_degraded(struct output *o, struct strbuf *out);
+/* The same of the streams of SLOT alone, a newline behind each. */
+void output_degraded_slot(struct output *o, uint32_t slot, struct strbuf *out);
 
 #endif

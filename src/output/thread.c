@@ -209,24 +209,9 @@ static void plan_retry(struct output *o)
 
 static void describe_trouble(struct output *o)
 {
-	pthread_mutex_lock(&o->lock);
-	strbuf_reset(&o->degraded);
-	list_for_each(l, &o->targets.all) {
-		const struct target *t = list_entry(l, struct target, link);
-
-		if (t->err != 0)
-			strbuf_addf(&o->degraded, "%scannot write %s: %s",
-				    o->degraded.len > 0 ? "\n" : "", target_name(t),
-				    t->number < 0 ? file_refusal(t->err) : strerror(-t->err));
-	}
-	if (o->captures.in_memory > 0)
-		strbuf_addf(&o->degraded, "%sno room in the run directory: captured output of %llu "
-			    "streams would not survive procd",
-			    o->degraded.len > 0 ? "\n" : "",
-			    (unsigned long long)o->captures.in_memory);
+	troubles_describe(&o->troubles, &o->targets, &o->captures);
 	o->targets.changed = false;
 	o->described_in_memory = o->captures.in_memory;
-	pthread_mutex_unlock(&o->lock);
 }
 
 static void wake_tails(struct output *o)
@@ -283,6 +268,7 @@ static void on_mail(void *ctx, struct mail *mail)
 	switch (order->kind) {
 	case ORDER_ATTACH:
 		capture_attach(&o->captures, order->slot, order->options);
+		o->targets.changed |= troubles_there(&o->troubles);
 		break;
 	case ORDER_SET_PID:
 		capture_set_pid(&o->captures, order->slot, order->pid);
@@ -293,6 +279,7 @@ static void on_mail(void *ctx, struct mail *mail)
 		break;
 	case ORDER_DETACH:
 		capture_detach(&o->captures, order->slot);
+		o->targets.changed |= troubles_there(&o->troubles);
 		break;
 	case ORDER_DRAIN:
 		capture_drain(&o->captures, order->slot);
@@ -420,9 +407,12 @@ void output_reconfigure(struct output *o)
 
 void output_degraded(struct output *o, struct strbuf *out)
 {
-	pthread_mutex_lock(&o->lock);
-	strbuf_add(out, o->degraded.buf, o->degraded.len);
-	pthread_mutex_unlock(&o->lock);
+	troubles_tell(&o->troubles, out);
+}
+
+void output_degraded_slot(struct output *o, uint32_t slot, struct strbuf *out)
+{
+	troubles_tell_slot(&o->troubles, slot, out);
 }
 
 static void output_free(struct output *o)
@@ -432,7 +422,7 @@ static void output_free(struct output *o)
 	sink_fini(&o->sink);
 	ownlog_fini(&o->ownlog);
 	state_close(o->state);
-	strbuf_fini(&o->degraded);
+	troubles_fini(&o->troubles);
 	pthread_mutex_destroy(&o->lock);
 	ev_loop_destroy(o->loop);
 	free(o);
@@ -453,7 +443,7 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 	o->drained = drained;
 	pthread_mutex_init(&o->lock, NULL);
 	list_init(&o->drains);
-	strbuf_init(&o->degraded);
+	troubles_init(&o->troubles);
 	targets_init(&o->targets, loop, on_target_ready, o);
 	ownlog_init(&o->ownlog, target_fd(&o->targets, STDERR_FILENO));
 	o->state = state_open(run_dirfd);

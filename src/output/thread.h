@@ -10,6 +10,7 @@
 #include "output/ownlog.h"
 #include "output/sink.h"
 #include "output/state.h"
+#include "output/trouble.h"
 
 #define OUTPUT_WAKES_MAX 8
 
@@ -33,13 +34,13 @@ struct output {
 	struct loop_timer retry;
 	int64_t retry_at_ns;		/* when RETRY fires; 0: not set */
 	struct loop_prepare each_turn;
+	struct troubles troubles;
 	uint64_t described_in_memory;
 
-	pthread_mutex_t lock;		/* the next four; held briefly */
+	pthread_mutex_t lock;		/* the next three; held briefly */
 	struct output_wake wakes[OUTPUT_WAKES_MAX];
 	size_t nwakes;
 	struct list drains;		/* not yet answered */
-	struct strbuf degraded;
 
 	_Atomic uint32_t messages_queued;
 	_Atomic uint64_t messages_lost;

@@ -372,11 +372,16 @@ def test_procds_log_goes_to_the_log_daemon(w):
 
 def test_a_log_daemon_that_is_away_or_restarted_loses_nothing_that_fits(w):
     space = in_namespace(w)
-    p = w.procd(w.sub("web", "--print", "one", "--wait-for", w.path("go"), "--print", "two", stdout="syslog"), launcher=space)
+    p = w.procd(w.sub("web", "--print", "one", "--wait-for", w.path("go"), "--print", "two", stdout="syslog") +
+                w.sub("quiet"), launcher=space)
     wait_until(lambda: any("/dev/log" in d for d in p.status().get("degraded", [])), "degraded")
+    check(any("/dev/log" in d for d in p.of("web")["degraded"]), "degraded of the one that it is about")
+    contains(p.ctl("why", "web").expect(0).out, "cannot write /dev/log", "why")
+    equal(p.of("quiet")["degraded"], [], "degraded of another")
     syslog = LogDaemon(w, "log")
     equal(syslog.line()[2], "one", "after it came")
     wait_until(lambda: not p.status().get("degraded"), "well again")
+    equal(p.of("web")["degraded"], [], "degraded")
     syslog.end()
     syslog = LogDaemon(w, "log")
     write_text(w.path("go"), "")
