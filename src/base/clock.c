@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "base/calendar.h"
+#include "base/clock_tsc.h"
+#include "config.h"
 
 typedef int64_t (*clock_fn)(void *ctx);
 
@@ -21,11 +23,32 @@ static int64_t now_ns(clockid_t id)
 	return (int64_t)ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
+#define COMPARE_EVERY_NS NS_PER_SEC
+
+static _Atomic bool by_counter;
+
+void clock_use_best(void)
+{
+	if (!WITH_HIGH_RES_TIMING || !clock_tsc_usable())
+		return;
+	clock_tsc_start(COMPARE_EVERY_NS);
+	atomic_store(&by_counter, true);
+}
+
+const char *clock_source(void)
+{
+	return WITH_HIGH_RES_TIMING && clock_tsc_usable() ? "tsc" : "clock_gettime";
+}
+
 int64_t clock_mono_ns(void)
 {
 	clock_fn fn = atomic_load_explicit(&fake, memory_order_acquire);
 
-	return fn != NULL ? fn(atomic_load(&fake_ctx)) : now_ns(CLOCK_MONOTONIC);
+	if (fn != NULL)
+		return fn(atomic_load(&fake_ctx));
+	if (WITH_HIGH_RES_TIMING && atomic_load_explicit(&by_counter, memory_order_relaxed))
+		return clock_tsc_ns();
+	return now_ns(CLOCK_MONOTONIC);
 }
 
 int64_t clock_boot_ns(void)

@@ -500,6 +500,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 
 	privileges = privileges_reduce();
 	process_prepare();
+	clock_use_best();
 	json_setup();
 	title_set("procd-super", "procd: supervisor");
 	rc = supervisor_config(run_dir, options, &config, &bundle, &generation);

@@ -11,6 +11,7 @@
 #endif
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/loop.h"
 #include "keeper/features.h"
 
@@ -77,7 +78,7 @@ json_t *features_json(void)
 			"default", loop ? loop_backend_name(loop) : "none",
 			"supported", backends_json(),
 		"allocator", allocator(),
-		"clock", "clock_gettime",
+		"clock", clock_source(),
 		"kernel", kernel_json());
 
 	if (loop)

@@ -1,6 +1,7 @@
 """What is in the box (interface 5; seed map S1-S16): the build's features, and what it is without them."""
 
 import os
+import time
 
 from harness import *
 
@@ -34,6 +35,7 @@ def test_features(w):
     check("epoll" in j["event_backend"]["supported"], "epoll is supported")
     equal(j["event_backend"]["default"], "epoll", "default back end")
     equal(j["allocator"], "mimalloc" if j["options"]["mimalloc"] else "glibc", "allocator")
+    check(j["clock"] == "clock_gettime" or (j["clock"] == "tsc" and j["options"]["high_res_timing"]), j["clock"])
     for name, f in j["kernel"].items():
         equal(sorted(f), ["available", "used"], "kernel feature " + name)
     text = w.run("features").expect(0).out
@@ -159,6 +161,17 @@ def test_C15_worker_threads_bounds_the_readers_of_files(w):
     for i in range(8):
         p.wait_event(type="state_changed", name="s%d" % i, state="running")
     equal(readers(p), 1, "readers")
+
+
+def test_S9_events_carry_a_monotonic_stamp_of_the_kernels_clock(w):
+    before = time.monotonic_ns()
+    p = w.procd(w.sub("a"))
+    p.wait_event(type="state_changed", name="a", state="running")
+    p.ctl("restart", "a").expect(0)
+    stamps = [e["at_mono_ns"] for e in p.read_events()]
+    check(all(isinstance(s, int) for s in stamps) and stamps == sorted(stamps), "stamps: %r" % stamps)
+    # the counter may be a few microseconds off
+    check(before <= stamps[0] + 100000 and stamps[-1] <= time.monotonic_ns() + 100000, "between before and after")
 
 
 # --- mmap-config (S7) -----------------------------------------------------------------------------
