@@ -61,6 +61,8 @@ files-HIGH_RES_TIMING := src/base/clock_tsc.c tests/unit/base_clock_tsc.c
 files-MMAP_CONFIG := src/config/map_file.c tests/unit/config_map_file.c
 files-PROFILING := $(wildcard src/profile/cpu_*.c src/command/profile_cpu.c src/command/profiler.c \
 	tests/unit/profile_cpu_*.c tests/fuzz/fuzz_profile_cpu_*.c)
+files-HEAP_PROFILING := $(wildcard src/profile/heap_*.c tests/unit/profile_heap_*.c \
+	tests/fuzz/fuzz_profile_heap_*.c)
 left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
 
 src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))
@@ -73,7 +75,8 @@ lib-of = $(BUILD)/lib$(1).a
 	fuzz fuzz-programs corpus coverage lint headers bench sample faults \
 	variant
 
-all: $(BUILD)/procd
+HEAP_OBJECT := $(BUILD)/libprocd-heap.so
+all: $(BUILD)/procd $(if $(WITH_HEAP_PROFILING),$(HEAP_OBJECT))
 
 # A change of the options asks again with the answers given before.
 $(CONFIG_MK): configure config.mk.in config.h.in
@@ -107,7 +110,26 @@ $(foreach r,$(ROOMS),$(eval $(call room-rule,$(r))))
 $(BUILD)/procd: $(foreach r,command console control output metrics profile core probe event keeper config base,$(call lib-of,$(r)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ -Wl,--whole-archive $(call lib-of,command) -Wl,--no-whole-archive \
-		$(filter-out $(call lib-of,command),$^) $(ALL_LIBS)
+		$(WRAPPERS) $(filter-out $(call lib-of,command) $(WRAPPERS),$^) $(ALL_LIBS)
+
+# The heap profiler's preload object: libc only, and never with a sanitizer, as what it is loaded into.
+# Its malloc stands in front of procd's own, too, so that procd can profile itself; a sanitizer has
+# one of its own.
+HEAP_SOURCES := $(addprefix src/profile/heap_,record.c stack.c unwind.c dhat.c symbols.c elf.c) \
+	$(wildcard src/profile/preload/*.c)
+HEAP_EXPORTS := src/profile/preload/exports.map
+HEAP_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fno-omit-frame-pointer -fno-builtin -pthread $(CFLAGS)
+WRAPPERS := $(if $(WITH_HEAP_PROFILING),$(if $(SAN),,$(BUILD)/src/profile/preload/wrap.o))
+$(BUILD)/procd: $(WRAPPERS)
+$(BUILD)/src/profile/preload/wrap.o: private HARDEN += -fno-builtin
+$(BUILD)/preload/%.o: src/profile/%.c $(CONFIG_MK)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -D_GNU_SOURCE -Isrc $(CPPFLAGS) $(HEAP_CFLAGS) -MMD -MP -c -o $@ $<
+$(HEAP_OBJECT): $(HEAP_SOURCES:src/profile/%.c=$(BUILD)/preload/%.o) $(HEAP_EXPORTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(HEAP_CFLAGS) -shared -o $@ $(filter %.o,$^) $(LDFLAGS) -Wl,--version-script=$(HEAP_EXPORTS) \
+		-Wl,--no-undefined,-z,relro,-z,now,--as-needed
 
 # --- tests --------------------------------------------------------------------------------------
 
@@ -169,7 +191,7 @@ corpus: $(FUZZ)
 check: headers unit corpus blackbox
 
 # Each header compiles alone.
-headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(wildcard src/*/*.h))
+headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(wildcard src/*/*.h src/*/*/*.h))
 $(BUILD)/%.h.ok: %.h $(CONFIG_MK)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-unused-function -fsyntax-only -x c $<
@@ -254,12 +276,14 @@ sample: $(BUILD)/procd
 INSTALL ?= install
 EXAMPLES := $(notdir $(wildcard etc/*.toml))
 INSTALL_UNITS = $(if $(systemdsystemunitdir),$(UNITS))
+INSTALL_OBJECT = $(if $(WITH_HEAP_PROFILING),$(HEAP_OBJECT))
 # name.8 -> man8/name.8
 man-path = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(1)
 
-install: $(BUILD)/procd $(BUILD)/$(SCHEMA) $(MAN_BUILT) $(UNITS_BUILT)
+install: $(BUILD)/procd $(BUILD)/$(SCHEMA) $(MAN_BUILT) $(UNITS_BUILT) $(INSTALL_OBJECT)
 	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/procd
 	$(INSTALL) -D -m 755 $(BUILD)/procd $(DESTDIR)$(bindir)/procd
+	$(foreach o,$(INSTALL_OBJECT),$(INSTALL) -D -m 755 $(o) $(DESTDIR)$(libexecdir)/procd/$(notdir $(o)))
 	$(INSTALL) -D -m 644 $(BUILD)/$(SCHEMA) $(DESTDIR)$(datadir)/procd/$(SCHEMA)
 	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(BUILD)/man/$(m) $(DESTDIR)$(call man-path,$(m)) &&) :
 	$(foreach e,$(EXAMPLES),$(INSTALL) -D -m 644 etc/$(e) $(DESTDIR)$(docdir)/examples/$(e) &&) :
@@ -268,6 +292,7 @@ install: $(BUILD)/procd $(BUILD)/$(SCHEMA) $(MAN_BUILT) $(UNITS_BUILT)
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/procd $(DESTDIR)$(datadir)/procd/$(SCHEMA) \
+		$(DESTDIR)$(libexecdir)/procd/$(notdir $(HEAP_OBJECT)) \
 		$(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
 		$(foreach e,$(EXAMPLES),$(DESTDIR)$(docdir)/examples/$(e)) \
 		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(u))
