@@ -509,6 +509,35 @@ static void check_ready(const struct candidate *c, const struct scope *scope,
 		   "stdout and stderr go elsewhere", scope->name);
 }
 
+static void check_heap_profile(const struct candidate *c, const struct scope *scope,
+			       const struct subsystem_options *o)
+{
+	struct place place = PLACE_IN(c, scope, RIGHTS(heap_profile));
+	const char *why = NULL;
+	auto_free(freep) char *dir = missing_parent(o->rights->heap_profile, &why);
+
+	if (o->rights->heap_profile != NULL && o->rights->root_dir != NULL)
+		diag_error(c->diag, &place, "subsystem.%s.heap_profile: does not go with root_dir: the "
+			   "program could not load the profiler there", scope->name);
+	else if (dir != NULL)
+		diag_warn(c->diag, &place, "subsystem.%s.heap_profile: the directory %s %s",
+			  scope->name, dir, why);
+}
+
+/* Each would write over what the other wrote. */
+static void warn_shared_profile(const struct candidate *c, const struct scope *scope,
+				const struct subsystem_options *a,
+				const struct subsystem_options *b)
+{
+	struct place place = PLACE_IN(c, scope, RIGHTS(heap_profile));
+
+	if (a->rights->heap_profile != NULL && b->rights->heap_profile != NULL &&
+	    strcmp(a->rights->heap_profile, b->rights->heap_profile) == 0)
+		diag_warn(c->diag, &place, "subsystem.%s.heap_profile: %s and %s write the same file; "
+			  "%%n stands for the name, %%i for the instance", scope->name, a->name,
+			  b->name);
+}
+
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
 			    struct map *known)
@@ -531,6 +560,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_watch(c, scope, o);
 	check_ambient(c, scope, o);
 	check_ready(c, scope, o);
+	check_heap_profile(c, scope, o);
 	warn_hidden_socket(c, config, scope, o);
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);
@@ -553,6 +583,9 @@ void check_subsystems(const struct candidate *c, const struct config *config)
 
 		if (c->owners[i] != told)
 			check_subsystem(c, config, c->owners[i], config->subsystems[i], &known);
+		if (c->owners[i] != told && i > 0)
+			warn_shared_profile(c, c->owners[i], config->subsystems[i - 1],
+					    config->subsystems[i]);
 		told = c->diag->n > before ? c->owners[i] : told;
 	}
 	map_fini(&known);

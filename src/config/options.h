@@ -189,6 +189,7 @@ struct subsystem_rights {
 	int64_t cpu_quota;			/* per cent of one processor; 0: not given */
 	int64_t cpu_weight, tasks_max, io_weight;	/* INT64_MIN: not given */
 	struct strlist credentials;	/* "NAME=PATH", the path absolute */
+	char *heap_profile;		/* absolute; NULL: none */
 };
 
 /* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
@@ -314,6 +315,7 @@ struct config {
 	struct {
 		char *cpu_output;	/* as the client is to take it: relative to where that runs */
 		int64_t cpu_hz;
+		char *heap_output;	/* as written */
 	} profiling;
 
 	struct subsystem_options **subsystems;	/* order of the file, instances in a row */

@@ -159,6 +159,10 @@ const struct option schema[] = {
 	{ TOP("profiling", "cpu_hz", profiling.cpu_hz, int, LIVE), .def = "100", .min = 1,
 	  .max = 10000, NEEDS(PROFILING, "--enable-profiling"),
 	  .help = "Samples per second of processor time, without --hz." },
+	{ TOP("profiling", "heap_output", profiling.heap_output, string, LIVE),
+	  .def = "\"dhat-heap.json\"", NEEDS(HEAP_PROFILING, "--enable-heap-profiling"),
+	  .help = "File that procd profile heap writes without -o, in the directory where it is "
+		  "called." },
 
 	/* --- [subsystem.NAME] and [defaults] --- */
 	{ SUB("shell", OWN(shell), bool, RESTART), .def = "false",
@@ -299,6 +303,10 @@ const struct option schema[] = {
 	  .choices = &keeper_death_text,
 	  .help = "When all of procd was killed: keep it for the next procd to take over, or stop "
 		  "it (the next one ends what is left of it)." },
+	{ SUB("heap_profile", RIGHTS(heap_profile), path, RESTART),
+	  NEEDS(HEAP_PROFILING, "--enable-heap-profiling"),
+	  .help = "Run it under the heap profiler, which writes this file (DHAT, JSON) when its main "
+		  "process ends." },
 	{ SUB("user", RIGHTS(user), account, RESTART), .def_words = "procd's",
 	  .help = "User to run as, by name or number; brings its groups." },
 	{ SUB("group", RIGHTS(group), account, RESTART), .def_words = "the user's",
@@ -427,4 +435,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 45;
+const size_t schema_top_n = 46;

@@ -10,10 +10,14 @@
 #include "base/alloc.h"
 #include "base/fd.h"
 #include "config/env_file.h"
+#include "config/heap_object.h"
+#include "config/store.h"
 
 bool start_files_needed(const struct subsystem_options *o)
 {
-	return o->rights->env_file.n > 0 || o->rights->credentials.n > 0;
+	const struct subsystem_rights *r = o->rights;
+
+	return r->env_file.n > 0 || r->credentials.n > 0 || r->heap_profile != NULL;
 }
 
 struct start_files *start_files_new(struct subsystem_options *options, uint32_t slot,
@@ -41,6 +45,7 @@ void start_files_free(struct start_files *f)
 	}
 	free(f->credentials);
 	subsystem_options_unref(f->options);
+	free(f->profiler_object);
 	free(f->why);
 	free(f);
 }
@@ -123,6 +128,52 @@ static void read_credential(struct start_files *f, const char *item, struct star
 	free(buf);
 }
 
+/* --- heap_profile --- */
+
+static const char *path_in(const struct strlist *environment)
+{
+	for (size_t i = environment->n; i-- > 0;)
+		if (strncmp(environment->items[i], "PATH=", 5) == 0)
+			return environment->items[i] + 5;
+	return NULL;
+}
+
+/* The PATH that it will have. */
+static const char *path_of(const struct start_files *f)
+{
+	const struct subsystem_options *o = f->options;
+	const char *path = path_in(&f->environment);
+
+	if (path == NULL)
+		path = path_in(&o->environment);
+	if (path == NULL)
+		path = getenv("PATH");
+	return path != NULL ? path : DEFAULT_PATH;
+}
+
+/* Where it starts; the caller frees it. */
+static char *directory_of(const struct subsystem_options *o)
+{
+	char *dir;
+
+	rcu_enter();
+	dir = x_strdup(o->rights->working_dir != NULL ? o->rights->working_dir :
+		       config_current() != NULL ? config_current()->work_dir : NULL);
+	rcu_leave();
+	return dir;
+}
+
+static void look_at_program(struct start_files *f)
+{
+	const struct subsystem_options *o = f->options;
+	auto_free(freep) char *dir = directory_of(o);
+	const char *command = o->shell ? "/bin/sh" : o->command.items[0];
+
+	f->profiler_object = preload_object(HEAP_OBJECT_NAME);
+	f->profiler = f->profiler_object == NULL ? PRELOAD_NO_OBJECT
+						 : preload_check(command, dir, path_of(f), o);
+}
+
 void start_files_read(struct start_files *f)
 {
 	const struct subsystem_options *o = f->options;
@@ -132,4 +183,6 @@ void start_files_read(struct start_files *f)
 		read_env_file(f, o->rights->env_file.items[i]);
 	for (size_t i = 0; i < o->rights->credentials.n && f->failed == START_FILES_OK; i++)
 		read_credential(f, o->rights->credentials.items[i], &f->credentials[i]);
+	if (o->rights->heap_profile != NULL && f->failed == START_FILES_OK)
+		look_at_program(f);
 }

@@ -1,4 +1,5 @@
-/* What a start reads from the disk, each time anew: the files of env_file and credentials.
+/* What a start reads from the disk, each time anew: the files of env_file and credentials, and for
+ * heap_profile the head of the program.
  *
  * Reading can block (a network mount, a dying disk), so a few workers do it; the main thread asks
  * and gets the answer by mail. */
@@ -7,6 +8,7 @@
 
 #include "base/mailbox.h"
 #include "config/options.h"
+#include "config/preload.h"
 
 enum start_files_part { START_FILES_OK, START_FILES_ENV, START_FILES_CREDENTIALS };
 
@@ -28,6 +30,8 @@ struct start_files {
 	char *why;				/* for people: names the file, never its content */
 	struct strlist environment;		/* "NAME=VALUE" */
 	struct start_credential *credentials;	/* as many as the options name */
+	enum preload_verdict profiler;		/* of heap_profile */
+	char *profiler_object;			/* PRELOAD_FINE: what is to be preloaded */
 };
 
 /* Does a start with these options read anything? */

@@ -9,12 +9,11 @@
 
 #include "base/alloc.h"
 #include "config/family.h"
+#include "config/heap_object.h"
 #include "config/listen.h"
 #include "core/launch.h"
 #include "core/launch_rights.h"
 #include "keeper/record.h"
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Meant for procd itself; a trailing * stands for any rest of the name. */
 static const char *const removed[] = {
@@ -102,7 +101,7 @@ static const char *env_get(const struct env *env, const char *name)
 
 /* Strings made for one plan. */
 struct made {
-	char *items[14];
+	char *items[16];
 	size_t n;
 };
 
@@ -116,6 +115,24 @@ static const char *make_var(struct made *m, const char *name, const char *value)
 {
 	m->items[m->n] = x_asprintf("%s=%s", name, value);
 	return m->items[m->n++];
+}
+
+/* In front of what is preloaded anyway. */
+static void env_add_profiler(struct env *env, const struct subsystem_options *o,
+			     const struct start_files *files, struct made *made)
+{
+	auto_free(freep) char *order = NULL, *all = NULL;
+	const char *others;
+
+	if (files == NULL || files->profiler_object == NULL || files->profiler != PRELOAD_FINE)
+		return;
+	others = env_get(env, "LD_PRELOAD");
+	all = x_asprintf("%s%s%s", files->profiler_object, others != NULL ? ":" : "",
+			 others != NULL ? others : "");
+	order = x_asprintf(HEAP_OWNER_NOBODY ":%d:%s", o->policy->stop_signal,
+			   o->rights->heap_profile);
+	env_set(env, make_var(made, "LD_PRELOAD", all));
+	env_set(env, make_var(made, HEAP_VARIABLE, order));
 }
 
 static void env_fill(struct env *env, const struct launch *l, const struct subsystem_options *o,
@@ -146,8 +163,10 @@ static void env_fill(struct env *env, const struct launch *l, const struct subsy
 	env_set(env, make_var(made, "PROCD_SUBSYSTEM", o->name));
 	if (instance_number(o->name, &base) >= 0)
 		env_set(env, make_var(made, "PROCD_INSTANCE", o->name + base + 1));
-	if (t == NULL)
+	if (t == NULL) {
+		env_add_profiler(env, o, files, made);
 		return;
+	}
 	for (size_t i = 0; t->extra_env != NULL && i < t->extra_env->n; i++)
 		env_set(env, t->extra_env->items[i]);
 	env_set(env, make_var(made, PROCD_TASK_VARIABLE, t->name));

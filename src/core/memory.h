@@ -46,6 +46,7 @@ enum memory_readiness {
 	MEMORY_READY_TOLD = 1 << 0, MEMORY_READY_EXTENDED = 1 << 1, MEMORY_READY_STOPPING = 1 << 2,
 	MEMORY_READY_RELOADING = 1 << 3, MEMORY_EXPIRY_SHIFT = 4, MEMORY_END_EXPIRY_SHIFT = 6,
 	MEMORY_EXPIRY_MASK = 3,
+	MEMORY_PROFILER_SHIFT = 8, MEMORY_PROFILER_MASK = 0xf,	/* enum preload_verdict */
 };
 
 /* One subsystem. Times are CLOCK_MONOTONIC, valid within one boot. */

@@ -50,6 +50,7 @@ void core_files_read(struct core *c, struct start_files *f)
 			s->start_trouble = take(f->why);
 			action_spawn_refused(s, prepare_stage(s->options, f), f->errnum);
 		} else {
+			s->proc.profiler = (uint8_t)f->profiler;
 			turn_begun(s);
 			action_send_plan(s, f);
 		}

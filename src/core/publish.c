@@ -252,7 +252,8 @@ void publish_memory(struct subsystem *s)
 		.ladder_mono_ns = s->ladder.began_mono_ns,
 		.ready_by_mono_ns = s->ready.deadline_mono_ns,
 		.watchdog_ns = s->ready.watchdog_ns,
-		.readiness = ready_flags(s),
+		.readiness = ready_flags(s) |
+			     (uint32_t)s->proc.profiler << MEMORY_PROFILER_SHIFT,
 		.next_restart_ms = s->next_restart_ms,
 		.flags = memory_flags_of(s),
 		.attempt = s->attempt,

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/preload.h"
 #include "core/action.h"
 #include "core/apply.h"
 #include "core/facts.h"
@@ -70,6 +71,7 @@ static bool entry_sane(const struct memory_entry *e)
 	       e->hook_stage < STAGE_COUNT && e->name[0] != '\0' &&
 	       (e->readiness >> MEMORY_EXPIRY_SHIFT & MEMORY_EXPIRY_MASK) < EXPIRY_COUNT &&
 	       (e->readiness >> MEMORY_END_EXPIRY_SHIFT & MEMORY_EXPIRY_MASK) < EXPIRY_COUNT &&
+	       (e->readiness >> MEMORY_PROFILER_SHIFT & MEMORY_PROFILER_MASK) < PRELOAD_COUNT &&
 	       e->watchdog_ns >= 0;
 }
 
@@ -166,6 +168,7 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 		.status_known = true,
 		.tree_empty = e->flags & MEMORY_TREE_EMPTY,
 		.post_stopped = e->flags & MEMORY_POST_STOPPED,
+		.profiler = e->readiness >> MEMORY_PROFILER_SHIFT & MEMORY_PROFILER_MASK,
 	};
 	fill_hook(s, e);
 }

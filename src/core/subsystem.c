@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/signame.h"
+#include "config/preload.h"
 #include "core/facts.h"
 #include "core/live.h"
 
@@ -231,4 +232,7 @@ void subsystem_degraded(const struct subsystem *s, struct strbuf *out)
 				    s->options->policy->kill_mode == KILL_MODE_GROUP ?
 				    "procd has no cgroup version 2 controller for it here" :
 				    "it needs kill_mode = \"group\"");
+	if (s->proc.profiler != PRELOAD_FINE)
+		strbuf_addf(out, "%sheap_profile is not in force: %s", out->len > 0 ? "\n" : "",
+			    enumtext_name(&preload_verdict_text, s->proc.profiler));
 }

@@ -53,6 +53,7 @@ struct process {
 	bool post_stopped;		/* post_stop ran */
 	uint32_t missing;		/* bits of enum plan_cgroup_limit: not in force */
 	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
+	uint8_t profiler;		/* enum preload_verdict: why heap_profile is not in force */
 };
 
 /* How the last process ended, or why the last start failed. */

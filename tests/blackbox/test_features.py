@@ -15,6 +15,7 @@ KEYS = (
     ("scheduler_hints", "[performance]\nthread_pinning = true\n", "--enable-scheduler-hints"),
     ("scheduler_hints", "[performance]\nnuma_aware = true\n", "--enable-scheduler-hints"),
     ("scheduler_hints_unix", "[performance]\nnice = 1\n", "--enable-scheduler-hints-unix"),
+    ("heap_profiling", "[defaults]\nheap_profile = \"/tmp/x.json\"\n", "--enable-heap-profiling"),
 )
 # ... and what it accepts, because nothing is asked of it.
 OFF = (

@@ -20,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config/heap_object.h"
 #include "profile/heap_record.h"
 #include "profile/preload/dump.h"
-#include "profile/heap_object.h"
 #include "profile/preload/wrap.h"
 
 #ifdef __GLIBC__
