@@ -472,6 +472,222 @@ START_TEST(a_death_at_any_word_leaves_one)
 }
 END_TEST
 
+/* --- random lives ----------------------------------------------------------------------------- */
+
+#define LIVES 60
+#define ACTIONS 400
+
+static unsigned int seed;
+static bool hooks;	/* before and after each process */
+
+static int rnd(int n)
+{
+	return rand_r(&seed) % n;
+}
+
+static bool is_main(uint32_t slot)
+{
+	const struct plan *p = fx.child[slot].plan;
+
+	return p != NULL && record_name_is_main(plan_str(p, p->name)) &&
+	       record_name_is_of(plan_str(p, p->name), "web");
+}
+
+/* Places of "web" where something is, or may be. */
+static unsigned int in_use(void)
+{
+	unsigned int n = 0;
+
+	for (uint32_t slot = 0; slot < fx.nslots; slot++) {
+		const struct fx_child *k = &fx.child[slot];
+
+		n += is_main(slot) && (k->asked || k->alive || k->rest);
+	}
+	return n;
+}
+
+static uint32_t any_slot(void)
+{
+	return (uint32_t)rnd((int)fx.nslots);
+}
+
+static void end_any(uint32_t slot)
+{
+	static const int ends[] = { SIGTERM, SIGSEGV, W_EXITCODE(1, 0), 0 };
+
+	if (fx.child[slot].alive)
+		fx_end_slot(slot, ends[rnd(4)], rnd(4) == 0);
+}
+
+static void rest_gone(uint32_t slot)
+{
+	if (!fx.child[slot].rest)
+		return;
+	fx.child[slot].rest = false;
+	fx_set_record(slot, RECORD_GONE);
+	if (fx.core != NULL)
+		core_keeper_gone(fx.core, slot, fx.child[slot].spawn_id);
+}
+
+static void design(void)
+{
+	struct subsystem_options *o = fx_add("web");
+
+	policy_write(o)->restart = RESTART_ALWAYS;
+	policy_write(o)->stop_timeout_ms = 500 + rnd(2);
+	if (rnd(2))
+		strlist_add(&o->command, "another");
+	if (hooks) {
+		strlist_add(&policy_write(o)->pre_start, "/bin/before");
+		strlist_add(&policy_write(o)->post_stop, "/bin/after");
+	}
+	fx_add("other");
+}
+
+static void die(void)
+{
+	core_free(fx.core);
+	fx.core = NULL;
+	board_free(fx.board);
+	for (uint32_t slot = 0; slot < fx.nslots; slot++) {
+		if (fx.child[slot].asked && rnd(2))
+			fx_exec_ok_slot(slot);
+		fx.child[slot].asked = false;
+		if (rnd(4) == 0)
+			end_any(slot);
+		if (rnd(2))
+			rest_gone(slot);
+	}
+	fx.now += rnd(1000) * NS_PER_MS;
+	fx.board = board_new(FX_SLOTS * 4);
+	fx.welcome.recovering = 1;
+	fx_new_core(seed);
+}
+
+static void order(enum core_verb verb)
+{
+	struct fx_order *o = fx_order_new(verb);
+
+	o->r.no_wait = true;
+	o->r.rolling = o->r.overlap = verb == CORE_RESTART && rnd(3) > 0;
+	strlist_add(&o->r.names, "web");
+	core_request(fx.core, &o->r);
+}
+
+static void act(void)
+{
+	uint32_t slot = any_slot();
+
+	switch (rnd(12)) {
+	case 0: case 1: case 2:
+		order(CORE_RESTART);
+		break;
+	case 3:
+		order(rnd(3) ? CORE_START : CORE_STOP);
+		break;
+	case 4: case 5: case 6:
+		if (fx.child[slot].asked && rnd(5) > 0)
+			fx_exec_ok_slot(slot);
+		else if (fx.child[slot].asked)
+			fx_exec_fail_slot(slot, rnd(2) ? STAGE_EXEC : STAGE_SPAWN, EAGAIN);
+		break;
+	case 7:
+		end_any(slot);
+		break;
+	case 8:
+		rest_gone(slot);
+		break;
+	case 9:
+		fx.now += rnd(700) * NS_PER_MS;
+		break;
+	case 10:
+		if (rnd(3) == 0)
+			die();
+		break;
+	case 11:
+		if (rnd(4) == 0) {
+			fx_config();
+			design();
+			core_apply(fx.core, fx_draft(), false, NULL);
+		}
+		break;
+	}
+	fx_settle();
+	if (in_use() > 2)
+		ck_abort_msg("%u at once", in_use());
+}
+
+/* All that is asked for happens, all that is told to end does, and so do hooks. */
+static void come_to_rest(void)
+{
+	fx.manual_exec = false;
+	for (int i = 0; i < 20; i++) {
+		fx_settle();
+		obey();
+		for (uint32_t slot = 0; slot < fx.nslots; slot++) {
+			if (fx.child[slot].alive && !is_main(slot) && slot != fx_slot("other"))
+				fx_end_slot(slot, 0, 0);
+			rest_gone(slot);
+		}
+		fx_advance_ms(1000);
+	}
+}
+
+static void check_rest(bool up)
+{
+	come_to_rest();
+	ck_assert_str_eq(fx_state("web"), up ? "running" : "stopped");
+	ck_assert_uint_eq(in_use(), up);
+	for (uint32_t slot = 0; up && slot < fx.nslots; slot++)
+		if (is_main(slot) && fx.child[slot].alive)
+			ck_assert_int_eq(pid_of("web"), fx.child[slot].pid);
+}
+
+static void random_life(void)
+{
+	struct fx_order *o;
+
+	fx.memory_fd = memfd_create("memory", 0);
+	design();
+	fx.manual_exec = true;
+	fx_start();
+	for (int i = 0; i < ACTIONS; i++)
+		act();
+	order(CORE_START);
+	check_rest(true);
+	o = replace("web");
+	check_rest(true);
+	ck_assert_str_eq(fx_answer(o), "");
+	o = fx_order(CORE_STOP, "web");
+	check_rest(false);
+	ck_assert_str_eq(fx_answer(o), "");
+}
+
+static void random_lives(void)
+{
+	for (int i = 0; i < LIVES; i++) {
+		random_life();
+		fx_teardown();
+		fx_setup();
+	}
+}
+
+START_TEST(whatever_happens_in_between_one_is_left_and_never_more_than_two)
+{
+	seed = 1;
+	hooks = false;
+	random_lives();
+}
+END_TEST
+
+START_TEST(hooks_change_nothing_about_that)
+{
+	seed = 2;
+	hooks = true;
+	random_lives();
+}
+END_TEST
+
 FX_MAIN("core: overlap",
 	the_old_one_is_told_to_stop_when_the_new_one_is_ready,
 	the_two_places_take_turns_and_the_next_plain_start_is_at_home,
@@ -483,4 +699,6 @@ FX_MAIN("core: overlap",
 	a_crash_of_the_new_one_is_restarted_where_there_is_room,
 	what_cannot_be_replaced_is_refused,
 	the_end_of_all_is_for_both,
-	a_death_at_any_word_leaves_one)
+	a_death_at_any_word_leaves_one,
+	whatever_happens_in_between_one_is_left_and_never_more_than_two,
+	hooks_change_nothing_about_that)
