@@ -50,6 +50,7 @@ static ssize_t send_with(int fd, const char *byte, const int *fds, size_t n)
 			    .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
+	BUG_ON(c == NULL);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(n * sizeof(int));
