@@ -75,13 +75,17 @@ static void put_header(struct top *t)
 		frame_add(f, TINT_YELLOW, t->state.buf);
 		frame_add(f, TINT_NONE, ", ");
 	}
+	if (*t->rows.filter != '\0') {
+		snprintf(text, sizeof(text), "/%s  ", t->rows.filter);
+		frame_add(f, TINT_CYAN, text);
+	}
 	put_counts(t);
-	snprintf(text, sizeof(text), "  by %s%s%s%s", sort_name(t->rows.sort),
-		 t->rows.reversed ? ", reversed" : "", *t->rows.filter ? "  /" : "",
-		 t->rows.filter);
-	if (f->column + strlen(text) <= f->columns)
-		frame_pad(f, f->columns - (unsigned)strlen(text));
-	frame_add(f, *t->rows.filter ? TINT_CYAN : TINT_DIM, text);
+	snprintf(text, sizeof(text), "  by %s%s", sort_name(t->rows.sort),
+		 t->rows.reversed ? ", reversed" : "");
+	if (f->column + strlen(text) > f->columns)	/* the title of the column is bold, too */
+		return;
+	frame_pad(f, f->columns - (unsigned)strlen(text));
+	frame_add(f, TINT_DIM, text);
 }
 
 /* --- the lines at the bottom ------------------------------------------------------------------ */

@@ -31,6 +31,7 @@ static void *plain_start(bool colour, const char **why)
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
+	raw.c_cc[VSUSP] = _POSIX_VDISABLE;	/* nobody would give the terminal back */
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 	t->colour = colour;
 	(void)fd_write_all(STDOUT_FILENO, ENTER, sizeof(ENTER) - 1);
