@@ -7,25 +7,40 @@
 #define LEFT 29		/* columns of what is explained */
 #define LINE 79
 
-/* LEFT and its explanation, broken between words where the line ends. */
+/* TEXT from BEGIN of OUT on, broken between words where it is too long; further lines begin with INDENT
+ * blanks. Its own line ends are kept until one had to be made: then the rest flows. */
+static void add_words(struct strbuf *out, size_t begin, unsigned indent, const char *text)
+{
+	bool first = true, flows = false;
+
+	for (; *text != '\0'; text += *text != '\0') {
+		size_t n = strcspn(text, " \n");
+
+		if (!first && out->len - begin + 1 + n > LINE) {
+			strbuf_addch(out, '\n');
+			begin = out->len;
+			strbuf_addf(out, "%*s", (int)indent, "");
+			first = flows = true;
+		}
+		strbuf_addstr(out, first ? "" : " ");
+		strbuf_add(out, text, n);
+		text += n;
+		first = *text == '\n' && !flows && text[1] != '\0';
+		if (first) {
+			strbuf_addch(out, '\n');
+			begin = out->len;
+		}
+	}
+	strbuf_addch(out, '\n');
+}
+
+/* LEFT and its explanation. */
 static void add_row(struct strbuf *out, const char *left, const char *text)
 {
 	size_t begin = out->len;
 
-	strbuf_addf(out, "  %-*s", LEFT, left);
-	while (*text != '\0') {
-		size_t n = strcspn(text, " ");
-
-		if (out->len - begin + 1 + n > LINE && out->len - begin > LEFT + 2) {
-			strbuf_addch(out, '\n');
-			begin = out->len;
-			strbuf_addf(out, "%*s", LEFT + 2, "");
-		}
-		strbuf_addch(out, ' ');
-		strbuf_add(out, text, n);
-		text += n + (text[n] == ' ');
-	}
-	strbuf_addch(out, '\n');
+	strbuf_addf(out, "  %-*s ", LEFT, left);
+	add_words(out, begin, LEFT + 3, text);
 }
 
 static void add_option(struct strbuf *out, const struct verb_option *option)
@@ -69,8 +84,10 @@ static void add_verb(struct strbuf *out, const struct verb *verb)
 {
 	strbuf_addf(out, "Usage: procd %s [OPTION...]%s%s\n%s\n", verb->name,
 		    *verb->arguments ? " " : "", verb->arguments, verb->summary);
-	if (verb->details)
-		strbuf_addf(out, "\n%s", verb->details);
+	if (verb->details) {
+		strbuf_addch(out, '\n');
+		add_words(out, out->len, 0, verb->details);
+	}
 	if (verb->options[0].name)
 		strbuf_addstr(out, "\nOptions:\n");
 	for (int i = 0; i < VERB_OPTIONS_MAX && verb->options[i].name; i++)

@@ -13,7 +13,7 @@
 
 #define GAP 2			/* between columns */
 #define INDENT 4		/* of what stands below a row */
-#define LAST_MIN 28		/* a last column that is cut to less says too little */
+#define LAST_MIN 40		/* a last column that is cut to less says too little */
 #define FIRST_MIN 8
 
 static const char *const codes[TINT_COUNT] = {
