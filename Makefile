@@ -149,10 +149,11 @@ $(foreach t,$(UNIT),$(eval $(call unit-rule,$(t))))
 # supervises: never built with sanitizers.
 TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
+TOOL_FRAMES = $(if $(filter %_bare,$@),-fomit-frame-pointer,-fno-omit-frame-pointer)
 $(BUILD)/tests/tools/%: tests/tools/%.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $< -pthread
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) $(TOOL_FRAMES) -o $@ $< -pthread
 $(BUILD)/tests/bench/%: tests/bench/%.c $(CONFIG_MK) \
 		$(foreach r,output config keeper event base,$(call lib-of,$(r)))
 	@mkdir -p $(@D)

@@ -334,12 +334,15 @@ static void round_wait(struct taking *t, int signals, int64_t left_ns)
 
 	fds[n] = (struct pollfd){ .fd = signals, .events = POLLIN };
 	fds[n + 1] = (struct pollfd){ .fd = t->call.client.fd, .events = POLLIN };
+	/* what came together with an answer was read already, and wakes nobody */
+	if (client_has_line(&t->call.client) || (!lives && t->changed))
+		ms = 0;
 	if (poll(fds, n + 2, (int)(lives ? MIN(ms, (int64_t)CPU_ROUND_MS) : ms)) < 0)
 		return;
 	cpu_session_polled(t->session, fds, n);
 	if (fds[n].revents != 0)
 		t->enough = true;
-	if (fds[n + 1].revents != 0)
+	if (fds[n + 1].revents != 0 || client_has_line(&t->call.client))
 		listen_to(t);
 	if (t->again.n > 0)
 		attach_again(t);

@@ -1,0 +1,2 @@
+/* The same without frame pointers (the Makefile says so). */
+#include "hot.c"
