@@ -79,10 +79,14 @@ static void log_issues(const struct config_diag *diag)
 {
 	for (size_t i = 0; i < diag->n; i++) {
 		const struct config_issue *issue = &diag->issues[i];
+		const char *file = issue->file != NULL ? issue->file : "command line";
+		enum log_level level = issue->warning ? LOG_WARN : LOG_ERROR;
 
-		log_at(issue->warning ? LOG_WARN : LOG_ERROR, NULL, "%s:%d:%d: %s",
-		       issue->file ? issue->file : "command line", issue->line, issue->column,
-		       issue->message);
+		if (issue->line > 0)
+			log_at(level, NULL, "%s:%d:%d: %s", file, issue->line, issue->column,
+			       issue->message);
+		else
+			log_at(level, NULL, "%s: %s", file, issue->message);
 	}
 }
 

@@ -16,4 +16,7 @@ void check_listen(const struct candidate *c, const struct config *config);
  * a warning where it leaves too little for clients. A saved configuration is never refused. */
 void check_descriptors(const struct candidate *c, const struct config *config);
 
+/* Warn of files that others than root can change, when root is to obey them (check_owner.c). */
+void check_owners(const struct candidate *c);
+
 #endif

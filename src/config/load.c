@@ -212,6 +212,7 @@ static void build(struct candidate *c, const struct config_source *source, struc
 	check_edges(c, config);
 	check_listen(c, config);
 	check_descriptors(c, config);
+	check_owners(c);
 }
 
 int config_load(const struct config_source *source, struct config **out, struct config_diag *diag,

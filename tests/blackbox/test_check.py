@@ -209,6 +209,39 @@ def test_set_names_the_key_once(w):
     contains(r.err, "--set shutdown.graceful: shutdown.timeout: expected", "another spelling")
 
 
+def test_F73_files_that_others_can_write_are_a_warning_to_root(w):
+    need_root()
+    path = write_text(w.path("owned.toml"), 'include = ["conf/*.toml"]\n' + w.sub("a"))
+    os.mkdir(w.path("conf"))
+    extra = write_text(w.path("conf/extra.toml"), w.sub("b"))
+    equal(w.run("check", "-c", path).expect(0).err, "", "stderr")
+
+    def told(change, back, what, count=1):
+        change()
+        r = w.run("check", "-c", path).expect(0)
+        equal(r.err.count("decides what runs as root"), count, "warnings")
+        contains(r.err, what, "stderr")
+        back()
+
+    told(lambda: os.chmod(path, 0o646), lambda: os.chmod(path, 0o644), "owned.toml: warning: this file can be written by everybody")
+    told(lambda: os.chown(extra, 1234, 0), lambda: os.chown(extra, 0, 0), "conf/extra.toml: warning: this file belongs to user 1234")
+    told(lambda: (os.chown(extra, 0, 1234), os.chmod(extra, 0o664)), lambda: os.chmod(extra, 0o644), "this file can be written by group 1234")
+    told(lambda: os.chmod(w.path("conf"), 0o777), lambda: os.chmod(w.path("conf"), 0o755), "the directory of this file can be written by everybody")
+    os.chmod(w.path("conf"), 0o1777)     # as /tmp: nobody replaces the files of others
+    equal(w.run("check", "-c", path).expect(0).err, "", "stderr")
+    # what the file leads to counts, not the link
+    os.rename(extra, w.path("target"))
+    os.symlink(w.path("target"), extra)
+    told(lambda: os.chown(w.path("target"), 1234, 0), lambda: None, "this file belongs to user 1234")
+    # at a start and at a reload it is in the log, and nothing is refused
+    p = w.procd('include = ["conf/*.toml"]\n' + w.sub("a"))
+    contains(read_text(p.log_path), "conf/extra.toml: warning: this file belongs to user 1234", "the log at the start")
+    p.write('include = ["conf/*.toml"]\n' + w.sub("a", nice=1))
+    p.ctl("reload-config").expect(0)
+    wait_until(lambda: read_text(p.log_path).count("belongs to user 1234") == 2, "the log at the reload")
+    p.stop()
+
+
 def test_include_globs(w):
     os.mkdir(w.path("conf.d"))
     write_text(w.path("conf.d/20-b.toml"), "[subsystem.b]\ncommand = [\"true\"]\n")
