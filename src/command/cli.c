@@ -34,6 +34,7 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_TOP] = verb_top,
 #endif
 	[VERB_PROFILE] = verb_profile,
+	[VERB_METRICS] = verb_metrics,
 	[VERB_PLAN] = verb_plan,
 	[VERB_RELOAD_CONFIG] = verb_reload_config,
 	[VERB_RESET_FAILED] = verb_act,

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/nofile.h"
 #include "command/supervisor.h"
@@ -125,6 +126,8 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 	supervisor_claim_descriptors(s, r->config);
 	s->publishing = &r->bundle;
 	rc = core_apply(s->core, take(r->config), allow_empty, &summary);
+	tally_add(s->tally, rc == 0 ? TALLY_RELOAD_APPLIED : rc > 0 ? TALLY_RELOAD_UNCHANGED :
+		  TALLY_RELOAD_REJECTED, 1);
 
 	if (rc == -ENOENT) {
 		struct config_issue issue = { .file = config_current()->file };
@@ -140,6 +143,8 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 	if (rc == 0) {
 		const struct config *now = config_current();
 
+		tally_took(s->tally, TALLY_RELOAD, clock_mono_ns() - r->began_mono_ns);
+		tally_enable(s->tally, now->monitoring.enable_metrics);
 		bundle_applied(s->run_dirfd);
 		loader_published(s->loader, now, now->hot_reload);
 		log_set_level(now->logging.level);
@@ -174,6 +179,7 @@ void supervisor_on_load(void *ctx, struct mail *mail)
 		load_plan(r);
 	} else if (r->exit_code != 0) {
 		log_issues(&r->diag);
+		tally_add(s->tally, TALLY_RELOAD_REJECTED, 1);
 		core_reject(s->core, &r->diag);
 		if (order)
 			supervisor_refused(&r->diag, &order->error, &order->result);

@@ -152,7 +152,7 @@ static bool predecessor_killed(const struct supervisor *s)
 static void run_dir_reset(const struct supervisor *s)
 {
 	static const char *const files[] = {
-		EVENTS_FILE_NAME, MEMORY_FILE_NAME, NOTES_FILE_NAME, "output.state"
+		EVENTS_FILE_NAME, MEMORY_FILE_NAME, NOTES_FILE_NAME, "output.state", TALLY_FILE,
 	};
 	DIR *rings;
 
@@ -188,6 +188,7 @@ static void run_dir_end(const struct supervisor *s)
 	}
 	unlinkat(s->run_dirfd, MEMORY_FILE_NAME, 0);
 	unlinkat(s->run_dirfd, NOTES_FILE_NAME, 0);
+	unlinkat(s->run_dirfd, TALLY_FILE, 0);
 	if (s->options->main_name)
 		run_dir_forget(s);
 }
@@ -223,6 +224,14 @@ static int channel_open(struct supervisor *s, const struct config *config, int m
 	return 0;
 }
 
+/* Counting is worth a try, and no more than that. */
+static void tally_begin(struct supervisor *s, const struct config *config)
+{
+	s->tally_fd = openat(s->run_dirfd, TALLY_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	s->tally = tally_open(s->tally_fd, RECORDS_MAX_SLOTS);
+	tally_enable(s->tally, config->monitoring.enable_metrics);
+}
+
 /* A killed predecessor listens until the last of its threads is gone: at the start, where nothing
  * else can happen yet, that is waited for. */
 static int listen_anew(const struct config *config, struct error *e)
@@ -246,6 +255,7 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 		.board = s->board,
 		.chan = s->chan,
 		.output = s->output,
+		.tally = s->tally,
 		.records = &s->records,
 		.orders = &s->orders,
 		.main_loop = s->loop,
@@ -321,6 +331,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	if (rc != 0)
 		return rc;
 	s->board = board_new(RECORDS_MAX_SLOTS);
+	tally_begin(s, config);
 	tell_refused_hints(s);
 	s->output = output_start(s->run_dirfd, s->chan, &s->drained, e);
 	if (!s->output)
@@ -330,6 +341,7 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	s->file_watch = file_watch_new(&s->file_news);
 	core.chan = s->chan;
 	core.board = s->board;
+	core.tally = s->tally;
 	s->notify = notify_sockets_start(s);
 	s->listeners = listeners_new(s);
 	take_held(s);
@@ -381,6 +393,8 @@ static void rooms_close(struct supervisor *s)
 	rcu_barrier();			/* what was retired is freed, nobody reads any more */
 	board_free(s->board);
 	chan_free(s->chan);
+	tally_close(s->tally);
+	closep(&s->tally_fd);
 }
 
 /* The last words to the keeper, which waits for this process to end. */
@@ -486,7 +500,7 @@ static int fail(const struct error *e, int exit_code)
 
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
 {
-	struct supervisor supervisor = { .options = options, .unsaved = STRBUF_INIT,
+	struct supervisor supervisor = { .options = options, .unsaved = STRBUF_INIT, .tally_fd = -1,
 					 .hints_refused = STRBUF_INIT };
 	struct supervisor *s = &supervisor;
 	auto_free(freep) char *first_run_dir = NULL;

@@ -26,6 +26,8 @@ struct supervisor {
 	int run_dirfd;
 	struct chan *chan;
 	struct board *board;
+	struct tally *tally;
+	int tally_fd;
 	struct output *output;
 	struct core *core;
 	struct control *control;

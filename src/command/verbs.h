@@ -14,6 +14,8 @@ int verb_status(const struct cli_options *o);
 /* verbs_query.c */
 int verb_is(const struct cli_options *o);
 int verb_why(const struct cli_options *o);
+/* verbs_metrics.c */
+int verb_metrics(const struct cli_options *o);
 /* verbs_graph.c */
 int verb_graph(const struct cli_options *o);
 /* verbs_top.c */

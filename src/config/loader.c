@@ -83,6 +83,8 @@ static struct load_result *result_new(enum load_why why, void *cookie)
 {
 	struct load_result *r = x_calloc(1, sizeof(*r));
 
+	r->began_mono_ns = clock_mono_ns();
+
 	r->why = why;
 	r->cookie = cookie;
 	strbuf_init(&r->bundle);

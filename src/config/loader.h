@@ -17,6 +17,7 @@ struct load_result {
 	enum load_why why;
 	void *cookie;			/* of loader_request() or loader_scale() */
 	uint64_t generation;		/* LOAD_SCALE: of the text that was read; 0: none was */
+	int64_t began_mono_ns;		/* when reading began */
 	int exit_code;			/* 0: CONFIG is set */
 	struct config *config;		/* receiver's */
 	struct config_diag diag;	/* receiver's */

@@ -290,6 +290,7 @@ struct config {
 		int64_t nice;
 	} performance;
 	struct {
+		bool enable_metrics;
 		int64_t metrics_interval_ms;
 		bool track_resources;
 		bool health_checks;

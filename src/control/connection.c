@@ -200,6 +200,7 @@ static bool flush(struct connection *c)
 
 static void add_gap(struct connection *c, uint64_t lost)
 {
+	tally_add(c->server->setup.tally, TALLY_EVENTS_DROPPED, lost);
 	rpc_notify_begin(&c->out, "event");
 	event_gap_line(lost, &c->out);
 	rpc_notify_end(&c->out);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mailbox.h"
 #include "core/core.h"
+#include "event/tally.h"
 #include "metrics/sampler.h"
 #include "output/tail.h"
 
@@ -57,6 +58,7 @@ struct control_setup {
 	struct board *board;
 	struct chan *chan;
 	struct output *output;
+	struct tally *tally;		/* NULL: nothing is counted */
 	const struct records *records;	/* of the keeper; NULL in unit tests */
 	struct mailbox *orders;		/* main thread's: receives struct control_order */
 	struct ev_loop *main_loop;

@@ -33,6 +33,7 @@ void reply_error(struct connection *c, const struct rpc_request *r, int rpc_code
 	struct error e = ERROR_INIT;
 	va_list ap;
 
+	tally_error(c->server->setup.tally, error_code_category(code));
 	if (!r->id)
 		return;
 	va_start(ap, fmt);
@@ -206,6 +207,7 @@ bool control_dispatch(struct connection *c, const char *line, size_t len)
 	bool go_on = true;
 
 	if (rpc_parse(line, len, &request, &why) < 0) {
+		tally_error(c->server->setup.tally, error_code_category(why.error.code));
 		rpc_error(&c->out, request.id, why.code, &why.error, NULL);
 		error_fini(&why.error);
 		go_on = !why.close;
@@ -291,12 +293,22 @@ static void answer_other(struct connection *c, struct control_order *order)
 		rpc_result(&c->out, order->id, order->result ? order->result : empty);
 }
 
+static void count_failure(struct control *s, const struct control_order *order)
+{
+	const struct error *e = error_is_set(&order->request.error) ? &order->request.error :
+		&order->error;
+
+	if (error_is_set(e))
+		tally_error(s->setup.tally, error_code_category(e->code));
+}
+
 void control_on_answer(void *ctx, struct mail *mail)
 {
 	struct control *s = ctx;
 	struct control_order *order = container_of(mail, struct control_order, mail);
 	struct connection *c = connection_find(s, order->connection);
 
+	count_failure(s, order);
 	if (c) {
 		c->pending--;
 		if (order->id && (order->kind == CONTROL_CORE || order->kind == CONTROL_SCALE))

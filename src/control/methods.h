@@ -16,6 +16,9 @@ void method_events_subscribe(struct connection *c, const struct rpc_request *r);
 void method_config_get(struct connection *c, const struct rpc_request *r);
 void method_features(struct connection *c, const struct rpc_request *r);
 
+/* metrics.c */
+void method_metrics(struct connection *c, const struct rpc_request *r);
+
 /* logs.c */
 void method_logs_get(struct connection *c, const struct rpc_request *r);
 void method_logs_follow(struct connection *c, const struct rpc_request *r);

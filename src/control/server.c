@@ -27,6 +27,17 @@ static void wake(void *ctx)
 	loop_async_send(ctx);
 }
 
+/* Sender's thread. The first of those that nobody has seen yet counts. */
+static void wake_for_event(void *ctx)
+{
+	struct control *s = ctx;
+	int64_t none = 0;
+
+	if (atomic_load_explicit(&s->event_sent_ns, memory_order_relaxed) == 0)
+		atomic_compare_exchange_strong(&s->event_sent_ns, &none, clock_mono_ns());
+	loop_async_send(&s->event_wake);
+}
+
 static void run_all(struct control *s, bool (*wanted)(const struct connection *c))
 {
 	list_for_each(pos, &s->connections) {
@@ -55,7 +66,12 @@ static bool anyone(const struct connection *c)
 
 static void on_event(struct loop_async *a)
 {
-	run_all(container_of(a, struct control, event_wake), wants_events);
+	struct control *s = container_of(a, struct control, event_wake);
+	int64_t sent = atomic_exchange(&s->event_sent_ns, 0);
+
+	run_all(s, wants_events);
+	if (sent != 0)
+		tally_took(s->setup.tally, TALLY_FANOUT, clock_mono_ns() - sent);
 }
 
 static void on_output(struct loop_async *a)
@@ -66,9 +82,9 @@ static void on_output(struct loop_async *a)
 void control_count_subscriber(struct control *s, int delta)
 {
 	if (delta > 0 && s->nsubscribers++ == 0)
-		chan_subscribe(s->setup.chan, wake, &s->event_wake);
+		chan_subscribe(s->setup.chan, wake_for_event, s);
 	if (delta < 0 && --s->nsubscribers == 0)
-		chan_unsubscribe(s->setup.chan, wake, &s->event_wake);
+		chan_unsubscribe(s->setup.chan, wake_for_event, s);
 }
 
 void control_count_follower(struct control *s, int delta)

@@ -36,6 +36,7 @@ struct control {
 	uint64_t last_connection;
 	struct list busy;		/* connections with more to do in the next turn */
 
+	_Atomic int64_t event_sent_ns;	/* of the first event that no connection has; 0: none */
 	int64_t denial_window_ns;
 	unsigned denials;
 	struct sampler *sampler;

@@ -167,6 +167,14 @@ const struct verb verb_table[VERB_COUNT] = {
 			{ 'o', "output", "FILE", "where to write it ([profiling] cpu_output)" },
 		},
 	},
+	[VERB_METRICS] = {
+		.name = "metrics", .method = "metrics.get", .access = ACCESS_READ,
+		.params = "format", .arguments = "", .serve = method_metrics,
+		.summary = "show counters, histograms and what subsystems use",
+		.details = "OpenMetrics text, for a scraper; --json is --format json. prometheus is the older\n"
+			"text format 0.0.4, which promtool check metrics reads.\n",
+		.options = { { 0, "format", "FORMAT", "openmetrics (default), prometheus or json" } },
+	},
 	[VERB_PLAN] = {
 		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
 		.arguments = "", .serve = method_plan,

@@ -145,6 +145,7 @@ void action_send_plan(struct subsystem *s, const struct start_files *files)
 	r = launch_build(&c->launch, s->options, files, &ways, config_current()->work_dir,
 			 &builder, &block, &size);
 	if (r == 0) {
+		s->proc.asked_mono_ns = clock_mono_ns();
 		r = c->ops->spawn(c->ops_ctx, s->proc.slot, s->proc.spawn_id, block, size);
 		plan_free(builder);
 	}
@@ -227,14 +228,17 @@ static void note_ending(struct subsystem *s)
 		.expiry = s->ready.expiry,
 		.status_lost = !s->proc.status_known,
 	};
-	if (!s->proc.status_known)
+	if (!s->proc.status_known) {
+		tally_ended(s->core->tally, s->slot, s->id, -1, 0);
 		return;
+	}
 	if (WIFSIGNALED(status)) {
 		s->end.signal = WTERMSIG(status);
 		s->end.core_dumped = WCOREDUMP(status);
 	} else {
 		s->end.exit_code = WEXITSTATUS(status);
 	}
+	tally_ended(s->core->tally, s->slot, s->id, s->end.exit_code, s->end.signal);
 }
 
 /* Will it be restarted, when, or not any more? Only asked when nobody ordered anything else. */

@@ -72,6 +72,7 @@ struct core *core_new(const struct core_setup *setup)
 
 	c->chan = setup->chan;
 	c->board = setup->board;
+	c->tally = setup->tally;
 	c->ops = setup->ops;
 	c->ops_ctx = setup->ops_ctx;
 	c->records = setup->records;

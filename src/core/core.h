@@ -12,6 +12,7 @@
 #include "config/start_files.h"
 #include "event/board.h"
 #include "event/channel.h"
+#include "event/tally.h"
 #include "keeper/proto.h"
 
 struct core;
@@ -90,6 +91,7 @@ struct core_ops {
 struct core_setup {
 	struct chan *chan;
 	struct board *board;
+	struct tally *tally;			/* NULL: nothing is counted */
 	const struct core_ops *ops;
 	void *ops_ctx;
 	const struct records *records;		/* NULL in unit tests without recovery */

@@ -54,6 +54,7 @@ void core_keeper_started(struct core *c, const struct km_started *m)
 		return;
 	turn_answered(s);
 	if (m->stage == STAGE_NONE) {
+		tally_took(c->tally, TALLY_SPAWN, m->at_mono_ns - s->proc.asked_mono_ns);
 		s->proc.missing = m->missing;
 		narrate_missing(s);
 		note_started(s, m->pid, m->at_mono_ns);

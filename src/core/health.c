@@ -69,9 +69,16 @@ static void answered(struct subsystem *s, enum probe_result result, const char *
 	struct checkup *h = &s->checkup;
 	bool news;
 
+	static const enum tally_counter counters[] = {
+		[PROBE_PASSED] = TALLY_HEALTH_PASSED, [PROBE_FAILED] = TALLY_HEALTH_FAILED,
+		[PROBE_NOT_MADE] = TALLY_HEALTH_NOT_MADE,
+	};
+
 	h->asking = false;
 	if (!is_up(s))
 		return;
+	tally_add(s->core->tally, counters[result], 1);
+	tally_took(s->core->tally, TALLY_HEALTH, clock_mono_ns() - h->asked_mono_ns);
 	arm(s);
 	if (result == PROBE_NOT_MADE) {
 		not_made(s, detail);

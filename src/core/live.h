@@ -21,6 +21,7 @@
 struct core {
 	struct chan *chan;
 	struct board *board;
+	struct tally *tally;
 	const struct core_ops *ops;
 	void *ops_ctx;
 	const struct records *records;

@@ -11,6 +11,7 @@ static void tell(struct subsystem *s, uint64_t value, uint64_t limit)
 	json_object_set_new(j, "resource", json_text("memory"));
 	json_object_set_new(j, "value", json_integer((json_int_t)value));
 	json_object_set_new(j, "limit", json_integer((json_int_t)limit));
+	tally_add(s->core->tally, TALLY_RESOURCE_ALERTS, 1);
 	event_send(s->core->chan, EVENT_RESOURCE_ALERT, j);
 	log_at(LOG_WARN, s->name, "has %llu bytes of memory, more than its soft limit of %llu",
 	       (unsigned long long)value, (unsigned long long)limit);

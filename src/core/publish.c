@@ -308,6 +308,20 @@ void publish_health(struct subsystem *s)
 	subsystem_mark(s);
 }
 
+/* It leaves its state for NEXT now. */
+static void count(const struct subsystem *s, enum subsystem_state next, enum reason reason)
+{
+	struct tally *t = s->core->tally;
+	int64_t took = clock_mono_ns() - s->since_mono_ns;
+
+	if (s->state == STATE_STARTING && next == STATE_RUNNING && reason != REASON_ADOPTED)
+		tally_started(t, s->slot, s->id, took);
+	if (s->state == STATE_STARTING && next == STATE_FAILED)
+		tally_start_failed(t, s->slot, s->id);
+	if (s->state == STATE_STOPPING && next == STATE_STOPPED)
+		tally_took(t, TALLY_STOP, took);
+}
+
 static void enter(struct subsystem *s, enum subsystem_state next, enum reason reason)
 {
 	s->prev = s->state;
@@ -321,6 +335,7 @@ void publish_state(struct subsystem *s, enum subsystem_state next, enum reason r
 	struct core *c = s->core;
 
 	BUG_ON(!state_legal(s->state, next));
+	count(s, next, reason);
 	if (overlap_is_second(s)) {
 		enter(s, next, reason);
 		publish_memory(s);

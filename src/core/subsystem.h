@@ -40,7 +40,7 @@ struct process {
 					 * place (core/overlap.h) */
 	uint64_t spawn_id;
 	int pid;
-	int64_t started_mono_ns, ended_mono_ns;
+	int64_t asked_mono_ns, started_mono_ns, ended_mono_ns;
 	int wait_status;
 	enum spawn_stage stage;		/* of a start that failed or was deferred */
 	int errnum;

@@ -62,6 +62,22 @@ bool keyed_number(const char *text, const char *key, uint64_t *out)
 	return false;
 }
 
+bool pressure_total(const char *text, const char *kind, uint64_t *out)
+{
+	size_t n = strlen(kind);
+
+	for (const char *line = text; line != NULL && *line != '\0';) {
+		const char *end = strchrnul(line, '\n');
+		const char *total = strncmp(line, kind, n) == 0 && line[n] == ' ' ?
+			memmem(line, (size_t)(end - line), " total=", 7) : NULL;
+
+		if (total != NULL)
+			return number(total + 7, out) != NULL;
+		line = *end == '\n' ? end + 1 : NULL;
+	}
+	return false;
+}
+
 size_t pid_list_parse(const char *text, pid_t *pids, size_t max)
 {
 	size_t n = 0;

@@ -172,6 +172,59 @@ bool resources_read(const struct resource_target *t, struct resources *out)
 	return true;
 }
 
+/* --- more -------------------------------------------------------------------------------------- */
+
+ENUMTEXT(pressure, "resource", [PRESSURE_CPU] = "cpu", [PRESSURE_MEMORY] = "memory",
+	 [PRESSURE_IO] = "io");
+
+static void read_switches(pid_t pid, struct resources_more *out)
+{
+	char path[48], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	out->switches_known = read_at(AT_FDCWD, path, text, sizeof(text)) > 0 &&
+		keyed_number(text, "voluntary_ctxt_switches", &out->voluntary_switches) &&
+		keyed_number(text, "nonvoluntary_ctxt_switches", &out->involuntary_switches);
+}
+
+static void read_io(pid_t pid, struct resources_more *out)
+{
+	char path[48], text[1024];
+
+	snprintf(path, sizeof(path), "/proc/%d/io", (int)pid);
+	out->io_known = read_at(AT_FDCWD, path, text, sizeof(text)) > 0 &&
+		keyed_number(text, "read_bytes", &out->read_bytes) &&
+		keyed_number(text, "write_bytes", &out->written_bytes);
+}
+
+static void read_group(const struct resource_target *t, struct resources_more *out)
+{
+	char path[48], text[1024];
+
+	snprintf(path, sizeof(path), "%u/memory.current", t->slot);
+	if (read_at(t->cgroup_fd, path, text, sizeof(text)) > 0) {
+		out->memory_bytes = strtoull(text, NULL, 10);
+		out->memory_known = true;
+	}
+	for (int i = 0; i < PRESSURE_COUNT; i++) {
+		snprintf(path, sizeof(path), "%u/%s.pressure", t->slot,
+			 enumtext_name(&pressure_text, i));
+		if (read_at(t->cgroup_fd, path, text, sizeof(text)) <= 0)
+			continue;
+		out->some_known[i] = pressure_total(text, "some", &out->some_us[i]);
+		out->full_known[i] = pressure_total(text, "full", &out->full_us[i]);
+	}
+}
+
+void resources_read_more(const struct resource_target *t, struct resources_more *out)
+{
+	memset(out, 0, sizeof(*out));
+	read_switches(t->pid, out);
+	read_io(t->pid, out);
+	if (t->cgroup_fd >= 0)
+		read_group(t, out);
+}
+
 /* --- the cgroup -------------------------------------------------------------------------------- */
 
 /* The keeper and its supervisors may have been moved to a group beside it ("NAME-self"). */

@@ -22,17 +22,35 @@ struct resources {
 	bool fds_known;		/* of all of them */
 };
 
+/* What is told to metrics only. */
+enum pressure { PRESSURE_CPU, PRESSURE_MEMORY, PRESSURE_IO, PRESSURE_COUNT };
+extern const struct enumtext pressure_text;	/* "cpu", "memory", "io" */
+struct resources_more {
+	/* of the main process; its threads' but the first one's switches are not told */
+	bool switches_known, io_known;
+	uint64_t voluntary_switches, involuntary_switches;
+	uint64_t read_bytes, written_bytes;	/* from and to storage */
+	/* of the cgroup */
+	bool memory_known;
+	uint64_t memory_bytes;
+	bool some_known[PRESSURE_COUNT], full_known[PRESSURE_COUNT];
+	uint64_t some_us[PRESSURE_COUNT], full_us[PRESSURE_COUNT];	/* stalled so long */
+};
+
 /* Who is meant: no other that has the number by now. */
 struct resource_target {
 	pid_t pid;		/* its main process */
 	uint64_t start_ticks;	/* when that was started; 0: it is a child of PARENT */
 	pid_t parent;
-	uint32_t slot;
+	uint32_t slot;		/* of its record, and of its cgroup */
 	int cgroup_fd;		/* resources_cgroup_open(); -1: none */
 };
 
 /* False: that process is no more, or /proc does not tell. */
 bool resources_read(const struct resource_target *t, struct resources *out);
+
+/* After resources_read() for the same. What cannot be found out is not known. */
+void resources_read_more(const struct resource_target *t, struct resources_more *out);
 
 /* The keeper's cgroup, in which each slot has one, as a descriptor of the caller's; -1: there is
  * none, or it is out of sight. */

@@ -9,7 +9,11 @@
 #include "base/fd.h"
 #include "config/store.h"
 
-#define ON_THE_SPOT_NS (20 * NS_PER_MS)
+#define ON_THE_SPOT_NS (20 * NS_PER_MS)		/* for people */
+#define SCRAPE_ON_THE_SPOT_NS (8 * NS_PER_MS)	/* the rest is as old as the scrape before */
+#define MORE_ON_THE_SPOT_NS (4 * NS_PER_MS)
+#define ONCE_NS (500 * NS_PER_MS)	/* a round takes less */
+#define SCRAPES_APART_MAX_NS (300 * NS_PER_SEC)
 #define PORTION 32		/* per turn of the loop */
 
 /* A subsystem with a memory_soft_limit. */
@@ -32,6 +36,8 @@ struct sampler {
 	int cgroup_fd;
 	bool cgroup_known;
 	uint64_t taken;
+	int64_t scraped_ns;	/* the last time; 0: never */
+	struct loop_timer before_scrape;
 	struct watch *watches;
 	size_t nwatches;
 };
@@ -43,17 +49,17 @@ struct subject {
 	struct resource_target target;
 };
 
-/* Does the keeper still answer for PID, the process SPAWN_ID (0: whichever it is) in SLOT? As long as
+/* Does the keeper still answer for PID, the process SPAWN_ID (0: whichever it is) in PLACE? As long as
  * it does, PID has not been reaped, so nobody else can have the number. */
-static const struct record *living(const struct sampler *s, uint32_t slot, pid_t pid,
+static const struct record *living(const struct sampler *s, uint32_t place, pid_t pid,
 				   uint64_t spawn_id)
 {
 	const struct records *records = s->setup.records;
 	const struct record *r;
 
-	if (records == NULL || slot >= atomic_load(&records->header->nslots))
+	if (records == NULL || place >= atomic_load(&records->header->nslots))
 		return NULL;
-	r = record_get(records, slot);
+	r = record_get(records, place);
 	return atomic_load(&r->state) == RECORD_RUNNING && r->pid == pid &&
 	       (spawn_id == 0 || r->spawn_id == spawn_id) ? r : NULL;
 }
@@ -102,6 +108,8 @@ static struct sample **place_of(struct sampler *s, uint32_t slot)
 
 static void forget(struct sample **place)
 {
+	if (*place != NULL)
+		free((*place)->more);
 	free(*place);
 	*place = NULL;
 }
@@ -119,8 +127,25 @@ static void account(struct sample *p, const struct resources *now, int64_t at_ns
 	p->at_mono_ns = at_ns;
 }
 
-/* Take a sample of SLOT now. */
-static void take_sample(struct sampler *s, uint32_t slot)
+/* What belonged to another process goes; who wants to know stays. */
+static void begin_anew(struct sample *p, const struct subject *who)
+{
+	free(p->more);
+	*p = (struct sample){
+		.id = who->id, .spawn_id = who->spawn_id, .pid = who->target.pid, .cpu_percent = -1,
+		.asked_mono_ns = p->asked_mono_ns, .more_wanted = p->more_wanted,
+	};
+}
+
+static void take_more(struct sample *p, const struct resource_target *t)
+{
+	if (p->more == NULL)
+		p->more = x_calloc(1, sizeof(*p->more));
+	resources_read_more(t, p->more);
+}
+
+/* Take a sample of SLOT now; with MORE, also what metrics tell. */
+static void take_sample(struct sampler *s, uint32_t slot, bool more)
 {
 	struct sample **place = place_of(s, slot);
 	struct subject who;
@@ -135,10 +160,10 @@ static void take_sample(struct sampler *s, uint32_t slot)
 	if (*place == NULL)
 		*place = x_calloc(1, sizeof(**place));
 	if (!same_process(*place, &who) || (*place)->now.start_ticks != now.start_ticks)
-		**place = (struct sample){ .id = who.id, .spawn_id = who.spawn_id,
-					   .pid = who.target.pid, .cpu_percent = -1,
-					   .asked_mono_ns = (*place)->asked_mono_ns };
+		begin_anew(*place, &who);
 	account(*place, &now, clock_mono_ns());
+	if (more && (*place)->more_wanted)
+		take_more(*place, &who.target);
 }
 
 /* --- the timer --------------------------------------------------------------------------------- */
@@ -266,7 +291,7 @@ static void look_at(struct sampler *s, struct watch *w)
 	rcu_leave();
 	if (!runs)
 		return;
-	take_sample(s, w->slot);
+	take_sample(s, w->slot, false);
 	p = s->by_slot[w->slot];
 	if (p != NULL)
 		judge(s, w, p);
@@ -288,7 +313,7 @@ static bool portion(struct sampler *s, int64_t now, int64_t interval, bool *anyo
 		*anyone = true;
 		if (now - s->by_slot[s->cursor]->at_mono_ns < interval / 2)
 			continue;
-		take_sample(s, s->cursor);
+		take_sample(s, s->cursor, true);
 		n++;
 	}
 	if (s->watch_cursor < s->nwatches || s->cursor < s->nslots)
@@ -355,36 +380,89 @@ static bool fresh(const struct sampler *s, const struct sample *p, int64_t now, 
 	return p->at_mono_ns != 0 && (s->running || now - p->at_mono_ns < interval);
 }
 
-void sampler_ask(struct sampler *s, const uint32_t *slots, size_t n)
+/* For one round; nobody comes back soon. */
+static void want_once(struct sample *p, int64_t now)
 {
-	bool tracking;
-	int64_t now = clock_mono_ns(), end = now + ON_THE_SPOT_NS, interval = interval_ns(&tracking);
-	bool was_running = s->running, late = false;
+	p->asked_mono_ns = MAX(p->asked_mono_ns, now - SAMPLER_AFTER_MS * NS_PER_MS + ONCE_NS);
+}
+
+/* One of those who are asked about; at once if there is time until END. True: there was none. */
+static bool ask_one(struct sampler *s, uint32_t slot, int64_t interval, int64_t end, bool scrape)
+{
+	int64_t now = clock_mono_ns();
+	struct sample *p = *place_of(s, slot);
+	struct subject who;
+
+	if (!find_subject(s, slot, &who))
+		return false;
+	if (p == NULL)
+		p = *place_of(s, slot) = x_calloc(1, sizeof(*p));
+	if (scrape)
+		want_once(p, now);
+	else
+		p->asked_mono_ns = now;
+	p->more_wanted = p->more_wanted || scrape;
+	if (same_process(p, &who) && fresh(s, p, now, interval) && (!scrape || p->more != NULL))
+		return false;
+	if (now > end)
+		return true;
+	take_sample(s, slot, scrape && end - now > SCRAPE_ON_THE_SPOT_NS - MORE_ON_THE_SPOT_NS);
+	return false;
+}
+
+static void ask_all(struct sampler *s, const uint32_t *slots, size_t n, bool scrape)
+{
+	bool tracking, was_running = s->running, late = false;
+	int64_t end = clock_mono_ns() + (scrape ? SCRAPE_ON_THE_SPOT_NS : ON_THE_SPOT_NS);
+	int64_t interval = interval_ns(&tracking);
 
 	if (!tracking) {
 		forget_all(s);
 		return;
 	}
 	find_cgroup(s);
-	for (size_t i = 0; i < n; i++) {
-		struct sample *p = *place_of(s, slots[i]);
-		struct subject who;
-
-		if (!find_subject(s, slots[i], &who))
-			continue;
-		if (p == NULL)
-			p = *place_of(s, slots[i]) = x_calloc(1, sizeof(*p));
-		p->asked_mono_ns = now;
-		if (same_process(p, &who) && fresh(s, p, now, interval))
-			continue;
-		late = late || clock_mono_ns() > end;
-		if (!late)
-			take_sample(s, slots[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		late = ask_one(s, slots != NULL ? slots[i] : (uint32_t)i, interval, end, scrape) ||
+		       late;
 	if (late)
 		arm(s, 0);
 	else if (!was_running && s->nslots > 0)
 		arm(s, interval);
+}
+
+void sampler_ask(struct sampler *s, const uint32_t *slots, size_t n)
+{
+	ask_all(s, slots, n, false);
+}
+
+static void on_before_scrape(struct loop_timer *t)
+{
+	struct sampler *s = container_of(t, struct sampler, before_scrape);
+	int64_t now = clock_mono_ns();
+
+	for (uint32_t i = 0; i < s->nslots; i++)
+		if (s->by_slot[i] != NULL && s->by_slot[i]->more_wanted)
+			want_once(s->by_slot[i], now);
+	if (!s->running)
+		arm(s, 0);
+}
+
+/* The next one is expected as long after this as this after the one before. */
+void sampler_scrape(struct sampler *s)
+{
+	int64_t now = clock_mono_ns(), apart = now - s->scraped_ns;
+	bool tracking;
+	int64_t lead = MIN(interval_ns(&tracking), NS_PER_SEC) / 2;
+	uint32_t n;
+
+	rcu_enter();
+	n = board_slots(s->setup.board);
+	rcu_leave();
+	ask_all(s, NULL, n, true);
+	if (tracking && s->scraped_ns != 0 && apart < SCRAPES_APART_MAX_NS &&
+	    apart > SAMPLER_AFTER_MS * NS_PER_MS + 2 * lead)
+		loop_timer_set(&s->before_scrape, apart - lead);
+	s->scraped_ns = now;
 }
 
 const struct sample *sampler_get(const struct sampler *s, const struct board_record *r)
@@ -408,6 +486,7 @@ struct sampler *sampler_new(const struct sampler_setup *setup)
 	s->setup = *setup;
 	s->cgroup_fd = -1;
 	loop_timer_init(&s->timer, setup->loop, on_timer);
+	loop_timer_init(&s->before_scrape, setup->loop, on_before_scrape);
 	return s;
 }
 
@@ -416,6 +495,7 @@ void sampler_free(struct sampler *s)
 	if (s == NULL)
 		return;
 	loop_timer_set(&s->timer, -1);
+	loop_timer_set(&s->before_scrape, -1);
 	forget_all(s);
 	closep(&s->cgroup_fd);
 	free(s->watches);

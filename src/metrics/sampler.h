@@ -24,6 +24,8 @@ struct sample {
 	struct resources now;
 	uint64_t cpu_us;		/* as NOW.cpu_us, but never less than before */
 	double cpu_percent;		/* of one processor, between the last two; < 0: only one yet */
+	bool more_wanted;		/* by a scrape */
+	struct resources_more *more;	/* NULL: not looked at */
 };
 
 /* A process went over its memory_soft_limit, or below 90 % of it again. */
@@ -49,6 +51,9 @@ void sampler_free(struct sampler *s);		/* NULL is fine */
 /* Somebody asks about SLOTS: see that there are samples. Not in a read section. What does not fit
  * into about 20 ms follows in the background. */
 void sampler_ask(struct sampler *s, const uint32_t *slots, size_t n);
+/* The same for a scrape: all subsystems, and what is told to metrics only, as far as there is time. Who
+ * scrapes regularly finds samples that were taken shortly before he comes. */
+void sampler_scrape(struct sampler *s);
 /* What is known of R's process; NULL: nothing (it does not run, it cannot be found out, or
  * monitoring.track_resources is off). Valid until the loop is entered again. */
 const struct sample *sampler_get(const struct sampler *s, const struct board_record *r);

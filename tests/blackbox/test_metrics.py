@@ -180,3 +180,182 @@ def test_O9_a_limit_without_samples_is_a_warning(w):
     r = w.run("check", "-c", p.config_path).expect(0)
     contains(r.err, "a.memory_soft_limit: has no effect with monitoring.track_resources", "warning")
     contains(r.err, "b.on_memory_limit: has no effect without", "warning")
+
+
+# --- procd metrics ---------------------------------------------------------------------------------
+
+def parse_openmetrics(text):
+    """Samples {(name, labels): value} and families {name: type} of TEXT, which must be valid OpenMetrics 1.0: each
+    family's samples stand together, suffixes fit their types, units are suffixes, it ends with # EOF."""
+    import re
+    check(text.endswith("\n# EOF\n"), "the end mark")
+    suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+    families, samples, current, done = {}, {}, None, set()
+    for line in text[:-len("# EOF\n")].splitlines():
+        m = re.fullmatch(r"# (HELP|TYPE|UNIT) ([a-z_:][a-z0-9_:]*) (.+)", line)
+        if m:
+            what, name, rest = m.groups()
+            if name != current:
+                check(name not in done, "family %s comes twice" % name)
+                current, seen = name, set()
+                done.add(name)
+            check(what not in seen, "%s of %s comes twice" % (what, name))
+            seen.add(what)
+            if what == "TYPE":
+                families[name] = rest
+            if what == "UNIT":
+                check(name.endswith("_" + rest), "%s does not end in its unit %s" % (name, rest))
+            continue
+        m = re.fullmatch(r'([a-z_:][a-z0-9_:]*)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? (-?[0-9.]+)', line)
+        check(m, "no line of OpenMetrics: %r" % line)
+        name, labels, value = m.groups()
+        labels = tuple(sorted(re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', labels or "")))
+        check(any(name == current + s for s in suffixes[families[current]]), "%s is no sample of %s" % (name, current))
+        check((name, labels) not in samples, "sample twice: %s" % line)
+        samples[name, labels] = float(value)
+    for (name, labels), value in samples.items():
+        if name.endswith("_bucket") and ("le", "+Inf") in labels:
+            rest = tuple(l for l in labels if l[0] != "le")
+            equal(samples[name[:-7] + "_count", rest], value, "count of " + name)
+    return samples, families
+
+
+def scrape(p):
+    return parse_openmetrics(p.ctl("metrics").expect(0).out)[0]
+
+
+def sample(samples, metric, **labels):
+    return samples.get((metric, tuple(sorted(labels.items()))))
+
+
+def test_O14_metrics_are_openmetrics(w):
+    p = w.procd('name = "we\\"ird"\n' + w.sub("web") + w.sub("db", autostart=False))
+    p.wait_state("web", "running")
+    s, families = parse_openmetrics(p.ctl("metrics").expect(0).out)
+    for name, kind in (("procd_uptime_seconds", "gauge"), ("procd_config_generation", "gauge"), ("procd_events", "counter"),
+                       ("procd_events_dropped", "counter"), ("procd_subsystem_state", "gauge"), ("procd_subsystem_up", "gauge"),
+                       ("procd_subsystem_restarts", "counter"), ("procd_subsystem_exits", "counter"),
+                       ("procd_subsystem_start_seconds", "histogram"), ("procd_subsystem_cpu_seconds", "counter"),
+                       ("procd_subsystem_memory_rss_bytes", "gauge"), ("procd_subsystem_threads", "gauge"),
+                       ("procd_subsystem_fds", "gauge")):
+        equal(families.get(name), kind, "type of " + name)
+    equal(sample(s, "procd_subsystem_up", name="web"), 1, "up")
+    equal(sample(s, "procd_subsystem_up", name="db"), 0, "down")
+    equal(sample(s, "procd_subsystem_restarts_total", name="web"), 0, "restarts")
+    states = {dict(l)["state"]: v for (n, l), v in s.items() if n == "procd_subsystem_state" and dict(l)["name"] == "db"}
+    equal(states, {"stopped": 1, "starting": 0, "running": 0, "stopping": 0, "failed": 0, "restarting": 0}, "states")
+    equal({dict(l)["daemon"] for (n, l) in s if n == "procd_subsystem_state"}, {'we\\"ird'}, "label of the daemon")
+    equal(sample(s, "procd_subsystem_start_seconds_count", name="web"), 1, "starts")
+    check(sample(s, "procd_subsystem_memory_rss_bytes", name="web") > 50000, "memory")
+    check(sample(s, "procd_subsystem_context_switches_total", name="web", kind="voluntary") is not None, "switches")
+    check(sample(s, "procd_subsystem_memory_rss_bytes", name="db") is None, "nothing of one that is down")
+    check(sample(s, "process_resident_memory_bytes") > 500000, "procd's own")
+    p.stop()
+
+
+def test_O11_what_happens_is_counted(w):
+    p = w.procd(w.sub("a", "--exit", 3, restart="on-failure", restart_delay="5ms", restart_max_attempts=3) + w.sub("b") +
+                w.sub("no", autostart=False).replace(w.child_path, "/no/such/program"))
+    p.wait_state("a", "failed", gave_up=True)
+    p.wait_state("b", "running")
+    p.ctl("start", "no").expect(1)
+    p.ctl("restart", "b").expect(0)
+    p.ctl("start", "nobody").expect(4)
+    p.write(w.sub("b") + "nonsense = [\n")
+    p.ctl("reload-config").expect(78)
+    p.write(w.sub("b", description="new") + w.sub("a"))
+    p.ctl("reload-config").expect(0)
+    s = scrape(p)
+    equal(sample(s, "procd_subsystem_exits_total", name="b", code="", signal="SIGTERM"), 1, "ends of b")
+    equal(sample(s, "procd_subsystem_start_seconds_count", name="b"), 2, "starts of b")
+    equal(sample(s, "procd_config_reloads_total", result="rejected"), 1, "refused")
+    equal(sample(s, "procd_config_reloads_total", result="applied"), 1, "applied")
+    equal(sample(s, "procd_config_reload_seconds_count"), 1, "reloads")
+    equal(sample(s, "procd_config_generation"), 2, "generation")
+    check(sample(s, "procd_subsystem_stop_seconds_count") >= 1, "stops")
+    check(sample(s, "procd_spawn_seconds_count") >= 6, "spawns")
+    check(sample(s, "procd_errors_total", category="subsystem") >= 1, "errors: %r" % sample(s, "procd_errors_total", category="subsystem"))
+    equal(sample(s, "procd_events_total"), p.ctl("events", "--last", "1").json()["seq"], "events")
+    p.stop()
+
+
+def test_O13_counters_and_histograms_outlive_a_supervisor(w):
+    p = w.procd(w.sub("a", "--exit", 3, restart="on-failure", restart_delay="5ms", restart_max_attempts=3))
+    p.wait_state("a", "failed", gave_up=True)
+    before = scrape(p)
+    equal(sample(before, "procd_subsystem_exits_total", name="a", code="3", signal=""), 4, "ends")
+    equal(sample(before, "procd_subsystem_restarts_total", name="a"), 3, "restarts")
+    p.kill_supervisor()
+    after = scrape(p)
+    for (name, labels), value in before.items():
+        if name.startswith("procd_subsystem") and name.endswith(("_total", "_count", "_sum", "_bucket")):
+            check(after[name, labels] >= value, "%s%r fell from %g to %g" % (name, labels, value, after[name, labels]))
+    equal(sample(after, "procd_supervisor_deaths_total"), 1, "deaths")
+    check(sample(after, "process_start_time_seconds") > sample(before, "process_start_time_seconds"), "another process")
+    p.stop()
+    check(not os.path.exists(os.path.join(p.run_dir, "tally")), "an ordered end leaves no counters")
+
+
+def test_U14_health_probes_are_counted(w):
+    p = w.procd(w.sub("a", health="command:test -e " + w.path("ok"), health_interval="10ms", on_unhealthy="event"))
+    p.wait_event(type="health_changed", health="unhealthy")
+    write_text(w.path("ok"), "")
+    p.wait_event(type="health_changed", health="healthy")
+    s = scrape(p)
+    check(sample(s, "procd_health_checks_total", result="failed") >= 3, "failed")
+    check(sample(s, "procd_health_checks_total", result="passed") >= 1, "passed")
+    check(sample(s, "procd_health_check_seconds_count") >= 4, "durations")
+    equal(sample(s, "procd_subsystem_healthy", name="a"), 1, "health")
+    p.stop()
+
+
+def test_O12_fan_out_is_timed_only_for_subscribers(w):
+    p = w.procd(w.sub("a"))
+    p.wait_state("a", "running")
+    equal(sample(scrape(p), "procd_event_fanout_seconds_count"), 0, "nobody listens")
+    c = p.connect()
+    c.call("events.subscribe")
+    p.ctl("restart", "a").expect(0)
+    wait_until(lambda: sample(scrape(p), "procd_event_fanout_seconds_count") > 0, "one who listens")
+    c.close()
+    p.stop()
+
+
+def test_O15_metrics_as_json_and_as_the_older_text(w):
+    p = w.procd(w.sub("a"))
+    p.wait_state("a", "running")
+    families = {f["name"]: f for f in p.ctl("metrics", "--json").expect(0).json()["families"]}
+    equal(families["procd_subsystem_up"]["samples"], [{"name": "procd_subsystem_up", "labels": {"name": "a"}, "value": 1}], "one")
+    equal(families["procd_events"]["type"], "counter", "type")
+    old = p.ctl("metrics", "--format", "prometheus").expect(0).out
+    contains(old, "# TYPE procd_events_total counter\n", "the older text")
+    check("# EOF" not in old and "# UNIT" not in old, "nothing that it does not know")
+    p.ctl("metrics", "--format", "xml").expect(64)
+    answer = p.connect().request("metrics.get", {"format": "xml"})
+    equal(answer["error"]["data"]["code"], 9001, "code")
+    p.stop()
+
+
+def test_C20_enable_metrics_off_means_off(w):
+    text = w.sub("a") + "[monitoring]\nenable_metrics = %s\n"
+    p = w.procd(text % "false")
+    p.wait_state("a", "running")
+    r = p.ctl("metrics").expect(1)
+    contains(r.err, "monitoring.enable_metrics", "reason")
+    p.write(text % "true")
+    p.ctl("reload-config").expect(0)
+    s = scrape(p)
+    equal(sample(s, "procd_subsystem_start_seconds_count", name="a"), None, "what was not counted is not there")
+    p.ctl("restart", "a").expect(0)
+    equal(sample(scrape(p), "procd_subsystem_start_seconds_count", name="a"), 1, "from now on it is")
+    p.stop()
+
+
+def test_O14_promtool_finds_nothing_to_complain_of(w):
+    promtool = need_program("promtool")
+    p = w.procd(w.sub("a", "--exit", 3, restart="on-failure", restart_delay="5ms", restart_max_attempts=2) + w.sub("b"))
+    p.wait_state("a", "failed", gave_up=True)
+    text = p.ctl("metrics", "--format", "prometheus").expect(0).out
+    r = w.run_program([promtool, "check", "metrics"], stdin=text.encode())
+    equal((r.rc, r.err), (0, ""), "promtool")
+    p.stop()

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (bytes[0] % 3 == 0)
 		(void)proc_stat_parse(text, size - 1, &stat);
 	else if (bytes[0] % 3 == 1)
-		(void)keyed_number(text, "usage_usec", &n);
+		(void)(keyed_number(text, "usage_usec", &n) | pressure_total(text, "some", &n));
 	else
 		for (size_t found = pid_list_parse(text, pids, ARRAY_LEN(pids)); found-- > 0;)
 			if (pids[found] <= 0)

@@ -273,7 +273,7 @@ START_TEST(a_value_of_the_wrong_kind_is_refused)
 		"[subsystem.x]\nshell = true\ncommand = [\"a\"]\n", "[subsystem.x]\n",
 		"[defaults]\ncommand = \"true\"\n", "[defaults]\nnice = 77\n",
 		"[signals]\nterm = \"explode\"\n", "logging = 5\n", "subsystem = { a = 1 }\n",
-		"[monitoring]\nenable_metrics = true\n", WEB "instances = 0\n",
+		"[monitoring]\nenable_metrics = 5\n", WEB "instances = 0\n",
 		WEB "instances = 10001\n", WEB "instances = \"two\"\n",
 	};
 

@@ -70,6 +70,22 @@ START_TEST(numbers_are_found_by_the_whole_key)
 }
 END_TEST
 
+START_TEST(pressure_is_told_by_kind)
+{
+	static const char text[] = "some avg10=0.10 avg60=0.00 avg300=0.00 total=123\n"
+		"full avg10=0.00 avg60=0.00 avg300=0.00 total=45\n";
+	uint64_t us;
+
+	ck_assert(pressure_total(text, "some", &us));
+	ck_assert_uint_eq(us, 123);
+	ck_assert(pressure_total(text, "full", &us));
+	ck_assert_uint_eq(us, 45);
+	ck_assert(!pressure_total("some total\nfull avg10=0.00 total=\n", "some", &us));
+	ck_assert(!pressure_total("some total\nfull avg10=0.00 total=\n", "full", &us));
+	ck_assert(!pressure_total("", "full", &us));
+}
+END_TEST
+
 START_TEST(a_list_of_pids_ends_at_what_is_none)
 {
 	pid_t pids[4];
@@ -85,4 +101,5 @@ END_TEST
 
 UNIT_MAIN("metrics: what the kernel prints", a_stat_file_is_read_by_place,
 	  a_name_may_look_like_the_rest, what_is_no_stat_file_is_refused,
-	  numbers_are_found_by_the_whole_key, a_list_of_pids_ends_at_what_is_none)
+	  numbers_are_found_by_the_whole_key, pressure_is_told_by_kind,
+	  a_list_of_pids_ends_at_what_is_none)
