@@ -120,7 +120,15 @@ bool overlap_begin(struct subsystem *s)
 	o->second->kick = true;
 	o->second->order_reason = REASON_REQUEST;
 	subsystem_mark(o->second);
+	publish_update(s);
 	return true;
+}
+
+const char *overlap_doing(const struct subsystem *s)
+{
+	if (s->overlap == NULL)
+		return NULL;
+	return s->overlap->phase == OVERLAP_GOING ? "predecessor" : "replacement";
 }
 
 /* --- its course ------------------------------------------------------------------------------- */
@@ -273,6 +281,7 @@ static void finish(struct overlap *o)
 	if (held)
 		subsystem_note(lead, FACT_GONE);
 	subsystem_mark(lead);
+	publish_update(lead);
 	request_replaced(lead, trouble, killed);
 	request_progress(lead);
 }

@@ -46,6 +46,9 @@ bool overlap_turn(struct subsystem *s);
 /* Nothing is left of S, which is being stopped, but it has a second one: FACT_GONE comes again. */
 bool overlap_holds_gone(struct subsystem *s);
 
+/* What goes on beside S, for status: static text; NULL: nothing. */
+const char *overlap_doing(const struct subsystem *s);
+
 /* The slot where the next process of S goes. */
 uint32_t overlap_place(struct subsystem *s);
 /* The slot of S's entry in memory. */

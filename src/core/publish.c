@@ -151,6 +151,8 @@ static void put_board_record(struct subsystem *s)
 	r->next_run_mono_ns = s->periodic.next_mono_ns;
 	r->generation = s->options->generation;
 	r->doing = hooks_doing(s);
+	if (r->doing == NULL)
+		r->doing = overlap_doing(s);
 	r->goal_why = enumtext_name(&goal_why_text, (int)s->goal.why);
 	snprintf(r->name, sizeof(r->name), "%s", s->name);
 	board_put(s->core->board, s->slot, r);

@@ -33,7 +33,7 @@ def one_is_left(w, p, name="web"):
 def gated(w, name="web", **keys):
     """A procd whose process is ready when the file GATE is there, and ends at USR1 only (or SIGKILL)."""
     write_text(w.path("gate"), "")
-    p = w.procd(w.sub(name, "--starts", w.path("starts"), "--trap", "TERM=" + w.path("term"), "--trap-exit", "USR1=3",
+    p = w.procd(w.sub(name, "--trap", "TERM=" + w.path("term"), "--trap-exit", "USR1=3", "--starts", w.path("starts"),
                       "--wait-for", w.path("gate"), "--notify", "READY=1", "--print", "up", **dict(HELD, **keys)))
     p.wait_state(name, "running")
     return p
@@ -61,6 +61,7 @@ def begin(w, p, name="web"):
     mark = p.mark_now()
     verb = Verb(p, name)
     e = p.wait_event(type="overlap", phase="starting", name=name, after=mark)
+    wait_until(lambda: not os.path.exists(w.path("starts")) or str(e["pid"]) in read_text(w.path("starts")).split(), "it can be sent signals")
     return verb, e["old_pid"], e["pid"], mark
 
 
@@ -495,7 +496,7 @@ def test_what_is_used_is_that_of_the_new_one(w):
 
 def test_a_reload_in_the_middle(w):
     def text(stop, extra=()):
-        return w.sub("web", "--starts", w.path("starts"), "--trap", "TERM=" + w.path("term"), "--trap-exit", "USR1=3",
+        return w.sub("web", "--trap", "TERM=" + w.path("term"), "--trap-exit", "USR1=3", "--starts", w.path("starts"),
                      "--wait-for", w.path("gate"), "--notify", "READY=1", *extra, **dict(HELD, stop_timeout=stop))
 
     write_text(w.path("gate"), "")
@@ -520,4 +521,58 @@ def test_a_reload_in_the_middle(w):
     contains(verb.end(1).err, "web: ", "stderr")
     wait_until(lambda: alive_ones(w) == [], "nothing of it is left")
     equal([s["name"] for s in p.status()["subsystems"]], ["else"], "subsystems")
+    p.stop()
+
+
+def test_status_says_what_goes_on(w):
+    p = gated(w)
+    verb, old, new, mark = begin(w, p)
+    equal(p.of("web")["doing"], "replacement", "doing")
+    contains(p.ctl("why", "web").expect(0).out, "its replacement is running", "why")
+    go_on(w, p, mark)
+    equal(p.of("web")["doing"], "predecessor", "doing")
+    os.kill(old, signal.SIGUSR1)
+    verb.end()
+    equal(p.of("web")["doing"], None, "doing")
+    os.kill(new, signal.SIGUSR1)
+    p.wait_state("web", "failed", after=mark)
+    p.stop()
+
+
+def test_the_new_one_reads_its_files_anew_and_writes_to_its_descriptor(w):
+    write_text(w.path("env"), "COLOUR=red\n")
+    p = w.procd(w.sub("web", "--report-state", w.path("report"), "--fd", 3, "--print", "", ready="fd:3", env_file=[w.path("env")]))
+    p.wait_state("web", "running")
+    equal(read_report(w.path("report"))["env"]["COLOUR"], "red", "at first")
+    os.unlink(w.path("report"))
+    write_text(w.path("env"), "COLOUR=blue\n")
+    p.ctl("restart", "--overlap", "web").expect(0)
+    equal(read_report(w.path("report"))["env"]["COLOUR"], "blue", "then")
+    pid = p.pid_of("web")
+    os.unlink(w.path("env"))
+    contains(p.ctl("restart", "--overlap", "web").expect(1).err, "web: not replaced: start failed at stage env_file", "stderr")
+    equal(p.pid_of("web"), pid, "pid")
+    p.stop()
+
+
+def test_what_dies_with_procd_is_one_afterwards(w):
+    write_text(w.path("gate"), "")
+    p = w.procd(w.sub("web", "--starts", w.path("starts"), "--wait-for", w.path("gate"), "--notify", "READY=1", ready="notify", on_supervisor_death="stop"))
+    p.wait_state("web", "running")
+    verb, old, new, mark = begin(w, p)
+    kill(p, "keeper")
+    verb.join(20)
+    write_text(w.path("gate"), "")
+    p.wait_state("web", "running", after=mark)
+    check(one_is_left(w, p) not in (old, new), "started anew")
+    p.stop()
+
+
+def test_sockets_with_a_port_of_the_kernels_stay_the_same(w):
+    p = w.procd('[subsystem.web]\ncommand = ["sh", "-c", "readlink /proc/self/fd/3 >> %s; exec sleep 1000"]\nlisten = ["tcp:127.0.0.1:0"]\n' % w.path("fds"))
+    p.wait_state("web", "running")
+    wait_until(lambda: os.path.exists(w.path("fds")) and read_text(w.path("fds")).split(), "the old one has told")
+    p.ctl("restart", "--overlap", "web").expect(0)
+    wait_until(lambda: len(read_text(w.path("fds")).split()) == 2, "both have told")
+    equal(len(set(read_text(w.path("fds")).split())), 1, "sockets")
     p.stop()
