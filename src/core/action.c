@@ -76,7 +76,8 @@ static void first_try(struct subsystem *s)
 {
 	s->spawn_tries = 0;
 	s->pre_started = false;
-	s->hook.known = false;
+	if (s->beside != NULL)
+		s->beside->hook.known = false;
 	new_spawn(s);
 }
 

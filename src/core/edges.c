@@ -79,7 +79,7 @@ static bool is_oneshot(const struct subsystem *s)
 /* Where nobody is asked, being there is all that can be known. */
 static bool is_healthy(const struct subsystem *s)
 {
-	return s->checkup.health == HEALTH_HEALTHY ||
+	return checkup_of(s)->health == HEALTH_HEALTHY ||
 	       !config_current()->monitoring.health_checks;
 }
 
@@ -98,7 +98,7 @@ static uint32_t conditions_of(const struct subsystem *s)
 		held |= HOLDS(CONDITION_STARTED);
 	if (s->state == STATE_RUNNING && stays && !is_oneshot(s))
 		held |= FACE_UP;
-	if (is_oneshot(s) ? succeeded : held & FACE_UP && s->checkup.health != HEALTH_UNHEALTHY)
+	if (is_oneshot(s) ? succeeded : held & FACE_UP && checkup_of(s)->health != HEALTH_UNHEALTHY)
 		held |= HOLDS(CONDITION_READY);
 	if (s->state == STATE_RUNNING && stays && is_healthy(s))
 		held |= HOLDS(CONDITION_HEALTHY);

@@ -15,6 +15,25 @@
 #include "core/narrate.h"
 #include "core/publish.h"
 
+static void ask(struct timer *t);
+
+static struct checkup *own(struct subsystem *s)
+{
+	if (s->checkup != NULL)
+		return s->checkup;
+	s->checkup = x_calloc(1, sizeof(*s->checkup));
+	s->checkup->owner = s;
+	s->checkup->timer.fire = ask;
+	return s->checkup;
+}
+
+const struct checkup *checkup_of(const struct subsystem *s)
+{
+	static const struct checkup nothing;
+
+	return s->checkup != NULL ? s->checkup : &nothing;
+}
+
 static bool is_wanted(const struct subsystem *s)
 {
 	return s->options->policy->health != NULL && config_current()->monitoring.health_checks;
@@ -32,16 +51,16 @@ static int64_t interval_ns(struct subsystem *s)
 	int64_t ns = config_health_interval_ms(config_current(), s->options) * NS_PER_MS;
 
 	/* Those that became ready together are not asked together for ever. */
-	if (s->checkup.spread)
+	if (s->checkup->spread)
 		return ns;
-	s->checkup.spread = true;
+	s->checkup->spread = true;
 	return ns - (int64_t)(jitter_next(&s->core->jitter) % (uint64_t)(ns / 10));
 }
 
 /* The next question. */
 static void arm(struct subsystem *s)
 {
-	struct checkup *h = &s->checkup;
+	struct checkup *h = own(s);
 	int64_t at_ns;
 
 	if (h->asked_mono_ns == 0)
@@ -59,14 +78,14 @@ static void keep_detail(struct checkup *h, const char *detail)
 
 static void not_made(struct subsystem *s, const char *detail)
 {
-	if (!s->checkup.not_made)
+	if (!s->checkup->not_made)
 		log_at(LOG_WARN, s->name, "its health cannot be probed now: %s", detail);
-	s->checkup.not_made = true;
+	s->checkup->not_made = true;
 }
 
 static void answered(struct subsystem *s, enum probe_result result, const char *detail)
 {
-	struct checkup *h = &s->checkup;
+	struct checkup *h = own(s);
 	bool news;
 
 	static const enum tally_counter counters[] = {
@@ -102,9 +121,9 @@ static void answered(struct subsystem *s, enum probe_result result, const char *
 
 static void ask(struct timer *t)
 {
-	struct subsystem *s = container_of(t, struct subsystem, checkup.timer);
+	struct checkup *h = container_of(t, struct checkup, timer);
+	struct subsystem *s = h->owner;
 	const struct subsystem_policy *p = s->options->policy;
-	struct checkup *h = &s->checkup;
 
 	if (!is_up(s) || !is_wanted(s))
 		return;
@@ -115,20 +134,25 @@ static void ask(struct timer *t)
 
 static void stop_asking(struct subsystem *s)
 {
-	if (s->checkup.asking)
+	if (s->checkup == NULL)
+		return;
+	if (s->checkup->asking)
 		prober_cancel(s);
-	s->checkup.asking = false;
-	timer_disarm(&s->core->timers, &s->checkup.timer);
-}
-
-void health_init(struct subsystem *s)
-{
-	s->checkup.timer.fire = ask;
+	s->checkup->asking = false;
+	timer_disarm(&s->core->timers, &s->checkup->timer);
 }
 
 void health_fini(struct subsystem *s)
 {
-	free(take(s->checkup.detail));
+	if (s->checkup != NULL)
+		free(s->checkup->detail);
+	free(take(s->checkup));
+}
+
+void health_load(struct subsystem *s, enum health verdict)
+{
+	if (verdict != HEALTH_UNKNOWN)
+		own(s)->health = verdict;
 }
 
 void health_begin(struct subsystem *s)
@@ -141,15 +165,14 @@ void health_end(struct subsystem *s)
 {
 	stop_asking(s);
 	health_fini(s);
-	s->checkup = (struct checkup){ .timer = s->checkup.timer };
 }
 
 bool health_judge(struct subsystem *s, enum health verdict)
 {
 	if (!is_up(s) || !is_wanted(s))
 		return false;
-	if (s->checkup.health != verdict) {
-		s->checkup.health = verdict;
+	if (own(s)->health != verdict) {
+		s->checkup->health = verdict;
 		narrate_health(s);
 		publish_health(s);
 	}
@@ -165,9 +188,9 @@ bool health_judge(struct subsystem *s, enum health verdict)
 
 void health_replace(struct subsystem *s, const struct subsystem_options *next)
 {
-	struct checkup *h = &s->checkup;
+	struct checkup *h = s->checkup;
 
-	if (s->next != NULL || probe_option_equal(s->options->policy->health, next->policy->health))
+	if (h == NULL || s->next != NULL || probe_option_equal(s->options->policy->health, next->policy->health))
 		return;
 	stop_asking(s);
 	h->failures = 0;
@@ -176,10 +199,11 @@ void health_replace(struct subsystem *s, const struct subsystem_options *next)
 
 void health_retime(struct subsystem *s)
 {
-	bool told = s->checkup.health != HEALTH_UNKNOWN, shown = s->checkup.detail != NULL;
+	bool told = checkup_of(s)->health != HEALTH_UNKNOWN;
+	bool shown = checkup_of(s)->detail != NULL;
 
 	if (is_wanted(s)) {
-		if (is_up(s) && !s->checkup.asking)
+		if (is_up(s) && !checkup_of(s)->asking)
 			arm(s);
 		return;
 	}

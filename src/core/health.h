@@ -10,6 +10,7 @@ struct subsystem;
 struct subsystem_options;
 
 struct checkup {
+	struct subsystem *owner;
 	enum health health;		/* the verdict; UNKNOWN: none yet, or it does not run */
 	uint32_t failures;		/* in a row */
 	struct timer timer;		/* until the next question */
@@ -20,7 +21,10 @@ struct checkup {
 	char *detail;			/* what the last answer was; NULL: none yet */
 };
 
-void health_init(struct subsystem *s);
+/* To read; nothing at all where S was never asked. */
+const struct checkup *checkup_of(const struct subsystem *s);
+/* What a supervisor before had found. */
+void health_load(struct subsystem *s, enum health verdict);
 void health_fini(struct subsystem *s);
 
 /* S is running from now on, or a supervisor took it over as running: begin to ask. */

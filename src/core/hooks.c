@@ -60,12 +60,14 @@ static char *text_of(const struct subsystem *s, enum task_kind kind, const struc
 
 char *hooks_trouble_text(const struct subsystem *s)
 {
-	return s->hook.known ? text_of(s, s->hook.kind, &s->hook.result) : NULL;
+	const struct hook_trouble *hook = &beside_of(s)->hook;
+
+	return hook->known ? text_of(s, hook->kind, &hook->result) : NULL;
 }
 
 static void note_trouble(struct subsystem *s, enum task_kind kind, const struct task_result *r)
 {
-	s->hook = (struct hook_trouble){ .known = true, .kind = kind, .result = *r };
+	beside_own(s)->hook = (struct hook_trouble){ .known = true, .kind = kind, .result = *r };
 }
 
 /* Not only something of procd's own that nobody waits for: it shows in the exit code. */
@@ -197,7 +199,7 @@ static bool in_kill_phase(const struct subsystem *s)
 
 static void post_stop_done(struct subsystem *s, enum task_kind kind, const struct task_result *r)
 {
-	struct hook_retry *retry = &s->post_stop;
+	struct hook_retry *retry = &beside_own(s)->post_stop;
 
 	if (!r->started && action_is_our_trouble(s, r->stage, r->errnum) && !in_kill_phase(s)) {
 		if (retry->tries == 0)
@@ -256,9 +258,9 @@ static void let_go(struct subsystem *s)
 	if (task_present(s, TASK_POST_STOP))
 		return;
 	if (wants_post_stop(s)) {
-		if (timer_armed(&s->post_stop.timer) && !in_kill_phase(s))
+		if (timer_armed(&beside_of(s)->post_stop.timer) && !in_kill_phase(s))
 			return;
-		timer_disarm(&s->core->timers, &s->post_stop.timer);
+		timer_disarm(&s->core->timers, &beside_own(s)->post_stop.timer);
 		run_post_stop(s);
 		return;
 	}
@@ -330,25 +332,29 @@ static void reload_done(struct subsystem *s, enum task_kind kind, const struct t
 
 static void run_reload(struct subsystem *s)
 {
-	s->reloads.begun++;
-	s->reloads.again = false;
+	struct reload_runs *r = &beside_own(s)->reloads;
+
+	r->begun++;
+	r->again = false;
 	run(s, TASK_RELOAD, NULL, reload_done);
 	publish_update(s);
 }
 
 static void reload_done(struct subsystem *s, enum task_kind kind, const struct task_result *r)
 {
-	free(take(s->reloads.trouble));
+	struct reload_runs *runs = &beside_own(s)->reloads;
+
+	free(take(runs->trouble));
 	if (task_succeeded(r)) {
 		log_at(LOG_INFO, s->name, "reloaded");
 	} else {
-		s->reloads.trouble = text_of(s, kind, r);
-		log_at(LOG_WARN, s->name, "%s", s->reloads.trouble);
+		runs->trouble = text_of(s, kind, r);
+		log_at(LOG_WARN, s->name, "%s", runs->trouble);
 	}
-	s->reloads.ended = s->reloads.begun;
+	runs->ended = runs->begun;
 	publish_update(s);
 	request_progress(s);
-	if (s->reloads.again && may_reload(s) && s->options->policy->reload_command.n > 0)
+	if (runs->again && may_reload(s) && s->options->policy->reload_command.n > 0)
 		run_reload(s);
 }
 
@@ -356,25 +362,28 @@ uint64_t hooks_reload(struct subsystem *s)
 {
 	if (!task_running(s, TASK_RELOAD)) {
 		run_reload(s);
-		return s->reloads.begun;
+		return beside_of(s)->reloads.begun;
 	}
-	s->reloads.again = true;
-	return s->reloads.begun + 1;
+	beside_own(s)->reloads.again = true;
+	return s->beside->reloads.begun + 1;
 }
 
 /* Nothing can be reloaded any more. */
 static void end_reloads(struct subsystem *s)
 {
-	bool open = s->reloads.again || s->reloads.ended < s->reloads.begun;
+	const struct reload_runs *now = &beside_of(s)->reloads;
+	bool open = now->again || now->ended < now->begun;
+	struct reload_runs *r;
 
 	if (may_reload(s) || !(open || task_running(s, TASK_RELOAD)))
 		return;
 	task_cancel(s, TASK_RELOAD);
-	s->reloads.begun += s->reloads.again;
-	s->reloads.again = false;
-	s->reloads.ended = s->reloads.begun;
-	free(s->reloads.trouble);
-	s->reloads.trouble = x_strdup("it ended, or was told to, before it was reloaded");
+	r = &beside_own(s)->reloads;
+	r->begun += r->again;
+	r->again = false;
+	r->ended = r->begun;
+	free(r->trouble);
+	r->trouble = x_strdup("it ended, or was told to, before it was reloaded");
 	request_progress(s);
 }
 
@@ -458,5 +467,5 @@ void hooks_recover(struct core *c, const struct record *r, enum record_state sta
 	}
 	task_adopt(s, kind, r, state, limit_ns(s, kind), done_of(kind));
 	if (kind == TASK_RELOAD)
-		s->reloads.begun++;
+		beside_own(s)->reloads.begun++;
 }

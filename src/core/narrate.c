@@ -104,7 +104,7 @@ void narrate_missing(const struct subsystem *s)
 
 void narrate_health(const struct subsystem *s)
 {
-	const struct checkup *h = &s->checkup;
+	const struct checkup *h = checkup_of(s);
 
 	if (h->health == HEALTH_HEALTHY)
 		log_at(LOG_INFO, s->name, "healthy: %s", h->detail);

@@ -242,8 +242,10 @@ static void disarm(struct subsystem *s)
 	subsystem_wait_cancel(s);
 	ready_cancel(s);
 	ladder_end(s);
-	timer_disarm(t, &s->checkup.timer);
-	timer_disarm(t, &s->post_stop.timer);
+	if (s->checkup != NULL)
+		timer_disarm(t, &s->checkup->timer);
+	if (s->beside != NULL)
+		timer_disarm(t, &s->beside->post_stop.timer);
 }
 
 static void free_second(struct overlap *o)

@@ -9,17 +9,18 @@
 
 static void answer(struct subsystem *s, enum probe_result result, const char *detail)
 {
-	probe_done *done = s->prober.done;
+	struct prober *p = &beside_own(s)->prober;
+	probe_done *done = p->done;
 
-	s->prober.done = NULL;
-	s->prober.attempt = NULL;
+	p->done = NULL;
+	p->attempt = NULL;
 	done(s, result, detail);
 }
 
 /* That procd cannot make a process now says nothing about the one that runs. */
 static void command_done(struct subsystem *s, enum task_kind kind, const struct task_result *r)
 {
-	auto_free(freep) char *text = task_result_text(r, s->prober.timeout_ns);
+	auto_free(freep) char *text = task_result_text(r, beside_of(s)->prober.timeout_ns);
 
 	(void)kind;
 	if (task_succeeded(r))
@@ -33,10 +34,11 @@ static void command_done(struct subsystem *s, enum task_kind kind, const struct 
 void prober_start(struct subsystem *s, const struct probe_option *o, int64_t timeout_ns,
 		  probe_done *done)
 {
+	struct prober *p = &beside_own(s)->prober;
 	struct core *c = s->core;
 
-	BUG_ON(s->prober.done != NULL);
-	s->prober = (struct prober){
+	BUG_ON(p->done != NULL);
+	*p = (struct prober){
 		.done = done,
 		.id = (uint64_t)++c->last_probe << 32 | s->slot,
 		.timeout_ns = timeout_ns,
@@ -44,31 +46,32 @@ void prober_start(struct subsystem *s, const struct probe_option *o, int64_t tim
 	if (o->kind == PROBE_COMMAND)
 		task_start(s, TASK_PROBE, &o->command, NULL, timeout_ns, command_done);
 	else
-		s->prober.attempt = c->ops->probe(c->ops_ctx, s->prober.id, o, timeout_ns);
+		p->attempt = c->ops->probe(c->ops_ctx, p->id, o, timeout_ns);
 }
 
 bool prober_busy(const struct subsystem *s)
 {
-	return s->prober.done != NULL;
+	return beside_of(s)->prober.done != NULL;
 }
 
 void prober_cancel(struct subsystem *s)
 {
 	struct core *c = s->core;
+	void *attempt = beside_of(s)->prober.attempt;
 
-	if (s->prober.done == NULL)
+	if (!prober_busy(s))
 		return;
-	if (s->prober.attempt != NULL)
-		c->ops->probe_cancel(c->ops_ctx, s->prober.attempt);
+	if (attempt != NULL)
+		c->ops->probe_cancel(c->ops_ctx, attempt);
 	else
 		task_cancel(s, TASK_PROBE);
-	s->prober = (struct prober){ 0 };
+	s->beside->prober = (struct prober){ 0 };
 }
 
 void core_probed(struct core *c, uint64_t id, enum probe_result result, const char *detail)
 {
 	struct subsystem *s = registry_at(&c->registry, (uint32_t)id);
 
-	if (s != NULL && s->prober.done != NULL && s->prober.id == id)
+	if (s != NULL && prober_busy(s) && s->beside->prober.id == id)
 		answer(s, result, detail);
 }

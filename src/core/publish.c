@@ -68,7 +68,7 @@ static void send_event(struct subsystem *s)
 static bool is_ready(const struct subsystem *s)
 {
 	return s->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE &&
-	       s->checkup.health != HEALTH_UNHEALTHY;
+	       checkup_of(s)->health != HEALTH_UNHEALTHY;
 }
 
 /* Readiness as an event of its own, for those who route traffic. */
@@ -119,15 +119,15 @@ static void put_board_record(struct subsystem *s)
 	r = board_record_new(&(struct board_texts){
 		.description = o->links->description, .last_error = last_error,
 		.groups = groups.buf, .waits_for = waits_for.buf, .awaits = awaits.buf,
-		.status = status.buf, .health_detail = s->checkup.detail, .degraded = degraded.buf,
+		.status = status.buf, .health_detail = checkup_of(s)->detail, .degraded = degraded.buf,
 		.cause = on_failure_cause(s),
 	});
 	r->waiting = s->edges.shown_waiting;
 	r->id = s->id;
 	r->slot = s->slot;
 	r->state = s->state;
-	r->health = s->checkup.health;
-	r->health_failures = s->checkup.failures;
+	r->health = checkup_of(s)->health;
+	r->health_failures = checkup_of(s)->failures;
 	r->ready = is_ready(s);
 	r->ready_by_mono_ns = ready_deadline(s);
 	r->gave_up = s->gave_up;
@@ -147,8 +147,8 @@ static void put_board_record(struct subsystem *s)
 	r->attempt = s->attempt;
 	r->next_restart_mono_ns = s->state == STATE_RESTARTING ? s->next_restart_mono_ns : 0;
 	r->periodic = subsystem_is_periodic(o);
-	r->next_run_real_ns = s->periodic.next_real_ns;
-	r->next_run_mono_ns = s->periodic.next_mono_ns;
+	r->next_run_real_ns = periodic_of(s)->next_real_ns;
+	r->next_run_mono_ns = periodic_of(s)->next_mono_ns;
 	r->generation = s->options->generation;
 	r->doing = hooks_doing(s);
 	if (r->doing == NULL)
@@ -184,8 +184,8 @@ static uint32_t memory_flags_of(const struct subsystem *s)
 	f |= s->outcome == OUTCOME_SUCCEEDED ? MEMORY_SUCCEEDED : 0;
 	f |= s->outcome == OUTCOME_FAILED ? MEMORY_ENDED_BADLY : 0;
 	f |= s->boot_pending ? MEMORY_BOOT_PENDING : 0;
-	f |= s->checkup.health == HEALTH_HEALTHY ? MEMORY_HEALTHY : 0;
-	f |= s->checkup.health == HEALTH_UNHEALTHY ? MEMORY_UNHEALTHY : 0;
+	f |= checkup_of(s)->health == HEALTH_HEALTHY ? MEMORY_HEALTHY : 0;
+	f |= checkup_of(s)->health == HEALTH_UNHEALTHY ? MEMORY_UNHEALTHY : 0;
 	f |= s->ill ? MEMORY_ILL : 0;
 	f |= s->proc.post_stopped ? MEMORY_POST_STOPPED : 0;
 	f |= s->ladder.commanded ? MEMORY_COMMANDED : 0;
@@ -197,11 +197,12 @@ static uint32_t memory_flags_of(const struct subsystem *s)
 
 static void save_hook(const struct subsystem *s, struct memory_entry *e)
 {
-	const struct task_result *r = &s->hook.result;
+	const struct hook_trouble *hook = &beside_of(s)->hook;
+	const struct task_result *r = &hook->result;
 
-	if (!s->hook.known)
+	if (!hook->known)
 		return;
-	e->hook = (uint8_t)((1 + s->hook.kind) | (r->started ? MEMORY_HOOK_STARTED : 0) |
+	e->hook = (uint8_t)((1 + hook->kind) | (r->started ? MEMORY_HOOK_STARTED : 0) |
 			    (r->timed_out ? MEMORY_HOOK_TIMED_OUT : 0) |
 			    (r->status_known ? MEMORY_HOOK_STATUS_KNOWN : 0));
 	e->hook_stage = (uint8_t)r->stage;
@@ -296,11 +297,11 @@ void publish_update(struct subsystem *s)
 /* Told before it is saved: a death in between tells it twice, but never not at all. */
 void publish_health(struct subsystem *s)
 {
-	const char *detail = s->checkup.detail;
+	const char *detail = checkup_of(s)->detail;
 	json_t *j = publish_ident(s);
 
 	json_object_set_new(j, "health", json_text(enumtext_name(&health_text,
-								  (int)s->checkup.health)));
+								  (int)checkup_of(s)->health)));
 	json_object_set_new(j, "detail", json_text(detail != NULL ? detail :
 						   "not probed any more"));
 	put_board(s);

@@ -90,14 +90,14 @@ static void fill_readiness(struct subsystem *s, const struct memory_entry *e)
 	s->ready.deadline_mono_ns = e->ready_by_mono_ns;
 	s->ready.watchdog_ns = e->watchdog_ns;
 	s->ready_shown = e->state == STATE_RUNNING && s->ready.expiry == EXPIRY_NONE &&
-			 s->checkup.health != HEALTH_UNHEALTHY;
+			 checkup_of(s)->health != HEALTH_UNHEALTHY;
 }
 
 static void fill_hook(struct subsystem *s, const struct memory_entry *e)
 {
 	if ((e->hook & MEMORY_HOOK_KIND_MASK) == 0)
 		return;
-	s->hook = (struct hook_trouble){
+	beside_own(s)->hook = (struct hook_trouble){
 		.known = true,
 		.kind = (enum task_kind)((e->hook & MEMORY_HOOK_KIND_MASK) - 1),
 		.result = {
@@ -125,9 +125,9 @@ static void fill_from_entry(struct subsystem *s, const struct memory_entry *e)
 	s->gave_up = e->flags & MEMORY_GAVE_UP;
 	s->ill = e->flags & MEMORY_ILL;
 	s->memory_over = e->flags & MEMORY_OVER;
-	s->checkup.health = e->flags & MEMORY_UNHEALTHY ? HEALTH_UNHEALTHY
-			    : e->flags & MEMORY_HEALTHY ? HEALTH_HEALTHY
-							: HEALTH_UNKNOWN;
+	health_load(s, e->flags & MEMORY_UNHEALTHY ? HEALTH_UNHEALTHY
+		       : e->flags & MEMORY_HEALTHY ? HEALTH_HEALTHY
+						   : HEALTH_UNKNOWN);
 	s->boot_pending = e->flags & MEMORY_BOOT_PENDING;
 	s->order_reason = (enum reason)e->order_reason;
 	s->state = (enum subsystem_state)e->state;

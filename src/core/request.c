@@ -132,11 +132,13 @@ static enum verdict stop_verdict(const struct subsystem *s)
 static enum verdict reload_verdict(const struct subsystem *s, const struct waiter *w,
 				   struct error *e)
 {
-	if (s->reloads.ended < w->reload)
+	const struct reload_runs *runs = &beside_of(s)->reloads;
+
+	if (runs->ended < w->reload)
 		return STILL_WAITING;
-	if (s->reloads.trouble == NULL)
+	if (runs->trouble == NULL)
 		return DONE;
-	error_set(e, ERROR_SUBSYSTEM_STATE, 0, "%s: not reloaded: %s", s->name, s->reloads.trouble);
+	error_set(e, ERROR_SUBSYSTEM_STATE, 0, "%s: not reloaded: %s", s->name, runs->trouble);
 	return FAILED;
 }
 

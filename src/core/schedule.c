@@ -13,6 +13,7 @@
  * up, however long that was. */
 #include "core/schedule.h"
 
+#include "base/alloc.h"
 #include "base/calendar.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,6 +23,8 @@
 #define CORRECTION_NS (INT64_C(3) * 3600 * NS_PER_SEC)
 /* Less than this is the work of whoever keeps the clock right. */
 #define SLEW_NS NS_PER_SEC
+
+static struct periodic *own(struct subsystem *s);
 
 static const struct subsystem_options *options_of(const struct subsystem *s)
 {
@@ -77,7 +80,7 @@ static int64_t moment_after(const struct subsystem *s, int64_t ns)
  * until the clock is past its last run, one of every hour only passes over that very moment. */
 static int64_t next_moment(const struct subsystem *s, int64_t now)
 {
-	int64_t last = s->periodic.last_real_ns, next = moment_after(s, now);
+	int64_t last = periodic_of(s)->last_real_ns, next = moment_after(s, now);
 
 	if (last <= now || last - now >= CORRECTION_NS)
 		return next;
@@ -90,7 +93,7 @@ static int64_t next_moment(const struct subsystem *s, int64_t now)
 static int64_t next_period(const struct subsystem *s, int64_t now)
 {
 	int64_t period = options_of(s)->policy->every_ms * NS_PER_MS;
-	int64_t start = s->periodic.start_mono_ns;
+	int64_t start = periodic_of(s)->start_mono_ns;
 
 	if (start == 0 && is_running(s))	/* adopted */
 		start = s->proc.started_mono_ns;
@@ -113,10 +116,9 @@ static int64_t clock_offset_ns(void)
 	return clock_real_ns() - clock_boot_ns();
 }
 
-static void arm(struct subsystem *s)
+static void arm(struct periodic *p)
 {
-	struct periodic *p = &s->periodic;
-	struct core *c = s->core;
+	struct core *c = p->owner->core;
 
 	if (p->next_mono_ns != 0)
 		timer_arm(&c->timers, &p->period, p->next_mono_ns);
@@ -138,7 +140,7 @@ static void plan_nothing(struct periodic *p)
 
 static void plan(struct subsystem *s)
 {
-	struct periodic *p = &s->periodic;
+	struct periodic *p = own(s);
 
 	plan_nothing(p);
 	p->planned = true;
@@ -151,23 +153,25 @@ static void plan(struct subsystem *s)
 		if (p->next_mono_ns != 0)
 			p->next_mono_ns += draw_delay(s);
 	}
-	arm(s);
+	arm(p);
 	publish_update(s);
 }
 
 static void forget(struct subsystem *s)
 {
-	struct periodic *p = &s->periodic;
+	struct periodic *p = s->periodic;
 
+	if (p == NULL)
+		return;
 	p->planned = p->held = false;
 	plan_nothing(p);
-	arm(s);
+	arm(p);
 }
 
 /* Something has to happen for S to be planned again, and has. */
 static bool is_outdated(const struct subsystem *s)
 {
-	const struct periodic *p = &s->periodic;
+	const struct periodic *p = periodic_of(s);
 
 	if (!p->planned)
 		return true;
@@ -180,7 +184,7 @@ void schedule_refresh(struct subsystem *s)
 {
 	bool wanted = s->goal.up && subsystem_is_periodic(options_of(s));
 
-	if (!wanted && s->periodic.planned) {
+	if (!wanted && periodic_of(s)->planned) {
 		forget(s);
 		publish_update(s);
 	} else if (wanted && is_outdated(s)) {
@@ -196,12 +200,15 @@ void schedule_renew(struct subsystem *s)
 
 void schedule_started(struct subsystem *s)
 {
-	struct periodic *p = &s->periodic;
+	struct periodic *p;
 
+	if (!subsystem_is_periodic(options_of(s)))
+		return;
+	p = own(s);
 	p->start_mono_ns = clock_mono_ns();
 	if (p->planned && !p->held && !is_calendar(s)) {
 		p->next_mono_ns = next_period(s, p->start_mono_ns) + draw_delay(s);
-		arm(s);
+		arm(p);
 	}
 }
 
@@ -214,13 +221,13 @@ void schedule_drop(struct subsystem *s)
 
 static void pass_over(struct subsystem *s, int64_t due_real_ns)
 {
-	struct periodic *p = &s->periodic;
+	struct periodic *p = own(s);
 	json_t *j = publish_ident(s);
 	auto_free(strbuf_fini) struct strbuf due = STRBUF_INIT;
 
 	p->held = true;
 	plan_nothing(p);
-	arm(s);
+	arm(p);
 	clock_format_rfc3339(due_real_ns, &due);
 	json_object_set_new(j, "due_at", json_text(due.buf));
 	event_send(s->core->chan, EVENT_RUN_SKIPPED, j);
@@ -253,30 +260,47 @@ static void due(struct subsystem *s, int64_t at_real_ns)
 
 static void period_over(struct timer *t)
 {
-	struct subsystem *s = container_of(t, struct subsystem, periodic.period);
+	const struct periodic *p = container_of(t, struct periodic, period);
 
-	due(s, clock_real_ns() + s->periodic.next_mono_ns - clock_mono_ns());
+	due(p->owner, clock_real_ns() + p->next_mono_ns - clock_mono_ns());
 }
 
 static void moment_come(struct timer *t)
 {
-	struct subsystem *s = container_of(t, struct subsystem, periodic.moment);
+	struct periodic *p = container_of(t, struct periodic, moment);
 
-	s->periodic.last_real_ns = s->periodic.base_real_ns;
-	due(s, s->periodic.next_real_ns);
+	p->last_real_ns = p->base_real_ns;
+	due(p->owner, p->next_real_ns);
 }
 
-void schedule_init(struct subsystem *s)
+static struct periodic *own(struct subsystem *s)
 {
-	s->periodic.period.fire = period_over;
-	s->periodic.moment.fire = moment_come;
+	if (s->periodic != NULL)
+		return s->periodic;
+	s->periodic = x_calloc(1, sizeof(*s->periodic));
+	s->periodic->owner = s;
+	s->periodic->period.fire = period_over;
+	s->periodic->moment.fire = moment_come;
+	return s->periodic;
+}
+
+const struct periodic *periodic_of(const struct subsystem *s)
+{
+	static const struct periodic nothing;
+
+	return s->periodic != NULL ? s->periodic : &nothing;
+}
+
+void schedule_fini(struct subsystem *s)
+{
+	free(take(s->periodic));
 }
 
 /* The clock was set by SHIFT. */
 static void clock_was_set(struct core *c, int64_t now, int64_t shift)
 {
 	registry_for_each(s, &c->registry) {
-		struct periodic *p = &s->periodic;
+		const struct periodic *p = periodic_of(s);
 
 		if (p->next_real_ns == 0)
 			continue;
@@ -306,7 +330,7 @@ void schedule_run(struct core *c)
 
 void schedule_save(const struct subsystem *s, struct memory_entry *e)
 {
-	const struct periodic *p = &s->periodic;
+	const struct periodic *p = periodic_of(s);
 
 	if (is_calendar(s)) {
 		e->flags |= MEMORY_CALENDAR;
@@ -321,8 +345,11 @@ void schedule_save(const struct subsystem *s, struct memory_entry *e)
 
 void schedule_load(struct subsystem *s, const struct memory_entry *e)
 {
-	struct periodic *p = &s->periodic;
+	struct periodic *p;
 
+	if (!(e->flags & MEMORY_CALENDAR) && e->run_ns == 0 && e->last_run_ns == 0)
+		return;
+	p = own(s);
 	if (e->flags & MEMORY_CALENDAR) {
 		p->next_real_ns = MAX(e->run_ns, 0);
 		p->base_real_ns = MAX(p->next_real_ns - e->run_delay_ms * NS_PER_MS, 0);
@@ -337,7 +364,7 @@ void schedule_load(struct subsystem *s, const struct memory_entry *e)
  * changed the options. A moment that passed while no procd was there at all is not made up for. */
 static bool still_holds(const struct subsystem *s)
 {
-	const struct periodic *p = &s->periodic;
+	const struct periodic *p = periodic_of(s);
 	int64_t delay = options_of(s)->policy->random_delay_ms * NS_PER_MS, now;
 
 	if (!subsystem_is_periodic(options_of(s)) || is_calendar(s) != (p->next_real_ns != 0))
@@ -355,10 +382,12 @@ static bool still_holds(const struct subsystem *s)
 
 void schedule_resume(struct subsystem *s)
 {
+	if (s->periodic == NULL)
+		return;
 	if (still_holds(s)) {
-		s->periodic.planned = true;
-		arm(s);
+		s->periodic->planned = true;
+		arm(s->periodic);
 	} else {
-		plan_nothing(&s->periodic);
+		plan_nothing(s->periodic);
 	}
 }

@@ -15,6 +15,7 @@ struct subsystem_options;
 
 /* A subsystem's share. */
 struct periodic {
+	struct subsystem *owner;
 	struct timer period;		/* `every`: of the next run */
 	struct timer moment;		/* `schedule`: likewise, in core->calendar */
 	bool planned;			/* NEXT and the timers are up to date */
@@ -26,7 +27,9 @@ struct periodic {
 	int64_t start_mono_ns;		/* `every`: the last start of all; 0: none */
 };
 
-void schedule_init(struct subsystem *s);
+/* To read; nothing at all where none was ever planned. */
+const struct periodic *periodic_of(const struct subsystem *s);
+void schedule_fini(struct subsystem *s);
 /* Plan, or take back what was planned, as goal and options want it now. Cheap when nothing is to be
  * done; to be called whenever settle has looked at S. */
 void schedule_refresh(struct subsystem *s);

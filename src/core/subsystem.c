@@ -30,7 +30,24 @@ static void wait_fired(struct timer *t)
 
 static void post_stop_fired(struct timer *t)
 {
-	subsystem_mark(container_of(t, struct subsystem, post_stop.timer));
+	subsystem_mark(container_of(t, struct beside, post_stop.timer)->owner);
+}
+
+const struct beside *beside_of(const struct subsystem *s)
+{
+	static const struct beside nothing;
+
+	return s->beside != NULL ? s->beside : &nothing;
+}
+
+struct beside *beside_own(struct subsystem *s)
+{
+	if (s->beside != NULL)
+		return s->beside;
+	s->beside = x_calloc(1, sizeof(*s->beside));
+	s->beside->owner = s;
+	s->beside->post_stop.timer.fire = post_stop_fired;
+	return s->beside;
 }
 
 static void ladder_fired(struct timer *t)
@@ -57,15 +74,12 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	s->since_mono_ns = clock_mono_ns();
 	s->wait.fire = wait_fired;
 	s->ladder.timer.fire = ladder_fired;
-	s->post_stop.timer.fire = post_stop_fired;
 	ready_init(s);
-	health_init(s);
 	list_init(&s->dirty);
 	list_init(&s->busy_link);
 	list_init(&s->turn_link);
 	list_init(&s->waiters);
 	edges_init(&s->edges);
-	schedule_init(s);
 	idle_init(s);
 	return s;
 }
@@ -81,7 +95,10 @@ void subsystem_free(struct subsystem *s)
 	free(s->end_tail);
 	ready_fini(s);
 	health_fini(s);
-	free(s->reloads.trouble);
+	schedule_fini(s);
+	if (s->beside != NULL)
+		free(s->beside->reloads.trouble);
+	free(s->beside);
 	free(s->name);
 	free(s);
 }
@@ -216,7 +233,9 @@ char *subsystem_end_text(const struct subsystem *s)
 	char *end = own_end_text(s);
 	auto_free(freep) char *own = NULL, *hook = NULL;
 
-	if (!s->hook.known || s->hook.kind != TASK_POST_STOP)
+	const struct hook_trouble *trouble = &beside_of(s)->hook;
+
+	if (!trouble->known || trouble->kind != TASK_POST_STOP)
 		return end;
 	own = end;
 	hook = hooks_trouble_text(s);

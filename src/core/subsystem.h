@@ -84,6 +84,19 @@ struct ladder {
 	struct timer timer;
 };
 
+/* Hooks, commands and probes of a subsystem. */
+struct beside {
+	struct subsystem *owner;
+	struct task *task[TASK_NKINDS];		/* core/task.h; NULL: none */
+	uint8_t dying_tasks[TASK_NKINDS];	/* cancelled, not gone yet */
+	struct prober prober;
+	struct hook_trouble hook;		/* of the last start, or the last end */
+	struct hook_retry post_stop;
+	struct reload_runs reloads;
+};
+
+/* What only some subsystems have need of is made at its first use and stays until they go away; to
+ * read, there is always something: beside_of() and the like. */
 struct subsystem {
 	struct core *core;
 	uint32_t slot;
@@ -114,13 +127,8 @@ struct subsystem {
 	enum outcome outcome;		/* NONE: it runs, never did, or was stopped */
 	struct ladder ladder;
 	struct overlap *overlap;	/* under way; NULL: none */
-	struct task *task[TASK_NKINDS];	/* core/task.h; NULL: none */
-	uint8_t dying_tasks[TASK_NKINDS];	/* cancelled, not gone yet */
-	struct prober prober;
+	struct beside *beside;		/* what runs, or ran, beside its process; NULL: nothing */
 	bool pre_started;		/* pre_start was successful for the start under way */
-	struct hook_trouble hook;	/* of the last start, or the last end */
-	struct hook_retry post_stop;
-	struct reload_runs reloads;
 	struct socket_list sockets;
 	struct idle idle;
 	uint64_t restart_count;
@@ -140,10 +148,10 @@ struct subsystem {
 
 	struct readiness ready;
 	bool ready_shown;		/* as the last ready_changed said */
-	struct checkup checkup;
+	struct checkup *checkup;	/* core/health.h; NULL: never asked */
 
 	struct edge_ends edges;
-	struct periodic periodic;
+	struct periodic *periodic;	/* core/schedule.h; NULL: nothing was ever planned */
 	struct watcher watcher;
 
 	/* bookkeeping */
@@ -166,6 +174,9 @@ struct subsystem {
 struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 				struct subsystem_options *options);
 void subsystem_free(struct subsystem *s);	/* NULL is fine; must be in no list */
+
+const struct beside *beside_of(const struct subsystem *s);
+struct beside *beside_own(struct subsystem *s);
 
 /* Settle will look at it. */
 void subsystem_mark(struct subsystem *s);

@@ -96,7 +96,7 @@ static void task_free(struct task *t)
 
 static bool predecessor_lives(const struct task *t)
 {
-	return t->owner != NULL && t->owner->dying_tasks[t->kind] > 0;
+	return t->owner != NULL && beside_of(t->owner)->dying_tasks[t->kind] > 0;
 }
 
 static bool all_are_killed(const struct core *c)
@@ -140,7 +140,7 @@ static void end(struct task *t)
 	}
 	give_slot_back(t);
 	if (s != NULL) {
-		s->dying_tasks[t->kind]--;
+		beside_own(s)->dying_tasks[t->kind]--;
 		subsystem_mark(s);
 	}
 	task_free(t);
@@ -282,7 +282,7 @@ void task_start(struct subsystem *s, enum task_kind kind, const struct strlist *
 	struct core *c = s->core;
 	struct task *t = x_calloc(1, sizeof(*t));
 
-	BUG_ON(s->task[kind] != NULL);
+	BUG_ON(task_running(s, kind));
 	t->core = c;
 	t->owner = s;
 	t->kind = kind;
@@ -295,7 +295,7 @@ void task_start(struct subsystem *s, enum task_kind kind, const struct strlist *
 	list_append(&c->tasks.all, &t->all);
 	list_init(&t->link);
 	list_append(&c->tasks.queue, &t->link);
-	s->task[kind] = t;
+	beside_own(s)->task[kind] = t;
 	pump(c);
 }
 
@@ -305,8 +305,8 @@ static void cancel(struct task *t)
 		return;
 	t->cancelled = true;
 	if (t->owner != NULL) {
-		t->owner->task[t->kind] = NULL;
-		t->owner->dying_tasks[t->kind]++;
+		beside_own(t->owner)->task[t->kind] = NULL;
+		beside_own(t->owner)->dying_tasks[t->kind]++;
 	}
 	if (t->phase == UP)
 		kill_tree(t);
@@ -318,14 +318,14 @@ static void cancel(struct task *t)
 
 void task_cancel(struct subsystem *s, enum task_kind kind)
 {
-	if (s->task[kind] != NULL)
-		cancel(s->task[kind]);
+	if (task_running(s, kind))
+		cancel(s->beside->task[kind]);
 }
 
 void task_ask_to_end(struct subsystem *s, enum task_kind kind)
 {
 	struct core *c = s->core;
-	const struct task *t = s->task[kind];
+	const struct task *t = beside_of(s)->task[kind];
 
 	if (t == NULL)
 		return;
@@ -337,17 +337,17 @@ void task_ask_to_end(struct subsystem *s, enum task_kind kind)
 
 bool task_running(const struct subsystem *s, enum task_kind kind)
 {
-	return s->task[kind] != NULL;
+	return beside_of(s)->task[kind] != NULL;
 }
 
 bool task_present(const struct subsystem *s, enum task_kind kind)
 {
-	return task_running(s, kind) || s->dying_tasks[kind] > 0;
+	return task_running(s, kind) || beside_of(s)->dying_tasks[kind] > 0;
 }
 
 int task_pid(const struct subsystem *s, enum task_kind kind)
 {
-	const struct task *t = s->task[kind];
+	const struct task *t = beside_of(s)->task[kind];
 
 	return t != NULL && t->phase == UP ? t->pid : 0;
 }
@@ -358,7 +358,7 @@ void task_forget_owner(struct subsystem *s)
 
 	for (int kind = 0; kind < TASK_NKINDS; kind++) {
 		task_cancel(s, (enum task_kind)kind);
-		any |= s->dying_tasks[kind] > 0;
+		any |= beside_of(s)->dying_tasks[kind] > 0;
 	}
 	if (!any)
 		return;
@@ -452,7 +452,7 @@ static void gone(struct task *t)
 bool task_fact_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail)
 {
 	struct subsystem *s = registry_at(&c->registry, slot);
-	struct task *t = s != NULL ? s->task[TASK_PRE_START] : NULL;
+	struct task *t = s != NULL ? beside_of(s)->task[TASK_PRE_START] : NULL;
 
 	if (t == NULL || t->phase != DRAINING || t->spawn_id != spawn_id)
 		return false;
@@ -537,7 +537,7 @@ void tasks_settle(struct core *c)
 		enum task_kind kind = t->kind;
 		task_done *done = t->done;
 
-		s->task[kind] = NULL;
+		beside_own(s)->task[kind] = NULL;
 		subsystem_mark(s);
 		done(s, kind, &result);
 		give_slot_back(t);
@@ -599,12 +599,12 @@ void task_adopt(struct subsystem *s, enum task_kind kind, const struct record *r
 	struct core *c = s->core;
 	struct task *t;
 
-	BUG_ON(s->task[kind] != NULL);
+	BUG_ON(task_running(s, kind));
 	t = found(c, r);
 	t->owner = s;
 	t->kind = kind;
 	t->done = done;
-	s->task[kind] = t;
+	beside_own(s)->task[kind] = t;
 	action_attach(s);
 	show_pid(t, t->pid);
 	if (state != RECORD_RUNNING)
@@ -632,6 +632,6 @@ void task_kill_found(struct core *c, const struct record *r, enum record_state s
 		t->owner = registry_find(&c->registry, name);
 	}
 	if (t->owner != NULL)
-		t->owner->dying_tasks[t->kind]++;
+		beside_own(t->owner)->dying_tasks[t->kind]++;
 	kill_tree(t);
 }
