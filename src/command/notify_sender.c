@@ -102,7 +102,7 @@ static enum look look_at(const struct notify_sender *sender, const struct notify
 
 		if (!family_of(pid, &parent, &session))
 			return i == 0 ? LOOK_GONE : LOOK_FOREIGN;
-		if (session == subject->main_pid || parent == subject->main_pid)
+		if (session == subject->session || parent == subject->main_pid)
 			return LOOK_OURS;
 		/* its environment is closed to a supervisor of root, which has fewer rights */
 		if (parent == subject->keeper_pid)

@@ -8,7 +8,7 @@
 
 /* Whom it should be from. */
 struct notify_subject {
-	pid_t main_pid;
+	pid_t main_pid, session;	/* the session that the first one made */
 	uid_t uid;		/* that it was started as */
 	const char *group;	/* name of the keeper's cgroup; "": there is none */
 	uint32_t slot;

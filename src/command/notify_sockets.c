@@ -150,8 +150,10 @@ static void take_message(struct notify_socket *k, const struct received *r)
 		return;
 	record = record_get(&s->records, k->slot);
 	records_group_get(s->records.header, group);
-	if (atomic_load_explicit(&record->state, memory_order_acquire) != RECORD_FREE)
+	if (atomic_load_explicit(&record->state, memory_order_acquire) != RECORD_FREE) {
 		subject.main_pid = record->pid;
+		subject.session = record_session(record);
+	}
 	subject.keeper_pid = s->welcome.keeper_pid;
 	subject.name = record->name;
 	if (!notify_sender_is_ours(&r->sender, &subject)) {

@@ -34,6 +34,13 @@ static void on_gone(void *ctx, uint32_t slot, uint64_t spawn_id)
 	core_keeper_gone(s->core, slot, spawn_id);
 }
 
+static void on_main(void *ctx, const struct km_main *m)
+{
+	struct supervisor *s = ctx;
+
+	core_keeper_main(s->core, m);
+}
+
 static void on_signal(void *ctx, int signo)
 {
 	struct supervisor *s = ctx;
@@ -53,6 +60,7 @@ const struct keeper_facts supervisor_keeper_facts = {
 	.started = on_started,
 	.exited = on_exited,
 	.gone = on_gone,
+	.main = on_main,
 	.signal = on_signal,
 	.lost = on_keeper_lost,
 };
@@ -113,6 +121,13 @@ static void op_signal(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
 	struct supervisor *s = ctx;
 
 	keeper_signal(s->keeper, slot, spawn_id, signo, scope, then_cont);
+}
+
+static void op_follow(void *ctx, uint32_t slot, uint64_t spawn_id, int pid)
+{
+	struct supervisor *s = ctx;
+
+	keeper_follow(s->keeper, slot, spawn_id, pid);
 }
 
 static void op_release(void *ctx, uint32_t slot, uint64_t spawn_id)
@@ -297,6 +312,7 @@ const struct core_ops supervisor_core_ops = {
 	.spawn = op_spawn,
 	.read_files = op_read_files,
 	.signal = op_signal,
+	.follow = op_follow,
 	.release = op_release,
 	.output_attach = op_output_attach,
 	.output_detach = op_output_detach,

@@ -36,6 +36,8 @@ struct core_ops {
 			  uint64_t spawn_id);
 	void (*signal)(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
 		       enum signal_scope scope, bool then_cont);
+	/* let PID be the main process; core_keeper_main() is the answer. May be NULL */
+	void (*follow)(void *ctx, uint32_t slot, uint64_t spawn_id, int pid);
 	void (*release)(void *ctx, uint32_t slot, uint64_t spawn_id);
 	/* output: SLOT's streams are to be captured by these options (again with others after a
 	 * reload); no longer; and: read what is left, then call core_drained() */
@@ -132,6 +134,7 @@ void core_keeper_started(struct core *c, const struct km_started *m);
 void core_files_read(struct core *c, struct start_files *f);	/* takes F */
 void core_keeper_exited(struct core *c, const struct km_exited *m);
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id);
+void core_keeper_main(struct core *c, const struct km_main *m);
 /* TAIL: the last lines of its stderr, or NULL. */
 void core_drained(struct core *c, uint32_t slot, uint64_t spawn_id, const char *tail);
 void core_line_matched(struct core *c, uint32_t slot, uint64_t spawn_id);

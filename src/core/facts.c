@@ -5,6 +5,7 @@
 #include "core/action.h"
 #include "core/facts.h"
 #include "core/live.h"
+#include "core/main_pid.h"
 #include "core/narrate.h"
 #include "keeper/record.h"
 
@@ -44,6 +45,7 @@ static void note_started(struct subsystem *s, int pid, int64_t at_mono_ns)
 	s->proc.started_mono_ns = at_mono_ns;
 	action_output_pid(s, pid);
 	subsystem_note(s, FACT_STARTED);
+	main_pid_known(s);
 }
 
 void core_keeper_started(struct core *c, const struct km_started *m)
@@ -102,14 +104,18 @@ void core_keeper_exited(struct core *c, const struct km_exited *m)
 	turn_answered(s);
 	if (s->proc.phase == PROC_ASKED)
 		note_started(s, m->pid, m->at_mono_ns);
-	facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0);
+	if (!main_pid_holds_end(s, m->wait_status, m->at_mono_ns, m->tree_left == 0))
+		facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0);
 }
 
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id)
 {
 	struct subsystem *s = subsystem_of(c, slot, spawn_id);
 
-	if (task_fact_gone(c, slot, spawn_id) || s == NULL || s->proc.phase < PROC_DRAINING)
+	if (task_fact_gone(c, slot, spawn_id) || s == NULL)
+		return;
+	main_pid_gone(s);
+	if (s->proc.phase < PROC_DRAINING)
 		return;
 	s->proc.tree_empty = true;
 	if (s->proc.phase == PROC_REST)

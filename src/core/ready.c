@@ -15,6 +15,7 @@
 #include "config/probe.h"
 #include "core/facts.h"
 #include "core/live.h"
+#include "core/main_pid.h"
 #include "core/narrate.h"
 #include "core/publish.h"
 
@@ -153,14 +154,6 @@ void ready_retime(struct subsystem *s)
 	rearm(s);
 }
 
-static void check_main_pid(struct subsystem *s)
-{
-	if (s->ready.main_pid != 0 && s->ready.main_pid != s->proc.pid)
-		log_at(LOG_WARN, s->name, "MAINPID=%d is ignored: the process that was started, %d, "
-		       "is the main one", s->ready.main_pid, s->proc.pid);
-	s->ready.main_pid = 0;
-}
-
 void ready_watch(struct subsystem *s)
 {
 	const struct core *c = s->core;
@@ -190,7 +183,6 @@ void ready_begin(struct subsystem *s)
 	if (r->deadline_mono_ns == 0)
 		set_deadline(s);
 	r->told |= kind_of(s) == PROBE_EXEC;
-	check_main_pid(s);
 	rearm(s);
 	if (r->told)
 		await_min_uptime(s);
@@ -300,10 +292,6 @@ static void take_phase(struct subsystem *s, const struct notify_message *m)
 
 static void tell_ignored(struct subsystem *s, const struct notify_message *m)
 {
-	if (m->words & NOTIFY_MAINPID)
-		s->ready.main_pid = m->main_pid;
-	if (s->proc.pid != 0)
-		check_main_pid(s);
 	if (m->words & NOTIFY_FDSTORE)
 		log_at(LOG_DEBUG, s->name, "descriptors are not stored (FDSTORE=)");
 	if (m->words & NOTIFY_BAD_VALUE)
@@ -327,6 +315,8 @@ void core_notify(struct core *c, uint32_t slot, const struct notify_message *m)
 		return;
 	take_text(s, m);
 	tell_ignored(s, m);
+	if (m->words & NOTIFY_MAINPID)
+		main_pid_named(s, m->main_pid);
 	if (m->words & NOTIFY_WATCHDOG)
 		s->ready.sign_mono_ns = clock_mono_ns();
 	if (m->words & NOTIFY_WATCHDOG_USEC)

@@ -35,7 +35,7 @@ struct readiness {
 	bool reloading, stopping;	/* it said so, and not READY=1 since */
 	bool changed;			/* status shows something else than what is here */
 	bool ill;			/* it said so (WATCHDOG=trigger) */
-	int main_pid;			/* that it named before its own was known; 0: none */
+	int main_pid;			/* that it named, for core/main_pid.h; 0: none */
 	struct ready_ask ask;
 	int errnum;			/* what it reported; 0: nothing */
 	char *status;			/* likewise, cleaned; NULL: nothing */

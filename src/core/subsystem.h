@@ -54,6 +54,8 @@ struct process {
 	uint32_t missing;		/* bits of enum plan_cgroup_limit: not in force */
 	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
 	uint8_t profiler;		/* enum preload_verdict: why heap_profile is not in force */
+	bool end_held;			/* UP: core/main_pid.h */
+	int following;			/* the keeper was asked to; 0: nobody */
 };
 
 /* How the last process ended, or why the last start failed. */

@@ -6,7 +6,7 @@
  * A number alone proves nothing: pids are reused. The identity of the pidfd is proof; else the
  * start time; and for a child whose keeper was killed before it could note either, that it is not
  * younger than its record and carries the subsystem's name; for a record that was damaged, that it
- * leads a session of that number and carries the name. What is not proven is left alone, and said.
+ * leads a session of that number or is in the slot's cgroup, and carries the name. What is not proven is left alone, and said.
  *
  * A child that was to die with its keeper (on_supervisor_death = "stop") is taken over like any
  * other: the supervisor sees in the record what it is, and ends it. */
@@ -56,8 +56,8 @@ static bool identical(const struct keeper *k, const struct record *r, bool damag
 	uint64_t ticks;
 
 	if (damaged)
-		return getsid(r->pid) == r->pid && r->name[0] != '\0' &&
-		       proc_has_marker(r->pid, r->name);
+		return (getsid(r->pid) == r->pid || cgroup_has(&k->tree.cgroup, r->slot, r->pid)) &&
+		       r->name[0] != '\0' && proc_has_marker(r->pid, r->name);
 	if (r->pidfd_ino != 0 && pidfd >= 0 && k->signaller.have_inode) {
 		uint64_t inode = pidfd_inode(pidfd);
 
@@ -166,6 +166,7 @@ static void repair(struct keeper *k, struct record *r, uint32_t slot)
 	r->flags = PLAN_TREE;
 	r->name[sizeof(r->name) - 1] = '\0';
 	r->pidfd_ino = r->start_ticks = 0;
+	r->session = 0;
 	r->started_mono_ns = MIN(r->started_mono_ns, clock_mono_ns());
 	r->exited_mono_ns = 0;
 	r->capture_of = 0;

@@ -140,6 +140,18 @@ void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, in
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
 }
 
+void keeper_follow(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, pid_t pid)
+{
+	struct km_main m = {
+		.h = { KM_FOLLOW, sizeof(m) },
+		.slot = slot,
+		.pid = pid,
+		.spawn_id = spawn_id,
+	};
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id)
 {
 	struct km_slot m = {
@@ -208,6 +220,7 @@ union fact {
 	struct km_started started;
 	struct km_exited exited;
 	struct km_slot slot;
+	struct km_main main;
 	struct km_forward forward;
 };
 
@@ -233,6 +246,9 @@ static void deliver(struct keeper_client *k, const union fact *m)
 		break;
 	case KM_EXITED:
 		k->facts->exited(k->ctx, &m->exited);
+		break;
+	case KM_MAIN:
+		k->facts->main(k->ctx, &m->main);
 		break;
 	case KM_GONE:
 		k->facts->gone(k->ctx, m->slot.slot, m->slot.spawn_id);

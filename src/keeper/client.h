@@ -14,6 +14,7 @@ struct keeper_facts {	/* called from the loop; CTX as given */
 	void (*started)(void *ctx, const struct km_started *m);
 	void (*exited)(void *ctx, const struct km_exited *m);
 	void (*gone)(void *ctx, uint32_t slot, uint64_t spawn_id);
+	void (*main)(void *ctx, const struct km_main *m);
 	void (*signal)(void *ctx, int signo);
 	void (*lost)(void *ctx);	/* the keeper is gone: leave at once, touch no child */
 };
@@ -38,6 +39,8 @@ int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, cons
 		 size_t plan_size);
 void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, int signo,
 		   enum signal_scope scope, bool then_cont);
+/* PID, of the same tree, is to be the main process; facts->main is the answer. */
+void keeper_follow(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, pid_t pid);
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id);
 void keeper_hold(struct keeper_client *k, const char *key, int fd);	/* FD stays the caller's */
 /* The same for SLOT, which keeps one; -1: none any more. */

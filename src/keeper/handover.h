@@ -9,7 +9,7 @@
 #define HANDOVER_MAGIC UINT64_C(0x3152444e41484b50)	/* "PKHANDR1" */
 /* Raise it when a member changes its meaning; a change of size tells itself (handover_layout()). A
  * reader takes its own layout only, and everything else goes back to where it came from. */
-#define HANDOVER_VERSION 2
+#define HANDOVER_VERSION 3
 
 struct handover {
 	uint64_t checksum;	/* of everything behind it, the slots included */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "keeper/follow.h"
 #include "keeper/inner.h"
 #include "keeper/packet.h"
 #include "keeper/supervise.h"
@@ -173,6 +174,16 @@ static bool tell_exited(struct keeper *k, uint32_t slot)
 	return true;
 }
 
+static bool tell_main(struct keeper *k, uint32_t slot)
+{
+	const struct record *r = record_get(&k->records, slot);
+	struct km_main m = {
+		.h = { KM_MAIN, sizeof(m) }, .slot = slot, .pid = r->pid, .spawn_id = r->spawn_id,
+	};
+
+	return link_send(k, &m, sizeof(m));
+}
+
 static bool tell_gone(struct keeper *k, uint32_t slot)
 {
 	struct km_slot m = {
@@ -191,7 +202,7 @@ static bool tell_slot(struct keeper *k, uint32_t slot)
 		bool (*tell)(struct keeper *k, uint32_t slot);
 	} order[] = {
 		{ FACT_START_FAILED, tell_start_failed }, { FACT_STARTED, tell_started },
-		{ FACT_EXITED, tell_exited }, { FACT_GONE, tell_gone },
+		{ FACT_MAIN, tell_main }, { FACT_EXITED, tell_exited }, { FACT_GONE, tell_gone },
 	};
 	struct slot *own = slot_get(&k->slots, slot);
 
@@ -336,6 +347,17 @@ static bool take_signal(struct keeper *k, const void *msg, size_t size)
 	return true;
 }
 
+static bool take_follow(struct keeper *k, const void *msg, size_t size)
+{
+	const struct km_main *m = msg;
+
+	if (size != sizeof(*m))
+		return false;
+	if (meant(k, m->slot, m->spawn_id) != NULL)
+		follow(k, m->slot, m->pid);
+	return true;
+}
+
 static bool take_release(struct keeper *k, const void *msg, size_t size)
 {
 	const struct km_slot *m = msg;
@@ -431,6 +453,7 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	switch (h->type) {
 	case KM_SPAWN: return take_spawn(k, msg, size);
 	case KM_SIGNAL: return take_signal(k, msg, size);
+	case KM_FOLLOW: return take_follow(k, msg, size);
 	case KM_RELEASE: return take_release(k, msg, size);
 	case KM_HOLD: return take_hold(k, msg, size, fd);
 	case KM_HOLD_SLOT: return take_hold_slot(k, msg, size, fd);

@@ -14,7 +14,7 @@
 #include "keeper/plan.h"
 #include "keeper/record.h"
 
-#define KEEPER_PROTO_VERSION 10
+#define KEEPER_PROTO_VERSION 11
 #define HOLD_MAX 64
 #define HOLD_KEY_CAP 32
 #define HELD_PER_PACKET 64
@@ -32,6 +32,7 @@ enum keeper_msg_type {
 	KM_UPGRADE,	/* struct km_upgrade + the new executable; the supervisor exits next */
 	KM_PONG,	/* struct km_header, the answer to KM_PING */
 	KM_HOLD_SLOT,	/* struct km_slot + 1 descriptor: the same for a slot, which keeps one */
+	KM_FOLLOW,	/* struct km_main: let PID be the main process; KM_MAIN is the answer */
 	/* keeper to supervisor */
 	KM_WELCOME = 64,	/* struct km_welcome + descriptors */
 	KM_STARTED,	/* struct km_started: exec succeeded, or {stage, errnum} */
@@ -41,6 +42,7 @@ enum keeper_msg_type {
 			   next supervisor unless KM_TAKEN comes back */
 	KM_PING,	/* struct km_header, behind news: who does not answer has come to a halt */
 	KM_HELD,	/* struct km_held + N descriptors that slots keep; right behind WELCOME */
+	KM_MAIN,	/* struct km_main: this is the main process now, or still */
 };
 
 struct km_header {
@@ -149,6 +151,13 @@ struct km_exited {
 	int64_t at_mono_ns;
 	int32_t wait_status;
 	uint32_t tree_left;	/* members of its tree still live (PLAN_TREE); KM_GONE follows */
+};
+
+struct km_main {
+	struct km_header h;
+	uint32_t slot;
+	int32_t pid;
+	uint64_t spawn_id;
 };
 
 struct km_forward {

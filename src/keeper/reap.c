@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "keeper/follow.h"
 #include "keeper/inner.h"
 #include "keeper/supervise.h"
 
@@ -81,6 +82,7 @@ void reap_slot(struct keeper *k, uint32_t slot)
 
 	if (atomic_load_explicit(&r->state, memory_order_relaxed) != RECORD_RUNNING)
 		return;
+	own->adopted = own->adopted && !follow_came_to_us(k, slot);
 	if (own->adopted) {
 		adopt_news(k, slot);
 		return;
@@ -108,7 +110,8 @@ static int64_t child_slot(const struct keeper *k, pid_t pid)
 {
 	int64_t slot = slots_find_pid(&k->slots, &k->records, pid);
 
-	return slot >= 0 && !slot_get(&k->slots, (uint32_t)slot)->adopted ? slot : -1;
+	return slot >= 0 && (!slot_get(&k->slots, (uint32_t)slot)->adopted ||
+			     follow_came_to_us(k, (uint32_t)slot)) ? slot : -1;
 }
 
 /* --- orphans ------------------------------------------------------------------------------- */

@@ -44,6 +44,8 @@ static uint64_t seal_of(const struct record *r, bool with_proof)
 	h = mix(h, with_proof ? (const void *)&r->start_ticks : &nothing, sizeof(nothing));
 	h = mix(h, with_proof ? (const void *)&r->pidfd_ino : &nothing, sizeof(nothing));
 	h = mix(h, with_proof ? (const void *)&r->started_mono_ns : &nothing, sizeof(nothing));
+	if (with_proof && r->session != 0)
+		h = MIX(h, r->session);
 	return h != 0 ? h : 1;
 }
 

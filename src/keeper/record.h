@@ -57,7 +57,9 @@ struct record {
 	_Atomic uint64_t end_seal, seal;	/* SEAL last: a cut record has none */
 	uint32_t fate;			/* enum record_fate; in no seal: found out, not kept */
 	uint32_t capture_of;		/* as in its plan; in no seal: a wrong one only costs output */
-	char pad[256 - 4 * 6 - 8 * 8 - 4 * 2 - NAME_CAP - 8 * 2];
+	int32_t session;		/* the process that was started, when PID is another one that
+					   goes on for it; else 0 */
+	char pad[256 - 4 * 7 - 8 * 8 - 4 * 2 - NAME_CAP - 8 * 2];
 };
 _Static_assert(sizeof(struct record) == 256, "record layout is a file format");
 
@@ -156,6 +158,12 @@ static inline bool record_name_is_of(const char *record_name, const char *name)
 static inline bool record_name_is_main(const char *name)
 {
 	return record_name_task(name) == NULL || record_name_is_second(name);
+}
+
+/* The session that the process which was started had made: its number. */
+static inline pid_t record_session(const struct record *r)
+{
+	return r->session != 0 ? r->session : r->pid;
 }
 
 /* The name of the keeper's group, "" when it was damaged. */

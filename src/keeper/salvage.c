@@ -76,6 +76,7 @@ static bool write_record(struct keeper *k, uint32_t slot, const struct proc *p, 
 	r->flags = PLAN_TREE;
 	r->start_ticks = p->start_ticks;
 	r->pidfd_ino = 0;
+	r->session = 0;
 	r->started_mono_ns = started_at(p->start_ticks);
 	r->exited_mono_ns = 0;
 	r->capture_of = 0;

@@ -16,6 +16,7 @@ enum slot_fact {
 	FACT_STARTED = 1 << 1,
 	FACT_EXITED = 1 << 2,
 	FACT_GONE = 1 << 3,
+	FACT_MAIN = 1 << 4,	/* who the main process is: asked for by KM_FOLLOW */
 };
 
 struct slot {

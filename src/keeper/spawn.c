@@ -253,6 +253,7 @@ static void record_prepare(struct record *r, uint32_t slot, uint64_t spawn_id,
 	r->spawn_id = spawn_id;
 	r->flags = plan->flags | missing << RECORD_MISSING_SHIFT;
 	r->start_ticks = r->pidfd_ino = 0;
+	r->session = 0;
 	r->started_mono_ns = clock_mono_ns();
 	r->exited_mono_ns = 0;
 	r->wait_status = 0;

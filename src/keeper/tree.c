@@ -71,7 +71,7 @@ static bool descends(const struct keeper *k, pid_t leader, const struct proc *p,
  * name. */
 static bool left_behind(const struct record *r, const struct proc *p)
 {
-	return r->fate & RECORD_TAKEN_OVER && p->sid == r->pid && p->pid != r->pid &&
+	return r->fate & RECORD_TAKEN_OVER && p->sid == record_session(r) && p->pid != r->pid &&
 	       proc_has_marker(p->pid, r->name);
 }
 
@@ -90,7 +90,7 @@ static bool is_member(const struct keeper *k, uint32_t slot, pid_t leader, const
 	if (top == NULL || top->pid == k->supervisor.pid ||
 	    slots_find_pid(&k->slots, &k->records, top->pid) >= 0)
 		return false;
-	if (p->sid == r->pid || top->sid == r->pid)
+	if (p->sid == record_session(r) || top->sid == record_session(r))
 		return true;
 	/* what the keeper found as its children when it was started may carry any name; whatever it
 	 * starts is in another session than itself */
@@ -131,6 +131,21 @@ uint32_t tree_members(struct keeper *k, uint32_t slot)
 	return cgroup_populated(LOW_CGROUP, slot);
 }
 
+bool tree_has(struct keeper *k, uint32_t slot, pid_t pid, pid_t *parent)
+{
+	const struct proc *p;
+
+	if (look(k, clock_mono_ns()) < 0)
+		return false;
+	p = proctable_find(&k->tree.procs, pid);
+	if (p == NULL || p->dead)
+		return false;
+	*parent = p->ppid;
+	return slot_get(&k->slots, slot)->has_cgroup
+		? cgroup_has(&k->tree.cgroup, slot, pid)
+		: is_member(k, slot, leader_now(k, slot), p);
+}
+
 /* --- signals ---------------------------------------------------------------------------------- */
 
 /* Is it still the process that was found? Asked after its pidfd was opened, so that the answer is
@@ -161,8 +176,8 @@ static bool group_signal(struct keeper *k, uint32_t slot, int signo, bool then_c
 {
 	pid_t pid = record_get(&k->records, slot)->pid;
 
-	if (pid <= 1 || !leader_unreaped(k, slot) || slot_get(&k->slots, slot)->adopted ||
-	    kill(-pid, signo) < 0)
+	if (pid <= 1 || record_get(&k->records, slot)->session != 0 || !leader_unreaped(k, slot) ||
+	    slot_get(&k->slots, slot)->adopted || kill(-pid, signo) < 0)
 		return false;
 	if (then_cont)
 		kill(-pid, SIGCONT);
@@ -174,7 +189,7 @@ static bool group_signal(struct keeper *k, uint32_t slot, int signo, bool then_c
  * long as an orphan of it, our child and maybe dead, is unreaped. */
 static void kill_groups(struct keeper *k, uint32_t slot, pid_t leader)
 {
-	pid_t session = record_get(&k->records, slot)->pid, last = 0;
+	pid_t session = record_session(record_get(&k->records, slot)), last = 0;
 
 	for (uint32_t i = 0; i < k->tree.procs.n; i++) {
 		const struct proc *p = &k->tree.procs.procs[i];

@@ -23,6 +23,8 @@ int tree_init(struct keeper *k);	/* 0 or -errno; cgroup_init() is done at SETUP 
 
 /* Live members of the tree of SLOT besides an unreaped dead leader; an estimate above 1. */
 uint32_t tree_members(struct keeper *k, uint32_t slot);
+/* Is PID a living member of the tree of SLOT? Then *PARENT is its parent. */
+bool tree_has(struct keeper *k, uint32_t slot, pid_t pid, pid_t *parent);
 /* Send SIGNO to every member. SIGKILL is repeated by tree_turn() until the tree is empty. */
 void tree_signal(struct keeper *k, uint32_t slot, int signo, bool then_cont);
 /* To the main process only, if it has not been reaped. */

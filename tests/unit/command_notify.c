@@ -50,14 +50,14 @@ static void end(pid_t pid)
 START_TEST(the_main_process_and_its_descendants_are_ours_others_not)
 {
 	pid_t other = make(nothing), child = make(nothing);
-	struct notify_subject subject = { .main_pid = getpid(), .uid = getuid(), .group = "",
+	struct notify_subject subject = { .main_pid = getpid(), .session = getpid(), .uid = getuid(), .group = "",
 					  .name = "web" };
 	struct notify_sender sender = { .pid = getpid(), .uid = getuid(), .pidfd = -1 };
 
 	ck_assert(notify_sender_is_ours(&sender, &subject));
 	sender.pid = child;
 	ck_assert(notify_sender_is_ours(&sender, &subject));
-	subject.main_pid = other;
+	subject.main_pid = subject.session = other;
 	ck_assert(!notify_sender_is_ours(&sender, &subject));
 	sender.pid = getppid();
 	ck_assert(!notify_sender_is_ours(&sender, &subject));
@@ -72,7 +72,7 @@ START_TEST(nobody_speaks_for_nobody)
 	struct notify_sender sender = { .pid = getpid(), .uid = getuid(), .pidfd = -1 };
 
 	ck_assert(!notify_sender_is_ours(&sender, &subject));	/* nothing runs */
-	subject.main_pid = getpid();
+	subject.main_pid = subject.session = getpid();
 	sender.pid = 0;						/* from another pid namespace */
 	ck_assert(!notify_sender_is_ours(&sender, &subject));
 }
@@ -81,7 +81,7 @@ END_TEST
 START_TEST(one_that_has_ended_is_judged_by_its_user)
 {
 	pid_t gone = make(nothing);
-	struct notify_subject subject = { .main_pid = getpid(), .uid = 4711, .group = "" };
+	struct notify_subject subject = { .main_pid = getpid(), .session = getpid(), .uid = 4711, .group = "" };
 	struct notify_sender sender = { .uid = 4711, .pidfd = -1 };
 
 	end(gone);

@@ -219,7 +219,8 @@ static void on_lost(void *ctx)
 	ev_break(h->loop, EVBREAK_ALL);
 }
 
-static const struct keeper_facts facts = { on_started, on_exited, on_gone, on_signal, on_lost };
+static const struct keeper_facts facts = { .started = on_started, .exited = on_exited,
+					   .gone = on_gone, .signal = on_signal, .lost = on_lost };
 
 START_TEST(facts_arrive_and_the_end_is_told_once)
 {

@@ -38,6 +38,7 @@ union packet {
 	struct km_started started;
 	struct km_exited exited;
 	struct km_slot slot;
+	struct km_main main;
 	struct km_forward forward;
 };
 
@@ -257,6 +258,34 @@ static inline void rig_fini(struct rig *r)
 		close(r->fd);
 	records_unmap(&r->records);
 	nftw(r->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Order an upgrade to the file PATH (NULL: without a file); what the next supervisor hears of
+ * it. */
+static inline struct km_upgraded rig_upgrade(struct rig *r, const char *path, bool keeper)
+{
+	struct km_upgrade m = { .h = { KM_UPGRADE, sizeof(m) }, .keeper = keeper };
+	auto_free(closep) int fd = path ? open(path, O_PATH | O_CLOEXEC) : -1;
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .align = { .cmsg_len = CMSG_LEN(sizeof(fd)), .cmsg_level = SOL_SOCKET,
+				 .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { .iov_base = &m, .iov_len = sizeof(m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	ck_assert(!path || fd >= 0);
+	snprintf(m.exe, sizeof(m.exe), "%s", path ? path : "");
+	if (path) {
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof(control.room);
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	}
+	ck_assert_int_eq(sendmsg(r->fd, &msg, MSG_NOSIGNAL), (ssize_t)sizeof(m));
+	rig_welcome(r);
+	ck_assert_uint_eq(r->welcome.stage, SETUP_OK);
+	ck_assert_int_eq(r->welcome.keeper_pid, r->keeper);
+	return r->welcome.upgraded;
 }
 
 /* --- plans ------------------------------------------------------------------------------------ */

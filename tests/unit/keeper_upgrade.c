@@ -21,34 +21,6 @@ static void teardown(void)
 
 static const struct wish sleeper = { .argv = { "/bin/sleep", "1000" }, .flags = PLAN_TREE };
 
-/* Order an upgrade to the file PATH (NULL: without a file); what the next supervisor hears of
- * it. */
-static struct km_upgraded upgrade(const char *path, bool keeper)
-{
-	struct km_upgrade m = { .h = { KM_UPGRADE, sizeof(m) }, .keeper = keeper };
-	auto_free(closep) int fd = path ? open(path, O_PATH | O_CLOEXEC) : -1;
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .align = { .cmsg_len = CMSG_LEN(sizeof(fd)), .cmsg_level = SOL_SOCKET,
-				 .cmsg_type = SCM_RIGHTS } };
-	struct iovec iov = { .iov_base = &m, .iov_len = sizeof(m) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	ck_assert(!path || fd >= 0);
-	snprintf(m.exe, sizeof(m.exe), "%s", path ? path : "");
-	if (path) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = sizeof(control.room);
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
-	}
-	ck_assert_int_eq(sendmsg(rig.fd, &msg, MSG_NOSIGNAL), (ssize_t)sizeof(m));
-	rig_welcome(&rig);
-	ck_assert_uint_eq(rig.welcome.stage, SETUP_OK);
-	ck_assert_int_eq(rig.welcome.keeper_pid, rig.keeper);
-	return rig.welcome.upgraded;
-}
-
 static void ready(void)
 {
 	const struct km_header m = { KM_READY, sizeof(m) };
@@ -82,7 +54,7 @@ START_TEST(the_new_one_is_on_trial_until_it_is_ready)
 	pid_t pid = begin();
 
 	for (uint32_t i = 1; i <= 3; i++) {
-		struct km_upgraded u = upgrade("/proc/self/exe", _i);
+		struct km_upgraded u = rig_upgrade(&rig, "/proc/self/exe", _i);
 
 		ck_assert_uint_eq(u.id, i);
 		ck_assert_uint_eq(u.outcome, UPGRADE_NONE);
@@ -98,7 +70,7 @@ END_TEST
 START_TEST(one_that_dies_gives_way)
 {
 	pid_t pid = begin();
-	struct km_upgraded u = upgrade("/bin/false", _i);
+	struct km_upgraded u = rig_upgrade(&rig, "/bin/false", _i);
 
 	/* as a keeper it would have been the end: that is what the check before is for */
 	ck_assert_uint_eq(u.outcome, UPGRADE_DIED);
@@ -112,13 +84,13 @@ END_TEST
 START_TEST(one_that_cannot_be_executed_gives_way)
 {
 	pid_t pid = begin();
-	struct km_upgraded u = upgrade("/etc/passwd", _i);
+	struct km_upgraded u = rig_upgrade(&rig, "/etc/passwd", _i);
 
 	ck_assert_uint_eq(u.outcome, UPGRADE_NO_EXEC);
 	ck_assert_int_eq(u.detail, EACCES);
 	ready();
 	/* and the next order is as good as the first */
-	ck_assert_uint_eq(upgrade("/proc/self/exe", _i).outcome, UPGRADE_NONE);
+	ck_assert_uint_eq(rig_upgrade(&rig, "/proc/self/exe", _i).outcome, UPGRADE_NONE);
 	ready();
 	goes_on(pid);
 }
@@ -127,7 +99,7 @@ END_TEST
 START_TEST(an_order_without_a_file_is_nonsense)
 {
 	pid_t pid = begin();
-	struct km_upgraded u = upgrade(NULL, false);
+	struct km_upgraded u = rig_upgrade(&rig, NULL, false);
 
 	ck_assert_uint_eq(u.id, 0);
 	ck_assert_uint_eq(rig.welcome.deaths, 1);
@@ -146,7 +118,7 @@ START_TEST(what_happened_during_the_exec_is_told)
 		snprintf(text, sizeof(text), "sleep 0.0%d; exit %d", code, code);
 		rig_spawn(&rig, 1, &(struct wish){ .argv = { "/bin/sh", "-c", text } });
 		rig_started(&rig);
-		upgrade("/proc/self/exe", true);
+		rig_upgrade(&rig, "/proc/self/exe", true);
 		ready();
 		if (rig_state(&rig, 1) == RECORD_RUNNING)
 			ck_assert_int_eq(rig_expect(&rig, KM_EXITED).exited.wait_status, code << 8);
@@ -203,7 +175,7 @@ START_TEST(damage_of_what_is_handed_over_shows)
 	snprintf(path, sizeof(path), "%s/reader", rig.base);
 	setenv("RIG_READER", path, 1);
 	pid = begin();
-	u = upgrade("/proc/self/exe", true);
+	u = rig_upgrade(&rig, "/proc/self/exe", true);
 	text = slurp(path);
 	ck_assert_str_eq(text, "ok\n");
 	free(text);
