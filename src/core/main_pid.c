@@ -18,7 +18,7 @@ static void take_back_end(struct subsystem *s)
 	s->proc.end_held = true;
 	if (s->state == STATE_RUNNING && s->attempt > 0)
 		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
-			       s->options->restart_reset_after_ms * NS_PER_MS);
+			       s->options->policy->restart_reset_after_ms * NS_PER_MS);
 	ready_resume(s);
 }
 

@@ -564,6 +564,92 @@ def test_mainpid_is_taken_from_its_own_tree_only(w):
     p.stop()
 
 
+GO_ON = r'''
+s.close()
+def say(text):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.connect(os.environ["NOTIFY_SOCKET"])
+    s.send(text.encode())
+pid = os.fork()
+if pid == 0:
+    if WHO == "child":
+        say("MAINPID=%d\nREADY=1" % os.getpid())
+        open("said", "w").close()
+    while not os.path.exists("end"):
+        time.sleep(0.01)
+    os._exit(7)
+if WHO == "parent":
+    say("MAINPID=%d\nREADY=1" % pid)
+else:
+    while not os.path.exists("said"):
+        time.sleep(0.005)
+os._exit(0)
+'''
+
+
+def go_on(w, who, **keys):
+    """A program that ends once WHO has said who goes on for it."""
+    keys.setdefault("restart", "never")
+    return talker(w, "a", "WHO = %r" % who + GO_ON, **keys)
+
+
+def wait_followed(p):
+    """The pid of the main process, which is not the one that was started."""
+    first = p.wait_state("a", "running")["pid"]
+    wait_until(lambda: p.pid_of("a") != first and not os.path.exists("/proc/%d" % first), "another one is the main process")
+    equal(p.of("a")["state"], "running", "state")
+    return p.pid_of("a")
+
+
+def ck_true_end(w, p, pid):
+    write_text(w.path("end"), "")
+    e = p.wait_state("a", "failed")
+    equal((e["pid"], e["exit_code"], e["reason"]), (pid, 7, "exit"), "its end")
+    equal(p.states("a")[-1], "failed", "there was no other")
+    p.stop()
+
+
+def test_mainpid_from_the_first_process_is_followed(w):
+    p = w.procd(go_on(w, "parent"))
+    ck_true_end(w, p, wait_followed(p))
+
+
+def test_mainpid_from_the_new_process_is_followed(w):
+    p = w.procd(go_on(w, "child", kill_mode="process"))
+    ck_true_end(w, p, wait_followed(p))
+
+
+def test_mainpid_outlives_the_supervisor(w):
+    p = w.procd(go_on(w, "child"), env={"PROCD_TEST_NO_FEATURE": "cgroup2"})
+    pid = wait_followed(p)
+    p.kill_supervisor()
+    p.wait_event(type="supervisor_recovered")
+    equal(p.pid_of("a"), pid, "pid")
+    ck_true_end(w, p, pid)
+
+
+def test_mainpid_outlives_an_upgrade_of_the_keeper(w):
+    p = w.procd(go_on(w, "parent"))
+    pid = wait_followed(p)
+    p.ctl("upgrade", "--keeper").expect(0)
+    equal(p.pid_of("a"), pid, "pid")
+    ck_true_end(w, p, pid)
+
+
+def test_mainpid_outlives_all_of_procd(w):
+    p = w.procd(go_on(w, "parent"))
+    pid = wait_followed(p)
+    supervisor = p.supervisor_pid()
+    os.kill(p.pid, signal.SIGKILL)
+    p.wait_end()
+    wait_gone(supervisor)
+    q = w.procd(go_on(w, "parent"))
+    equal(q.wait_state("a", "running", reason="adopted")["pid"], pid, "adopted")
+    q.ctl("stop", "a").expect(0)
+    check(not alive(pid), "it was stopped")
+    q.stop()
+
+
 def test_another_user_can_speak(w):
     need_root()
     os.chmod(w.dir, 0o755)

@@ -31,6 +31,7 @@
 #endif
 
 struct fx_child {
+	int follow;		/* who is to be the main process; 0: nobody was asked for */
 	uint64_t spawn_id;		/* of the latest spawn */
 	bool asked, alive, exited, rest;
 	int pid;
@@ -68,7 +69,7 @@ struct fx {
 	size_t nsignals;
 	int next_pid;
 	bool manual_exec;		/* starts are answered by the test */
-	bool manual_drain;
+	bool manual_drain, manual_follow;
 	int spawn_error;		/* spawn op fails with it */
 	bool finished;
 	int exit_code;
@@ -360,7 +361,33 @@ static inline bool fx_is_connected(void *ctx, const uint32_t *slots, size_t n)
 	return fx_connected;
 }
 
+static inline void fx_follow(void *ctx, uint32_t slot, uint64_t spawn_id, int pid)
+{
+	(void)ctx;
+	fx_insist(spawn_id == fx.child[slot].spawn_id, "another process is meant");
+	fx_insist(fx.child[slot].follow == 0, "one at a time");
+	fx.child[slot].follow = pid;
+}
+
+/* The keeper's answer: yes, or no. */
+static inline void fx_answer_follow(uint32_t slot, bool yes)
+{
+	struct fx_child *k = &fx.child[slot];
+	struct km_main m = { .slot = slot, .spawn_id = k->spawn_id,
+			     .pid = yes ? k->follow : k->pid };
+
+	if (yes) {
+		fx.records.slots[slot].pid = k->pid = k->follow;
+		k->alive = true;
+		k->exited = k->rest = false;
+		fx_set_record(slot, RECORD_RUNNING);
+	}
+	k->follow = 0;
+	core_keeper_main(fx.core, &m);
+}
+
 static const struct core_ops fx_ops = {
+	.follow = fx_follow,
 	.listen = fx_listen, .unlisten = fx_unlisten, .await = fx_await,
 	.connected = fx_is_connected,
 	.watch_files = fx_watch_files,
@@ -440,6 +467,10 @@ static inline void fx_settle(void)
 		for (uint32_t slot = 0; slot < fx.nslots; slot++) {
 			if (fx.child[slot].asked && !fx.manual_exec) {
 				fx_exec_ok_slot(slot);
+				moved = true;
+			}
+			if (fx.child[slot].follow != 0 && !fx.manual_follow) {
+				fx_answer_follow(slot, false);
 				moved = true;
 			}
 			if (fx.child[slot].drain && !fx.manual_drain) {

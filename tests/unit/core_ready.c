@@ -464,9 +464,116 @@ START_TEST(a_line_that_is_read_after_the_end_counts)
 }
 END_TEST
 
+/* --- MAINPID ------------------------------------------------------------------------------------ */
+
+static void start_in_background(int *pid)
+{
+	add("web", "notify");
+	fx.manual_follow = true;
+	fx_start();
+	*pid = fx_child("web")->pid;
+	say("web", "READY=1\nMAINPID=4711");
+	ck_assert_int_eq(fx_child("web")->follow, 4711);
+	ck_assert_int_eq(fx_board("web")->pid, *pid);
+}
+
+START_TEST(the_process_that_it_names_is_the_main_one_once_the_keeper_agrees)
+{
+	int pid;
+
+	start_in_background(&pid);
+	fx_answer_follow(fx_slot("web"), true);
+	fx_settle();
+	ck_assert_int_eq(fx_board("web")->pid, 4711);
+	fx_skip_events();
+	fx_exit("web", 3);
+	fx_expect("web", "failed", "exit");
+	ck_assert_int_eq(fx_int("pid"), 4711);
+	ck_assert_int_eq(fx_int("exit_code"), 3);
+}
+END_TEST
+
+START_TEST(the_end_of_the_first_process_waits_for_the_answer)
+{
+	int pid;
+
+	start_in_background(&pid);
+	fx_skip_events();
+	fx_exit_leaving("web", 0, 1);
+	fx_expect_quiet();
+	fx_answer_follow(fx_slot("web"), true);
+	fx_settle();
+	fx_expect_quiet();
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(fx_board("web")->pid, 4711);
+	fx_die("web", SIGSEGV);
+	fx_expect("web", "failed", "signal");
+}
+END_TEST
+
+START_TEST(and_is_told_when_the_answer_is_no)
+{
+	int pid;
+
+	start_in_background(&pid);
+	fx_skip_events();
+	fx_exit_leaving("web", 0, 1);
+	fx_gone("web");
+	fx_expect_quiet();
+	fx_answer_follow(fx_slot("web"), false);
+	fx_settle();
+	fx_expect("web", "stopped", "exit");
+	ck_assert_int_eq(fx_int("pid"), pid);
+	ck_assert_int_eq(fx_int("exit_code"), 0);
+}
+END_TEST
+
+START_TEST(a_word_that_is_read_while_its_output_is_drained_counts)
+{
+	add("web", "notify")->stdio[1].kind = STDIO_LOG;
+	fx.manual_follow = fx.manual_drain = true;
+	fx_start();
+	say("web", "READY=1");
+	fx_skip_events();
+	fx_exit_leaving("web", 0, 1);
+	say("web", "MAINPID=4711");
+	fx_answer_follow(fx_slot("web"), true);
+	core_drained(fx.core, fx_slot("web"), fx_child("web")->spawn_id, NULL);
+	fx_advance_ms(100000);
+	fx_expect_quiet();
+	ck_assert_int_eq(fx_board("web")->pid, 4711);
+}
+END_TEST
+
+START_TEST(named_before_its_exec_is_known_counts_and_the_last_one_wins)
+{
+	add("web", "notify");
+	fx.manual_follow = fx.manual_exec = true;
+	fx_start();
+	say("web", "READY=1\nMAINPID=4711");
+	ck_assert_int_eq(fx_child("web")->follow, 0);
+	fx_exec_ok_slot(fx_slot("web"));
+	fx_settle();
+	ck_assert_int_eq(fx_child("web")->follow, 4711);
+	say("web", "MAINPID=4712");
+	fx_answer_follow(fx_slot("web"), true);
+	ck_assert_int_eq(fx_child("web")->follow, 4712);
+	fx_answer_follow(fx_slot("web"), false);
+	fx_settle();
+	ck_assert_int_eq(fx_board("web")->pid, 4711);
+	say("web", "MAINPID=4711");
+	ck_assert_int_eq(fx_child("web")->follow, 0);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
+		the_process_that_it_names_is_the_main_one_once_the_keeper_agrees,
+		the_end_of_the_first_process_waits_for_the_answer,
+		and_is_told_when_the_answer_is_no,
+		a_word_that_is_read_while_its_output_is_drained_counts,
+		named_before_its_exec_is_known_counts_and_the_last_one_wins,
 		it_starts_until_it_says_that_it_is_ready, ready_before_its_exec_is_known_counts,
 		not_ready_in_time_is_ended_and_failed, whoever_ignores_that_is_killed_as_in_any_stop,
 		a_stop_of_one_that_expired_is_a_stop,
