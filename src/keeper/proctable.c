@@ -221,6 +221,27 @@ bool proc_marker(pid_t pid, char name[NAME_CAP])
 	return n > 0;
 }
 
+bool proc_between_programs(pid_t pid)
+{
+	static const char *const files[] = { "environ", "cmdline" };
+	char path[32], byte;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		ssize_t n;
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, files[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return false;
+		n = read(fd, &byte, 1);
+		close(fd);
+		if (n > 0)
+			return false;
+	}
+	return true;
+}
+
 bool proc_has_marker(pid_t pid, const char *name)
 {
 	char found[NAME_CAP];

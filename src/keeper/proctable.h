@@ -32,6 +32,9 @@ const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL
 /* The name that the record of PID's tree has ("web", "web@0", "web/stop", "web/2"), by the environment it
  * was started with. False: none, or it cannot be read. */
 bool proc_marker(pid_t pid, char name[NAME_CAP]);
+/* Has PID, which is no zombie, neither environment nor arguments just now? So it is in the middle of an
+ * exec, or of its end. */
+bool proc_between_programs(pid_t pid);
 /* Is that NAME? */
 bool proc_has_marker(pid_t pid, const char *name);
 

@@ -97,6 +97,14 @@ static bool is_member(const struct keeper *k, uint32_t slot, pid_t leader, const
 	return top->sid != getsid(0) && proc_has_marker(top->pid, r->name);
 }
 
+/* An orphan whose name cannot be read for a moment: nobody knows whose it is, but it is somebody's. */
+static bool may_be_member(const struct keeper *k, const struct proc *p)
+{
+	return !p->dead && p->ppid == k->spawner.original.keeper_pid &&
+	       p->pid != k->supervisor.pid && p->sid != getsid(0) &&
+	       slots_find_pid(&k->slots, &k->records, p->pid) < 0 && proc_between_programs(p->pid);
+}
+
 /* A look that began at or after NOT_BEFORE. 0 or -errno. */
 static int look(struct keeper *k, int64_t not_before_ns)
 {
@@ -121,6 +129,8 @@ static uint32_t session_members(struct keeper *k, uint32_t slot)
 		if (p->pid != pid)
 			n += is_member(k, slot, leader, p);
 	}
+	for (uint32_t i = 0; n == 0 && i < k->tree.procs.n; i++)
+		n += may_be_member(k, &k->tree.procs.procs[i]);
 	return n;
 }
 
