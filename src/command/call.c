@@ -42,13 +42,15 @@ int call_broken(struct call *call, int rc)
 	int exit_code = EXIT_UNREACHABLE;
 
 	if (rc == -ETIMEDOUT && call->o->timeout_ms >= 0) {
-		error_set(&e, ERROR_TIMEOUT, 0, "timed out%s",
+		error_set(&e, strcmp(call->o->verb->name, "shutdown") == 0 ? ERROR_SHUTDOWN_TIMEOUT :
+			  ERROR_TIMEOUT, 0, "timed out%s",
 			  call->o->verb->access > ACCESS_READ ? "; the action goes on" : "");
 		exit_code = EXIT_TIMED_OUT;
 	} else if (rc == -ETIMEDOUT) {
 		error_set(&e, ERROR_TIMEOUT, 0, "procd at %s does not answer", call->path);
 	} else {
-		error_set(&e, ERROR_IO, -rc, "procd at %s ended the connection", call->path);
+		error_set(&e, call->o->verb->access > ACCESS_READ ? ERROR_RUNTIME_PANIC : ERROR_IO, -rc,
+			  "procd at %s ended the connection", call->path);
 	}
 	exit_code = cli_fail(call->o, exit_code, RPC_SERVER_ERROR, &e, NULL);
 	error_fini(&e);
@@ -81,10 +83,12 @@ static int exit_code_of(int code)
 	case ERROR_CONFIG_PARSE:
 	case ERROR_CONFIG_MISSING:
 	case ERROR_CONFIG_TYPE:
+	case ERROR_SIGNAL_REGISTER:
 		return EXIT_CONFIG;
 	case ERROR_RESOURCE_FDS:
 		return EXIT_UNREACHABLE;
 	case ERROR_TIMEOUT:
+	case ERROR_SHUTDOWN_TIMEOUT:
 		return EXIT_TIMED_OUT;
 	default:
 		return EXIT_FAILED;

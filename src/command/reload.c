@@ -72,7 +72,7 @@ void supervisor_refused(const struct config_diag *diag, struct error *e, json_t 
 	config_diag_print(diag, false, &text);
 	while (text.len > 0 && text.buf[text.len - 1] == '\n')
 		text.buf[--text.len] = '\0';
-	error_set(e, ERROR_CONFIG_INVALID, 0, "%s", text.buf);
+	error_set(e, config_diag_code(diag), 0, "%s", text.buf);
 	*result = json_pack("{s:o}", "errors", config_diag_json(diag, false));
 }
 

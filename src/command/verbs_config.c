@@ -64,7 +64,7 @@ static int tell_bad_config(const struct cli_options *o, int exit_code,
 	}
 	extra = json_pack("{s:o}", "errors", config_diag_json(diag, false));
 	error_set(&e, exit_code == EXIT_NO_CONFIG ? ERROR_CONFIG_MISSING :
-		  exit_code == EXIT_PERMISSION ? ERROR_IO_PERMISSION : ERROR_CONFIG_INVALID, 0,
+		  exit_code == EXIT_PERMISSION ? ERROR_IO_PERMISSION : config_diag_code(diag), 0,
 		  "%s", diag->nerrors > 0 && diag->n > 0 ? diag->issues[0].message :
 		  "the configuration cannot be used");
 	cli_fail(o, exit_code, RPC_SERVER_ERROR, &e, extra);

@@ -208,9 +208,10 @@ static bool find_key(struct candidate *c, const struct target *t, const char *ke
 			   "[subsystem.NAME]");
 	else if (ret == 0)
 		return true;
-	else if (ret == -EPERM)
+	else if (ret == -EPERM) {
 		diag_error(c->diag, &place, "%.*s cannot be caught by any program", (int)len, key);
-	else {
+		diag_code(c->diag, ERROR_SIGNAL_REGISTER);
+	} else {
 		word = x_strndup(key, len);
 		unknown_key(c, t, word, &place);
 	}

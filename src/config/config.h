@@ -16,6 +16,7 @@ struct config_issue {
 	char *file;		/* NULL: command line or environment */
 	int line, column;	/* 0: none */
 	char *message;
+	enum error_code code;
 	bool warning;
 };
 struct config_diag {
@@ -27,6 +28,8 @@ struct config_diag {
 void config_diag_fini(struct config_diag *d);
 /* "FILE:LINE:COL: message" lines, errors only or all. */
 void config_diag_print(const struct config_diag *d, bool with_warnings, struct strbuf *out);
+/* Of the first error. */
+enum error_code config_diag_code(const struct config_diag *d);
 /* [{"file","line","column","message"}] of the errors, or of the warnings. */
 json_t *config_diag_json(const struct config_diag *d, bool warnings);
 

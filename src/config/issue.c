@@ -52,6 +52,20 @@ static void diag_add(struct config_diag *d, const struct place *at, bool warning
 	issue->column = at->line > 0 ? at->column : 0;
 	issue->message = strbuf_detach(&text);
 	issue->warning = warning;
+	issue->code = ERROR_CONFIG_INVALID;
+}
+
+void diag_code(struct config_diag *d, enum error_code code)
+{
+	d->issues[d->n - 1].code = code;
+}
+
+enum error_code config_diag_code(const struct config_diag *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (!d->issues[i].warning)
+			return d->issues[i].code;
+	return ERROR_CONFIG_INVALID;
 }
 
 void diag_error(struct config_diag *d, const struct place *at, const char *fmt, ...)

@@ -16,6 +16,8 @@ void diag_error(struct config_diag *d, const struct place *at, const char *fmt, 
 	PRINTF_LIKE(3, 4);
 void diag_warn(struct config_diag *d, const struct place *at, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
+/* What kind of error the last message tells of; ERROR_CONFIG_INVALID unless this is called. */
+void diag_code(struct config_diag *d, enum error_code code);
 /* By file (in order of first mention), line and column; command line and environment last. */
 void diag_sort(struct config_diag *d);
 

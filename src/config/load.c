@@ -93,6 +93,9 @@ void setting_apply(struct candidate *c, struct setting *s, const struct vars *va
 			subsystem = x_strndup(vars->subsystem, strcspn(vars->subsystem, "@"));
 		schema_path(s->key, subsystem, &path);
 		diag_error(c->diag, &place, "%s: %s", path.buf, p.why.buf);
+		/* complaints about the type of a value, and those only, begin so */
+		if (strncmp(p.why.buf, "expected ", 9) == 0)
+			diag_code(c->diag, ERROR_CONFIG_TYPE);
 	}
 	strbuf_fini(&p.why);
 }

@@ -51,6 +51,7 @@ static void on_error(void *ctx, int line, int column, const char *message)
 	struct place place = candidate_place(s->c, &at);
 
 	diag_error(s->c->diag, &place, "%s", message);
+	diag_code(s->c->diag, ERROR_CONFIG_PARSE);
 }
 
 static void on_broken(void *ctx, const char *key, size_t len, int line, int column)

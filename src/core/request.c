@@ -371,7 +371,7 @@ static void do_signal(struct core_request *r, struct subsystem *s, int signo)
 	struct error e = ERROR_INIT;
 
 	if (!subsystem_is_up(s)) {
-		error_set(&e, ERROR_SUBSYSTEM_STATE, 0, "%s: not sent %s: it does not run", s->name,
+		error_set(&e, ERROR_SIGNAL_SEND, 0, "%s: not sent %s: it does not run", s->name,
 			  signame(signo));
 		add_failure(r, s->name, &e);
 		return;
