@@ -437,4 +437,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 46;
+const size_t schema_top_n = 47;
