@@ -6,6 +6,7 @@
 #   make dist       procd-VERSION.tar.xz         make coverage    report in build-cov/
 #   make bench      the programs of tests/bench  make distcheck   dist, then build and test it
 #   make faults     every system call of the core flows fails once (strace; about ten minutes)
+#   make matrix     builds with no feature and with all, and a few tests of each
 #   make variant    VARIANT=minimal or full (or a name and VARIANT_FLAGS): other features
 #
 # Rooms are static libraries. A room's unit tests link that room and the rooms below it, nothing
@@ -73,7 +74,7 @@ lib-of = $(BUILD)/lib$(1).a
 .SECONDARY:
 .PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
 	fuzz fuzz-programs corpus coverage lint headers bench sample faults \
-	variant
+	variant smoke matrix
 
 HEAP_OBJECT := $(BUILD)/libprocd-heap.so
 all: $(BUILD)/procd $(if $(WITH_HEAP_PROFILING),$(HEAP_OBJECT))
@@ -227,6 +228,14 @@ VARIANT ?= minimal
 variant:
 	$(MAKE) BUILD=$(BUILD)-$(VARIANT) CONFIG=$(BUILD)-$(VARIANT) \
 		CONFIGURE_FLAGS="$(or $(VARIANT_FLAGS),--enable-$(VARIANT))" $(or $(GOALS),all)
+
+# No feature (but the allocator that excludes one), and all of them: built, and looked at.
+SMOKE ?= features errors lifecycle
+smoke: all $(TOOLS)
+	tests/run-blackbox $(BUILD) $(SMOKE) -q
+matrix:
+	$(MAKE) variant GOALS=smoke VARIANT=minimal VARIANT_FLAGS="--enable-minimal --with-mimalloc"
+	$(MAKE) variant GOALS=smoke VARIANT=full
 
 asan:
 	$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g" \
