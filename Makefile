@@ -183,8 +183,8 @@ unit: $(UNIT)
 # BACKENDS="poll select" and CHAN=mutex: the same tests with other event loops, another channel.
 blackbox: $(BUILD)/procd $(TOOLS)
 	@for b in $(or $(BACKENDS),default); do \
-		tests/run-blackbox $(BUILD) $(if $(BACKENDS),--backend $$b) $(if $(CHAN),--channel $(CHAN)) \
-			$(BLACKBOX_FLAGS) || exit 1; done
+		tests/run-blackbox $(BUILD) $(BLACKBOX_FLAGS) $(if $(BACKENDS),--backend $$b) \
+			$(if $(CHAN),--channel $(CHAN)) || exit 1; done
 
 corpus: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; echo "$$f tests/fuzz/corpus/$$n"; \
