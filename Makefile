@@ -54,6 +54,7 @@ below-command := console control output metrics profile core config keeper event
 
 # What hangs on a feature without being a room of its own: left out where the feature is off.
 # A room is left out by taking it out of ROOMS and of the below- lists; its tests go with it.
+files-METRICS := src/metrics/scrape.c
 files-LOCKFREE_COORDINATION := src/event/channel_lockfree.c
 files-CONSOLE := $(wildcard src/command/verbs_top.c src/command/top_*.c) \
 	$(foreach f,rows frame pager screen screen_curses screen_plain,src/console/$(f).c) \

@@ -108,7 +108,8 @@ const struct option schema[] = {
 	  .max = 19, NEEDS(SCHEDULER_HINTS_UNIX, "--enable-scheduler-hints-unix"),
 	  .help = "procd's own scheduling priority; children do not inherit it." },
 
-	{ TOP("monitoring", "enable_metrics", monitoring.enable_metrics, bool, LIVE), .def = "true",
+	{ TOP("monitoring", "enable_metrics", monitoring.enable_metrics, bool, LIVE),
+	  .def = WITH_METRICS ? "true" : "false", NEEDS(METRICS, "--enable-metrics"),
 	  .help = "Count what happens, and tell it to `procd metrics` and GET /metrics." },
 	{ TOP("monitoring", "metrics_interval", monitoring.metrics_interval_ms, duration, LIVE),
 	  .def = "\"1s\"", .min = 10, .max = DAY,

@@ -1,4 +1,5 @@
 /* metrics.get: the text is made here, on the front thread, from what others publish. */
+#include "config.h"
 #include "config/store.h"
 #include "control/emit.h"
 #include "control/methods.h"
@@ -45,6 +46,11 @@ void method_metrics(struct connection *c, const struct rpc_request *r)
 	};
 	enum exposition_format format = EXPOSITION_OPENMETRICS;
 
+	if (!WITH_METRICS) {
+		reply_error(c, r, RPC_SERVER_ERROR, ERROR_PLATFORM_FEATURE,
+			    "this procd was built without metrics (--enable-metrics)");
+		return;
+	}
 	if (!format_of(c, r, &format) || !enabled(c, r) || !r->id)
 		return;
 	tally_add(s->setup.tally, TALLY_SCRAPES, 1);

@@ -13,8 +13,8 @@ ENUMTEXT(exposition_format, "format", [EXPOSITION_OPENMETRICS] = "openmetrics",
 const char *exposition_content_type(enum exposition_format format)
 {
 	static const char *const types[] = {
-		[EXPOSITION_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; "
-					   "charset=utf-8",
+		[EXPOSITION_OPENMETRICS] =
+			("application/openmetrics-text; version=1.0.0; charset=utf-8"),
 		[EXPOSITION_PROMETHEUS] = "text/plain; version=0.0.4; charset=utf-8",
 		[EXPOSITION_JSON] = "application/json",
 	};
@@ -228,7 +228,7 @@ static char *sample_begin(struct exposition *x, const char *suffix)
 	strbuf_reserve(x->out, nfamily + nsuffix + nlabels + 96);
 	at = x->out->buf + x->out->len;
 	if (is_json(x)) {
-		at = put(at, ",{\"name\":\"" + !x->any_sample, 10 - !x->any_sample);
+		at = put(at, &",{\"name\":\""[!x->any_sample], 10 - !x->any_sample);
 		x->any_sample = true;
 	}
 	at = put(at, x->family, nfamily);

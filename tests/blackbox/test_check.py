@@ -320,7 +320,7 @@ def test_numbers_are_range_checked(w):
 
 
 def test_the_sample_in_the_tree_is_what_the_table_says(w):
-    w.need_feature("lockfree_coordination")  # its default is in the sample
+    w.need_feature("lockfree_coordination", "metrics")  # their defaults are in the sample
     tree = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "etc", "daemon.toml")
     check(w.run("sample").expect(0).out == read_text(tree), "etc/daemon.toml is old; `make sample` writes it")
     w.run("check", "-c", tree).expect(0)

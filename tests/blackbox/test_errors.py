@@ -144,3 +144,22 @@ def test_G5_immediate_and_default_which_is_procds_own(w):
     os.kill(p.pid, signal.SIGALRM)
     equal(p.wait_end(), 3, "exit code")
     p.nothing_left()
+
+
+def test_D3_a_shutdown_says_why(w):
+    def why(config, end, label):
+        p = w.procd(config, label=label)
+        end(p)
+        p.wait_end()
+        e = p.wait_event(type="shutdown_started")
+        equal(e["why"], label, "why")
+        check(e["total"] >= 1, "total")
+
+    def running(p):
+        p.wait_event(type="state_changed", name="a", state="running")
+        return p
+
+    why(w.sub("a"), lambda p: os.kill(running(p).pid, signal.SIGTERM), "signal")
+    why(w.sub("a"), lambda p: running(p).ctl("shutdown").expect(0), "request")
+    why(w.sub("a") + "[subsystem.b]\ncommand = \"/no/such\"\ncritical = true\nrestart = \"never\"\n",
+        lambda p: None, "critical")

@@ -12,6 +12,7 @@ KEYS = (
     ("config_watch", "hot_reload = true\n", "--enable-config-watch"),
     ("json_logs", "[logging]\njson = true\n", "--enable-json-logs"),
     ("lockfree_coordination", "[performance]\nlock_free = true\n", "--enable-lockfree-coordination"),
+    ("metrics", "[monitoring]\nenable_metrics = true\n", "--enable-metrics"),
     ("scheduler_hints", "[performance]\nthread_pinning = true\n", "--enable-scheduler-hints"),
     ("scheduler_hints", "[performance]\nnuma_aware = true\n", "--enable-scheduler-hints"),
     ("scheduler_hints_unix", "[performance]\nnice = 1\n", "--enable-scheduler-hints-unix"),
@@ -57,6 +58,15 @@ def test_S5_a_key_of_a_feature_that_was_not_built_is_refused_before_anything_hap
             contains(r.err, "%s:%d:" % (config, lines), verb)
             contains(r.err, option, verb)
             check(not os.path.exists(w.path("run")), "%s made the run directory" % verb)
+
+
+def test_what_was_not_built_is_refused_by_its_verb(w):
+    built = w.features()
+    p = w.procd(w.sub("a"))
+    for feature, words, option in (("metrics", ["metrics"], "--enable-metrics"),
+                                   ("profiling", ["profile", "cpu", "a", "--seconds", "1"], "--enable-profiling")):
+        if not built[feature]:
+            contains(p.ctl(*words).expect(1).err, option, feature)
 
 
 def test_a_feature_that_was_not_built_may_be_switched_off(w):

@@ -175,6 +175,7 @@ def test_O9_a_limit_that_a_reload_brings_counts_at_once(w):
 
 
 def test_O9_a_limit_without_samples_is_a_warning(w):
+    w.need_feature("metrics")
     p = w.procd(w.sub("a", memory_soft_limit="30M") + w.sub("b", on_memory_limit="restart") +
                 "[monitoring]\ntrack_resources = false\n", start=False)
     r = w.run("check", "-c", p.config_path).expect(0)
@@ -229,6 +230,7 @@ def sample(samples, metric, **labels):
 
 
 def test_O14_metrics_are_openmetrics(w):
+    w.need_feature("metrics")
     p = w.procd('name = "we\\"ird"\n' + w.sub("web") + w.sub("db", autostart=False))
     p.wait_state("web", "running")
     s, families = parse_openmetrics(p.ctl("metrics").expect(0).out)
@@ -254,6 +256,7 @@ def test_O14_metrics_are_openmetrics(w):
 
 
 def test_O11_what_happens_is_counted(w):
+    w.need_feature("metrics")
     p = w.procd(w.sub("a", "--exit", 3, restart="on-failure", restart_delay="5ms", restart_max_attempts=3) + w.sub("b") +
                 w.sub("no", autostart=False).replace(w.child_path, "/no/such/program"))
     p.wait_state("a", "failed", gave_up=True)
@@ -280,6 +283,7 @@ def test_O11_what_happens_is_counted(w):
 
 
 def test_O13_counters_and_histograms_outlive_a_supervisor(w):
+    w.need_feature("metrics")
     p = w.procd(w.sub("a", "--exit", 3, restart="on-failure", restart_delay="5ms", restart_max_attempts=3))
     p.wait_state("a", "failed", gave_up=True)
     before = scrape(p)
@@ -297,6 +301,7 @@ def test_O13_counters_and_histograms_outlive_a_supervisor(w):
 
 
 def test_U14_health_probes_are_counted(w):
+    w.need_feature("metrics")
     p = w.procd(w.sub("a", health="command:test -e " + w.path("ok"), health_interval="10ms", on_unhealthy="event"))
     p.wait_event(type="health_changed", health="unhealthy")
     write_text(w.path("ok"), "")
@@ -310,6 +315,7 @@ def test_U14_health_probes_are_counted(w):
 
 
 def test_O12_fan_out_is_timed_only_for_subscribers(w):
+    w.need_feature("metrics")
     p = w.procd(w.sub("a"))
     p.wait_state("a", "running")
     equal(sample(scrape(p), "procd_event_fanout_seconds_count"), 0, "nobody listens")
@@ -322,6 +328,7 @@ def test_O12_fan_out_is_timed_only_for_subscribers(w):
 
 
 def test_O15_metrics_as_json_and_as_the_older_text(w):
+    w.need_feature("metrics")
     p = w.procd(w.sub("a"))
     p.wait_state("a", "running")
     families = {f["name"]: f for f in p.ctl("metrics", "--json").expect(0).json()["families"]}
@@ -337,6 +344,7 @@ def test_O15_metrics_as_json_and_as_the_older_text(w):
 
 
 def test_C20_enable_metrics_off_means_off(w):
+    w.need_feature("metrics")
     text = w.sub("a") + "[monitoring]\nenable_metrics = %s\n"
     p = w.procd(text % "false")
     p.wait_state("a", "running")
@@ -352,6 +360,7 @@ def test_C20_enable_metrics_off_means_off(w):
 
 
 def test_O14_promtool_finds_nothing_to_complain_of(w):
+    w.need_feature("metrics")
     promtool = need_program("promtool")
     p = w.procd(w.sub("a", "--exit", 3, restart="on-failure", restart_delay="5ms", restart_max_attempts=2) + w.sub("b"))
     p.wait_state("a", "failed", gave_up=True)

@@ -44,7 +44,7 @@ def test_the_tests_that_it_names_are_there(w):
 
 def test_its_commands_do_what_they_show(w):
     need_program("jq")
-    w.need_feature("config_watch", "scheduler_hints", "lockfree_coordination")
+    w.need_feature("config_watch", "scheduler_hints", "lockfree_coordination", "metrics")
     os.mkdir(w.path("bin"))
     os.symlink(w.procd_path, w.path("bin", "procd"))
     os.mkdir(w.path("map"))
