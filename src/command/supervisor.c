@@ -22,6 +22,7 @@
 #include "command/hints.h"
 #include "command/privileges.h"
 #include "command/socket_guard.h"
+#include "config.h"
 #include "config/store.h"
 
 #define EVENTS_FILE_NAME "events"
@@ -77,6 +78,19 @@ static struct config *config_before(const struct supervisor *s)
 		config = NULL;
 	config_diag_fini(&diag);
 	return config;
+}
+
+/* For who reads the log of a machine that is not theirs. */
+static void tell_build(void)
+{
+	auto_free(strbuf_fini) struct strbuf with = STRBUF_INIT;
+
+#define NAME_IF_BUILT(name, built)                                                                \
+	if (built)                                                                                \
+		strbuf_addstr(&with, " " #name);
+	BUILD_FEATURES(NAME_IF_BUILT)
+#undef NAME_IF_BUILT
+	log_debug("procd %s, built with%s", PROCD_VERSION, with.len > 0 ? with.buf : " no feature");
 }
 
 static void tell_unknown_variables(void)
@@ -522,6 +536,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		return rc;
 	title_set("procd-super", "procd: supervisor %s", config->name);
 	log_set_level(config->logging.level);
+	tell_build();
 	supervisor_tell_loader(config);
 	/* a reload may have changed the key; what the keeper holds stays until its end */
 	first_run_dir = x_strdup(config->run_dir);

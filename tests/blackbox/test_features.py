@@ -196,6 +196,7 @@ def test_S7_the_loader_says_how_it_read_and_survives_truncation(w):
     first = w.run("config", "-c", p.config_path).expect(0).out.splitlines()[0]
     mapped = w.features()["mmap_config"]
     equal(first, "# files: 1, of which through a memory map: 1" if mapped else first, "the text of config")
+    contains(read_text(p.log_path), ", built with ", "S16: the features in the log")
     contains(read_text(p.log_path), "1 files, %d of them read through memory maps" % mapped, "the log")
     for i in range(40):
         with open(p.config_path, "r+") as f:
