@@ -148,7 +148,7 @@ def test_G5_immediate_and_default_which_is_procds_own(w):
 
 def test_D3_a_shutdown_says_why(w):
     def why(config, end, label):
-        p = w.procd(config, label=label)
+        p = w.procd(config, label=label, wait=label != "critical")
         end(p)
         p.wait_end()
         e = p.wait_event(type="shutdown_started")
