@@ -1,4 +1,6 @@
 /* What the environment and the command line say, and how strict a file is in comparison. */
+#include <config.h>
+
 #include "config_fixture.h"
 
 #define WEB "[subsystem.web]\ncommand = \"true\"\n"
@@ -72,6 +74,8 @@ START_TEST(outside_files_everything_is_text)
 {
 	const char *sets[] = { "name=42", "subsystem.web.description=true", NULL };
 
+	if (!WITH_CONFIG_WATCH)
+		return;
 	setenv("DAEMON_HOT_RELOAD", "1", 1);
 	setenv("DAEMON_LOGGING_COLOR", "False", 1);
 	setenv("DAEMON_LOGGING_FILE", "7", 1);
