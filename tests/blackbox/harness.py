@@ -456,6 +456,9 @@ class Procd:
     def wait_up(self, timeout=10.0):
         def probe():
             if self.process.poll() is not None:
+                log = read_text(self.log_path)
+                if "this procd was built without it" in log:
+                    raise Skip(log.strip().splitlines()[0])
                 raise Failure("procd ended with %d while starting" % self.process.returncode)
             return self.rpc_alive()
         wait_until(probe, "procd answers on its control socket", timeout)
