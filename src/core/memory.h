@@ -27,12 +27,12 @@ enum memory_flags {
 	MEMORY_POST_STOPPED = 1 << 19,	/* post_stop ran for spawn_id */
 	MEMORY_COMMANDED = 1 << 20,	/* stop_command ran in the stop under way */
 	MEMORY_OBEYED = 1 << 21,	/* with success */
-	MEMORY_NOTED = 1 << 25,		/* there is a note of it (core/notes.h) */
 	MEMORY_STOP_KEPT = 1 << 22,	/* removed: run_ns is its stop_timeout in ns, or less than 0
 					 * for none; run_delay_ms its stop signal */
 	MEMORY_OVER = 1 << 23,		/* of the soft limit, and told */
 	MEMORY_CALENDAR = 1 << 24,	/* the next run is a moment of the time of day */
 	MEMORY_SECOND = 1 << 25,	/* it is beside another one of its name, in the slot RUN_DELAY_MS */
+	MEMORY_NOTED = 1 << 26,		/* there is a note of it (core/notes.h) */
 };
 
 enum memory_hook_flags {

@@ -31,6 +31,7 @@ VERBS = {
     "events": ("events.get", READ, {}),
     "plan": ("config.plan", READ, {}),
     "features": ("daemon.features", READ, {}),
+    "metrics": ("metrics.get", READ, {}),
     "start": ("subsystem.start", OPERATE, {"names": ["a"]}),
     "stop": ("subsystem.stop", OPERATE, {"names": ["no-such-name"]}),
     "restart": ("subsystem.restart", OPERATE, {"names": ["no-such-name"]}),
@@ -62,7 +63,7 @@ def methods_of_build(w):
     """(method, access, parameters) of all that this build knows."""
     text = w.run("--help").expect(0).out
     verbs = [line.split()[0] for line in text[text.index("Verbs:"):text.index("Common options")].splitlines()
-             if line.startswith("  ") and line.strip()]
+             if line.startswith("  ") and line[2:3].strip()]
     unknown = [v for v in verbs if v not in VERBS and v not in LOCAL]
     check(not unknown, "verbs without a row in this matrix: %r" % unknown)
     return sorted({(m, a, json.dumps(p)) for v, (m, a, p) in VERBS.items() if v in verbs} |
