@@ -96,10 +96,11 @@ static bool reserve_use(int cap, bool on)
 {
 	const uint32_t bit = UINT32_C(1) << (cap & 31);
 	struct capabilities c;
-	uint32_t *effective = &c.data[cap / 32].effective;
+	uint32_t *effective;
 
 	if (capabilities_get(&c) < 0 || !(c.data[cap / 32].permitted & bit))
 		return false;
+	effective = &c.data[cap / 32].effective;
 	*effective = on ? *effective | bit : *effective & ~bit;
 	return capabilities_set(&c) == 0;
 }
