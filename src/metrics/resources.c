@@ -140,6 +140,7 @@ static bool add_members(const struct resource_target *t, struct resources *out)
 	if (n <= 0)
 		return false;
 	for (int i = 0; i < MIN(n, RESOURCES_PROCESSES); i++)
+		/* cppcheck-suppress uninitvar ; filled above */
 		if (m.pids[i] != t->pid && read_stat(m.pids[i], &stat))
 			add_process(m.pids[i], &stat, out);
 	/* finer, and with those who have gone */
