@@ -63,8 +63,8 @@ files-HIGH_RES_TIMING := src/base/clock_tsc.c tests/unit/base_clock_tsc.c
 files-MMAP_CONFIG := src/config/map_file.c tests/unit/config_map_file.c
 files-PROFILING := $(wildcard src/profile/cpu_*.c src/command/profile_cpu.c src/command/profiler.c \
 	tests/unit/profile_cpu_*.c tests/fuzz/fuzz_profile_cpu_*.c)
-files-HEAP_PROFILING := $(wildcard src/profile/heap_*.c tests/unit/profile_heap_*.c \
-	tests/fuzz/fuzz_profile_heap_*.c)
+files-HEAP_PROFILING := $(wildcard src/profile/heap_*.c src/command/profile_heap.c \
+	src/control/heap_methods.c tests/unit/profile_heap_*.c tests/fuzz/fuzz_profile_heap_*.c)
 left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
 
 src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "command/profile_cpu.h"
+#include "command/profile_heap.h"
 #include "command/verbs.h"
 
 int verb_profile(const struct cli_options *o)
@@ -11,5 +12,11 @@ int verb_profile(const struct cli_options *o)
 	if (strcmp(o->args.items[0], "cpu") == 0)
 		return cli_fail_usage(o, "this procd was built without CPU profiles "
 				      "(--enable-profiling)");
-	return cli_fail_usage(o, "profile: \"%s\" is not a kind of profile (cpu)", o->args.items[0]);
+	if (strcmp(o->args.items[0], "heap") == 0 && WITH_HEAP_PROFILING)
+		return profile_heap(o);
+	if (strcmp(o->args.items[0], "heap") == 0)
+		return cli_fail_usage(o, "this procd was built without heap profiles "
+				      "(--enable-heap-profiling)");
+	return cli_fail_usage(o, "profile: \"%s\" is not a kind of profile (cpu, heap)",
+			      o->args.items[0]);
 }

@@ -4,6 +4,7 @@
  * is more. */
 #include "control/connection.h"
 
+#include <config.h>
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "config/store.h"
 #include "control/emit.h"
+#include "control/heap_methods.h"
 #include "control/passing.h"
 #include "control/server.h"
 
@@ -49,6 +51,8 @@ void connection_free(struct connection *c)
 		control_count_subscriber(c->server, -1);
 	if (c->follower)
 		control_count_follower(c->server, -1);
+	if (WITH_HEAP_PROFILING)
+		heap_profile_left(c);
 	follower_free(c->follower);
 	loop_io_set(&c->io, -1, 0);
 	loop_timer_set(&c->deadline, -1);
@@ -267,7 +271,7 @@ static void arm_deadline(struct connection *c)
 		at = c->line_began_ns + UNFINISHED_LINE_MS * NS_PER_MS;
 	else if (c->closing)
 		at = c->active_ns + LINGER_MS * NS_PER_MS;
-	else if (!c->subscribed && !c->follower && !c->profiling && c->pending == 0)
+	else if (!c->subscribed && !c->follower && !c->profiling && !c->keeps_heap && c->pending == 0)
 		at = c->active_ns + CONTROL_IDLE_MS * NS_PER_MS;
 	loop_timer_set(&c->deadline, at == INT64_MAX ? -1 : MAX(at - now, 0));
 }

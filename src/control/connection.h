@@ -42,6 +42,7 @@ struct connection {
 	uint64_t cursor;		/* of the event channel */
 	struct follower *follower;
 	bool profiling;			/* it was given perf events */
+	bool keeps_heap;		/* procd's own heap is recorded until it ends */
 };
 
 /* Take over FD (non-blocking) and PEER. */

@@ -5,27 +5,35 @@
 
 #include "base/alloc.h"
 #include "config/store.h"
+#include "control/heap_methods.h"
 #include "control/methods.h"
 #include "control/server.h"
 #include "profile/cpu_open.h"
 
-/* False: answered. */
-static bool kind_known(struct connection *c, const struct rpc_request *r)
-{
-	const char *kind = "cpu";
+enum kind { KIND_CPU, KIND_HEAP };
+ENUMTEXT(profile_kind, "kind of profile", [KIND_CPU] = "cpu", [KIND_HEAP] = "heap");
 
-	if (!param_text(c, r, "kind", &kind))
+/* False: answered. */
+static bool kind_known(struct connection *c, const struct rpc_request *r, enum kind *kind)
+{
+	const char *text = "cpu";
+	int found;
+
+	if (!param_text(c, r, "kind", &text))
 		return false;
-	if (strcmp(kind, "cpu") != 0) {
+	found = enumtext_find(&profile_kind_text, text);
+	if (found < 0) {
 		reply_error(c, r, RPC_INVALID_PARAMS, ERROR_STATE_VALUE,
-			    "\"%.32s\" is not a kind of profile (cpu)", kind);
+			    "\"%.32s\" is not a kind of profile (cpu, heap)", text);
 		return false;
 	}
-	if (!WITH_PROFILING) {
+	if (found == KIND_CPU ? !WITH_PROFILING : !WITH_HEAP_PROFILING) {
 		reply_error(c, r, RPC_SERVER_ERROR, ERROR_PLATFORM_FEATURE,
-			    "this procd was built without CPU profiles (--enable-profiling)");
+			    "this procd was built without %s profiles (--enable-%sprofiling)",
+			    found == KIND_CPU ? "CPU" : "heap", found == KIND_CPU ? "" : "heap-");
 		return false;
 	}
+	*kind = (enum kind)found;
 	return true;
 }
 
@@ -37,14 +45,25 @@ static struct control_order *profile_order(void)
 	return order;
 }
 
-void method_profile_start(struct connection *c, const struct rpc_request *r)
+static bool has_names(const struct rpc_request *r)
 {
 	json_t *names = json_object_get(r->params, "names");
+
+	return names && !(json_is_array(names) && json_array_size(names) == 0);
+}
+
+void method_profile_start(struct connection *c, const struct rpc_request *r)
+{
 	struct control_order *order;
+	enum kind kind;
 	int64_t hz = 0;
 
-	if (!kind_known(c, r) || !param_count(c, r, "hz", &hz))
+	if (!kind_known(c, r, &kind) || !param_count(c, r, "hz", &hz))
 		return;
+	if (WITH_HEAP_PROFILING && kind == KIND_HEAP) {
+		heap_profile_start(c, r, has_names(r));
+		return;
+	}
 	rcu_enter();
 	hz = json_object_get(r->params, "hz") ? hz : config_current()->profiling.cpu_hz;
 	rcu_leave();
@@ -57,8 +76,7 @@ void method_profile_start(struct connection *c, const struct rpc_request *r)
 	order->hz = (unsigned)hz;
 	/* addresses of the kernel are for those who may see them anyhow */
 	order->kernel = connection_access(c) == ACCESS_ADMIN;
-	if (names && !(json_is_array(names) && json_array_size(names) == 0) &&
-	    !param_names(c, r, &order->request.names))
+	if (has_names(r) && !param_names(c, r, &order->request.names))
 		control_order_free(order);
 	else
 		order_send(c, r, order);
@@ -67,9 +85,14 @@ void method_profile_start(struct connection *c, const struct rpc_request *r)
 void method_profile_stop(struct connection *c, const struct rpc_request *r)
 {
 	unsigned told = 0;
+	enum kind kind;
 
-	if (!kind_known(c, r))
+	if (!kind_known(c, r, &kind))
 		return;
+	if (WITH_HEAP_PROFILING && kind == KIND_HEAP) {
+		heap_profile_stop(c, r);
+		return;
+	}
 	list_for_each(pos, &c->server->connections) {
 		struct connection *other = list_entry(pos, struct connection, link);
 

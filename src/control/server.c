@@ -299,6 +299,7 @@ static void control_release(struct control *s)
 	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	strbuf_fini(&s->features);
+	free(s->heap_output);
 	free(s);
 }
 

@@ -41,6 +41,7 @@ struct control {
 	unsigned denials;
 	struct sampler *sampler;
 	struct strbuf features;		/* answer of daemon.features, probed once */
+	char *heap_output;		/* for whoever ends recording procd's own heap; NULL: default */
 };
 
 /* A connection begins or ends to want events (captured output): subscribe on demand only, so that a

@@ -154,17 +154,21 @@ const struct verb verb_table[VERB_COUNT] = {
 #endif
 	[VERB_PROFILE] = {
 		.name = "profile", .method = "profile.start", .access = ACCESS_OPERATE,
-		.params = "kind names hz", .arguments = "cpu [NAME...]", .min_args = 1,
-		.max_args = -1, .serve = method_profile_start,
-		.summary = "see where processor time goes",
+		.params = "kind names hz begin keep output", .arguments = "cpu|heap [NAME...]",
+		.min_args = 1, .max_args = -1, .serve = method_profile_start,
+		.summary = "see where processor time or memory goes",
 		.details = NAMES_HELP
 			"Samples every thread of the whole tree and of what it makes meanwhile; Ctrl-C ends\n"
 			"it early. Without NAME: procd itself. The file is for `go tool pprof`. Exit 1 when\n"
-			"nothing of it runs or the kernel does not allow it, 4 for an unknown NAME.\n",
+			"nothing of it runs or the kernel does not allow it, 4 for an unknown NAME.\n"
+			"\n"
+			"heap NAME: what is in use now, of a subsystem with heap_profile; for dh_view.html.\n"
+			"heap: of procd itself, what it allocates meanwhile; heap start and heap stop: between\n"
+			"the two.\n",
 		.options = {
 			{ 0, "seconds", "S", "how long (10)" },
 			{ 0, "hz", "H", "samples per second of processor time ([profiling] cpu_hz)" },
-			{ 'o', "output", "FILE", "where to write it ([profiling] cpu_output)" },
+			{ 'o', "output", "FILE", "where to write it ([profiling] cpu_output, heap_output)" },
 		},
 	},
 	[VERB_METRICS] = {

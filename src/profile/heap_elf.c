@@ -139,3 +139,32 @@ void heap_elf_name(struct heap_symbols *s, int fd, struct heap_symbol *list, siz
 	if (sections != NULL && !name_from(s, fd, sections, h.e_shnum, SHT_SYMTAB, list, n))
 		name_from(s, fd, sections, h.e_shnum, SHT_DYNSYM, list, n);
 }
+
+static uint64_t value_in(struct heap_symbols *s, int fd, const elf_section *table,
+			 const elf_section *strings, const char *name)
+{
+	const elf_symbol *symbols = read_table(s, fd, table->sh_offset, table->sh_size);
+	const char *names = read_table(s, fd, strings->sh_offset, strings->sh_size);
+
+	if (symbols == NULL || names == NULL)
+		return 0;
+	for (size_t i = 0; i < table->sh_size / sizeof(*symbols); i++)
+		if (symbols[i].st_shndx != SHN_UNDEF && symbols[i].st_name < strings->sh_size &&
+		    strcmp(names + symbols[i].st_name, name) == 0)
+			return symbols[i].st_value;
+	return 0;
+}
+
+uint64_t heap_elf_symbol(struct heap_symbols *s, int fd, const char *name)
+{
+	const elf_section *sections;
+	elf_header h;
+
+	if (!header_read(fd, &h) || h.e_shentsize != sizeof(*sections))
+		return 0;
+	sections = read_table(s, fd, h.e_shoff, h.e_shnum * sizeof(*sections));
+	for (unsigned i = 0; sections != NULL && i < h.e_shnum; i++)
+		if (sections[i].sh_type == SHT_DYNSYM && sections[i].sh_link < h.e_shnum)
+			return value_in(s, fd, &sections[i], &sections[sections[i].sh_link], name);
+	return 0;
+}

@@ -17,7 +17,7 @@
 
 #include "profile/heap_unwind.h"
 
-#define CACHE 4096U		/* entries: 64 KiB */
+#define CACHE 16384U		/* entries: 256 KiB */
 #define MAIN_STACK_MAX (UINT64_C(64) << 20)
 
 struct bounds {

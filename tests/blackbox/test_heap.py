@@ -280,3 +280,109 @@ def test_a_changed_heap_profile_restarts_it_alone(w):
     equal(p.pid_of("b"), b, "the other one")
     p.stop()
     equal(totals(of_program(load(w.path("a.json")))), KNOWN, "figures")
+
+
+# --- procd profile heap -------------------------------------------------------------------------------
+
+def test_S14_a_snapshot_of_a_running_one_is_true_to_the_byte(w):
+    w.need_feature("heap_profiling")
+    p = w.procd(sub("a", heap(w, "known", "say", "pause"), w.path("a.json"), ready="log:here"))
+    p.wait_state("a", "running")
+    os.mkdir(w.path("here"))
+    r = p.ctl("profile", "heap", "a", cwd=w.path("here")).expect(0)
+    contains(r.out, "a: 9333 bytes in 13 blocks so far, 5300 in 4 at the peak, 633 in 4 now: dhat-heap.json", "what it says")
+    first = load(w.path("here", "dhat-heap.json"))
+    equal(totals(first["pps"]), KNOWN, "figures")
+    equal(first["pid"], p.pid_of("a"), "pid")
+    check(not os.path.exists(w.path("a.json")), "its own file is for its end")
+    r = p.ctl("profile", "heap", "a", "-o", w.path("second.json"), "--json").expect(0).json()
+    equal((r["total_bytes"], r["total_blocks"], r["bytes"], r["output"]), (9333, 13, 633, w.path("second.json")), "again")
+    j = json.loads(p.ctl("profile", "heap", "a", "-o", "-").expect(0).out)
+    equal(totals(j["pps"]), KNOWN, "on standard output")
+    equal([names(j, q) for q in j["pps"]], [names(first, q) for q in first["pps"]], "the same places")
+    equal(viewed(w, w.path("second.json")), [KNOWN], "the viewer's totals")
+    p.kill_supervisor()
+    p.ctl("profile", "heap", "a", "-o", w.path("third.json")).expect(0)
+    equal(totals(load(w.path("third.json"))["pps"]), KNOWN, "after a death of the supervisor")
+    p.stop()
+
+
+def test_a_snapshot_while_it_allocates_is_whole(w):
+    """Neither torn nor harmful: the program goes on."""
+    w.need_feature("heap_profiling")
+    code = "import threading\ndef f():\n while True: [bytes(5000 + i) for i in range(100)]\n" \
+           "[threading.Thread(target=f).start() for i in range(3)]\nprint('here', flush=True)"
+    p = w.procd(sub("a", [need_program("python3"), "-c", code], w.path("a.json"), ready="log:here"))
+    p.wait_state("a", "running")
+    before = 0
+    for i in range(5):
+        p.ctl("profile", "heap", "a", "-o", w.path("x.json")).expect(0)
+        t = totals(load(w.path("x.json"))["pps"])
+        check(t["tbk"] > before, "it went on: %d, %d" % (before, t["tbk"]))
+        before = t["tbk"]
+    p.ctl("stop", "a").expect(0)
+    p.stop()
+
+
+def test_a_snapshot_that_cannot_be_says_what_to_do(w):
+    w.need_feature("heap_profiling")
+    p = w.procd(sub("a", heap(w, "pause")) + sub("b", heap(w, "pause"), w.path("b.json"), autostart=False) +
+                sub("c", [os.path.join(w.build, "tests/tools/ownmalloc")], w.path("c.json")) + sub("d", ["true"], w.path("d.json"), autostart=False))
+    p.wait_state("a", "running")
+    p.wait_state("c", "running")
+    r = p.ctl("profile", "heap", "a").expect(1)
+    contains(r.err, 'set heap_profile = "FILE" in [subsystem.a]', "without the key")
+    contains(p.ctl("profile", "heap", "b").expect(1).err, '"b" is not running', "one that is down")
+    contains(p.ctl("profile", "heap", "c").expect(1).err, "does not record its heap", "an allocator of its own")
+    p.ctl("profile", "heap", "nobody").expect(4)
+    contains(p.ctl("profile", "heap", "all").expect(1).err, "a heap profile is of one", "several")
+    for args in (("a", "b"), ("a", "--seconds", "3"), ("--hz", "3"), ("--seconds", "no")):
+        p.ctl("profile", "heap", *args).expect(64)
+    p.ctl("profile", "stack").expect(64)
+    check(not [f for f in os.listdir(w.dir) if f.endswith(".json")], "no file of nothing")
+    p.ctl("start", "b").expect(0)
+    contains(p.ctl("profile", "heap", "b", "-o", w.path("no", "where")).expect(73).err, "cannot write", "a path that is not there")
+    p.stop()
+
+
+def own_heap(w):
+    """Skip where something else has the place of malloc: sanitizers."""
+    w.need_feature("heap_profiling")
+    p = w.procd(sub("a", heap(w, "pause")))
+    p.wait_state("a", "running")
+    r = p.ctl("profile", "heap", "start", "-o", "own.json")
+    if r.rc == 1 and "cannot record its own heap" in r.err:
+        p.stop()
+        raise Skip("this build has no malloc of its own")
+    r.expect(0)
+    return p
+
+
+def test_S14_procds_own_heap_from_start_to_stop(w):
+    p = own_heap(w)
+    contains(p.ctl("profile", "heap", "start").expect(1).err, "already", "twice")
+    p.write(sub("a", heap(w, "pause")) + sub("b", heap(w, "pause")))
+    p.ctl("reload-config").expect(0)
+    p.ctl("profile", "heap", "stop").expect(0)
+    j = load(w.path("own.json"))
+    equal(j["pid"], p.supervisor_pid(), "the supervisor's")
+    check(totals(j["pps"])["tb"] > 10000, "a reload takes memory")
+    check(any("config_load" in names(j, q) for q in j["pps"]), "of the configuration")
+    equal(viewed(w, w.path("own.json")), [totals(j["pps"])], "the viewer's totals")
+    contains(p.ctl("profile", "heap", "stop").expect(1).err, "is not recorded", "once more")
+    p.stop()
+
+
+def test_procds_own_heap_while_a_client_asks(w):
+    p = own_heap(w)
+    p.ctl("profile", "heap", "stop", "-o", w.path("x.json")).expect(0)
+    r = p.ctl("profile", "heap", "--seconds", "0.1", "-o", w.path("own.json"), "--json").expect(0).json()
+    equal(r["total_bytes"], totals(load(w.path("own.json"))["pps"])["tb"], "figures")
+    contains(p.ctl("profile", "heap", "stop").expect(1).err, "is not recorded", "it has ended with the client")
+    c = p.connect()
+    c.call("profile.start", {"kind": "heap", "keep": True})
+    c.close()
+    wait_until(lambda: p.ctl("profile", "heap", "start").rc == 0, "a client that dies ends it")
+    p.kill_supervisor()
+    contains(p.ctl("profile", "heap", "stop").expect(1).err, "is not recorded", "by the next supervisor")
+    p.stop()

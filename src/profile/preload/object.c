@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -213,6 +214,8 @@ static void begin(char *path, int stop_signal)
 		say("nothing is recorded", error_text(-ret));
 		return;
 	}
+	/* procd profile heap reads the books: whoever may look into this process at all, may */
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	watched[sizeof(watched) / sizeof(watched[0]) - 1] = stop_signal;
 	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
 		if (watched[i] > 0)
