@@ -50,7 +50,8 @@ void cpu_kernel_parse(struct cpu_kernel *k, const char *text)
 		}
 		text += n + (text[n] != '\0');
 	}
-	qsort(k->symbols, k->n, sizeof(*k->symbols), by_address);
+	if (k->n > 0)
+		qsort(k->symbols, k->n, sizeof(*k->symbols), by_address);
 }
 
 void cpu_kernel_read(struct cpu_kernel *k)
