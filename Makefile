@@ -182,7 +182,7 @@ unit: $(UNIT)
 	@tests/run-unit $(BUILD) $(UNIT)
 
 # BACKENDS="poll select" and CHAN=mutex: the same tests with other event loops, another channel.
-blackbox: $(BUILD)/procd $(TOOLS)
+blackbox: all $(TOOLS)
 	@for b in $(or $(BACKENDS),default); do \
 		tests/run-blackbox $(BUILD) $(BLACKBOX_FLAGS) $(if $(BACKENDS),--backend $$b) \
 			$(if $(CHAN),--channel $(CHAN)) || exit 1; done
