@@ -7,15 +7,6 @@ import subprocess
 
 from harness import *
 
-
-def need_profiler(w):
-    w.need_feature("heap_profiling")
-    with open(os.path.join(w.build, "tests/tools/heap"), "rb") as f:
-        program = f.read()
-    if b"__asan_init" in program or b"__tsan_init" in program:
-        raise Skip("sanitizers replace malloc in the programs to be profiled, too")
-
-
 # What dh_view.js (valgrind 3.19) wants of a file with lifetimes and without accesses.
 TOP = {"dhatFileVersion": int, "mode": str, "verb": str, "bklt": bool, "bkacc": bool, "tu": str, "Mtu": str, "tuth": int,
        "cmd": str, "pid": int, "tg": int, "te": int, "pps": list, "ftbl": list}
@@ -93,7 +84,7 @@ def profile_of_run(w, *words, **keys):
 
 
 def test_S14_figures_are_true_to_the_byte(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     j = profile_of_run(w, "known")
     places = of_program(j)
     equal(totals(places), KNOWN, "figures")
@@ -107,14 +98,14 @@ def test_S14_figures_are_true_to_the_byte(w):
 
 
 def test_S14_the_stock_viewer_shows_the_same(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     profile_of_run(w, "known", "threads", 4)
     j = load(w.path("a.json"))
     equal(viewed(w, w.path("a.json")), [totals(j["pps"])], "the viewer's totals")
 
 
 def test_threads_and_forked_children_count_right(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     j = profile_of_run(w, "threads", 4)
     places = [p for p in of_program(j) if "work" in names(j, p)]
     equal(totals(places)["tbk"], 4000, "blocks of the threads")
@@ -124,14 +115,14 @@ def test_threads_and_forked_children_count_right(w):
 
 
 def test_a_process_that_it_starts_does_not_touch_its_file(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     j = profile_of_run(w, "grow", 5, "spawn")
     equal(totals(of_program(j))["tb"], 160, "its own blocks only")
     contains(j["cmd"], "grow 5 spawn", "command")
 
 
 def test_a_program_executed_in_its_place_is_the_one(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     equal(totals(of_program(profile_of_run(w, "grow", 5, "exec", "grow", 3)))["tb"], 96, "blocks")
     path = w.path("b.json")
     script = write_text(w.path("start.sh"), "#!/bin/sh\nexec %s known\n" % heap(w)[0], 0o755)
@@ -142,7 +133,7 @@ def test_a_program_executed_in_its_place_is_the_one(w):
 
 
 def test_every_ordered_end_writes_the_file(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     ends = {"signal": (["known", "say", "pause"], None, "SIGTERM"), "hup": (["known", "say", "pause"], None, "SIGHUP"),
             "handler": (["handler", "known", "say", "pause"], 7, None), "quit": (["known", "say", "quit"], 3, None),
             "usr": (["known", "say", "pause"], None, "SIGUSR1")}
@@ -160,7 +151,7 @@ def test_every_ordered_end_writes_the_file(w):
 
 
 def test_a_stop_leaves_the_file_of_python(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     python = need_program("python3")
     path = w.path("python.json")
     code = "import time; x = [bytes(100000) for i in range(50)]; print('here', flush=True); time.sleep(10000)"
@@ -176,7 +167,7 @@ def test_a_stop_leaves_the_file_of_python(w):
 
 
 def test_sigkill_leaves_the_file_as_it_was(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     path = write_text(w.path("a.json"), "of before")
     p = w.procd(sub("a", heap(w, "known", "say", "pause"), path, restart="never", ready="log:here"))
     p.wait_state("a", "running")
@@ -187,7 +178,7 @@ def test_sigkill_leaves_the_file_as_it_was(w):
 
 
 def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     path = w.path("nowhere", "a.json")
     r = w.run("check", "-c", write_text(w.path("c.toml"), sub("a", heap(w, "known"), path))).expect(0)
     contains(r.err, "heap_profile: the directory %s does not exist" % w.path("nowhere"), "warning")
@@ -198,7 +189,7 @@ def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(w):
 
 
 def test_a_relative_path_is_meant_from_work_dir(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     os.mkdir(w.path("work"))
     os.mkdir(w.path("own"))
     p = w.procd("work_dir = %s\n" % toml(w.path("work")) +
@@ -209,7 +200,7 @@ def test_a_relative_path_is_meant_from_work_dir(w):
 
 
 def test_the_file_belongs_to_the_user_of_the_program(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     need_root()
     os.chmod(w.dir, 0o755)
     # what is built may lie where others cannot look
@@ -228,7 +219,7 @@ def test_the_file_belongs_to_the_user_of_the_program(w):
 
 
 def test_what_was_preloaded_anyway_stays(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     p = w.procd(w.sub("a", "--report-state", w.path("r"), heap_profile=w.path("a.json"),
                       environment=["LD_PRELOAD=libm.so.6"]) + w.sub("b", "--report-state", w.path("r2")))
     env = read_report(w.path("r"))["env"]
@@ -241,7 +232,7 @@ def test_what_was_preloaded_anyway_stays(w):
 
 def test_programs_that_cannot_be_profiled_are_told(w):
     """Told in the log and in status, also by the next supervisor; they run as ever."""
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     source = write_text(w.path("static.c"), "int pause(void);\nint main(void) { return pause(); }\n")
     if w.run_program([need_program("cc"), "-static", "-o", w.path("static"), source]).rc != 0:
         raise Skip("needs a static libc")
@@ -256,7 +247,7 @@ def test_programs_that_cannot_be_profiled_are_told(w):
 
 
 def test_an_allocator_of_its_own_is_told(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     p = w.procd(sub("a", [os.path.join(w.build, "tests/tools/ownmalloc")], w.path("a.json")))
     p.wait_state("a", "running")
     wait_until(lambda: "the program brings an allocator of its own" in read_text(p.log_path), "told")
@@ -266,7 +257,7 @@ def test_an_allocator_of_its_own_is_told(w):
 
 
 def test_root_dir_and_shared_files_are_told_by_check(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     config = write_text(w.path("c.toml"), sub("a", ["true"], "/x.json", root_dir="/srv"))
     contains(w.run("check", "-c", config).expect(78).err, "c.toml:4:16: subsystem.a.heap_profile: does not go with root_dir", "place")
     write_text(config, sub("a", ["true"], "/tmp/x.json", instances=2))
@@ -276,7 +267,7 @@ def test_root_dir_and_shared_files_are_told_by_check(w):
 
 
 def test_a_changed_heap_profile_restarts_it_alone(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     other = sub("b", heap(w, "pause"))
     p = w.procd(other + sub("a", heap(w, "known", "pause")))
     p.wait_state("a", "running")
@@ -294,7 +285,7 @@ def test_a_changed_heap_profile_restarts_it_alone(w):
 # --- procd profile heap -------------------------------------------------------------------------------
 
 def test_S14_a_snapshot_of_a_running_one_is_true_to_the_byte(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     p = w.procd(sub("a", heap(w, "known", "say", "pause"), w.path("a.json"), ready="log:here"))
     p.wait_state("a", "running")
     os.mkdir(w.path("here"))
@@ -318,7 +309,7 @@ def test_S14_a_snapshot_of_a_running_one_is_true_to_the_byte(w):
 
 def test_a_snapshot_while_it_allocates_is_whole(w):
     """Neither torn nor harmful: the program goes on."""
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     code = "import threading\ndef f():\n while True: [bytes(5000 + i) for i in range(100)]\n" \
            "[threading.Thread(target=f).start() for i in range(3)]\nprint('here', flush=True)"
     p = w.procd(sub("a", [need_program("python3"), "-c", code], w.path("a.json"), ready="log:here"))
@@ -334,7 +325,7 @@ def test_a_snapshot_while_it_allocates_is_whole(w):
 
 
 def test_a_snapshot_that_cannot_be_says_what_to_do(w):
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     p = w.procd(sub("a", heap(w, "pause")) + sub("b", heap(w, "pause"), w.path("b.json"), autostart=False) +
                 sub("c", [os.path.join(w.build, "tests/tools/ownmalloc")], w.path("c.json")) + sub("d", ["true"], w.path("d.json"), autostart=False))
     p.wait_state("a", "running")
@@ -356,7 +347,7 @@ def test_a_snapshot_that_cannot_be_says_what_to_do(w):
 
 def own_heap(w):
     """Skip where something else has the place of malloc: sanitizers."""
-    need_profiler(w)
+    w.need_feature("heap_profiling")
     p = w.procd(sub("a", heap(w, "pause")))
     p.wait_state("a", "running")
     r = p.ctl("profile", "heap", "start", "-o", "own.json")
