@@ -58,7 +58,7 @@ files-METRICS := src/metrics/scrape.c
 files-LOCKFREE_COORDINATION := src/event/channel_lockfree.c
 files-CONSOLE := $(wildcard src/command/verbs_top.c src/command/top_*.c) \
 	$(foreach f,rows frame pager screen screen_curses screen_plain,src/console/$(f).c) \
-	$(foreach t,rows frame pager,tests/unit/console_$(t).c)
+	$(foreach t,rows frame pager,tests/unit/console_$(t).c) tests/fuzz/fuzz_console_frame.c
 files-HIGH_RES_TIMING := src/base/clock_tsc.c tests/unit/base_clock_tsc.c
 files-MMAP_CONFIG := src/config/map_file.c tests/unit/config_map_file.c
 files-PROFILING := $(wildcard src/profile/cpu_*.c src/command/profile_cpu.c src/command/profiler.c \

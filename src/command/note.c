@@ -38,11 +38,14 @@ static bool add_text(struct strbuf *out, size_t from, const char *prefix, struct
 /* PREFIX and the strings of the array V. */
 static bool add_list(struct strbuf *out, size_t from, const char *prefix, struct span v)
 {
-	struct scan s = scan_text(v.s, v.n);
 	struct span item;
 	bool any = false;
+	struct scan s;
 
-	if (v.n == 0 || !scan_enter(&s, '['))
+	if (!view_has(v))
+		return false;
+	s = scan_text(v.s, v.n);
+	if (!scan_enter(&s, '['))
 		return false;
 	while (scan_element(&s) && scan_value(&s, &item)) {
 		add_comma(out, from);

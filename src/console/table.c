@@ -203,9 +203,9 @@ void table_format(const struct table *t, bool colour, struct strbuf *out)
 			add_cell(t, last, t->widths[t->columns - 1], colour, out);
 		}
 		end_line(out);
-		if (t->below && i > 0 && last->len > 0) {
+		if (t->below && i > 0 && last->len > 0 && t->room > INDENT) {
 			add_blanks(out, INDENT);
-			add_cell(t, last, t->room - MIN(t->room, (unsigned)INDENT), colour, out);
+			add_cell(t, last, t->room - INDENT, colour, out);
 			end_line(out);
 		}
 	}

@@ -188,10 +188,12 @@ static size_t add_escape(const char *s, size_t n, struct strbuf *out)
 
 bool span_string(struct span v, struct strbuf *out)
 {
-	const char *at = v.s + 1, *end = v.s + v.n - 1;
+	const char *at, *end;
 
-	if (v.n < 2 || v.s[0] != '"' || *end != '"')
+	if (v.n < 2 || v.s[0] != '"' || v.s[v.n - 1] != '"')
 		return false;
+	at = v.s + 1;
+	end = v.s + v.n - 1;
 	while (at < end) {
 		const char *escape = memchr(at, '\\', (size_t)(end - at));
 		size_t taken;
