@@ -45,11 +45,14 @@ bool recovery_needed(const struct core *c)
 	return false;
 }
 
-/* Options for a process that the configuration no longer knows, to be stopped as the reload that
- * removed it had left it to be. R and E may be NULL. */
-static struct subsystem_options *forgotten_options(const char *name, const struct record *r,
+/* Options for a process that the configuration no longer knows. What it was started with, where that
+ * is known: it was removed while no procd ran. Else it is stopped as the reload that removed it had
+ * left it to be. R and E may be NULL. */
+static struct subsystem_options *forgotten_options(const struct core *c, const char *name,
+						   const struct record *r,
 						   const struct memory_entry *e)
 {
+	struct subsystem_options *was = c->before != NULL ? config_find(c->before, name) : NULL;
 	enum kill_mode mode = r != NULL && (r->flags & PLAN_TREE) ? KILL_MODE_GROUP
 								  : KILL_MODE_PROCESS;
 	bool kept = e != NULL && (e->flags & MEMORY_STOP_KEPT);
@@ -57,6 +60,8 @@ static struct subsystem_options *forgotten_options(const char *name, const struc
 	int signo = kept && e->run_delay_ms > 0 && e->run_delay_ms < NSIG ? (int)e->run_delay_ms
 									 : SIGTERM;
 
+	if (was != NULL)
+		return subsystem_options_ref(was);
 	if (kept && (e->run_ns < 0 || ms > STOP_TIMEOUT_MAX_MS))
 		ms = TIMEOUT_UNSET;
 	return subsystem_options_unknown(name, mode, signo, ms);
@@ -220,7 +225,7 @@ static struct subsystem *add_known(struct core *c, const struct map *wanted, uin
 	}
 	/* Neither wanted nor alive: it comes back only to be told of as stopped and removed. */
 	if (o == NULL)
-		o = own = forgotten_options(name, r, e);
+		o = own = forgotten_options(c, name, r, e);
 	s = subsystem_new(c, slot, e ? e->id : c->next_id++, o);
 	if (e != NULL) {
 		fill_from_entry(s, e);

@@ -384,6 +384,22 @@ def test_a_file_that_changed_between_two_procds_restarts_what_it_must(w):
     q.stop()
 
 
+def test_what_was_removed_between_two_procds_is_stopped_as_its_own_options_say(w):
+    gone = w.sub("gone", "--ignore-term", "--trap-exit", "USR1=0", "--print", "set", stop_signal="USR1", stop_timeout="50s",
+                 post_stop=["sh", "-c", "echo done >>" + w.path("hook")], restart="never")
+    p = w.procd(w.sub("b") + gone)
+    pid = p.wait_state("gone", "running")["pid"]
+    wait_until(lambda: "set" in p.ctl("logs", "gone").out, "the handlers")
+    kill_both(p)
+    check(alive(pid), "it is dead already")
+    q = w.procd(w.sub("b"))
+    e = q.wait_state("gone", "stopped")
+    equal((e["pid"], e["reason"], e.get("killed")), (pid, "reload", None), "how it ended")
+    q.wait_event(type="subsystem_removed", name="gone")
+    equal(read_text(w.path("hook")), "done\n", "what post_stop left")
+    q.stop()
+
+
 def test_an_adopted_child_appears_as_adopted(w):
     p = w.procd(w.sub("a", "--trap-exit", "USR1=42", "--print", "set", restart="never"))
     pid = p.wait_state("a", "running")["pid"]
