@@ -285,7 +285,7 @@ sample: $(BUILD)/procd
 # --- install -------------------------------------------------------------------------------------
 
 INSTALL ?= install
-EXAMPLES := $(notdir $(wildcard etc/*.toml))
+EXAMPLES := $(wildcard etc/*.toml etc/examples/*)
 INSTALL_UNITS = $(if $(systemdsystemunitdir),$(UNITS))
 INSTALL_OBJECT = $(if $(WITH_HEAP_PROFILING),$(HEAP_OBJECT))
 # name.8 -> man8/name.8
@@ -297,7 +297,7 @@ install: $(BUILD)/procd $(BUILD)/$(SCHEMA) $(MAN_BUILT) $(UNITS_BUILT) $(INSTALL
 	$(foreach o,$(INSTALL_OBJECT),$(INSTALL) -D -m 755 $(o) $(DESTDIR)$(libexecdir)/procd/$(notdir $(o)))
 	$(INSTALL) -D -m 644 $(BUILD)/$(SCHEMA) $(DESTDIR)$(datadir)/procd/$(SCHEMA)
 	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(BUILD)/man/$(m) $(DESTDIR)$(call man-path,$(m)) &&) :
-	$(foreach e,$(EXAMPLES),$(INSTALL) -D -m 644 etc/$(e) $(DESTDIR)$(docdir)/examples/$(e) &&) :
+	$(foreach e,$(EXAMPLES),$(INSTALL) -D -m 644 $(e) $(DESTDIR)$(docdir)/examples/$(notdir $(e)) &&) :
 	$(foreach u,$(INSTALL_UNITS),$(INSTALL) -D -m 644 $(BUILD)/systemd/$(u) \
 		$(DESTDIR)$(systemdsystemunitdir)/$(u) &&) :
 
@@ -305,7 +305,7 @@ uninstall:
 	rm -f $(DESTDIR)$(bindir)/procd $(DESTDIR)$(datadir)/procd/$(SCHEMA) \
 		$(DESTDIR)$(libexecdir)/procd/$(notdir $(HEAP_OBJECT)) \
 		$(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
-		$(foreach e,$(EXAMPLES),$(DESTDIR)$(docdir)/examples/$(e)) \
+		$(foreach e,$(EXAMPLES),$(DESTDIR)$(docdir)/examples/$(notdir $(e))) \
 		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(u))
 
 # --- release -------------------------------------------------------------------------------------
