@@ -271,7 +271,7 @@ lint: $(MAN_BUILT) $(UNITS_BUILT)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE -Isrc src tests/tools
 	mandoc -T lint -W warning $(MAN_BUILT)
-	shellcheck bootstrap .ci/run $(addprefix tests/,run-fuzz report-coverage make-dist check-units)
+	shellcheck bootstrap .ci/run contrib/completion/procd.bash $(addprefix tests/,run-fuzz report-coverage make-dist check-units)
 	tests/check-units $(UNITS_BUILT)
 
 # What the option table says about itself: the sample is kept in the tree (a test compares them),
@@ -286,6 +286,12 @@ sample: $(BUILD)/procd
 
 INSTALL ?= install
 EXAMPLES := $(wildcard etc/*.toml etc/examples/*)
+# NAME:PLACE of each shell's script; the places may be given.
+bashcompletiondir ?= $(datadir)/bash-completion/completions
+zshcompletiondir ?= $(datadir)/zsh/site-functions
+fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
+COMPLETIONS = procd.bash:$(bashcompletiondir)/procd _procd:$(zshcompletiondir)/_procd \
+	procd.fish:$(fishcompletiondir)/procd.fish
 INSTALL_UNITS = $(if $(systemdsystemunitdir),$(UNITS))
 INSTALL_OBJECT = $(if $(WITH_HEAP_PROFILING),$(HEAP_OBJECT))
 # name.8 -> man8/name.8
@@ -300,13 +306,16 @@ install: $(BUILD)/procd $(BUILD)/$(SCHEMA) $(MAN_BUILT) $(UNITS_BUILT) $(INSTALL
 	$(foreach e,$(EXAMPLES),$(INSTALL) -D -m 644 $(e) $(DESTDIR)$(docdir)/examples/$(notdir $(e)) &&) :
 	$(foreach u,$(INSTALL_UNITS),$(INSTALL) -D -m 644 $(BUILD)/systemd/$(u) \
 		$(DESTDIR)$(systemdsystemunitdir)/$(u) &&) :
+	$(foreach c,$(COMPLETIONS),$(INSTALL) -D -m 644 \
+		contrib/completion/$(subst :, $(DESTDIR),$(c)) &&) :
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/procd $(DESTDIR)$(datadir)/procd/$(SCHEMA) \
 		$(DESTDIR)$(libexecdir)/procd/$(notdir $(HEAP_OBJECT)) \
 		$(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
 		$(foreach e,$(EXAMPLES),$(DESTDIR)$(docdir)/examples/$(notdir $(e))) \
-		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(u))
+		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(u)) \
+		$(foreach c,$(COMPLETIONS),$(DESTDIR)$(lastword $(subst :, ,$(c))))
 
 # --- release -------------------------------------------------------------------------------------
 

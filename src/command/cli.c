@@ -48,6 +48,7 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_SCHEMA] = verb_schema,
 	[VERB_SAMPLE] = verb_sample,
 	[VERB_MDOC_KEYS] = verb_mdoc_keys,
+	[VERB_COMPLETE] = verb_complete,
 };
 
 /* --- failures --------------------------------------------------------------------------------- */
@@ -138,23 +139,27 @@ struct parser {
 	int failed;		/* exit code, or CLI_GO_ON */
 };
 
-/* The option in a table of options that ends at a NULL name. */
-static const struct verb_option *option_find(const struct verb_option *table, char letter,
-					     const char *name, size_t len)
+static bool option_is(const struct verb_option *option, char letter, const char *name, size_t len)
 {
-	for (const struct verb_option *v = table; v->name; v++)
-		if (name ? strlen(v->name) == len && memcmp(v->name, name, len) == 0 :
-		    v->letter == letter)
-			return v;
+	return name ? strlen(option->name) == len && memcmp(option->name, name, len) == 0 :
+	       option->letter == letter;
+}
+
+const struct verb_option *cli_own_option(const struct verb *verb, char letter, const char *name,
+					 size_t len)
+{
+	for (int i = 0; verb && i < VERB_OPTIONS_MAX && verb->options[i].name; i++)
+		if (option_is(&verb->options[i], letter, name, len))
+			return &verb->options[i];
 	return NULL;
 }
 
-/* Tables end early or are full: a copy that always ends. */
-static void own_options(const struct verb *verb, struct verb_option out[VERB_OPTIONS_MAX + 1])
+const struct verb_option *cli_common_option(char letter, const char *name, size_t len)
 {
-	memset(out, 0, (VERB_OPTIONS_MAX + 1) * sizeof(*out));
-	if (verb)
-		memcpy(out, verb->options, sizeof(verb->options));
+	for (const struct verb_option *option = common_options; option->name; option++)
+		if (option_is(option, letter, name, len))
+			return option;
+	return NULL;
 }
 
 static int set_common(struct parser *p, enum common_id id, const char *value)
@@ -220,16 +225,10 @@ static int unknown_option(struct parser *p, const char *text)
 static int parse_one(struct parser *p, char letter, const char *name, size_t len,
 		     const char *glued, bool *used)
 {
-	struct verb_option own[VERB_OPTIONS_MAX + 1];
-	const struct verb_option *option;
+	const struct verb_option *own = cli_own_option(p->o->verb, letter, name, len);
+	const struct verb_option *option = own ? own : cli_common_option(letter, name, len);
 	const char *value = "";
-	bool is_own;
 
-	own_options(p->o->verb, own);
-	option = option_find(own, letter, name, len);
-	is_own = option != NULL;
-	if (!is_own)
-		option = option_find(common_options, letter, name, len);
 	if (!option)
 		return unknown_option(p, p->argv[p->at]);
 	*used = option->argument != NULL && glued != NULL;
@@ -239,8 +238,8 @@ static int parse_one(struct parser *p, char letter, const char *name, size_t len
 			return cli_fail_usage(p->o, "option \"--%s\" needs a value (%s)",
 					      option->name, option->argument);
 	}
-	if (is_own) {
-		p->o->values[option - own] = value;
+	if (own) {
+		p->o->values[own - p->o->verb->options] = value;
 		return CLI_GO_ON;
 	}
 	return set_common(p, (enum common_id)(option - common_options), value);

@@ -34,12 +34,17 @@ static void add_words(struct strbuf *out, size_t begin, unsigned indent, const c
 	strbuf_addch(out, '\n');
 }
 
-/* LEFT and its explanation. */
-static void add_row(struct strbuf *out, const char *left, const char *text)
+/* LEFT_TEXT and its explanation, which begins a line of its own where that is too long. */
+static void add_row(struct strbuf *out, const char *left_text, const char *text)
 {
 	size_t begin = out->len;
 
-	strbuf_addf(out, "  %-*s ", LEFT, left);
+	if (strlen(left_text) > LEFT) {
+		strbuf_addf(out, "  %s\n", left_text);
+		begin = out->len;
+		left_text = "";
+	}
+	strbuf_addf(out, "  %-*s ", LEFT, left_text);
 	add_words(out, begin, LEFT + 3, text);
 }
 

@@ -36,6 +36,8 @@ int verb_reopen_logs(const struct cli_options *o);
 int verb_shutdown(const struct cli_options *o);
 /* verbs_profile.c */
 int verb_profile(const struct cli_options *o);
+/* complete.c */
+int verb_complete(const struct cli_options *o);
 /* verbs_upgrade.c */
 int verb_upgrade(const struct cli_options *o);
 /* verbs_config.c */

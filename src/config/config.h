@@ -69,6 +69,10 @@ json_t *config_dump_json(const struct config *c);
 json_t *config_schema_json(void);
 void config_sample_toml(struct strbuf *out);
 void config_mdoc_keys(struct strbuf *out);
+/* complete.c: what TYPED, the beginning of a --set argument, can become: one call of EACH for every
+ * "section.key=" or, behind the '=', every value of a key with a choice. */
+void config_complete(const char *typed, void (*each)(void *ctx, const char *word, const char *help),
+		     void *ctx);
 
 /* --- difference ---------------------------------------------------------------------------- */
 

@@ -141,7 +141,7 @@ const struct verb verb_table[VERB_COUNT] = {
 		.arguments = "", .serve = method_graph,
 		.summary = "show who depends on whom",
 		.details = "--json is --format json: {nodes, edges: [{from, to, kind, condition}]}.\n",
-		.options = { { 0, "format", "FORMAT", "dot (default), mermaid or json" } },
+		.options = { { 0, "format", "dot|mermaid|json", "the language (dot)" } },
 	},
 #if WITH_CONSOLE
 	[VERB_TOP] = {
@@ -177,7 +177,7 @@ const struct verb verb_table[VERB_COUNT] = {
 		.summary = "show counters, histograms and what subsystems use",
 		.details = "OpenMetrics text, for a scraper; --json is --format json. prometheus is the older\n"
 			"text format 0.0.4, which promtool check metrics reads.\n",
-		.options = { { 0, "format", "FORMAT", "openmetrics (default), prometheus or json" } },
+		.options = { { 0, "format", "openmetrics|prometheus|json", "the format (openmetrics)" } },
 	},
 	[VERB_PLAN] = {
 		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
@@ -255,6 +255,14 @@ const struct verb verb_table[VERB_COUNT] = {
 	},
 	[VERB_MDOC_KEYS] = {
 		.name = "mdoc-keys", .arguments = "", .summary = "print the manual's key tables",
+		.flags = VERB_LOCAL | VERB_HIDDEN,
+	},
+	[VERB_COMPLETE] = {
+		.name = "complete", .arguments = "[-- WORD...]", .max_args = -1,
+		.summary = "print what a word of the command line can become",
+		.details = "WORDs: those before it, as typed. Lines of a word, a tab and its meaning;\n"
+			"':files PREFIX' and ':commands' leave it to the shell.\n",
+		.options = { { 0, "word", "TEXT", "the beginning that was typed" } },
 		.flags = VERB_LOCAL | VERB_HIDDEN,
 	},
 

@@ -16,6 +16,8 @@ enum verb_id {
 	VERB_SHUTDOWN, VERB_UPGRADE, VERB_CHECK, VERB_CONFIG, VERB_FEATURES,
 	/* hidden verbs, used by the build */
 	VERB_SCHEMA, VERB_SAMPLE, VERB_MDOC_KEYS,
+	/* hidden, used by the shells */
+	VERB_COMPLETE,
 	/* methods that several verbs share, or none */
 	METHOD_EVENTS_SUBSCRIBE, METHOD_LOGS_GET, METHOD_CONFIG_GET, METHOD_PROFILE_STOP,
 	VERB_COUNT
