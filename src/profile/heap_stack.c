@@ -94,7 +94,8 @@ struct cursor {
 
 static bool in_stack(uintptr_t at)
 {
-	return at >= bounds.low && at + sizeof(at) <= bounds.high && at % sizeof(at) == 0;
+	return at >= bounds.low && at < bounds.high && bounds.high - at >= sizeof(at) &&
+	       at % sizeof(at) == 0;
 }
 
 static uintptr_t word_at(uintptr_t at)

@@ -79,7 +79,8 @@ static void skip(struct bytes *b, uint64_t n)
 	b->at += n;
 }
 
-static uint64_t get_uleb(struct bytes *b)
+/* *SIGN: the bits above those that are written, were it a signed one. */
+static uint64_t get_leb(struct bytes *b, uint64_t *sign)
 {
 	uint64_t v = 0;
 	uint8_t byte;
@@ -91,24 +92,22 @@ static uint64_t get_uleb(struct bytes *b)
 			v |= (uint64_t)(byte & 0x7f) << shift;
 		shift += 7;
 	} while (byte & 0x80);
+	*sign = shift < 64 && byte & 0x40 ? ~UINT64_C(0) << shift : 0;
 	return v;
+}
+
+static uint64_t get_uleb(struct bytes *b)
+{
+	uint64_t sign;
+
+	return get_leb(b, &sign);
 }
 
 static int64_t get_sleb(struct bytes *b)
 {
-	uint64_t v = 0;
-	uint8_t byte;
-	unsigned shift = 0;
+	uint64_t sign, v = get_leb(b, &sign);
 
-	do {
-		byte = (uint8_t)get(b, 1);
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (shift < 64 && byte & 0x40)
-		v |= ~UINT64_C(0) << shift;
-	return (int64_t)v;
+	return (int64_t)(v | sign);
 }
 
 /* --- entries ---------------------------------------------------------------------------------- */
@@ -214,6 +213,12 @@ struct machine {
 	unsigned nkept;
 };
 
+/* N of the CIE's data units. */
+static int64_t data(const struct machine *m, uint64_t n)
+{
+	return (int64_t)(n * (uint64_t)m->cie->data_align);
+}
+
 static void saved_at(struct row *r, uint64_t reg, int64_t at)
 {
 	if (reg == REG_FP) {
@@ -285,7 +290,7 @@ static bool instruction(struct machine *m, struct bytes *b, uint8_t op)
 		return true;
 	case 0x05:			/* offset_extended */
 		reg = get_uleb(b);
-		saved_at(r, reg, (int64_t)get_uleb(b) * m->cie->data_align);
+		saved_at(r, reg, data(m, get_uleb(b)));
 		return true;
 	case 0x06:			/* restore_extended */
 		restored(m, get_uleb(b));
@@ -334,14 +339,14 @@ static bool instruction(struct machine *m, struct bytes *b, uint8_t op)
 		return true;
 	case 0x11:			/* offset_extended_sf */
 		reg = get_uleb(b);
-		saved_at(r, reg, get_sleb(b) * m->cie->data_align);
+		saved_at(r, reg, data(m, (uint64_t)get_sleb(b)));
 		return true;
 	case 0x12:			/* def_cfa_sf */
 		reg = get_uleb(b);
-		set_base(m, reg, get_sleb(b) * m->cie->data_align);
+		set_base(m, reg, data(m, (uint64_t)get_sleb(b)));
 		return true;
 	case 0x13:			/* def_cfa_offset_sf */
-		r->base_offset = get_sleb(b) * m->cie->data_align;
+		r->base_offset = data(m, (uint64_t)get_sleb(b));
 		return true;
 	case 0x14: case 0x15:		/* val_offset, val_offset_sf */
 		not_read(r, get_uleb(b));
@@ -366,7 +371,7 @@ static bool run(struct machine *m, struct bytes b)
 			m->at += low * m->cie->code_align;
 			break;
 		case 2:
-			saved_at(&m->row, low, (int64_t)get_uleb(&b) * m->cie->data_align);
+			saved_at(&m->row, low, data(m, get_uleb(&b)));
 			break;
 		case 3:
 			restored(m, low);
