@@ -29,9 +29,15 @@
 #define OVERFLOW_UID 65534	/* what ids without a place in our user namespace look like */
 #define NO_OWNER ((uid_t)-1)
 
+/* What is asked of each component. */
+struct node {
+	uint32_t uid, gid;
+	uint32_t mode;
+};
+
 struct walk {
 	int fd;			/* the directory we stand in */
-	struct stat here;	/* what it is */
+	struct node here;	/* what it is */
 	uid_t linked_by;	/* the stranger whose links were followed */
 	int links;
 	const char *at;		/* what is left of the way, within REST */
@@ -51,6 +57,20 @@ UNSANITIZED static long open_at(int dirfd, const char *name, int flags)
 UNSANITIZED static void close_fd(long fd)
 {
 	syscall(SYS_close, (int)fd);
+}
+
+/* Asked of the kernel as directly as the descriptors are opened and closed: a sanitizer that saw only
+ * this would take a number that is used again for a race. Negative errno. statx(2). */
+UNSANITIZED static int look_at(long fd, struct node *node)
+{
+	struct statx sx;
+
+	if (syscall(SYS_statx, (int)fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) < 0)
+		return -errno;
+	node->uid = sx.stx_uid;
+	node->gid = sx.stx_gid;
+	node->mode = sx.stx_mode;
+	return 0;
 }
 
 /* Does the number have a meaning of its own here? /proc/self/uid_map: "INSIDE OUTSIDE COUNT" lines.
@@ -101,18 +121,18 @@ UNSANITIZED bool path_hard_links_protected(void)
 	return value == '1';
 }
 
-UNSANITIZED static bool public(const struct stat *dir)
+UNSANITIZED static bool public(const struct node *dir)
 {
-	return dir->st_mode & S_IWOTH;
+	return dir->mode & S_IWOTH;
 }
 
 /* By others than root and ourselves; a group that is our own counts as ourselves. */
-UNSANITIZED static bool writable_by_others(const struct stat *dir)
+UNSANITIZED static bool writable_by_others(const struct node *dir)
 {
-	if (!path_owner_trusted(dir->st_uid) || public(dir))
+	if (!path_owner_trusted(dir->uid) || public(dir))
 		return true;
-	return dir->st_mode & S_IWGRP && dir->st_gid != 0 &&
-	       dir->st_gid != (gid_t)syscall(SYS_getegid);
+	return dir->mode & S_IWGRP && dir->gid != 0 &&
+	       dir->gid != (gid_t)syscall(SYS_getegid);
 }
 
 /* --- the way ------------------------------------------------------------------------------------ */
@@ -138,7 +158,7 @@ UNSANITIZED static int stand_in(struct walk *w, long fd)
 	if (w->fd >= 0)
 		close_fd(w->fd);
 	w->fd = (int)fd;
-	return fstat(w->fd, &w->here) < 0 ? -errno : 0;
+	return look_at(fd, &w->here);
 }
 
 /* The next component into NAME, which has room for NAME_MAX + 1. *LAST: it is the last one; slashes
@@ -164,15 +184,15 @@ UNSANITIZED static int next_name(struct walk *w, char *name, bool *last)
 }
 
 /* May the link that ST describes be followed from where we stand? */
-UNSANITIZED static int judge_link(struct walk *w, const struct stat *st)
+UNSANITIZED static int judge_link(struct walk *w, const struct node *link)
 {
 	if (++w->links > LINKS_MAX)
 		return -ELOOP;
-	if (path_owner_trusted(st->st_uid))
+	if (path_owner_trusted(link->uid))
 		return 0;
-	if (public(&w->here) || (w->linked_by != NO_OWNER && w->linked_by != st->st_uid))
+	if (public(&w->here) || (w->linked_by != NO_OWNER && w->linked_by != link->uid))
 		return -ELOOP;
-	w->linked_by = st->st_uid;
+	w->linked_by = link->uid;
 	return 0;
 }
 
@@ -208,7 +228,7 @@ UNSANITIZED static long open_below(const struct walk *w, const char *name)
 UNSANITIZED static int step(struct walk *w, const char *name, unsigned flags)
 {
 	long below = open_below(w, name);
-	struct stat st;
+	struct node node;
 	int ret;
 
 	if (below == -ENOENT && flags & PATH_MAKE) {
@@ -218,13 +238,13 @@ UNSANITIZED static int step(struct walk *w, const char *name, unsigned flags)
 	}
 	if (below < 0)
 		return (int)below;
-	ret = fstat((int)below, &st) < 0 ? -errno : 0;
-	if (ret == 0 && S_ISDIR(st.st_mode)) {
-		if (!public(&w->here) || path_owner_trusted(st.st_uid))
+	ret = look_at(below, &node);
+	if (ret == 0 && S_ISDIR(node.mode)) {
+		if (!public(&w->here) || path_owner_trusted(node.uid))
 			return stand_in(w, below);
 		ret = -EPERM;
-	} else if (ret == 0 && S_ISLNK(st.st_mode)) {
-		ret = judge_link(w, &st);
+	} else if (ret == 0 && S_ISLNK(node.mode)) {
+		ret = judge_link(w, &node);
 		if (ret == 0)
 			ret = follow(w, below);
 	} else if (ret == 0) {
@@ -239,13 +259,13 @@ UNSANITIZED static int step(struct walk *w, const char *name, unsigned flags)
 UNSANITIZED static int step_last(struct walk *w, const char *name)
 {
 	long fd = open_at(w->fd, name, O_PATH | O_NOFOLLOW);
-	struct stat st;
+	struct node node;
 	int ret = 0;
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : (int)fd;
-	if (fstat((int)fd, &st) == 0 && S_ISLNK(st.st_mode)) {
-		if (path_owner_trusted(st.st_uid) && !public(&w->here) && ++w->links <= LINKS_MAX)
+	if (look_at(fd, &node) == 0 && S_ISLNK(node.mode)) {
+		if (path_owner_trusted(node.uid) && !public(&w->here) && ++w->links <= LINKS_MAX)
 			ret = follow(w, fd);
 		else
 			ret = -ELOOP;
@@ -271,7 +291,7 @@ UNSANITIZED static int walk(struct walk *w, unsigned flags, char *name)
 		if (last && ret == 0)
 			break;
 	}
-	return w->linked_by == NO_OWNER || w->linked_by == w->here.st_uid ? 0 : -ELOOP;
+	return w->linked_by == NO_OWNER || w->linked_by == w->here.uid ? 0 : -ELOOP;
 }
 
 UNSANITIZED int path_parent_open(int dirfd, const char *path, unsigned flags,
@@ -300,6 +320,6 @@ UNSANITIZED int path_parent_open(int dirfd, const char *path, unsigned flags,
 	out->fd = w.fd;
 	out->open_to_others = writable_by_others(&w.here);
 	out->others_may_replace = out->open_to_others &&
-		(!path_owner_trusted(w.here.st_uid) || !(w.here.st_mode & S_ISVTX));
+		(!path_owner_trusted(w.here.uid) || !(w.here.mode & S_ISVTX));
 	return 0;
 }
