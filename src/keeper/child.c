@@ -22,6 +22,7 @@
 #include "keeper/child.h"
 #include "keeper/confine.h"
 #include "keeper/mounts.h"
+#include "keeper/slice.h"
 
 #if defined(__clang__)
 #define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
@@ -196,13 +197,20 @@ IN_CHILD static int child_oom(const struct child_job *job)
 	return failed != 0 && child_oom_is(want) ? 0 : failed;
 }
 
+/* The keeper has bound itself to this processor so that we begin here (see spawn.c). It sleeps until
+ * our exec: letting it go before that lets the kernel wake it on another processor that idles, while
+ * this one still starts the program up. The keeper undoes it itself, too, so an error is nothing. */
 IN_CHILD static int child_affinity(const struct child_job *job)
 {
 	const struct originals *o = job->original;
 
-	if (o->affinity_size <= 0)
-		return 0;
-	TRY(syscall(SYS_sched_setaffinity, 0, (size_t)o->affinity_size, o->affinity));
+	if (o->affinity_size > 0)
+		syscall(SYS_sched_setaffinity, (int)syscall(SYS_getppid),
+			(size_t)o->affinity_size, o->affinity);
+	if (job->plan->cpus)
+		return -confine_affinity(job->plan);
+	if (o->affinity_size > 0)
+		TRY(syscall(SYS_sched_setaffinity, 0, (size_t)o->affinity_size, o->affinity));
 	return 0;
 }
 
@@ -405,7 +413,7 @@ IN_CHILD static void child_write_pid(const struct child_job *job)
 	char digits[sizeof(PLAN_PID_UNKNOWN)];
 
 	for (char *const *var = job->envp; *var != NULL; var++) {
-		long pid = syscall(SYS_getpid), n = 0;
+		long pid = job->record->pid, n = 0;
 		char *at = *var;
 
 		if (child_is_text(at, PLAN_WATCHDOG_PID "=" PLAN_PID_UNKNOWN))
@@ -428,10 +436,10 @@ IN_CHILD static int child_exec(const struct child_job *job)
 	bool denied = false;
 	int failed = ENOENT;
 
+	job->record->pid = (int32_t)syscall(SYS_getpid);
 	child_write_pid(job);
 	/* From here on it lives even if the keeper is killed before it sees us run: so the record
 	 * says so first. */
-	job->record->pid = (int32_t)syscall(SYS_getpid);
 	atomic_store_explicit(&job->record->state, RECORD_RUNNING, memory_order_release);
 	for (char *const *path = job->exec_paths; *path != NULL; path++) {
 		failed = child_exec_one(job, *path);
@@ -485,10 +493,12 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 	case STAGE_LIMITS: return child_limits(job);
 	case STAGE_NICE:
 		failed = child_scheduler(job);
-		return failed != 0 ? failed : child_nice(job);
+		if (failed == 0)
+			failed = child_nice(job);
+		return failed == 0 && job->short_slice ? -slice_reset() : failed;
 	case STAGE_OOM: return child_oom(job);
 	case STAGE_AFFINITY:
-		return job->plan->cpus ? -confine_affinity(job->plan) : child_affinity(job);
+		return child_affinity(job);
 	case STAGE_SCHED: return -confine_sched(job->plan);
 	case STAGE_IO_CLASS: return -confine_io(job->plan);
 	case STAGE_NUMA: return -confine_numa(job->plan);

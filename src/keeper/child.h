@@ -54,6 +54,7 @@ struct child_job {
 	const char *fifo[2];		/* relative to LOW_FIFO, where the plan says CAPTURE */
 	int listen_fds[PLAN_MAX_LISTEN];	/* above LOW_END, as many as the plan says */
 	bool unshare_fds;		/* the descriptor table is the parent's until unshared */
+	bool short_slice;		/* inherited, to be undone */
 
 	volatile uint32_t stage;	/* enum spawn_stage; STAGE_NONE when exec worked */
 	volatile int errnum;

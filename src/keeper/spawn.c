@@ -24,6 +24,7 @@
 #include "keeper/handover.h"
 #include "keeper/inner.h"
 #include "keeper/limits.h"
+#include "keeper/slice.h"
 
 /* The process that everything hangs on goes last when memory ends; the supervisor before it. */
 #define KEEPER_OOM_SCORE (-900)
@@ -104,8 +105,17 @@ static int originals_read(struct originals *o)
 	return 0;
 }
 
+static unsigned processors_usable(void)
+{
+	cpu_set_t usable;
+
+	return sched_getaffinity(0, sizeof(usable), &usable) == 0 ? (unsigned)CPU_COUNT(&usable) : 1;
+}
+
 static int spawner_prepare(struct spawner *s)
 {
+	s->short_slice = slice_shorten();
+	s->processors = processors_usable();
 	s->have_close_range = kernel_feature_usable(FEATURE_CLOSE_RANGE);
 	s->into_cgroup = kernel_feature_usable(FEATURE_CLONE3) &&
 			 kernel_feature_usable(FEATURE_CLONE_INTO_CGROUP);
@@ -278,17 +288,21 @@ static void record_identify(const struct keeper *k, struct record *r, pid_t pid,
 	record_seal(r);
 }
 
-/* Stay on this processor, and let the child begin here; child_affinity() lets it go. Without it the
- * kernel, which has just woken a worker of its own here for a new cgroup's first member, sends the
- * child to where the one before it still starts up, and this processor idles in the wait for its exec:
- * a start takes half as long again. */
-static void stay_here(const struct originals *o)
+/* One start of as many as there are processors stays on this one: the child begins here, where the
+ * keeper waits for its exec; child_affinity() lets both go. The kernel would send all of them away,
+ * because it has just woken a worker of its own here for a new cgroup's first member, so they would
+ * wait where those before them still load while this processor idles. */
+static void stay_here(struct spawner *s)
 {
+	const struct originals *o = &s->original;
 	unsigned long here[ORIGINAL_CPUS / sizeof(unsigned long)] = { 0 };
 	unsigned bits = 8 * sizeof(*here);
-	int cpu = sched_getcpu();
+	int cpu;
 
-	if (o->affinity_size <= 0 || cpu < 0 || cpu >= 8 * ORIGINAL_CPUS)
+	if (o->affinity_size <= 0 || s->processors < 2 || ++s->turn % s->processors != 0)
+		return;
+	cpu = sched_getcpu();
+	if (cpu < 0 || cpu >= 8 * ORIGINAL_CPUS)
 		return;
 	here[(unsigned)cpu / bits] = 1UL << (unsigned)cpu % bits;
 	affinity_set(here, sizeof(here));
@@ -320,7 +334,7 @@ static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, i
 		snprintf(procs, sizeof(procs), "%u/cgroup.procs", slot);
 		job->cgroup_procs = procs;
 	}
-	stay_here(&k->spawner.original);
+	stay_here(&k->spawner);
 	pid = run_child(k, child_run, job, pidfd, group);
 	go_anywhere(&k->spawner.original);
 	closep(&group);
@@ -357,6 +371,7 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 		.original = &k->spawner.original,
 		.fifo = { fifo[0], fifo[1] },
 		.unshare_fds = k->spawner.have_close_range,
+		.short_slice = k->spawner.short_slice,
 		.record = record_get(&k->records, slot),
 	};
 	char **at = k->spawner.vectors;

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 
@@ -159,6 +160,23 @@ def status_of(pid):
 
 def io_priority(pid):
     return ctypes.CDLL(None).syscall({"x86_64": 252, "aarch64": 31}[os.uname().machine], 1, pid)
+
+
+def slice_of(pid):
+    """Nanoseconds that the scheduler lets a process run at a time; 0 where the kernel does not say."""
+    attributes = struct.pack("=IIQiIQQQ", 48, 0, 0, 0, 0, 0, 0, 0)
+    room = ctypes.create_string_buffer(attributes, 48)
+    number = {"x86_64": 315, "aarch64": 275}[os.uname().machine]
+    equal(ctypes.CDLL(None).syscall(number, pid, room, 48, 0), 0, "sched_getattr")
+    return struct.unpack("=IIQiIQQQ", room.raw)[5]
+
+
+def test_programs_do_not_inherit_the_keepers_short_slices(w):
+    p = w.procd(w.sub("a"))
+    p.wait_state("a", "running")
+    equal(slice_of(p.pid_of("a")), slice_of(0), "slice of a program")
+    check(slice_of(p.pid) <= slice_of(0), "the keeper's slice is %d" % slice_of(p.pid))
+    p.stop()
 
 
 def test_placement_is_applied(w):
