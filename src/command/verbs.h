@@ -45,6 +45,8 @@ int verb_plan(const struct cli_options *o);
 int verb_reload_config(const struct cli_options *o);
 int verb_check(const struct cli_options *o);
 int verb_config(const struct cli_options *o);
+/* verbs_import.c */
+int verb_import(const struct cli_options *o);
 int verb_features(const struct cli_options *o);
 int verb_schema(const struct cli_options *o);
 int verb_sample(const struct cli_options *o);

@@ -21,6 +21,11 @@ void bundle_add(struct strbuf *bundle, const char *name, const char *text, size_
 	strbuf_add(bundle, text, n);
 }
 
+void config_bundle(struct strbuf *bundle, const char *name, const char *text, size_t n)
+{
+	bundle_add(bundle, name, text, n);
+}
+
 bool bundle_next(const char *bundle, size_t len, size_t *offset, const char **name,
 		 const char **text, size_t *n)
 {

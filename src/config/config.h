@@ -52,6 +52,10 @@ struct config_source {
 int config_load(const struct config_source *source, struct config **out, struct config_diag *diag,
 		struct strbuf *bundle);
 
+/* Append the text of a file as if an earlier load had saved it: a load of BUNDLE then reads NAME, an
+ * absolute path, without the disk. */
+void config_bundle(struct strbuf *bundle, const char *name, const char *text, size_t n);
+
 /* Names of DAEMON_* variables of this process that are no known keys: likely typos, for a debug
  * line. */
 void config_unknown_variables(struct strlist *out);

@@ -14,6 +14,9 @@
 	"Exit 1 when one of them failed, 4 for an unknown NAME, 124 when --timeout ran\n"	\
 	"out (the action goes on). With --no-wait: returns when the order is accepted.\n"
 
+/* The room that reads them stands beside this one, and does not know the table. */
+#define IMPORT_FORMATS "supervisord or procfile"
+
 const struct verb verb_table[VERB_COUNT] = {
 	[VERB_RUN] = {
 		.name = "run", .arguments = "[-- COMMAND [ARG...]]", .max_args = -1,
@@ -238,6 +241,19 @@ const struct verb verb_table[VERB_COUNT] = {
 		.summary = "show the effective config",
 		.details = "As a valid daemon.toml; with --json each value with origin and line.\n",
 		.flags = VERB_LOCAL | VERB_SETS,
+	},
+	[VERB_IMPORT] = {
+		.name = "import", .arguments = "FILE|DIR", .min_args = 1, .max_args = 1,
+		.summary = "make a daemon.toml of another format",
+		.details = "Reads what another supervisor is configured by and prints what procd makes of it.\n"
+			"What has no counterpart is in comments, with the reason. Nothing is written when\n"
+			"something is wrong: the message names file and line, exit 78.\n",
+		.options = {
+			{ 0, "from", "FORMAT", IMPORT_FORMATS " (default: found out)" },
+			{ 'o', "output", "FILE", "write it there, whole or not at all" },
+			{ 0, "force", NULL, "also where that file is there already" },
+		},
+		.flags = VERB_LOCAL,
 	},
 	[VERB_FEATURES] = {
 		.name = "features", .method = "daemon.features", .access = ACCESS_READ,

@@ -1,0 +1,11 @@
+/* The readers, one per format. PATH is a file, or a directory where the format has those. Fill IM; -EINVAL
+ * when IM has a failure. Inside the import room only. */
+#ifndef IMPORT_FORMATS_H
+#define IMPORT_FORMATS_H
+
+#include "import/files.h"
+
+int import_supervisord(struct import *im, const char *path);
+int import_procfile(struct import *im, const char *path);
+
+#endif

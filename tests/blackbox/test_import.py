@@ -1,0 +1,195 @@
+"""import: the configurations of other supervisors (doc/import.md). The fixtures in tests/import are written
+for these tests; the scripted child stands in for what they run and tells what it was given."""
+
+import json
+import os
+import shutil
+
+from harness import *
+
+FIXTURES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "import")
+
+
+def fixture(w, name):
+    """A copy of tests/import/NAME with its places filled in; dot.env is .env."""
+    for place, _, files in os.walk(os.path.join(FIXTURES, name)):
+        to = w.path("src", os.path.relpath(place, os.path.join(FIXTURES, name)))
+        os.makedirs(to, exist_ok=True)
+        for file in files:
+            source = os.path.join(place, file)
+            path = os.path.join(to, ".env" if file == "dot.env" else file)
+            write_text(path, read_text(source).replace("@CHILD@", w.child_path).replace("@DIR@", w.dir))
+            os.chmod(path, os.stat(source).st_mode & 0o777)
+    return w.path("src")
+
+
+def imported(w, path, *more, env=None):
+    """The text, which `check` accepts."""
+    r = w.run("import", path, *more, env=env).expect(0)
+    equal(r.err, "", "stderr")
+    config = write_text(w.path("imported.toml"), r.out)
+    equal(w.run("check", "-q", "-c", config, env=env).expect(0).err, "", "errors")
+    return r.out
+
+
+def effective(w):
+    """The subsystems of the text that imported() made: {name: {key: value}}."""
+    j = w.run("config", "--json", "-c", w.path("imported.toml")).expect(0).json()["subsystem"]
+    return {name: {key: leaf["value"] for key, leaf in s.items()} for name, s in j.items()}
+
+
+def runs(w, p, name, report=None):
+    """The report of the child, which is the very process that procd calls NAME."""
+    p.wait_state(name, "running")
+    report = read_report(w.path((report or name) + ".json"))
+    return report
+
+
+def refused(w, path, *more, rc=78):
+    r = w.run("import", path, *more).expect(rc)
+    equal(r.out, "", "stdout")
+    equal(r.err.count("\n"), 1, "lines of stderr:\n" + r.err)
+    return r.err
+
+
+# --- supervisord ------------------------------------------------------------------------------------
+
+
+def test_a_supervisord_conf_runs_the_same_programs(w):
+    path = fixture(w, "supervisord")
+    p = w.procd(imported(w, path))
+    web = runs(w, p, "web")
+    equal(web["argv"][1:], ["--report-state", w.path("web.json"), "--print", "it is 100% up"], "argv")
+    equal(web["env"]["SITE"], "south", "a program's own variable wins")
+    equal(web["env"]["PHRASE"], "two words", "a variable of [supervisord]")
+    equal(web["env"]["LIST"], "a,b=c", "a quoted value")
+    equal(web["env"]["HOME_THERE"], w.dir, "a variable of the environment")
+    equal(read_link("/proc/%d/cwd" % p.pid_of("web")), path, "working directory")
+    contains(read_text(w.path("web.log")), "it is 100% up", "log file")
+    for i in (0, 1):
+        runs(w, p, "queue@%d" % i, "queue-%d" % i)
+    for i in ("07", "08"):
+        runs(w, p, "pair_" + i, "pair-" + i)
+    equal([s["name"] for s in p.status()["subsystems"]], ["web", "queue@0", "queue@1", "pair_07", "pair_08"], "names")
+    p.stop()
+
+
+def test_settings_of_supervisord_become_keys(w):
+    text = imported(w, os.path.join(fixture(w, "supervisord"), "supervisord.conf"))
+    s = effective(w)
+    for key, value in (("restart", "always"), ("restart_max_attempts", 5), ("stop_signal", "SIGINT"),
+                       ("stop_timeout", 3000), ("kill_mode", "group"), ("stderr", "stdout"),
+                       ("log_max_file_size", 1 << 20), ("log_max_files", 3), ("umask", "0027"),
+                       ("groups", ["site"]), ("after", ["queue"])):
+        equal(s["web"][key], value, key)
+    queue = s["queue@0"] if "queue@0" in s else s["queue"]
+    equal(queue["success_exit_codes"], [0, 3], "exit codes")
+    equal(queue["kill_mode"], "process", "kill_mode without stopasgroup")
+    equal(queue["restart"], "on-failure", "restart")
+    equal(s["pair_07"]["stderr"], "null", "stderr_logfile = NONE")
+    for what in ("stdout_events_enabled", "fancy = yes", "[eventlistener:mailer]", "[unix_http_server]", "nodaemon"):
+        line = next((l for l in text.splitlines() if what in l), None)
+        check(line is not None and line.startswith("# not mapped: "), "%s is told: %r" % (what, line))
+
+
+def test_what_is_wrong_in_a_supervisord_conf_is_told_with_its_line(w):
+    for text, line, part in (
+            ("[program:a]\ncommand=x 'y\n", 2, "quote"),
+            ("[program:a]\nautostart=yes\n", 1, "no command"),
+            ("[program:a]\ncommand=x\nnumprocs=lots\n", 3, "numprocs"),
+            ("[program:a]\ncommand=x\nnumprocs=99999999999999999999\n", 3, "numprocs"),
+            ("[program:a]\ncommand=x %(nothing)s\n", 2, "nothing"),
+            ("[program:a]\ncommand=date +%F\n", 2, "%%"),
+            ("[program:a\ncommand=x\n", 1, "closed"),
+            ("[program:a]\ncommand=x\nenvironment=A=\"1\n", 3, "quote"),
+            ("[program:a]\ncommand=x\nstopsignal=LOUD\n", 3, "signal"),
+            ("[program:a]\ncommand=x\nautorestart=perhaps\n", 3, "true or false"),
+            ("[program:a]\ncommand=x\nstdout_logfile=/x\nstdout_logfile_maxbytes=5 potatoes\n", 4, "size"),
+            ("[program:a]\n\n; x\ncommand\n", 4, "KEY = VALUE"),
+            ("command=x\n[program:a]\n", 1, "before"),
+            ("[program:a]\ncommand=x\0y\n", 2, "NUL"),
+            ("[program:a]\ncommand=x\n# \033[31m\n", 3, "control")):
+        path = write_text(w.path("s.conf"), text)
+        err = refused(w, path, "--from", "supervisord")
+        contains(err, "%s:%d:" % (path, line), repr(text))
+        contains(err, part, repr(text))
+
+
+def test_a_user_that_is_not_there_is_no_user_and_no_start(w):
+    path = write_text(w.path("s.conf"), "[program:a]\ncommand=/bin/true\nuser=no-such-user\n"
+                                        "[program:b]\ncommand=/bin/true\n")
+    text = imported(w, path)
+    contains(text, '# not mapped: user = "no-such-user"', "the comment")
+    s = effective(w)
+    equal(s["a"]["autostart"], False, "a is held back")
+    equal(s["b"]["autostart"], True, "b is not")
+
+
+def test_names_that_procd_cannot_have_are_changed_and_told(w):
+    path = write_text(w.path("s.conf"), "".join(
+        "[program:%s]\ncommand=/bin/true\n" % n for n in ("a b", "a/b", "a-b", "all", "ü", "x" * 100)))
+    text = imported(w, path)
+    equal(len(effective(w)), 6, "subsystems")
+    contains(text, "# it was called a b there", "the comment")
+
+
+# --- Procfile ----------------------------------------------------------------------------------------
+
+
+def test_a_procfile_runs_the_same_programs(w):
+    path = fixture(w, "procfile")
+    p = w.procd(imported(w, path))
+    web, worker, both = runs(w, p, "web"), runs(w, p, "worker"), runs(w, p, "both")
+    equal(web["argv"][-1], "port 7000", "a variable in a command")
+    equal(worker["argv"][-1], "a  b", "a quoted word")
+    equal([r["env"]["PORT"] for r in (web, worker, both)], ["7000", "7100", "7200"], "ports")
+    equal(web["env"]["SECRET"], "s e c", "a variable of .env")
+    for name in ("web", "worker", "both"):
+        equal(cmdline(p.pid_of(name)).split(" ")[0], w.child_path, "the pid of %s is the program's" % name)
+    equal(read_link("/proc/%d/cwd" % p.pid_of("web")), path, "working directory")
+    check("s e c" not in read_text(w.path("imported.toml")), "what is in .env stays there")
+    p.stop()
+
+
+def test_what_is_wrong_in_a_procfile_is_told_with_its_line(w):
+    for text, line in (("web: x\nnonsense\n", 2), ("web:\n", 1), ("web: x\nweb: y\n", 2), ("we b: x\n", 1)):
+        path = write_text(w.path("Procfile"), text)
+        contains(refused(w, path), "%s:%d:" % (path, line), repr(text))
+    write_text(w.path("Procfile"), "web: x\n")
+    write_text(w.path(".env"), "A=1\nB='x\n")
+    contains(refused(w, w.path("Procfile")), w.path(".env") + ":2", ".env")
+
+
+# --- all formats --------------------------------------------------------------------------------------
+
+
+def test_the_file_is_written_whole_or_not_at_all(w):
+    path = write_text(w.path("Procfile"), "web: /bin/true\n")
+    out = w.path("out.toml")
+    equal(w.run("import", path, "-o", out).expect(0).out, "", "stdout")
+    contains(read_text(out), "[subsystem.web]", "the file")
+    equal(os.stat(out).st_mode & 0o777, 0o600, "mode")
+    write_text(path, "other: /bin/true\n")
+    contains(w.run("import", path, "-o", out).expect(73).err, "--force", "message")
+    contains(read_text(out), "[subsystem.web]", "the old file")
+    w.run("import", path, "-o", out, "--force").expect(0)
+    contains(read_text(out), "[subsystem.other]", "the new file")
+    write_text(path, "other: /bin/true\nbroken\n")
+    w.run("import", path, "-o", out, "--force").expect(78)
+    contains(read_text(out), "[subsystem.other]", "the file after a failure")
+    w.run("import", path, "-o", w.path("no/such/dir.toml")).expect(78)
+    equal(sorted(f for f in os.listdir(w.dir) if f.startswith("out")), ["out.toml"], "files")
+
+
+def test_what_cannot_be_imported_is_told(w):
+    contains(refused(w, w.path("nothing"), rc=66), "no such file", "a missing file")
+    contains(refused(w, write_text(w.path("x.txt"), "hello\n")), "supervisord, procfile", "an unknown format")
+    os.mkdir(w.path("empty"))
+    contains(refused(w, w.path("empty")), "nothing in this directory", "an empty directory")
+    contains(refused(w, w.path("x.txt"), "--from", "upstart", rc=64), "upstart", "an unknown name")
+    contains(refused(w, "/dev/null"), "not an ordinary file", "a device")
+    w.run("import").expect(64)
+    with open(w.path("Procfile"), "wb") as f:
+        f.write(b"web: " + b"x" * (100 << 20) + b"\n")
+    contains(refused(w, w.path("Procfile")), "larger than", "a line of 100 MB")
+    contains(w.run("import", w.path("x.txt"), "--json").expect(78).json()["error"]["message"], "x.txt", "as JSON")
