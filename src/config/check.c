@@ -176,60 +176,6 @@ void check_top(const struct candidate *c, struct config *config)
 
 /* --- subsystems ----------------------------------------------------------------------------- */
 
-static bool is_program(const char *path)
-{
-	struct stat st;
-
-	return access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-static bool in_path(const char *name, const char *path)
-{
-	while (*path != '\0') {
-		size_t n = strcspn(path, ":");
-		auto_free(freep) char *full = x_asprintf("%.*s/%s", (int)n, path, name);
-
-		if (is_program(full))
-			return true;
-		path += n + (path[n] == ':');
-	}
-	return false;
-}
-
-static const char *path_variable(const struct subsystem_options *o)
-{
-	const char *path = subsystem_inherits(o, "PATH=") ? getenv("PATH") : NULL;
-
-	for (size_t i = 0; i < o->environment.n; i++)
-		if (strncmp(o->environment.items[i], "PATH=", 5) == 0)
-			path = o->environment.items[i] + 5;
-	return path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
-}
-
-/* KNOWN remembers what was found: many subsystems run the same program. */
-static bool command_exists(const struct config *config, const struct subsystem_options *o,
-			   const char *name, struct map *known)
-{
-	static char yes[] = "yes", no[] = "no";
-	const char *answer;
-	const char *dir = o->rights->working_dir != NULL ? o->rights->working_dir : config->work_dir;
-	auto_free(freep) char *full = NULL, *key = NULL;
-	bool found;
-
-	key = x_asprintf("%s\n%s\n%s", name, dir != NULL ? dir : "", path_variable(o));
-	answer = map_find(known, key);
-	if (answer != NULL)
-		return answer == yes;
-	if (strchr(name, '/') == NULL) {
-		found = in_path(name, path_variable(o));
-	} else {
-		full = *name == '/' || dir == NULL ? x_strdup(name) : path_absolute(dir, name);
-		found = is_program(full);
-	}
-	map_put(known, key, found ? yes : no);
-	return found;
-}
-
 /* What SCOPE itself gives for the key at AT. */
 static const struct setting *given_in(const struct scope *scope, uint32_t at)
 {
@@ -448,27 +394,50 @@ static const char *key_at(uint32_t at)
 	BUG("no key fills this field");
 }
 
-/* The command in the field at OFFSET, if there is one. */
-static void warn_command(const struct candidate *c, const struct config *config,
-			 const struct scope *scope, const struct subsystem_options *o,
-			 uint32_t at, struct map *known)
+static bool runs_as_root(const struct subsystem_options *o)
 {
-	const struct strlist *command = part_read(at, o);
-	struct place place = place_in(c, scope, at);
-
-	if (command->n > 0 && !command_exists(config, o, command->items[0], known))
-		diag_warn(c->diag, &place, "subsystem.%s.%s: \"%.200s\" is not there or not "
-			  "executable (yet)", scope->name, key_at(at), command->items[0]);
+	return geteuid() == 0 && subsystem_uid(o) == 0;
 }
 
-static void warn_commands(const struct candidate *c, const struct config *config,
-			  const struct scope *scope, const struct subsystem_options *o,
-			  struct map *known)
+/* COMMAND is the value of the key at AT. */
+static void warn_command(const struct candidate *c, const struct scope *scope,
+			 const struct subsystem_options *o, uint32_t at,
+			 const struct strlist *command, struct programs *programs)
+{
+	struct place place = place_in(c, scope, at);
+	const char *path;
+
+	if (command->n == 0)
+		return;
+	path = program_find(programs, o, command->items[0]);
+	if (path == NULL)
+		diag_warn(c->diag, &place, "subsystem.%s.%s: \"%.200s\" is not there or not "
+			  "executable (yet)", scope->name, key_at(at), command->items[0]);
+	else if (runs_as_root(o))
+		program_warn(programs, c, &place, path);
+}
+
+static void warn_probe(const struct candidate *c, const struct scope *scope,
+		       const struct subsystem_options *o, uint32_t at,
+		       const struct probe_option *probe, struct programs *programs)
+{
+	struct place place = place_in(c, scope, at);
+	const char *path = probe != NULL && probe->kind == PROBE_COMMAND
+				   ? program_find(programs, o, probe->command.items[0]) : NULL;
+
+	if (path != NULL && runs_as_root(o))
+		program_warn(programs, c, &place, path);
+}
+
+static void warn_commands(const struct candidate *c, const struct scope *scope,
+			  const struct subsystem_options *o, struct programs *programs)
 {
 	if (!o->shell)
-		warn_command(c, config, scope, o, AT_OWN(command), known);
+		warn_command(c, scope, o, AT_OWN(command), &o->command, programs);
 	for (size_t i = 0; i < ARRAY_LEN(hook_keys); i++)
-		warn_command(c, config, scope, o, hook_keys[i], known);
+		warn_command(c, scope, o, hook_keys[i], part_read(hook_keys[i], o), programs);
+	warn_probe(c, scope, o, AT_POLICY(ready), o->policy->ready, programs);
+	warn_probe(c, scope, o, AT_POLICY(health), o->policy->health, programs);
 }
 
 static bool is_below(const char *path, const char *dir)
@@ -540,7 +509,7 @@ static void warn_shared_profile(const struct candidate *c, const struct scope *s
 
 static void check_subsystem(const struct candidate *c, const struct config *config,
 			    const struct scope *scope, const struct subsystem_options *o,
-			    struct map *known)
+			    struct programs *programs)
 {
 	const struct subsystem_rights *r = o->rights;
 	struct place place;
@@ -549,7 +518,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	if (r->root_dir != NULL)
 		warn_root(c, scope, o);
 	else
-		warn_commands(c, config, scope, o, known);
+		warn_commands(c, scope, o, programs);
 	if (r->working_dir != NULL && r->root_dir == NULL && access(r->working_dir, X_OK) < 0) {
 		place = PLACE_IN(c, scope, RIGHTS(working_dir));
 		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", scope->name,
@@ -576,19 +545,19 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 void check_subsystems(const struct candidate *c, const struct config *config)
 {
 	const struct scope *told = NULL;	/* what all instances do wrong is told of the first */
-	struct map known = MAP_INIT;
+	struct programs programs = { .config = config };
 
 	for (size_t i = 0; i < config->nsubsystems && !c->saved; i++) {
 		size_t before = c->diag->n;
 
 		if (c->owners[i] != told)
-			check_subsystem(c, config, c->owners[i], config->subsystems[i], &known);
+			check_subsystem(c, config, c->owners[i], config->subsystems[i], &programs);
 		if (c->owners[i] != told && i > 0)
 			warn_shared_profile(c, c->owners[i], config->subsystems[i - 1],
 					    config->subsystems[i]);
 		told = c->diag->n > before ? c->owners[i] : told;
 	}
-	map_fini(&known);
+	programs_fini(&programs);
 	if (config->nsubsystems == 0 && c->diag->nerrors == 0) {
 		struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };
 

@@ -19,4 +19,23 @@ void check_descriptors(const struct candidate *c, const struct config *config);
 /* Warn of files that others than root can change, when root is to obey them (check_owner.c). */
 void check_owners(const struct candidate *c);
 
+/* --- check_program.c ---------------------------------------------------------------------------- */
+
+/* What was found so far: many subsystems run the same program. Zero but for CONFIG. */
+struct programs {
+	const struct config *config;
+	struct map found, judged;
+};
+void programs_fini(struct programs *p);
+/* The file that a process of O executes for NAME, as long as P; NULL: there is none. */
+const char *program_find(struct programs *p, const struct subsystem_options *o, const char *name);
+/* Warn at PLACE, once for each PATH, when others than root can change what root executes there. */
+void program_warn(struct programs *p, const struct candidate *c, const struct place *place,
+		  const char *path);
+
+/* --- check_owner.c ------------------------------------------------------------------------------ */
+
+/* Who but root can write PATH, a file or directory; NULL: nobody, or it is not there. Caller frees. */
+char *owner_others(const char *path);
+
 #endif

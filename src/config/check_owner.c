@@ -8,26 +8,28 @@
 #include "base/alloc.h"
 #include "config/check.h"
 
-/* Who but root can write what ST tells of; NULL: nobody. Caller frees. */
-static char *others(const struct stat *st)
+char *owner_others(const char *path)
 {
-	/* In a directory like /tmp one can make files, but not replace those of others. */
-	bool sticky = S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX;
+	struct stat st;
+	bool sticky;
 
-	if (st->st_uid != 0)
-		return x_asprintf("belongs to user %u", (unsigned)st->st_uid);
-	if (st->st_mode & S_IWOTH && !sticky)
+	if (stat(path, &st) < 0)
+		return NULL;
+	/* In a directory like /tmp one can make files, but not replace those of others. */
+	sticky = S_ISDIR(st.st_mode) && st.st_mode & S_ISVTX;
+	if (st.st_uid != 0)
+		return x_asprintf("belongs to user %u", (unsigned)st.st_uid);
+	if (st.st_mode & S_IWOTH && !sticky)
 		return x_strdup("can be written by everybody");
-	if (st->st_mode & S_IWGRP && st->st_gid != 0 && !sticky)
-		return x_asprintf("can be written by group %u", (unsigned)st->st_gid);
+	if (st.st_mode & S_IWGRP && st.st_gid != 0 && !sticky)
+		return x_asprintf("can be written by group %u", (unsigned)st.st_gid);
 	return NULL;
 }
 
 static void warn(const struct candidate *c, const char *shown, const char *what, const char *path)
 {
 	struct place place = { .file = shown };
-	struct stat st;
-	auto_free(freep) char *who = stat(path, &st) == 0 ? others(&st) : NULL;
+	auto_free(freep) char *who = owner_others(path);
 
 	if (who != NULL)
 		diag_warn(c->diag, &place, "%s %s: whoever may write there decides what runs as "

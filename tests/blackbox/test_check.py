@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 from harness import *
 
@@ -239,6 +240,49 @@ def test_F73_files_that_others_can_write_are_a_warning_to_root(w):
     p.write('include = ["conf/*.toml"]\n' + w.sub("a", nice=1))
     p.ctl("reload-config").expect(0)
     wait_until(lambda: read_text(p.log_path).count("belongs to user 1234") == 2, "the log at the reload")
+    p.stop()
+
+
+def test_F73_programs_that_others_can_write_are_a_warning_to_root(w):
+    need_root()
+    os.mkdir(w.path("bin"))
+    tool, link = shutil.copy("/bin/true", w.path("bin/tool")), w.path("link")
+    os.symlink(tool, link)
+
+    def told(keys, *warnings):
+        path = write_text(w.path("programs.toml"), keys)
+        r = w.run("check", "-c", path).expect(0)
+        equal(r.err.count("decides what runs as root"), len(warnings), "warnings in " + r.err)
+        for text in warnings:
+            contains(r.err, "programs.toml:" + text, "stderr")
+        return path
+
+    plain = "[subsystem.a]\ncommand = [\"%s\"]\n"
+    hooks = ("[subsystem.a]\ncommand = [\"true\"]\npre_start = \"%(t)s\"\npost_stop = \"%(t)s\"\nhealth = \"command:%(t)s -q\"\n"
+             % {"t": tool})
+    told(plain % tool)
+    os.chmod(tool, 0o757)
+    path = told(plain % tool, "2:11: warning: %s: this program can be written by everybody" % tool)
+    told(plain % link, "2:11: warning: %s: this program can be written by everybody" % link)
+    told(hooks, "3:13: warning: %s: this program can be" % tool)     # once, however often it is named
+    told(plain % tool + plain.replace(".a", ".b") % tool, "2:11: warning: ")
+    told(plain % tool + "user = \"nobody\"\n")                      # root does not run it
+    told("[subsystem.a]\ncommand = [\"true\"]\nhealth = \"command:%s\"\n" % tool, "3:10: warning: ")
+    told("[subsystem.a]\ncommand = [\"tool\"]\nenvironment = [\"PATH=%s\"]\n" % w.path("bin"), "2:11: warning: %s: " % tool)
+    os.chmod(tool, 0o755)
+    os.chown(w.path("bin"), 1234, 0)
+    told(plain % link, "2:11: warning: %s: the directory of this program belongs to user 1234" % link)
+    os.chown(w.path("bin"), 0, 0)
+    os.mkdir(w.path("links"))
+    os.chmod(w.path("links"), 0o777)
+    os.symlink(tool, w.path("links/tool"))
+    told(plain % w.path("links/tool"), "2:11: warning: %s: the directory of this program's name can be written" % w.path("links/tool"))
+    os.chown(tool, 1234, 0)
+    path = told(plain % tool, "2:11: warning: ")
+    p = w.procd(read_text(path).replace("/bin/tool\"]", "/bin/tool\"]\ntype = \"oneshot\""))      # nothing is refused
+    p.wait_state("a", "stopped", reason="exit")
+    contains(read_text(p.log_path), "this program belongs to user 1234", "the log at the start")
+    equal(w.run("run", "--", tool).expect(0).err, "", "what is on the command line is the caller's")
     p.stop()
 
 

@@ -298,7 +298,7 @@ static uintptr_t our_stack[64];
 static void *their_stack[64];
 
 /* Frames of odd sizes, and none of them goes away. */
-__attribute__((noinline, noclone)) static int descend(int depth, volatile char *room)
+__attribute__((noinline)) static int descend(int depth, volatile char *room)
 {
 	volatile char own[37];
 
