@@ -38,7 +38,8 @@ static void known(void)
 {
 	void *aligned = NULL;
 
-	for (int i = 0; i < 10; i++)
+	/* one place for all, however willing to unroll the compiler is */
+	for (volatile int i = 0; i < 10; i++)
 		keep[i] = middle(100);
 	for (int i = 0; i < 7; i++)
 		free(keep[i]);
