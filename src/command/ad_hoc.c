@@ -6,25 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/strbuf.h"
-
-/* One argv item as a TOML string that no variable expansion changes. */
-static void add_literal(struct strbuf *out, const char *s)
-{
-	strbuf_addch(out, '"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < 0x20 || c == 0x7f)
-			strbuf_addf(out, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			strbuf_addf(out, "\\%c", c);
-		else if (c == '$' || c == '%')
-			strbuf_addf(out, "%c%c", c, c);
-		else
-			strbuf_addch(out, (char)c);
-	}
-	strbuf_addch(out, '"');
-}
+#include "config/value.h"
 
 void ad_hoc_sets(const struct strlist *command, const char *restart, struct strlist *sets)
 {
@@ -34,7 +16,7 @@ void ad_hoc_sets(const struct strlist *command, const char *restart, struct strl
 	for (size_t i = 0; i < command->n; i++) {
 		if (i > 0)
 			strbuf_addch(&argv, ',');
-		add_literal(&argv, command->items[i]);
+		toml_quote(command->items[i], true, &argv);
 	}
 	strbuf_addch(&argv, ']');
 	strlist_take(sets, x_asprintf("name=run-%d", (int)getppid()));

@@ -9,6 +9,7 @@
 #include "command/ad_hoc.h"
 #include "command/cli.h"
 #include "command/selfcheck.h"
+#include "config/options.h"
 #include "keeper/keeper.h"
 
 /* The arguments that both roles are executed with again; ARGS is what the user gave. */
@@ -77,9 +78,14 @@ static int role_parse(struct role *r, int argc, char **argv)
 	if (rc != CLI_GO_ON)
 		return rc;
 	if (r->cli.args.n > 0) {
+		const char *restart = cli_value(&r->cli, "restart");
+
+		if (restart != NULL && enumtext_find(&restart_policy_text, restart) < 0)
+			return cli_fail_usage(&r->cli, "run: --restart \"%s\": not one of never, "
+					      "always, on-failure, exponential-backoff", restart);
 		r->options.no_file = true;
 		r->options.main_name = AD_HOC_SUBSYSTEM;
-		ad_hoc_sets(&r->cli.args, cli_value(&r->cli, "restart"), &r->sets);
+		ad_hoc_sets(&r->cli.args, restart, &r->sets);
 	}
 	for (size_t i = 0; i < r->cli.sets.n; i++)
 		strlist_add(&r->sets, r->cli.sets.items[i]);

@@ -173,6 +173,7 @@ static const struct {
 	{ "removed", "-", "is removed" },
 	{ "restarted", "~", "is restarted" },
 	{ "updated", "=", "is updated without a restart" },
+	{ "settings", "=", "is set anew" },
 	{ "needs_procd_restart", "!", "needs a restart of procd" },
 };
 

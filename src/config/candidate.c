@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/signame.h"
 #include "base/text.h"
 
 /* --- sections ------------------------------------------------------------------------------- */
@@ -178,6 +179,9 @@ static void unknown_key(struct candidate *c, const struct target *t, const char 
 	t->scope->misspelt |= is_near && strcmp(near.buf, "command") == 0;
 	const char *other = schema_other_section(t->section, key);
 	const char *table = t->scope == &c->defaults ? "defaults" : t->section;
+	size_t n;
+	const char *const *sections = schema_sections(&n);
+	const char *near_section = text_nearest(key, sections, n);	/* { "subsystems": ... } */
 
 	if (other != NULL && *other == '\0')
 		diag_error(c->diag, place, "'%s' is a top-level key; move it up, above the first "
@@ -188,6 +192,9 @@ static void unknown_key(struct candidate *c, const struct target *t, const char 
 	else if (other != NULL)
 		diag_error(c->diag, place, "unknown key '%s' here; it belongs to [%s%s]", key,
 			   other, strcmp(other, "subsystem") == 0 ? ".NAME" : "");
+	else if (*table == '\0' && near_section != NULL)
+		diag_error(c->diag, place, "unknown key '%.80s'; did you mean '%s'?", key,
+			   near_section);
 	else if (*table == '\0')
 		diag_error(c->diag, place, "unknown key '%.80s' at the top level", key);
 	else
@@ -195,26 +202,35 @@ static void unknown_key(struct candidate *c, const struct target *t, const char 
 			   t->scope->name != NULL ? ".NAME" : "");
 }
 
+static void refuse_key(struct candidate *c, const struct target *t, const char *key, int why,
+		       const struct source_point *at)
+{
+	struct place place = candidate_place(c, at);
+
+	if (why == -EPERM) {
+		diag_error(c->diag, &place, "%s %s", key, signame_parse(key) == SIGCHLD ?
+			   "tells procd of its children and has no other use" :
+			   "cannot be caught by any program");
+		diag_code(c->diag, ERROR_SIGNAL_REGISTER);
+	} else if (why == 0) {
+		diag_error(c->diag, &place, "'command' has no default; it belongs to each "
+			   "[subsystem.NAME]");
+	} else {
+		unknown_key(c, t, key, &place);
+	}
+}
+
 static bool find_key(struct candidate *c, const struct target *t, const char *key, size_t len,
 		     const struct source_point *at, struct schema_key *out)
 {
-	struct place place = candidate_place(c, at);
-	auto_free(freep) char *word = NULL;
 	int ret = schema_find(&c->index, t->section, key, len, out);
+	auto_free(freep) char *word = NULL;
 
-	if (ret == 0 && t->scope == &c->defaults &&
-	    strcmp(schema_row(out->key)->name, "command") == 0)
-		diag_error(c->diag, &place, "'command' has no default; it belongs to each "
-			   "[subsystem.NAME]");
-	else if (ret == 0)
+	if (ret == 0 && (t->scope != &c->defaults ||
+			 strcmp(schema_row(out->key)->name, "command") != 0))
 		return true;
-	else if (ret == -EPERM) {
-		diag_error(c->diag, &place, "%.*s cannot be caught by any program", (int)len, key);
-		diag_code(c->diag, ERROR_SIGNAL_REGISTER);
-	} else {
-		word = x_strndup(key, len);
-		unknown_key(c, t, word, &place);
-	}
+	word = x_strndup(key, len);
+	refuse_key(c, t, word, ret, at);
 	return false;
 }
 

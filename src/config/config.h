@@ -87,7 +87,7 @@ struct config_diff {
 	struct strlist restarted;	/* at least one key of class restart differs */
 	struct strlist updated;		/* only live keys differ */
 	struct strlist needs_procd_restart;	/* "control.socket", ... */
-	bool top_changed;		/* some live top-level key differs */
+	struct strlist settings;	/* live keys of procd's own: "logging.level", ... */
 	bool equal;			/* nothing differs at all */
 };
 void config_diff(const struct config *old, const struct config *new, struct config_diff *out);

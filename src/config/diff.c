@@ -6,27 +6,17 @@
 #include "config/family.h"
 #include "config/type.h"
 
-/* What differs between A and B in the rows [FROM, TO): a mask of 1 << enum reload_class. PROCD_KEYS
- * (may be NULL) receives the paths of those that need a restart of procd. */
-static unsigned differing(size_t from, size_t to, const void *a, const void *b,
-			  struct strlist *procd_keys)
+static void top_diff(const struct config *old, const struct config *new, struct config_diff *out)
 {
-	unsigned classes = 0;
+	for (size_t i = 0; i < schema_top_n; i++) {
+		auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
 
-	for (size_t i = from; i < to; i++) {
-		const struct option *o = &schema[i];
-
-		if (o->type->equal(o, a, b))
+		if (schema[i].type->equal(&schema[i], old, new))
 			continue;
-		classes |= 1u << o->reload;
-		if (o->reload == RELOAD_PROCD && procd_keys != NULL) {
-			auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
-
-			schema_path((int)i, NULL, &path);
-			strlist_add(procd_keys, path.buf);
-		}
+		schema_path((int)i, NULL, &path);
+		strlist_add(schema[i].reload == RELOAD_PROCD ? &out->needs_procd_restart
+							     : &out->settings, path.buf);
 	}
-	return classes;
 }
 
 static bool ids_equal(const struct subsystem_options *a, const struct subsystem_options *b)
@@ -38,14 +28,17 @@ static bool ids_equal(const struct subsystem_options *a, const struct subsystem_
 	       (ra->ngids == 0 || memcmp(ra->gids, rb->gids, ra->ngids * sizeof(*ra->gids)) == 0);
 }
 
+/* A mask of 1 << enum reload_class. */
 static unsigned subsystem_differing(const struct subsystem_options *a,
 				    const struct subsystem_options *b)
 {
-	unsigned classes;
+	unsigned classes = 0;
 
 	if (a == b)
 		return 0;
-	classes = differing(schema_top_n, schema_n, a, b, NULL);
+	for (size_t i = schema_top_n; i < schema_n; i++)
+		if (!schema[i].type->equal(&schema[i], a, b))
+			classes |= 1u << schema[i].reload;
 	if (!zone_equal(a->policy->zone, b->policy->zone))
 		classes |= 1u << RELOAD_LIVE;
 	return ids_equal(a, b) ? classes : classes | 1u << RELOAD_RESTART;
@@ -65,11 +58,8 @@ static bool numbers_equal(const struct config *a, const struct config *b)
 
 void config_diff(const struct config *old, const struct config *new, struct config_diff *out)
 {
-	unsigned top;
-
 	*out = (struct config_diff){ 0 };
-	top = differing(0, schema_top_n, old, new, &out->needs_procd_restart);
-	out->top_changed = top & 1u << RELOAD_LIVE;
+	top_diff(old, new, out);
 	for (size_t i = 0; i < new->nsubsystems; i++) {
 		const struct subsystem_options *b = new->subsystems[i];
 		const struct subsystem_options *a = config_find(old, b->name);
@@ -85,8 +75,9 @@ void config_diff(const struct config *old, const struct config *new, struct conf
 	for (size_t i = 0; i < old->nsubsystems; i++)
 		if (config_find(new, old->subsystems[i]->name) == NULL)
 			strlist_add(&out->removed, old->subsystems[i]->name);
-	out->equal = top == 0 && numbers_equal(old, new) &&
-		     out->added.n + out->removed.n + out->restarted.n + out->updated.n == 0;
+	out->equal = numbers_equal(old, new) &&
+		     out->added.n + out->removed.n + out->restarted.n + out->updated.n +
+		     out->needs_procd_restart.n + out->settings.n == 0;
 }
 
 void config_diff_fini(struct config_diff *d)
@@ -96,6 +87,7 @@ void config_diff_fini(struct config_diff *d)
 	strlist_fini(&d->restarted);
 	strlist_fini(&d->updated);
 	strlist_fini(&d->needs_procd_restart);
+	strlist_fini(&d->settings);
 }
 
 static json_t *names_json(const struct strlist *l)
@@ -116,6 +108,8 @@ json_t *config_diff_json(const struct config_diff *d)
 	json_object_set_new(j, "restarted", names_json(&d->restarted));
 	json_object_set_new(j, "updated", names_json(&d->updated));
 	json_object_set_new(j, "needs_procd_restart", names_json(&d->needs_procd_restart));
+	if (d->settings.n > 0)
+		json_object_set_new(j, "settings", names_json(&d->settings));
 	return j;
 }
 

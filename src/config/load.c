@@ -192,7 +192,7 @@ static void gather_others(struct candidate *c, const struct config_source *sourc
 
 	source_environment(c, environ);
 	if (source->sets != NULL)
-		source_sets(c, source->sets);
+		source_sets(c, source->sets, source->no_file);
 	BUG_ON(schema_find(&c->index, "", "include", 7, &key) < 0);
 	include = scope_find(&c->top, key.key);
 	if (include != NULL && include->kind != ORIGIN_FILE)

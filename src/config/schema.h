@@ -55,7 +55,7 @@ struct schema_index {
 };
 void schema_index_init(struct schema_index *x);
 void schema_index_fini(struct schema_index *x);
-/* 0 and *OUT; -ENOENT unknown key; -EPERM a signal that cannot be caught. */
+/* 0 and *OUT; -ENOENT unknown key; -EPERM a signal that no action can be bound to. */
 int schema_find(const struct schema_index *x, const char *section, const char *key, size_t len,
 		struct schema_key *out);
 /* The rest of a DAEMON_... name: "LOGGING_LEVEL". DEFAULTS tells that [defaults] is meant. */

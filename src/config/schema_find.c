@@ -118,7 +118,7 @@ static int find_signal(const char *key, struct schema_key *out)
 
 	if (signo <= 0 || signo >= NSIG)
 		return -ENOENT;
-	if (signo == SIGKILL || signo == SIGSTOP)
+	if (signo == SIGKILL || signo == SIGSTOP || signo == SIGCHLD)
 		return -EPERM;
 	out->key = (int)schema_n + signo;
 	out->unit = UNIT_NATURAL;

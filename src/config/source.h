@@ -10,7 +10,7 @@ void source_toml(struct candidate *c, int file, const char *text, size_t n);
 void source_json(struct candidate *c, int file, const char *text, size_t n);	/* json_source.c */
 /* Known DAEMON_* variables; others are left alone. */
 void source_environment(struct candidate *c, char *const *environment);
-void source_sets(struct candidate *c, const struct strlist *sets);
+void source_sets(struct candidate *c, const struct strlist *sets, bool any_bytes);
 
 /* Read PATH and what it includes from disk; BUNDLE (may be NULL) receives the text. 0, or an exit
  * code when PATH itself cannot be read. */

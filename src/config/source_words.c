@@ -5,19 +5,15 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-/* TEXT as a value; false: it is not valid text at all. */
-static bool word_value(const char *text, struct value *out)
+static void word_value(const char *text, struct value *out)
 {
 	struct value_span span = { .s = text, .n = strlen(text), .line = 0, .column = 0 };
 	struct value_error error;
 
-	if (!utf8_valid(text, span.n))
-		return false;
 	if (value_parse(&span, VALUE_TOML, out, &error) < 0) {
 		out->kind = VALUE_WORD;
 		value_set_text(out, x_strdup(text));
 	}
-	return true;
 }
 
 /* LABEL is kept by C, because settings point at it. */
@@ -42,10 +38,11 @@ static void put_variable(struct candidate *c, const char *entry, const char *eq)
 	}
 	at = label_point(c, ORIGIN_ENV, name);
 	place = candidate_place(c, &at);
-	if (!word_value(eq + 1, &value)) {
+	if (!utf8_valid(eq + 1, strlen(eq + 1))) {
 		diag_error(c->diag, &place, "the value is not valid UTF-8");
 		return;
 	}
+	word_value(eq + 1, &value);
 	candidate_put_key(c, defaults ? &c->defaults : &c->top, name, &key, &value, &at);
 }
 
@@ -76,7 +73,7 @@ void config_unknown_variables(struct strlist *out)
 	schema_index_fini(&index);
 }
 
-static void put_set(struct candidate *c, const char *set)
+static void put_set(struct candidate *c, const char *set, bool any_bytes)
 {
 	const char *eq = strchr(set, '=');
 	size_t len = eq != NULL ? (size_t)(eq - set) : strlen(set);
@@ -85,16 +82,18 @@ static void put_set(struct candidate *c, const char *set)
 	struct place place = candidate_place(c, &at);
 	struct value value = VALUE_INIT;
 
-	if (eq == NULL || len == 0)
+	if (eq == NULL || len == 0) {
 		diag_error(c->diag, &place, "write SECTION.KEY=VALUE");
-	else if (!word_value(eq + 1, &value))
+	} else if (!any_bytes && !utf8_valid(eq + 1, strlen(eq + 1))) {
 		diag_error(c->diag, &place, "the value is not valid UTF-8");
-	else
+	} else {
+		word_value(eq + 1, &value);
 		candidate_put_path(c, set, len, &value, &at);
+	}
 }
 
-void source_sets(struct candidate *c, const struct strlist *sets)
+void source_sets(struct candidate *c, const struct strlist *sets, bool any_bytes)
 {
 	for (size_t i = 0; sets != NULL && i < sets->n; i++)
-		put_set(c, sets->items[i]);
+		put_set(c, sets->items[i], any_bytes);
 }

@@ -152,7 +152,10 @@ static int limit_parse(struct parse *p, const struct value *v, void *obj)
 
 	if (text == NULL)
 		return -EINVAL;
-	if (limit_pair(text, &limit) < 0)
+	if (v->kind == VALUE_INT && v->integer >= 0)	/* 1_000, 0x10: as any number */
+		limit = (struct limit_option){ .set = true, .soft = (uint64_t)v->integer,
+					       .hard = (uint64_t)v->integer };
+	else if (limit_pair(text, &limit) < 0)
 		return parse_fail(p, v, "expected a number, \"SOFT:HARD\" or \"infinity\"");
 	if (limit.soft > limit.hard)
 		return parse_fail(p, v, "the soft limit must not be above the hard limit");

@@ -123,6 +123,8 @@ void narrate_reload(const struct config_diff *diff, const char *what)
 {
 	log_info("%s: %u added, %u removed, %u restarted, %u updated", what, diff->added.n,
 		 diff->removed.n, diff->restarted.n, diff->updated.n);
+	for (size_t i = 0; i < diff->settings.n; i++)
+		log_info("%s is set anew", diff->settings.items[i]);
 	for (size_t i = 0; i < diff->needs_procd_restart.n; i++)
 		log_warn("%s has changed, but acts only after procd itself is restarted",
 			 diff->needs_procd_restart.items[i]);

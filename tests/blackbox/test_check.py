@@ -78,6 +78,20 @@ def test_mistyped_names_get_a_suggestion(w):
                        (ONE + "restart = \"on-faliure\"\n", "on-failure"),
                        (ONE + "stop_signal = \"SIGTREM\"\n", "SIGTERM")):
         contains(run_check(w, text).expect(78).err, want, "suggestion")
+    r = w.run("check", "-c", conf(w, '{"subsystems": {"a": {"command": "true"}}}', "c.json")).expect(78)
+    contains(r.err, "did you mean 'subsystem'", "suggestion for a table of JSON")
+
+
+def test_limits_take_every_spelling_of_a_number(w):
+    j = effective(w, ONE + 'limit_nofile = 1_000\nlimit_core = 0x10\nlimit_as = "1G"\nlimit_stack = "64K:infinity"\n')
+    a = j["subsystem"]["a"]
+    equal([str(a["limit_" + k]["value"]) for k in ("nofile", "core", "as", "stack")],
+          ["1000", "16", "1073741824", "65536:infinity"], "limits")
+
+
+def test_signals_without_an_action(w):
+    contains(run_check(w, '[signals]\nSIGKILL = "dump"\n' + ONE).expect(78).err, "cannot be caught", "SIGKILL")
+    contains(run_check(w, '[signals]\nSIGCHLD = "dump"\n' + ONE).expect(78).err, "no other use", "SIGCHLD")
 
 
 def test_duplicate_keys_and_tables_are_errors(w):

@@ -125,6 +125,18 @@ def test_plan_shows_and_does_nothing(w):
     p.stop()
 
 
+def test_what_changes_in_procd_itself_is_told(w):
+    p = w.procd(w.sub("a"))
+    up(p, "a")
+    p.write('[logging]\nlevel = "debug"\n' + w.sub("a"))
+    contains(p.ctl("plan").expect(0).out, "logging.level", "plan")
+    equal(p.ctl("plan", "--json").expect(0).json()["settings"], ["logging.level"], "plan as JSON")
+    contains(p.ctl("reload-config").expect(0).out, "logging.level", "reload-config")
+    equal(p.wait_event(type="config_reloaded")["settings"], ["logging.level"], "event")
+    equal(p.ctl("plan").expect(0).out, "no changes\n", "plan afterwards")
+    p.stop()
+
+
 def test_empty_needs_allow_empty(w):
     p = w.procd(w.sub("a"))
     before = up(p, "a")

@@ -320,6 +320,17 @@ def test_run_forwards_term(w):
     check(not alive(pid), "the command lives")
 
 
+def test_run_passes_any_bytes_as_arguments(w):
+    words = [b"a\xffb\x7f", b"$HOME ${X} $$", b"%n %% %i", b"\"\\\n\b"]
+    r = w.run("run", "--", "printf", "%s|", *[os.fsdecode(a) for a in words], env=run_dirs(w)).expect(0)
+    equal(r.out_bytes, b"".join(a + b"|" for a in words), "arguments")
+
+
+def test_run_with_an_unknown_restart_policy_is_64(w):
+    r = w.run("run", "--restart", "sometimes", "--", "true", env=run_dirs(w)).expect(64)
+    contains(r.err, "sometimes", "message")
+
+
 def test_run_restarts_when_asked_to(w):
     starts = w.path("starts")
     w.run("run", "--restart", "on-failure", "--", "sh", "-c",

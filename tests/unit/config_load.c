@@ -221,7 +221,7 @@ START_TEST(every_key_is_read_and_dumped_again)
 		if (!same && top && o->reload == RELOAD_PROCD)
 			ck_assert_msg(d.needs_procd_restart.n >= 1, "%s", text);
 		if (!same && top && o->reload == RELOAD_LIVE)
-			ck_assert_msg(d.top_changed, "%s", text);
+			ck_assert_msg(d.settings.n >= 1, "%s", text);
 		config_diff_fini(&d);
 		config_free(plain);
 		round_trip();
