@@ -36,7 +36,9 @@ static int event_pid(const struct subsystem *s)
 static void send_event(struct subsystem *s)
 {
 	bool end = shows_end(s);
-	bool failed_start = end && s->state == STATE_FAILED && s->end.stage != STAGE_NONE;
+	bool failed_start = end && s->state == STATE_FAILED &&
+			    (s->end.stage != STAGE_NONE || s->prev == STATE_STARTING);
+	enum spawn_stage stage = s->end.stage != STAGE_NONE ? s->end.stage : STAGE_READY;
 	auto_free(freep) char *text = failed_start ? subsystem_end_text(s) : NULL;
 	struct state_event e = {
 		.id = s->id,
@@ -54,8 +56,7 @@ static void send_event(struct subsystem *s)
 		.gave_up = s->gave_up && s->state == STATE_FAILED,
 		.killed = end && s->end.killed,
 		.core_dumped = end && s->end.core_dumped ? 1 : -1,
-		.error_stage = failed_start ? enumtext_name(&spawn_stage_text, (int)s->end.stage)
-					    : NULL,
+		.error_stage = failed_start ? enumtext_name(&spawn_stage_text, (int)stage) : NULL,
 		.error_errno = s->end.errnum,
 		.error_message = text,
 		.stderr_tail = end && s->state == STATE_FAILED ? s->end_tail : NULL,

@@ -153,8 +153,12 @@ static char *end_of_run_text(const struct subsystem *s)
 	const struct ending *e = &s->end;
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 
-	if (e->signal == 0 && e->exit_code == 0 && e->expiry == EXPIRY_NONE)
-		return NULL;
+	if (e->signal == 0 && e->exit_code == 0 && e->expiry == EXPIRY_NONE) {
+		if (s->outcome != OUTCOME_FAILED)
+			return NULL;
+		return x_strdup(s->gave_up ? "exited with code 0"
+					   : "exited with code 0 before it was ready");
+	}
 	strbuf_addstr(&out, why[e->expiry]);
 	if (e->expiry == EXPIRY_START) {
 		auto_free(strbuf_fini) struct strbuf missed = STRBUF_INIT;

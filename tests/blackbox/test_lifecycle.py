@@ -244,6 +244,9 @@ def test_min_uptime_makes_an_early_death_a_failed_start(w):
     e = p.wait_state("a", "failed")
     equal(e["prev"], "starting", "prev")
     check("running" not in p.states("a"), "a was running")
+    text = "exited with code 0 before it was ready"
+    equal(e["error"], {"stage": "ready", "errno": None, "message": text}, "error")
+    equal(p.of("a")["last_error"], text, "last_error")
     up, start = p.wait_state("b", "running"), p.find_events(type="state_changed", name="b", state="starting")[0]
     check(up["at_mono_ns"] - start["at_mono_ns"] >= 95e6, "running before min_uptime")
     p.stop()

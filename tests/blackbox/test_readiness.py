@@ -79,6 +79,7 @@ def test_not_ready_in_time_is_a_failed_start(w):
     equal((e["prev"], e["reason"], e["signal"]), ("starting", "start_timeout", "SIGTERM"), "the event")
     a = p.of("a")
     contains(a["last_error"], "start_timeout, waited for READY=1")
+    equal(e["error"], {"stage": "ready", "errno": None, "message": a["last_error"]}, "error")
     equal((a["ready"], a["pid"], a["restart_count"]), (False, None, 0), "status")
     check(not p.find_events(type="ready_changed"), "it never was ready")
     r = p.ctl("start", "a")
