@@ -76,7 +76,7 @@ void supervisor_refused(const struct config_diag *diag, struct error *e, json_t 
 	*result = json_pack("{s:o}", "errors", config_diag_json(diag, false));
 }
 
-static void log_issues(const struct config_diag *diag)
+void supervisor_log_issues(const struct config_diag *diag)
 {
 	for (size_t i = 0; i < diag->n; i++) {
 		const struct config_issue *issue = &diag->issues[i];
@@ -178,7 +178,7 @@ void supervisor_on_load(void *ctx, struct mail *mail)
 	} else if (r->why == LOAD_PLAN) {
 		load_plan(r);
 	} else if (r->exit_code != 0) {
-		log_issues(&r->diag);
+		supervisor_log_issues(&r->diag);
 		tally_add(s->tally, TALLY_RELOAD_REJECTED, 1);
 		core_reject(s->core, &r->diag);
 		if (order)
@@ -186,7 +186,7 @@ void supervisor_on_load(void *ctx, struct mail *mail)
 	} else {
 		json_t *summary = load_apply(s, r, order && order->allow_empty, &error);
 
-		log_issues(&r->diag);
+		supervisor_log_issues(&r->diag);
 		if (error_is_set(&error))
 			log_error("%s", error.message);
 		if (order) {

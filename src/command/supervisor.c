@@ -24,6 +24,7 @@
 #include "command/socket_guard.h"
 #include "config.h"
 #include "config/store.h"
+#include "output/ownlog.h"
 
 #define EVENTS_FILE_NAME "events"
 #define MEMORY_FILE_NAME "memory"
@@ -51,9 +52,14 @@ int supervisor_config(const char *run_dir, const struct run_options *options, st
 		source.bundle_len = saved.len;
 	}
 	rc = config_load(&source, config, &diag, bundle);
-	config_diag_print(&diag, !options->no_file, &text);
-	if (text.len > 0)
+	if (rc == 0 && (*config)->logging.json) {
+		log_set_sink(ownlog_early_json, NULL);
+		if (!options->no_file)
+			supervisor_log_issues(&diag);
+	} else {
+		config_diag_print(&diag, !options->no_file, &text);
 		(void)fd_write_all(STDERR_FILENO, text.buf, text.len);
+	}
 	config_diag_fini(&diag);
 	return rc;
 }

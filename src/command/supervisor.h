@@ -100,6 +100,8 @@ void supervisor_refused(const struct config_diag *diag, struct error *e, json_t 
 void supervisor_on_publishing(void *ctx, uint64_t generation);
 /* See that the keeper, too, may open what CONFIG needs. Loading did it for this process. */
 void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config);
+/* Every warning and error of a load, into the log. */
+void supervisor_log_issues(const struct config_diag *diag);
 /* How the files of CONFIG were read, for who debugs. */
 void supervisor_tell_loader(const struct config *config);
 /* Begin a reload that no client waits for (SIGHUP). */

@@ -2,7 +2,10 @@
  * there. Files get the bytes as they are. */
 #include "output/ownlog.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "config.h"
 #include "output/lines.h"
@@ -45,6 +48,8 @@ static bool wants_color(bool configured)
 void ownlog_set_target(struct ownlog *log, struct target *target, bool json, bool color,
 		       size_t name_width)
 {
+	if (log->target != NULL)
+		(void)ownlog_flush(log);	/* what is queued has the old style */
 	target_unref(log->target);
 	log->target = target;
 	log->style = target->kind == TARGET_DAEMON ? OWNLOG_SYSLOG : json ? OWNLOG_JSON :
@@ -220,6 +225,16 @@ void ownlog_message(struct ownlog *log, enum log_level level, const char *subsys
 	*p++ = '\n';
 	log->queue.len += (size_t)(p - begin);
 	log->queue.buf[log->queue.len] = '\0';
+}
+
+void ownlog_early_json(void *ctx, enum log_level level, const char *subsystem, const char *message)
+{
+	struct ownlog log = { .style = OWNLOG_JSON, .queue = STRBUF_INIT, .stamp = STAMP(STAMP_UTC) };
+
+	(void)ctx;
+	ownlog_message(&log, level, subsystem, clock_real_ns(), message);
+	(void)fd_write_all(STDERR_FILENO, log.queue.buf, log.queue.len);
+	strbuf_fini(&log.queue);
 }
 
 static int flush_to(struct ownlog *log, struct target *target)

@@ -43,6 +43,8 @@ size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c);
 /* Queue one of procd's own messages; beyond a bound it is dropped and counted. */
 void ownlog_message(struct ownlog *log, enum log_level level, const char *subsystem,
 		    int64_t real_ns, const char *message);
+/* The same for before there is a log thread: a log_sink_fn that writes JSON to stderr. Any thread. */
+void ownlog_early_json(void *ctx, enum log_level level, const char *subsystem, const char *message);
 /* Write the queue. 0: all is written; negative errno: not now. */
 int ownlog_flush(struct ownlog *log);
 

@@ -149,6 +149,22 @@ def test_procds_log_tells_what_happens(w):
         contains(text, " out   bad[%d] first\n" % pid, "log")
 
 
+def test_every_line_of_a_json_log_is_json(w):
+    text = '[logging]\njson = %s\nlevel = "debug"\n%s' + w.sub("a") + '[subsystem.b]\ncommand = "/nonexistent/x"\n' \
+           'autostart = false\n'
+    p = w.procd(text % ("true", ""))
+    p.wait_state("a", "running")
+    p.kill_supervisor()
+    path = w.path("own.log")
+    p.write(text % ("true", 'file = "%s"\n' % path))
+    p.ctl("reload-config").expect(0)
+    p.ctl("restart", "a").expect(0)
+    p.stop()
+    for line in (read_text(p.log_path) + read_text(path)).splitlines():
+        check(json.loads(line)["level"], line)
+    contains(read_text(p.log_path), "is not there or not executable", "the warning of the configuration")
+
+
 def test_json_log_is_json(w):
     p = w.procd("[logging]\njson = true\n" + w.sub("a", "--print", "quote \" and \\ and \x07", "--fd", 2, "--print", "e",
                                                    "--exit", 0, restart="never", stderr="log"))
