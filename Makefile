@@ -4,7 +4,7 @@
 #   make check      unit and black-box tests     make fuzz        short fuzz run
 #   make install    DESTDIR=... is honoured      make lint        cppcheck, mandoc, shellcheck
 #   make dist       procd-VERSION.tar.xz         make coverage    report in build-cov/
-#   make bench      the programs of tests/bench  make distcheck   dist, then build and test it
+#   make bench      beside other supervisors      make distcheck   dist, then build and test it
 #   make faults     every system call of the core flows fails once (strace; about ten minutes)
 #   make matrix     builds with no feature and with all, and a few tests of each
 #   make variant    VARIANT=minimal or full (or a name and VARIANT_FLAGS): other features
@@ -75,7 +75,7 @@ lib-of = $(BUILD)/lib$(1).a
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
-	fuzz fuzz-programs corpus coverage lint headers bench sample faults \
+	fuzz fuzz-programs corpus coverage lint headers bench bench-deps bench-doc sample faults \
 	variant smoke matrix
 
 HEAP_OBJECT := $(BUILD)/libprocd-heap.so
@@ -157,6 +157,14 @@ $(BUILD)/tests/tools/%: tests/tools/%.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) $(TOOL_FRAMES) -o $@ $< -pthread
+# The floors, and what the contenders of a benchmark supervise. Static, where libc can be: what is
+# compared is the start of processes, not of the dynamic linker.
+BENCH_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/programs/*.c))
+$(BUILD)/tests/bench/programs/%: tests/bench/programs/%.c tests/bench/programs/board.h $(CONFIG_MK)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)set -- $(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) $(WERROR) $(CFLAGS) -o $@ $<; \
+		"$$@" -static 2>$@.static || "$$@"
 $(BUILD)/tests/bench/%: tests/bench/%.c $(CONFIG_MK) \
 		$(foreach r,output config keeper event base,$(call lib-of,$(r)))
 	@mkdir -p $(@D)
@@ -192,7 +200,7 @@ corpus: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; echo "$$f tests/fuzz/corpus/$$n"; \
 		$$f tests/fuzz/corpus/$$n || exit 1; done
 
-check: headers unit corpus blackbox
+check: headers unit corpus blackbox $(BENCH) $(BENCH_PROGRAMS)
 
 # Each header compiles alone.
 headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(wildcard src/*/*.h src/*/*/*.h))
@@ -264,15 +272,25 @@ coverage:
 	$(MAKE) BUILD=$(BUILD)-cov CFLAGS="-O0 -g" SAN="--coverage" unit corpus blackbox
 	tests/report-coverage $(BUILD)-cov
 
-bench: $(BUILD)/procd $(BENCH) $(TOOLS)
-	@for b in $(BENCH); do echo "== $${b##*/}"; PROCD=$(BUILD)/procd $$b || exit 1; done
-	tests/bench/supervise.py $(BUILD) $(BENCH_SIZES)
+# WORKS="A B" SIZES="100 1000" ROUNDS=3 BENCH_FLAGS=--quick; with nothing given about eight minutes.
+# The results are in $(BUILD)/bench.
+bench: $(BUILD)/procd $(BENCH) $(BENCH_PROGRAMS)
+	tests/bench/run $(BUILD) --works "$(WORKS)" --sizes "$(SIZES)" --rounds $(or $(ROUNDS),0) $(BENCH_FLAGS)
+
+# The other supervisors; none of them is started as a service. Those that cannot be had are left out.
+bench-deps:
+	tests/bench/install-peers $(BUILD)-peers
+
+# The last results into doc/.
+bench-doc:
+	cp $(BUILD)/bench/bench.md doc/bench.md
+	cp $(BUILD)/bench/bench.svg doc/bench.svg
 
 lint: $(MAN_BUILT) $(UNITS_BUILT)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE -Isrc src tests/tools
 	mandoc -T lint -W warning $(MAN_BUILT)
-	shellcheck bootstrap .ci/run contrib/completion/procd.bash $(addprefix tests/,run-fuzz report-coverage make-dist check-units)
+	shellcheck bootstrap .ci/run contrib/completion/procd.bash $(addprefix tests/,run-fuzz report-coverage make-dist check-units) tests/bench/install-peers
 	tests/check-units $(UNITS_BUILT)
 
 # What the option table says about itself: the sample is kept in the tree (a test compares them),
