@@ -38,7 +38,7 @@ CHECK_LIBS ?= -lcheck_pic -lrt -lm -lsubunit
 ALL_LIBS = $(DEP_LIBS) -lm $(LIBS)
 
 # Rooms, from the ground up. below-ROOM: what it may call.
-ROOMS := base config keeper event probe core output metrics profile control console import command
+ROOMS := base config keeper event probe core output metrics profile control console import simulate command
 below-base :=
 below-config := base
 below-keeper := base
@@ -51,7 +51,8 @@ below-metrics := config keeper event base
 below-control := core output metrics profile config keeper event base
 below-console := base
 below-import := config base
-below-command := import console control output metrics profile core config keeper event probe base
+below-simulate := core config keeper event base
+below-command := simulate import console control output metrics profile core config keeper event probe base
 
 # What hangs on a feature without being a room of its own: left out where the feature is off.
 # A room is left out by taking it out of ROOMS and of the below- lists; its tests go with it.
@@ -110,7 +111,7 @@ $(call lib-of,$(1)): $(call obj-of,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room-rule,$(r))))
 
-$(BUILD)/procd: $(foreach r,command import console control output metrics profile core probe event keeper config base,$(call lib-of,$(r)))
+$(BUILD)/procd: $(foreach r,command simulate import console control output metrics profile core probe event keeper config base,$(call lib-of,$(r)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ -Wl,--whole-archive $(call lib-of,command) -Wl,--no-whole-archive \
 		$(WRAPPERS) $(filter-out $(call lib-of,command) $(WRAPPERS),$^) $(ALL_LIBS)

@@ -1,5 +1,5 @@
 /* The clocks. Deadlines and delays are CLOCK_MONOTONIC; only time stamps for people are real time.
- * Tests replace them. Any thread. */
+ * Tests and `procd simulate` replace them. Any thread. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -13,7 +13,7 @@ const char *clock_source(void);		/* "tsc" or "clock_gettime": what that leads to
 int64_t clock_real_ns(void);		/* since the epoch */
 /* As the monotonic one, but it goes on while the machine sleeps. */
 int64_t clock_boot_ns(void);
-/* Tests only: FN replaces the monotonic clock and the one above (NULL: the real ones again). */
+/* Tests, and what is simulated: FN replaces the monotonic clock and the one above (NULL: the real ones again). */
 void clock_set_fake(int64_t (*fn)(void *ctx), void *ctx);
 void clock_set_fake_real(int64_t (*fn)(void *ctx), void *ctx);	/* likewise, the time of day */
 

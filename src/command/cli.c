@@ -45,6 +45,7 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_CHECK] = verb_check,
 	[VERB_CONFIG] = verb_config,
 	[VERB_IMPORT] = verb_import,
+	[VERB_SIMULATE] = verb_simulate,
 	[VERB_FEATURES] = verb_features,
 	[VERB_SCHEMA] = verb_schema,
 	[VERB_SAMPLE] = verb_sample,

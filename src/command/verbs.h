@@ -5,6 +5,8 @@
 
 #include "command/cli.h"
 
+struct config;
+
 extern const struct verb_option common_options[];	/* ends at a NULL name */
 /* Text to stdout: 0, or EXIT_OS. */
 int cli_print(const char *text, size_t n);
@@ -40,7 +42,11 @@ int verb_profile(const struct cli_options *o);
 int verb_complete(const struct cli_options *o);
 /* verbs_upgrade.c */
 int verb_upgrade(const struct cli_options *o);
+/* verbs_simulate.c */
+int verb_simulate(const struct cli_options *o);
 /* verbs_config.c */
+/* The configuration that O means, the caller's; or an exit code, and the errors were told. */
+int verb_load_config(const struct cli_options *o, struct config **config);
 int verb_plan(const struct cli_options *o);
 int verb_reload_config(const struct cli_options *o);
 int verb_check(const struct cli_options *o);

@@ -72,16 +72,26 @@ static int tell_bad_config(const struct cli_options *o, int exit_code,
 	return exit_code;
 }
 
+int verb_load_config(const struct cli_options *o, struct config **config)
+{
+	struct config_diag diag = CONFIG_DIAG_INIT;
+	int rc = load(o, config, &diag);
+
+	if (rc != 0)
+		tell_bad_config(o, rc, &diag);
+	config_diag_fini(&diag);
+	return rc;
+}
+
 int verb_config(const struct cli_options *o)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	struct config_diag diag = CONFIG_DIAG_INIT;
 	struct config *config = NULL;
-	int rc = load(o, &config, &diag);
+	int rc = verb_load_config(o, &config);
 
-	if (rc != 0) {
-		tell_bad_config(o, rc, &diag);
-	} else if (o->json) {
+	if (rc != 0)
+		return rc;
+	if (o->json) {
 		rc = cli_print_json(config_dump_json(config));
 	} else {
 		if (WITH_MMAP_CONFIG)
@@ -91,7 +101,6 @@ int verb_config(const struct cli_options *o)
 		rc = cli_print(text.buf, text.len);
 	}
 	config_free(config);
-	config_diag_fini(&diag);
 	return rc;
 }
 

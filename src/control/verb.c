@@ -255,6 +255,26 @@ const struct verb verb_table[VERB_COUNT] = {
 		},
 		.flags = VERB_LOCAL,
 	},
+	[VERB_SIMULATE] = {
+		.name = "simulate", .arguments = "",
+		.summary = "try what the config does, without running it",
+		.details = "Runs nothing and does not wait: the clock and the programs are made up. Programs\n"
+			"are ready at once, or, with a probe, after 1 s; oneshots end well after 1 s.\n"
+			"SCENARIO is what goes wrong:\n"
+			"  start                   nothing (default)\n"
+			"  crash NAME              it dies once, 1 s after all is up\n"
+			"  crash NAME every TIME   each of its processes dies that long after its start\n"
+			"  flap NAME               each of its processes dies as soon as it is ready\n"
+			"  dependency NAME fails   it cannot be started\n"
+			"Exit 0: whatever is to be up got up, and nothing stays down; 1: not so; 4: no\n"
+			"such NAME; 78: errors in the config.\n",
+		.options = {
+			{ 0, "scenario", "SCENARIO", "what goes wrong" },
+			{ 0, "takes", "NAME=TIME,...", "until it is ready, or a oneshot ends" },
+			{ 0, "for", "TIME", "how long to look on (10m)" },
+		},
+		.flags = VERB_LOCAL | VERB_SETS,
+	},
 	[VERB_FEATURES] = {
 		.name = "features", .method = "daemon.features", .access = ACCESS_READ,
 		.params = "", .arguments = "", .serve = method_features,
