@@ -191,9 +191,11 @@ static void hold_output(struct keeper *k, const struct record *r)
 static bool adopt_one(struct keeper *k, uint32_t slot)
 {
 	struct record *r = record_get(&k->records, slot);
-	enum record_verdict verdict = record_judge(r, slot);
+	enum record_verdict verdict;
 	int pidfd;
 
+	record_finish_follow(r, slot);
+	verdict = record_judge(r, slot);
 	if (verdict == RECORD_DAMAGED)
 		repair(k, r, slot);
 	if (verdict == RECORD_EMPTY || r->name[0] == '\0') {

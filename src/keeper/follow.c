@@ -72,22 +72,11 @@ static void let_go(struct keeper *k, uint32_t slot)
 	own->pidfd = 0;
 }
 
-/* Who it was is in the record until the seal says who it is. */
 static void write_record(const struct keeper *k, struct record *r, pid_t pid, int pidfd)
 {
-	r->session = record_session(r);
-	r->exited_mono_ns = 0;
-	r->wait_status = 0;
-	r->user_us = r->system_us = r->max_rss_kib = 0;
-	r->start_ticks = r->pidfd_ino = 0;
-	r->pid = pid;
-	if (pidfd >= 0 && k->signaller.have_inode)
-		r->pidfd_ino = pidfd_inode(pidfd);
-	if (r->pidfd_ino == 0)
-		r->start_ticks = process_start_time(pid);
-	atomic_store_explicit(&r->end_seal, 0, memory_order_release);
-	record_seal(r);
-	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
+	uint64_t inode = pidfd >= 0 && k->signaller.have_inode ? pidfd_inode(pidfd) : 0;
+
+	record_follow(r, pid, inode == 0 ? process_start_time(pid) : 0, inode);
 }
 
 static void watch(struct keeper *k, uint32_t slot, int pidfd, bool child)

@@ -78,9 +78,57 @@ void record_seal_prepared(struct record *r)
 
 void record_clear(struct record *r)
 {
+	atomic_store_explicit(&r->next.seal, 0, memory_order_relaxed);
 	atomic_store_explicit(&r->seal, 0, memory_order_relaxed);
 	atomic_store_explicit(&r->end_seal, 0, memory_order_relaxed);
 	atomic_store_explicit(&r->state, RECORD_FREE, memory_order_release);
+}
+
+static uint64_t next_seal_of(const struct record *r)
+{
+	uint64_t h = MIX(HASH_START + 2, r->spawn_id);
+
+	h = MIX(h, r->next.start_ticks);
+	h = MIX(h, r->next.pidfd_ino);
+	h = MIX(h, r->next.pid);
+	h = MIX(h, r->next.session);
+	return h != 0 ? h : 1;
+}
+
+/* May be done again from the beginning, at any point. */
+static void become_next(struct record *r)
+{
+	r->pid = r->next.pid;
+	r->session = r->next.session;
+	r->start_ticks = r->next.start_ticks;
+	r->pidfd_ino = r->next.pidfd_ino;
+	r->exited_mono_ns = 0;
+	r->wait_status = 0;
+	r->user_us = r->system_us = r->max_rss_kib = 0;
+	atomic_store_explicit(&r->end_seal, 0, memory_order_release);
+	record_seal(r);
+	atomic_store_explicit(&r->state, RECORD_RUNNING, memory_order_release);
+	atomic_store_explicit(&r->next.seal, 0, memory_order_release);
+}
+
+void record_follow(struct record *r, pid_t pid, uint64_t start_ticks, uint64_t pidfd_ino)
+{
+	r->next.pid = pid;
+	r->next.session = record_session(r);
+	r->next.start_ticks = start_ticks;
+	r->next.pidfd_ino = pidfd_ino;
+	atomic_store_explicit(&r->next.seal, next_seal_of(r), memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);	/* nothing below moves above that */
+	become_next(r);
+}
+
+void record_finish_follow(struct record *r, uint32_t slot)
+{
+	uint64_t seal = atomic_load_explicit(&r->next.seal, memory_order_relaxed);
+
+	if (seal != 0 && seal == next_seal_of(r) && r->slot == slot)
+		become_next(r);
+	atomic_store_explicit(&r->next.seal, 0, memory_order_relaxed);
 }
 
 /* A record without seals was cleared, or never used. FREE comes last: GONE is one on the way. */

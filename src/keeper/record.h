@@ -36,6 +36,13 @@ enum record_fate {
 	RECORD_LEFT_ALONE = 1 << 1,	/* somebody has its pid who is not proven to be it */
 };
 
+/* Whom a record is going to be about (record_follow), while it is being rewritten. */
+struct record_next {
+	uint64_t start_ticks, pidfd_ino;
+	int32_t pid, session;
+	_Atomic uint64_t seal;		/* 0: it is not */
+};
+
 struct record {
 	_Atomic uint32_t state;		/* enum record_state */
 	uint32_t slot;
@@ -59,7 +66,9 @@ struct record {
 	uint32_t capture_of;		/* as in its plan; in no seal: a wrong one only costs output */
 	int32_t session;		/* the process that was started, when PID is another one that
 					   goes on for it; else 0 */
-	char pad[256 - 4 * 7 - 8 * 8 - 4 * 2 - NAME_CAP - 8 * 2];
+	int32_t next_pad;
+	struct record_next next;	/* zero in files of before */
+	char pad[256 - 4 * 8 - 8 * 8 - 4 * 2 - NAME_CAP - 8 * 2 - sizeof(struct record_next)];
 };
 _Static_assert(sizeof(struct record) == 256, "record layout is a file format");
 
@@ -112,6 +121,11 @@ void record_seal(struct record *r);
 void record_seal_end(struct record *r);
 /* The slot is free again. */
 void record_clear(struct record *r);
+/* From now on R, sealed, is about the process PID of the same start, which runs: with this proof, and
+ * no end. Whenever the keeper is killed in this, a successor finds the one process or the other. */
+void record_follow(struct record *r, pid_t pid, uint64_t start_ticks, uint64_t pidfd_ino);
+/* Keeper, before record_judge(): what a dead one began in record_follow() is done. */
+void record_finish_follow(struct record *r, uint32_t slot);
 
 enum record_verdict {
 	RECORD_EMPTY,		/* nobody */

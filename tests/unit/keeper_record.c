@@ -2,8 +2,11 @@
  * readable by the other side while it grows. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper/record.h"
@@ -420,6 +423,95 @@ START_TEST(a_reader_refuses_what_is_no_record_file)
 }
 END_TEST
 
+static struct record ended_or_running(bool ended)
+{
+	struct record r = { .slot = 5, .spawn_id = 9, .pid = 100, .start_ticks = 1000,
+			    .started_mono_ns = 1, .flags = PLAN_FLAGS, .name = "web" };
+
+	record_seal(&r);
+	atomic_store(&r.state, RECORD_RUNNING);
+	if (!ended)
+		return r;
+	r.wait_status = 256;
+	r.exited_mono_ns = 2;
+	record_seal_end(&r);
+	atomic_store(&r.state, RECORD_EXITED);
+	return r;
+}
+
+/* Is R, as a successor makes it out, about the new process? It is about one of the two, wholly. */
+static bool is_followed(struct record r, bool ended)
+{
+	enum record_verdict verdict;
+
+	record_finish_follow(&r, 5);
+	verdict = record_judge(&r, 5);
+	if (r.pid == 100) {
+		ck_assert_int_eq(verdict, ended ? RECORD_ENDED : RECORD_ALIVE);
+		ck_assert_uint_eq(r.start_ticks, 1000);
+		ck_assert_int_eq(record_session(&r), 100);
+		return false;
+	}
+	ck_assert_int_eq(verdict, RECORD_ALIVE);
+	ck_assert_int_eq(r.pid, 200);
+	ck_assert_uint_eq(r.start_ticks, 0);
+	ck_assert_uint_eq(r.pidfd_ino, 77);
+	ck_assert_int_eq(record_session(&r), 100);
+	ck_assert_int_eq(r.exited_mono_ns, 0);
+	return true;
+}
+
+/* Another process writes, and is looked at after each of its instructions. */
+static void follow_step_by_step(struct record *shared, bool ended)
+{
+	struct record seen = *shared;
+	bool followed = false;
+	int status, changes = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+			_exit(77);
+		raise(SIGSTOP);
+		record_follow(shared, 200, 0, 77);
+		_exit(0);
+	}
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		if (memcmp(&seen, shared, sizeof(seen)) != 0) {
+			bool now;
+
+			seen = *shared;
+			now = is_followed(seen, ended);
+			ck_assert(now || !followed);
+			followed = now;
+			changes++;
+		}
+		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0)
+			break;
+	}
+	ck_assert(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		return;		/* nobody may look here */
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+	ck_assert_int_ge(changes, 5);	/* no less than the fields */
+	ck_assert(followed);
+	ck_assert_uint_eq(shared->next.seal, 0);
+}
+
+START_TEST(whenever_its_keeper_dies_a_followed_process_is_the_old_or_the_new_one)
+{
+	struct record *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(shared, MAP_FAILED);
+	for (int ended = 0; ended <= 1; ended++) {
+		*shared = ended_or_running(ended);
+		follow_step_by_step(shared, ended);
+	}
+	munmap(shared, sizeof(*shared));
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -434,6 +526,7 @@ int main(void)
 		a_link_in_its_place_is_not_followed,
 		a_reader_sees_the_file_grow, growing_ends_at_the_limit,
 		a_reader_refuses_what_is_no_record_file,
+		whenever_its_keeper_dies_a_followed_process_is_the_old_or_the_new_one,
 	};
 
 	return unit_run_in("keeper: record", setup, teardown, tests, ARRAY_LEN(tests));
