@@ -147,6 +147,43 @@ void listeners_tell(struct listeners *l)
 	}
 }
 
+/* The process could have put anything there: what counts is where it listens. */
+static bool listens_on(int fd, struct strbuf *text)
+{
+	struct listen_address a;
+	int accepting = 0;
+	socklen_t len = sizeof(accepting);
+
+	if (!read_address(fd, &a) || (a.addr.any.sa_family == AF_UNIX && a.type == SOCK_DGRAM) ||
+	    (a.addr.any.sa_family != AF_UNIX && a.addr.any.sa_family != AF_INET &&
+	     a.addr.any.sa_family != AF_INET6))
+		return false;
+	if (a.type != SOCK_DGRAM &&
+	    (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &len) < 0 || !accepting))
+		return false;
+	listen_format(&a, text);
+	return true;
+}
+
+void listeners_fetched(struct listeners *l, const struct km_fetched *m, const int *fds)
+{
+	struct supervisor *s = l->supervisor;
+	uint32_t slot;
+
+	for (uint32_t i = 0; i < m->n; i++) {
+		auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+		if (!listens_on(fds[i], &text) ||
+		    !core_socket_found(s->core, m->slot, m->spawn_id, m->at[i], text.buf, &slot)) {
+			close(fds[i]);
+			continue;
+		}
+		keeper_hold_slot(s->keeper, slot, fds[i]);
+		add(l, slot, fds[i]);
+	}
+	core_sockets_found(s->core, m->slot, m->spawn_id, m->errnum);
+}
+
 /* --- binding ---------------------------------------------------------------------------------- */
 
 /* Does somebody listen there? A file that nobody listens on any more is removed. 0 or -errno. */

@@ -20,6 +20,10 @@ bool listeners_take(struct listeners *l, uint32_t slot, int fd);
 /* After core_new(): name those to the core; what it does not know is closed. */
 void listeners_tell(struct listeners *l);
 
+/* What the keeper found in a process (core_ops.fetch); FDS are taken. */
+struct km_fetched;
+void listeners_fetched(struct listeners *l, const struct km_fetched *m, const int *fds);
+
 /* As core_ops.listen and unlisten. */
 int listeners_open(struct listeners *l, uint32_t slot, const char *address,
 		   const struct subsystem_options *o);

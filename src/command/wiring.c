@@ -41,6 +41,13 @@ static void on_main(void *ctx, const struct km_main *m)
 	core_keeper_main(s->core, m);
 }
 
+static void on_fetched(void *ctx, const struct km_fetched *m, const int *fds)
+{
+	struct supervisor *s = ctx;
+
+	listeners_fetched(s->listeners, m, fds);
+}
+
 static void on_signal(void *ctx, int signo)
 {
 	struct supervisor *s = ctx;
@@ -61,6 +68,7 @@ const struct keeper_facts supervisor_keeper_facts = {
 	.exited = on_exited,
 	.gone = on_gone,
 	.main = on_main,
+	.fetched = on_fetched,
 	.signal = on_signal,
 	.lost = on_keeper_lost,
 };
@@ -215,6 +223,13 @@ static void op_unlisten(void *ctx, uint32_t slot)
 	listeners_close(s->listeners, slot);
 }
 
+static void op_fetch(void *ctx, uint32_t slot, uint64_t spawn_id, size_t n)
+{
+	struct supervisor *s = ctx;
+
+	keeper_fetch(s->keeper, slot, spawn_id, (uint32_t)MIN(n, (size_t)PLAN_MAX_LISTEN));
+}
+
 static bool op_connected(void *ctx, const uint32_t *slots, size_t n)
 {
 	struct supervisor *s = ctx;
@@ -322,6 +337,7 @@ const struct core_ops supervisor_core_ops = {
 	.probe = op_probe,
 	.probe_cancel = op_probe_cancel,
 	.listen = op_listen,
+	.fetch = op_fetch,
 	.unlisten = op_unlisten,
 	.await = op_await,
 	.connected = op_connected,

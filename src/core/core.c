@@ -166,8 +166,8 @@ void core_start(struct core *c)
 		apply_added(c, REASON_START);
 	if (c->before != NULL)
 		apply_missed(c, c->before);
-	c->before = NULL;
 	sockets_start(c);
+	c->before = NULL;
 	edges_build(c);
 	if (c->recovered && !shutdown_active(&c->shutdown))
 		recovery_decide(c);

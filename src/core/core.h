@@ -68,6 +68,9 @@ struct core_ops {
 	int (*listen)(void *ctx, uint32_t slot, const char *address,
 		      const struct subsystem_options *o);
 	void (*unlisten)(void *ctx, uint32_t slot);
+	/* look among the first N descriptors that SPAWN_ID of SLOT was passed for listening sockets:
+	 * core_socket_found() for each, then core_sockets_found(). May be NULL as LISTEN */
+	void (*fetch)(void *ctx, uint32_t slot, uint64_t spawn_id, size_t n);
 	/* call core_connection() once when somebody connects, or a datagram waits; and: not any more */
 	void (*await)(void *ctx, uint32_t slot, bool on);
 	/* has any of these sockets a connection now? True, too, where that cannot be found out */
@@ -154,6 +157,12 @@ void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t pri
 void core_memory_used(struct core *c, uint32_t slot, uint64_t spawn_id, bool over, uint64_t value,
 		      uint64_t limit);
 void core_connection(struct core *c, uint32_t slot);	/* as core_ops.await asked */
+/* Of core_ops.fetch: what was passed as number I listens on ADDRESS. True: it is wanted, and to be held
+ * for *SLOT. */
+bool core_socket_found(struct core *c, uint32_t of, uint64_t spawn_id, size_t i,
+		       const char *address, uint32_t *slot);
+/* That was all; ERRNUM: why there is none. */
+void core_sockets_found(struct core *c, uint32_t of, uint64_t spawn_id, int errnum);
 void core_signal(struct core *c, int signo);	/* the keeper received it; [signals] decides */
 
 /* Apply NEW: diff against the published one, publish (takes NEW), add, remove, mark to restart.

@@ -1,7 +1,10 @@
 /* What two subsystems' options call by the same address is one socket with two owners. Port 0 means
  * a socket of one's own: its key has its owner's name and its place there, because the address that
  * the kernel chose is in no file. After a death of the supervisor such a one is known by its address
- * without the port, in the order of the slots, which is that of the configuration. */
+ * without the port, in the order of the slots, which is that of the configuration.
+ *
+ * When the keeper died, too, the processes that were given sockets are the last who have them. Each
+ * is asked for its own; what cannot be had is bound anew when the process has ended. */
 #include "core/sockets.h"
 
 #include <errno.h>
@@ -10,7 +13,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/listen.h"
+#include "core/facts.h"
 #include "core/live.h"
+#include "core/places.h"
 #include "core/publish.h"
 
 struct listener {
@@ -72,16 +77,28 @@ static void rename_key(struct core *c, struct listener *l, const char *key)
 	map_put(&c->sockets.by_key, key, l);
 }
 
+/* Is ADDRESS what ITEM means, port 0 being any port? */
+static bool means(const char *item, const char *address)
+{
+	return any_port(item) ? strncmp(item, address, strlen(item) - 1) == 0
+			      : strcmp(item, address) == 0;
+}
+
+static char *key_of(const struct subsystem *s, size_t i, const char *address)
+{
+	return any_port(address) ? x_asprintf("%s %s/%zu", address, s->name, i)
+				 : x_strdup(address);
+}
+
 /* A held one of ADDRESS with whatever port, that nobody names. */
 static struct listener *spare(const struct core *c, const char *address)
 {
-	size_t len = strlen(address) - 1;	/* without the 0 */
 	struct listener *first = NULL;
 
 	map_for_each(slot, &c->sockets.by_key) {
 		struct listener *l = slot->value;
 
-		if (l->refs == 0 && !l->named && strncmp(l->key, address, len) == 0 &&
+		if (l->refs == 0 && !l->named && means(address, l->key) &&
 		    strchr(l->key, ' ') == NULL && (first == NULL || l->slot < first->slot))
 			first = l;
 	}
@@ -93,8 +110,7 @@ static struct listener *find(struct core *c, const struct subsystem *s, size_t i
 {
 	struct listener *l;
 
-	*key = any_port(address) ? x_asprintf("%s %s/%zu", address, s->name, i)
-				 : x_strdup(address);
+	*key = key_of(s, i, address);
 	l = map_find(&c->sockets.by_key, *key);
 	if (l == NULL && any_port(address)) {
 		l = spare(c, address);
@@ -287,6 +303,79 @@ static struct listener *unwanted(const struct core *c)
 	return NULL;
 }
 
+/* The option of S that is ADDRESS, which was passed as number I; with port 0, that very one. */
+static bool find_option(const struct subsystem *s, size_t i, const char *address, char **key)
+{
+	const struct strlist *wanted = &s->options->policy->listen;
+
+	for (size_t n = 0; n < wanted->n; n++) {
+		auto_free(freep) char *item = canonical(wanted->items[n]);
+
+		if (means(item, address) && (n == i || !any_port(item))) {
+			*key = key_of(s, n, item);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool core_socket_found(struct core *c, uint32_t of, uint64_t spawn_id, size_t i,
+		       const char *address, uint32_t *slot)
+{
+	struct subsystem *s = facts_subsystem(c, of, spawn_id);
+	auto_free(freep) char *key = NULL;
+
+	if (s == NULL || s->proc.spawn_id != spawn_id || !find_option(s, i, address, &key) ||
+	    map_find(&c->sockets.by_key, key) != NULL || !registry_free_slot(&c->registry, slot))
+		return false;
+	add(c, *slot, key);
+	return true;
+}
+
+static void forget_unowned(struct core *c)
+{
+	struct listener *l;
+
+	while ((l = unwanted(c)) != NULL) {
+		l->refs = 1;
+		release(c, l);
+	}
+}
+
+void core_sockets_found(struct core *c, uint32_t of, uint64_t spawn_id, int errnum)
+{
+	struct subsystem *s = facts_subsystem(c, of, spawn_id);
+	size_t missing;
+
+	if (s != NULL && s->proc.spawn_id == spawn_id)
+		attach(s, false);
+	forget_unowned(c);
+	if (s == NULL || s->proc.spawn_id != spawn_id)
+		return;
+	missing = s->options->policy->listen.n - s->sockets.n;
+	if (missing > 0)
+		log_at(LOG_WARN, s->name, "%zu of its listening sockets cannot be had from its process%s"
+		       "%s: bound anew at its next start", missing, errnum != 0 ? ": " : "",
+		       errnum != 0 ? strerror(errnum) : "");
+}
+
+/* The keeper of S's process died and took what it held along. */
+static void fetch(struct subsystem *s)
+{
+	const struct subsystem_options *was = s->core->before != NULL
+						      ? config_find(s->core->before, s->name) : NULL;
+	size_t n = s->options->policy->listen.n;
+	enum record_state state;
+	const struct record *r = places_record(s->core, s->proc.slot, &state);
+
+	if (s->sockets.n == n || r == NULL || state != RECORD_RUNNING ||
+	    !(r->fate & RECORD_TAKEN_OVER))
+		return;
+	if (was != NULL)
+		n = MAX(n, was->policy->listen.n);
+	s->core->ops->fetch(s->core->ops_ctx, s->proc.slot, s->proc.spawn_id, n);
+}
+
 void sockets_bind(struct core *c)
 {
 	registry_for_each(s, &c->registry)
@@ -297,20 +386,16 @@ void sockets_bind(struct core *c)
 
 void sockets_start(struct core *c)
 {
-	struct listener *l;
-
 	registry_for_each(s, &c->registry)
 		note_named(c, s);
-	/* A running process may have them from a procd whose keeper died, too: then they cannot be
-	 * bound before its end. */
-	registry_for_each(s, &c->registry)
-		if (subsystem_has_process(s))
-			attach(s, false);
-	sockets_bind(c);
-	while ((l = unwanted(c)) != NULL) {
-		l->refs = 1;
-		release(c, l);
+	registry_for_each(s, &c->registry) {
+		if (!subsystem_has_process(s))
+			continue;
+		attach(s, false);
+		fetch(s);
 	}
+	sockets_bind(c);
+	forget_unowned(c);
 }
 
 void sockets_fini(struct core *c)

@@ -152,6 +152,18 @@ void keeper_follow(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, pi
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
 }
 
+void keeper_fetch(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, uint32_t count)
+{
+	struct km_fetch m = {
+		.h = { KM_FETCH, sizeof(m) },
+		.slot = slot,
+		.count = count,
+		.spawn_id = spawn_id,
+	};
+
+	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id)
 {
 	struct km_slot m = {
@@ -221,8 +233,40 @@ union fact {
 	struct km_exited exited;
 	struct km_slot slot;
 	struct km_main main;
+	struct km_fetched fetched;
 	struct km_forward forward;
 };
+
+/* Receive one message of at most SIZE, with its descriptors. Its length, 0 at the end, or -errno. */
+static ssize_t receive(int fd, void *at, size_t size, int flags, int fds[PACKET_MAX_FDS], int *nfds)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int) * PACKET_MAX_FDS)];
+	} control;
+	struct iovec iov = { .iov_base = at, .iov_len = size };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room),
+	};
+	struct cmsghdr *c;
+	ssize_t got;
+
+	*nfds = 0;
+	do
+		got = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		*nfds = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), (size_t)*nfds * sizeof(int));
+	}
+	return got;
+}
 
 static void taken(struct keeper_client *k, int signo)
 {
@@ -238,8 +282,14 @@ static void pong(struct keeper_client *k)
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
 }
 
-static void deliver(struct keeper_client *k, const union fact *m)
+static void deliver(struct keeper_client *k, const union fact *m, const int *fds, int nfds)
 {
+	if (m->h.type == KM_FETCHED && m->fetched.n == (uint32_t)nfds) {
+		k->facts->fetched(k->ctx, &m->fetched, fds);
+		return;
+	}
+	while (nfds > 0)
+		close(fds[--nfds]);
 	switch (m->h.type) {
 	case KM_STARTED:
 		k->facts->started(k->ctx, &m->started);
@@ -252,6 +302,8 @@ static void deliver(struct keeper_client *k, const union fact *m)
 		break;
 	case KM_GONE:
 		k->facts->gone(k->ctx, m->slot.slot, m->slot.spawn_id);
+		break;
+	case KM_FETCHED:	/* there was no room for what came with it */
 		break;
 	case KM_PING:
 		pong(k);
@@ -273,22 +325,23 @@ static void on_socket(struct loop_io *io, int revents)
 		queue_flush(k);
 	for (int i = 0; i < FACTS_PER_TURN; i++) {
 		union fact m;
-		ssize_t n = recv(k->fd, &m, sizeof(m), MSG_DONTWAIT);
+		int fds[PACKET_MAX_FDS], nfds;
+		ssize_t n = receive(k->fd, &m, sizeof(m), MSG_DONTWAIT, fds, &nfds);
 
 		/* a reset is said once, before what still waits and the end */
-		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
+		if (n == -ECONNRESET)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
+		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS)
 			break;
 		if (n < (ssize_t)sizeof(m.h)) {
 			if (n < 0)
 				dprintf(STDERR_FILENO, "procd: cannot read what the keeper says: "
-					"%s\n", strerror(errno));
+					"%s\n", strerror((int)-n));
 			loop_io_set(&k->io, -1, 0);	/* said once */
 			k->facts->lost(k->ctx);
 			return;
 		}
-		deliver(k, &m);
+		deliver(k, &m, fds, nfds);
 	}
 	watch(k);
 }
@@ -355,34 +408,12 @@ static int answer_wait(int fd, struct error *e)
 /* Receive a message of SIZE with its descriptors; returns their number, or -errno. */
 static int answer_receive(int fd, void *answer, size_t size, int fds[PACKET_MAX_FDS])
 {
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int) * PACKET_MAX_FDS)];
-	} control;
-	struct iovec iov = { .iov_base = answer, .iov_len = size };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	struct cmsghdr *c;
-	ssize_t got;
-	int n = 0;
+	int nfds;
+	ssize_t got = receive(fd, answer, size, 0, fds, &nfds);
 
-	do
-		got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return -errno;
-	if (got != (ssize_t)size)
-		return -EPROTO;
-	c = CMSG_FIRSTHDR(&msg);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
-	}
-	return n;
+		return (int)got;
+	return got == (ssize_t)size ? nfds : -EPROTO;
 }
 
 static int welcome_receive(int fd, struct km_welcome *w, int fds[PACKET_MAX_FDS])

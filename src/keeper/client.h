@@ -15,6 +15,7 @@ struct keeper_facts {	/* called from the loop; CTX as given */
 	void (*exited)(void *ctx, const struct km_exited *m);
 	void (*gone)(void *ctx, uint32_t slot, uint64_t spawn_id);
 	void (*main)(void *ctx, const struct km_main *m);
+	void (*fetched)(void *ctx, const struct km_fetched *m, const int *fds);	/* takes them */
 	void (*signal)(void *ctx, int signo);
 	void (*lost)(void *ctx);	/* the keeper is gone: leave at once, touch no child */
 };
@@ -41,6 +42,9 @@ void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, in
 		   enum signal_scope scope, bool then_cont);
 /* PID, of the same tree, is to be the main process; facts->main is the answer. */
 void keeper_follow(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, pid_t pid);
+/* Look for sockets among the first COUNT (at most PLAN_MAX_LISTEN) descriptors that the process was
+ * passed; facts->fetched is the answer, which comes before the end of the process. */
+void keeper_fetch(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, uint32_t count);
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id);
 void keeper_hold(struct keeper_client *k, const char *key, int fd);	/* FD stays the caller's */
 /* The same for SLOT, which keeps one; -1: none any more. */

@@ -28,6 +28,7 @@ static const char *const names[FEATURE_COUNT] = {
 	[FEATURE_PIDFD_SEND_SIGNAL] = "pidfd_send_signal",
 	[FEATURE_PIDFD_INFO_EXIT] = "pidfd_info_exit",
 	[FEATURE_PIDFD_INODE] = "pidfd_inode",
+	[FEATURE_PIDFD_GETFD] = "pidfd_getfd",
 	[FEATURE_CLONE3] = "clone3",
 	[FEATURE_CLONE_INTO_CGROUP] = "clone_into_cgroup",
 	[FEATURE_CLOSE_RANGE] = "close_range",
@@ -86,6 +87,16 @@ static bool probe_pidfd_info_exit(void)
 	return ok;
 }
 
+static bool can_get_own(int pidfd)
+{
+	int copy = pidfd_get_fd(pidfd, pidfd);
+
+	if (copy < 0)
+		return false;
+	close(copy);
+	return true;
+}
+
 static bool probe_own_pidfd(enum kernel_feature f)
 {
 	int fd = pidfd_open_process(getpid());
@@ -96,6 +107,9 @@ static bool probe_own_pidfd(enum kernel_feature f)
 		ok = pidfd_signal(fd, 0) == 0;
 	if (ok && f == FEATURE_PIDFD_INODE)
 		ok = fstatfs(fd, &fs) == 0 && fs.f_type == PIDFS_MAGIC;
+	/* whether another process allows it is known only of that process */
+	if (ok && f == FEATURE_PIDFD_GETFD)
+		ok = can_get_own(fd);
 	if (fd >= 0)
 		close(fd);
 	return ok;
@@ -142,6 +156,7 @@ bool kernel_feature_available(enum kernel_feature f)
 	case FEATURE_PIDFD_OPEN:
 	case FEATURE_PIDFD_SEND_SIGNAL:
 	case FEATURE_PIDFD_INODE:
+	case FEATURE_PIDFD_GETFD:
 		return probe_own_pidfd(f);
 	case FEATURE_PIDFD_INFO_EXIT:
 		return probe_pidfd_info_exit();
@@ -184,6 +199,7 @@ void kernel_features_probe(struct kernel_features *out)
 	out->used[FEATURE_CGROUP_KILL] &= out->used[FEATURE_CGROUP2];
 	out->used[FEATURE_PIDFD_SEND_SIGNAL] &= out->used[FEATURE_PIDFD_OPEN];
 	out->used[FEATURE_PIDFD_INODE] &= out->used[FEATURE_PIDFD_OPEN];
+	out->used[FEATURE_PIDFD_GETFD] &= out->used[FEATURE_PIDFD_OPEN];
 	out->used[FEATURE_PIDFD_INFO_EXIT] &= out->used[FEATURE_PIDFD_OPEN];
 	/* clone3 is only needed to be born into a cgroup; clone does the rest as well */
 	out->used[FEATURE_CLONE3] = out->used[FEATURE_CLONE_INTO_CGROUP];

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "keeper/fetch.h"
 #include "keeper/follow.h"
 #include "keeper/inner.h"
 #include "keeper/packet.h"
@@ -358,6 +359,17 @@ static bool take_follow(struct keeper *k, const void *msg, size_t size)
 	return true;
 }
 
+static bool take_fetch(struct keeper *k, const void *msg, size_t size)
+{
+	const struct km_fetch *m = msg;
+
+	if (size != sizeof(*m) || m->count > PLAN_MAX_LISTEN)
+		return false;
+	if (meant(k, m->slot, m->spawn_id) != NULL)
+		fetch_sockets(k, m);
+	return true;
+}
+
 static bool take_release(struct keeper *k, const void *msg, size_t size)
 {
 	const struct km_slot *m = msg;
@@ -454,6 +466,7 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_SPAWN: return take_spawn(k, msg, size);
 	case KM_SIGNAL: return take_signal(k, msg, size);
 	case KM_FOLLOW: return take_follow(k, msg, size);
+	case KM_FETCH: return take_fetch(k, msg, size);
 	case KM_RELEASE: return take_release(k, msg, size);
 	case KM_HOLD: return take_hold(k, msg, size, fd);
 	case KM_HOLD_SLOT: return take_hold_slot(k, msg, size, fd);

@@ -14,7 +14,7 @@
 #include "keeper/plan.h"
 #include "keeper/record.h"
 
-#define KEEPER_PROTO_VERSION 11
+#define KEEPER_PROTO_VERSION 12
 #define HOLD_MAX 64
 #define HOLD_KEY_CAP 32
 #define HELD_PER_PACKET 64
@@ -33,6 +33,8 @@ enum keeper_msg_type {
 	KM_PONG,	/* struct km_header, the answer to KM_PING */
 	KM_HOLD_SLOT,	/* struct km_slot + 1 descriptor: the same for a slot, which keeps one */
 	KM_FOLLOW,	/* struct km_main: let PID be the main process; KM_MAIN is the answer */
+	KM_FETCH,	/* struct km_fetch: copies of the sockets that a process was given; KM_FETCHED
+			   is the answer */
 	/* keeper to supervisor */
 	KM_WELCOME = 64,	/* struct km_welcome + descriptors */
 	KM_STARTED,	/* struct km_started: exec succeeded, or {stage, errnum} */
@@ -43,6 +45,7 @@ enum keeper_msg_type {
 	KM_PING,	/* struct km_header, behind news: who does not answer has come to a halt */
 	KM_HELD,	/* struct km_held + N descriptors that slots keep; right behind WELCOME */
 	KM_MAIN,	/* struct km_main: this is the main process now, or still */
+	KM_FETCHED,	/* struct km_fetched + N descriptors; none when it took too long */
 };
 
 struct km_header {
@@ -158,6 +161,22 @@ struct km_main {
 	uint32_t slot;
 	int32_t pid;
 	uint64_t spawn_id;
+};
+
+struct km_fetch {
+	struct km_header h;
+	uint32_t slot;
+	uint32_t count;		/* of descriptors to look at, from the first that is passed on */
+	uint64_t spawn_id;
+};
+
+struct km_fetched {
+	struct km_header h;
+	uint32_t slot;
+	uint32_t n;
+	uint64_t spawn_id;
+	int32_t errnum;		/* why there are none at all; 0: whatever it had of them is here */
+	uint8_t at[PLAN_MAX_LISTEN];	/* which each was, counted from 0 */
 };
 
 struct km_forward {

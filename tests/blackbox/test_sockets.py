@@ -144,19 +144,115 @@ def test_sockets_stay_over_an_upgrade_of_the_keeper_too(w):
     p.stop()
 
 
-def test_when_all_of_procd_was_killed_the_socket_is_bound_at_the_next_start(w):
-    port = free_port()
-    config = sub(w, "web", ["tcp:127.0.0.1:%d" % port])
-    p = w.procd(config)
-    pid = ask(port)["pid"]
+def kill_both(p):
     supervisor = p.supervisor_pid()
     os.kill(p.pid, signal.SIGKILL)
     p.wait_end()
     wait_gone(supervisor, 5)
+
+
+def queued(where):
+    """A connection that nobody has accepted yet."""
+    s = socket.socket(socket.AF_INET if isinstance(where, int) else socket.AF_UNIX)
+    s.settimeout(10 * SCALE)
+    s.connect(("127.0.0.1", where) if isinstance(where, int) else where)
+    return s
+
+
+def said_to(s):
+    text = b""
+    while True:
+        got = s.recv(4096)
+        if not got:
+            s.close()
+            return json.loads(text)
+        text += got
+
+
+def test_when_all_of_procd_was_killed_sockets_come_back_from_those_who_have_them(w):
+    port, path = free_port(), w.path("x.sock")
+    config = (sub(w, "web", ["tcp:127.0.0.1:%d" % port, "unix:" + path, "tcp:127.0.0.1:0", "udp:127.0.0.1:0"]) +
+              sub(w, "other", ["tcp:127.0.0.1:0"]) + w.sub("plain"))
     p = w.procd(config)
+    any_web, any_other = chosen_port(p, "web"), chosen_port(p, "other")
+    udp = re.findall(r"listens on udp:127\.0\.0\.1:(\d+)", read_text(p.log_path))[-1]
+    pid = ask(port)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    early = [queued(where) for where in (port, path, any_web)]      # in the backlog, through all that follows
+    inode = os.stat(path).st_ino
+    kill_both(p)
+    p = w.procd(config)
+    os.kill(pid, signal.SIGCONT)
+    equal([said_to(s)["pid"] for s in early], [pid] * 3, "who waited is served by the adopted one")
+    check("bound anew" not in read_text(p.log_path), "nothing is missing")
+    p.kill_supervisor()
+    p.ctl("stop", "web", "other").expect(0)
+    late = [queued(where) for where in (port, path, any_web, any_other)]    # refused, if nobody had them
+    p.ctl("start", "web", "other").expect(0)
+    web, other = p.pid_of("web"), p.pid_of("other")
+    equal([said_to(s)["pid"] for s in late], [web] * 3 + [other], "who waited is served by the successor")
+    equal(os.stat(path).st_ino, inode, "the same file")
+    contains(said_to(queued(port))["names"][3], udp, "the same port")
+    p.stop()
+    check(not os.path.exists(path), "the file is gone with procd")
+
+
+def test_sockets_of_the_past_are_taken_when_their_options_moved_and_left_when_they_went(w):
+    a, b, c = free_port(), free_port(), free_port()
+    p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % port for port in (a, b)]))
+    ask(b)
+    kill_both(p)
+    p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % port for port in (b, c)]))
+    p.wait_state("web", "running", reason="start")
+    equal({ask(b)["pid"], ask(c)["pid"]}, {p.pid_of("web")}, "what it is to have now")
+    check(refused(a), "nobody listens there any more")
+    p.stop()
+
+
+def test_without_pidfd_getfd_a_socket_is_bound_anew_when_its_process_has_ended(w):
+    port = free_port()
+    config = sub(w, "web", ["tcp:127.0.0.1:%d" % port])
+    p = w.procd(config)
+    pid = ask(port)["pid"]
+    kill_both(p)
+    p = w.procd(config, env={"PROCD_TEST_NO_FEATURE": "pidfd_getfd"})
     equal(ask(port)["pid"], pid, "the adopted one serves on")
+    wait_until(lambda: "web: 1 of its listening sockets cannot be had from its process: Function not implemented" in read_text(p.log_path), "the warning")
     p.ctl("restart", "web").expect(0)
     equal(ask(port)["pid"], p.pid_of("web"), "its successor has it from procd")
+    p.stop()
+
+
+# Closes what it was given, listens elsewhere in its place, and holds the rest up: a pipe, and a file.
+CHANGELING = r"""
+import os, socket, sys, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen()
+os.dup2(s.fileno(), 3)
+r, wr = os.pipe()
+os.dup2(r, 4)
+open(sys.argv[1], "w").write(str(s.getsockname()[1]))
+time.sleep(1000)
+"""
+
+
+def test_what_a_process_put_in_the_place_of_a_socket_is_none(w):
+    a, b, told = free_port(), free_port(), w.path("told")
+    write_text(w.path("changeling.py"), CHANGELING)
+    config = w.sub("web").replace(w.child(), json_text([sys.executable, w.path("changeling.py"), told]))
+    config += "listen = %s\n" % json_text(["tcp:127.0.0.1:%d" % a, "tcp:127.0.0.1:%d" % b])
+    p = w.procd(config)
+    wait_until(lambda: os.path.exists(told) and read_text(told), "it has begun")
+    pid = p.pid_of("web")
+    kill_both(p)
+    p = w.procd(config)
+    wait_until(lambda: "web: 2 of its listening sockets cannot be had from its process: bound anew" in read_text(p.log_path), "the warning")
+    equal(p.pid_of("web"), pid, "adopted")
+    equal(open("/proc/%d/comm" % pid).read().strip()[:6], "python", "alive")
+    p.ctl("restart", "web").expect(0)
+    for port in (a, b):
+        queued(port).close()
     p.stop()
 
 

@@ -18,9 +18,10 @@ from harness import check, contains, equal, read_text, wait_until
 
 # Name -> (calls, features that are then not in use)
 MISSING = {
-    "pidfd_open": (["pidfd_open"], ["pidfd_open", "pidfd_send_signal", "pidfd_inode"]),
+    "pidfd_open": (["pidfd_open"], ["pidfd_open", "pidfd_send_signal", "pidfd_inode", "pidfd_getfd"]),
     "pidfd_send_signal": (["pidfd_send_signal"], ["pidfd_send_signal"]),
     "pidfd_inode": (["fstatfs"], ["pidfd_inode"]),
+    "pidfd_getfd": (["pidfd_getfd"], ["pidfd_getfd"]),
     "clone3": (["clone3"], ["clone3", "clone_into_cgroup"]),
     "close_range": (["close_range"], ["close_range"]),
     "membarrier": (["membarrier"], ["membarrier"]),

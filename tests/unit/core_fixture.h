@@ -317,6 +317,7 @@ static inline int fx_read_files(void *ctx, struct subsystem_options *options, ui
 /* Set by a test whose subsystems listen. */
 static int (*fx_ops_listen)(uint32_t slot, const char *address);
 static void (*fx_ops_unlisten)(uint32_t slot);
+static void (*fx_ops_fetch)(uint32_t slot, uint64_t spawn_id, size_t n);
 static void (*fx_ops_await)(uint32_t slot, bool on);
 static bool fx_connected;	/* any socket of any */
 static void (*fx_before_start)(void);
@@ -334,6 +335,13 @@ static inline void fx_unlisten(void *ctx, uint32_t slot)
 {
 	(void)ctx;
 	fx_ops_unlisten(slot);
+}
+
+static inline void fx_fetch(void *ctx, uint32_t slot, uint64_t spawn_id, size_t n)
+{
+	(void)ctx;
+	fx_insist(fx_ops_fetch != NULL, "nobody fetches sockets here");
+	fx_ops_fetch(slot, spawn_id, n);
 }
 
 /* Set by a test whose subsystems watch files. */
@@ -388,7 +396,7 @@ static inline void fx_answer_follow(uint32_t slot, bool yes)
 
 static const struct core_ops fx_ops = {
 	.follow = fx_follow,
-	.listen = fx_listen, .unlisten = fx_unlisten, .await = fx_await,
+	.listen = fx_listen, .unlisten = fx_unlisten, .fetch = fx_fetch, .await = fx_await,
 	.connected = fx_is_connected,
 	.watch_files = fx_watch_files,
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,

@@ -49,6 +49,36 @@ static void connect_to(uint32_t slot)
 	fx_settle();
 }
 
+static struct { uint32_t slot; uint64_t spawn_id; size_t n; } asked;
+static int times_asked;
+
+static void fetch_op(uint32_t slot, uint64_t spawn_id, size_t n)
+{
+	asked.slot = slot;
+	asked.spawn_id = spawn_id;
+	asked.n = n;
+	times_asked++;
+}
+
+/* Its process has ADDRESS as number I. */
+static bool found(const char *name, size_t i, const char *address)
+{
+	uint32_t slot;
+
+	if (!core_socket_found(fx.core, fx_slot(name), fx_child(name)->spawn_id, i, address, &slot))
+		return false;
+	fx_insist(!table[slot].open, "slot %u is taken", slot);
+	table[slot].open = true;
+	snprintf(table[slot].address, sizeof(table[slot].address), "%s", address);
+	return true;
+}
+
+static void found_all(const char *name, int errnum)
+{
+	core_sockets_found(fx.core, fx_slot(name), fx_child(name)->spawn_id, errnum);
+	fx_settle();
+}
+
 static void tell_held(void)
 {
 	for (uint32_t i = 0; i < FX_SLOTS; i++)
@@ -64,6 +94,8 @@ static void setup(void)
 	ports = opened = closed = bind_error = bound_before_first_spawn = 0;
 	fx_ops_listen = listen_op;
 	fx_ops_unlisten = unlisten_op;
+	fx_ops_fetch = fetch_op;
+	times_asked = 0;
 	fx_ops_await = await_op;
 	fx_before_start = tell_held;
 	fx_connected = false;
@@ -219,6 +251,69 @@ START_TEST(what_nobody_wants_after_a_death_is_closed)
 }
 END_TEST
 
+/* The keeper, too: what it held is gone, and what its processes have is not. */
+static void both_die(void)
+{
+	for (uint32_t slot = 0; slot < FX_SLOTS; slot++)
+		fx.records.slots[slot].fate = RECORD_TAKEN_OVER;
+	memset(table, 0, sizeof(table));
+	core_free(fx.core);
+	fx.core = NULL;
+	board_free(fx.board);
+	fx.board = board_new(FX_SLOTS * 4);
+	fx_new_core(9);
+}
+
+START_TEST(after_the_death_of_both_a_process_is_asked_for_what_it_was_given)
+{
+	struct subsystem_options *o = add("web", "tcp:127.0.0.1:80");
+
+	strlist_add(&policy_write(o)->listen, "tcp:127.0.0.1:0");
+	strlist_add(&policy_write(o)->listen, "tcp:127.0.0.1:0");
+	strlist_add(&policy_write(o)->listen, "unix:/run/x");
+	fx_start();
+	both_die();
+	ck_assert_int_eq(times_asked, 1);
+	ck_assert_uint_eq(asked.slot, fx_slot("web"));
+	ck_assert_uint_eq(asked.spawn_id, fx_child("web")->spawn_id);
+	ck_assert_uint_eq(asked.n, 4);
+	ck_assert(found("web", 0, "tcp:127.0.0.1:80"));
+	ck_assert(!found("web", 0, "tcp:127.0.0.1:80"));	/* two numbers, one socket */
+	ck_assert(!found("web", 0, "tcp:127.0.0.1:40000"));	/* none was to be there */
+	ck_assert(found("web", 2, "tcp:127.0.0.1:40001"));
+	ck_assert(!found("web", 1, "tcp:127.0.0.2:40000"));
+	found_all("web", 0);
+	opened = 0;
+	fx_exit("web", 1);
+	fx_advance_ms(200);
+	ck_assert_str_eq(given("web", 0), "tcp:127.0.0.1:80");
+	ck_assert_str_eq(given("web", 2), "tcp:127.0.0.1:40001");
+	ck_assert_int_eq(opened, 2);	/* what could not be had */
+	ck_assert_int_eq(closed, 0);
+}
+END_TEST
+
+START_TEST(what_is_found_after_its_process_ended_is_no_news)
+{
+	uint64_t before;
+
+	add("web", "tcp:127.0.0.1:80");
+	fx_start_web();
+	before = fx_child("web")->spawn_id;
+	both_die();
+	fx_exit("web", 1);
+	fx_advance_ms(200);
+	ck_assert_uint_ne(fx_child("web")->spawn_id, before);
+	ck_assert(!core_socket_found(fx.core, fx_slot("web"), before, 0, "tcp:127.0.0.1:80",
+				     &(uint32_t){ 0 }));
+	core_sockets_found(fx.core, fx_slot("web"), before, ESRCH);
+	core_sockets_found(fx.core, FX_SLOTS - 1, before, ESRCH);
+	fx_settle();
+	ck_assert_str_eq(given("web", 0), "tcp:127.0.0.1:80");
+	ck_assert_int_eq(closed, 0);
+}
+END_TEST
+
 START_TEST(a_connection_starts_it_and_a_clean_end_makes_it_wait_again)
 {
 	policy_write(add("web", "tcp:127.0.0.1:80"))->socket_activation = true;
@@ -325,6 +420,8 @@ int main(void)
 		a_reload_moves_an_address_without_closing_it,
 		instances_share_an_address_but_not_a_free_port, after_a_death_each_has_its_own_again,
 		what_nobody_wants_after_a_death_is_closed,
+		after_the_death_of_both_a_process_is_asked_for_what_it_was_given,
+		what_is_found_after_its_process_ended_is_no_news,
 		a_connection_starts_it_and_a_clean_end_makes_it_wait_again,
 		what_is_meant_to_be_down_is_not_woken,
 		instances_wake_together_and_let_go_of_the_socket,
