@@ -146,6 +146,14 @@ static const unsigned severities[LOG_NLEVELS] = {
 	[LOG_WARN] = SYSLOG_WARNING, [LOG_ERROR] = SYSLOG_ERR,
 };
 
+char *put_severity(char *p, enum log_level level)
+{
+	*p++ = '<';
+	p = put_number(p, severities[level]);
+	*p++ = '>';
+	return p;
+}
+
 static char *put_syslog_header(struct stamp *stamp, char *p, unsigned severity, int64_t real_ns)
 {
 	*p++ = '<';

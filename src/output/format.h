@@ -52,6 +52,8 @@ char *put_number(char *p, unsigned long n);
 char *put_name_pid(char *p, const char *name, int pid);	/* "web[4242]"; PID 0: "web" */
 char *put_stamp(struct stamp *stamp, char *p, int64_t real_ns);
 char *put_level(char *p, enum log_level level);		/* in a column of its own */
+/* "<4>" in front of a line: source sd-daemon(3). Captured lines: stderr is an error. */
+char *put_severity(char *p, enum log_level level);
 /* Further lines of MESSAGE are set off, so that no line looks like a message of its own. */
 char *put_message(char *p, const char *message);
 /* Length of the valid UTF-8 sequence at S, 0 when there is none. */

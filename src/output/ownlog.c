@@ -21,6 +21,7 @@ static const char *const name_colors[] = { "\033[36m", "\033[32m", "\033[35m",
 static const enum stamp_form stamp_forms[] = {
 	[OWNLOG_TEXT] = STAMP_UTC, [OWNLOG_JSON] = STAMP_UTC,
 	[OWNLOG_TERMINAL] = STAMP_LOCAL, [OWNLOG_SYSLOG] = STAMP_SYSLOG,
+	[OWNLOG_JOURNAL] = STAMP_UTC,	/* not used */
 };
 
 void ownlog_init(struct ownlog *log, struct target *fallback)
@@ -54,6 +55,9 @@ void ownlog_set_target(struct ownlog *log, struct target *target, bool json, boo
 	log->target = target;
 	log->style = target->kind == TARGET_DAEMON ? OWNLOG_SYSLOG : json ? OWNLOG_JSON :
 		     WITH_CONSOLE && target->terminal ? OWNLOG_TERMINAL : OWNLOG_TEXT;
+	if (log->style == OWNLOG_TEXT && target->journal)
+		log->style = OWNLOG_JOURNAL;
+	log->severity = log->style == OWNLOG_JSON && target->journal;
 	log->color = log->style == OWNLOG_TERMINAL && wants_color(color);
 	log->stamp = (struct stamp)STAMP(stamp_forms[log->style]);
 	log->name_width = MIN(MAX(name_width, strlen("procd")), (size_t)NAME_WIDTH_MAX);
@@ -159,6 +163,8 @@ size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c)
 {
 	char *p = out;
 
+	if (log->severity || log->style == OWNLOG_JOURNAL)
+		p = put_severity(p, c->is_stderr ? LOG_ERROR : LOG_INFO);
 	switch (log->style) {
 	case OWNLOG_TEXT:
 		p = format_captured_text(&log->stamp, p, c);
@@ -171,6 +177,11 @@ size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c)
 		break;
 	case OWNLOG_SYSLOG:
 		p = format_captured_syslog(&log->stamp, p, c);
+		break;
+	case OWNLOG_JOURNAL:
+		p = put_name_pid(p, c->name, c->pid);
+		*p++ = ' ';
+		p = put(p, c->text, c->len);
 		break;
 	}
 	if (c->continued && log->style != OWNLOG_JSON)
@@ -195,6 +206,25 @@ static char *message_terminal(struct ownlog *log, char *p, enum log_level level,
 	return log->color ? put_text(p, "\033[0m") : p;
 }
 
+/* To the journal each line is a message. */
+static char *message_journal(char *p, enum log_level level, const char *subsystem,
+			     const char *message)
+{
+	p = put_severity(p, level);
+	if (subsystem != NULL) {
+		p = put_text(p, subsystem);
+		p = put(p, ": ", 2);
+	}
+	for (; *message != '\0'; message++) {
+		*p++ = *message;
+		if (*message == '\n') {
+			p = put_severity(p, level);
+			p = put(p, "  ", 2);
+		}
+	}
+	return p;
+}
+
 void ownlog_message(struct ownlog *log, enum log_level level, const char *subsystem,
 		    int64_t real_ns, const char *message)
 {
@@ -208,6 +238,8 @@ void ownlog_message(struct ownlog *log, enum log_level level, const char *subsys
 	char *begin = log->queue.buf + log->queue.len;
 	char *p = begin;
 
+	if (log->severity)
+		p = put_severity(p, level);
 	switch (log->style) {
 	case OWNLOG_TEXT:
 		p = format_message_text(&log->stamp, p, level, subsystem, real_ns, message);
@@ -220,6 +252,9 @@ void ownlog_message(struct ownlog *log, enum log_level level, const char *subsys
 		break;
 	case OWNLOG_SYSLOG:
 		p = format_message_syslog(&log->stamp, p, level, subsystem, real_ns, message);
+		break;
+	case OWNLOG_JOURNAL:
+		p = message_journal(p, level, subsystem, message);
 		break;
 	}
 	*p++ = '\n';

@@ -5,6 +5,7 @@
  *             2026-11-22T20:21:07.123Z out   web[4242] captured line      ("err": its stderr)
  *   terminal  20:21:07.123 web     | captured line                        (coloured, aligned)
  *   syslog    <30>Nov 22 20:21:07 web[4242]: captured line                (to a log daemon)
+ *   journal   <6>web[4242] captured line         (the rest is known to the journal)
  *   JSON      {"ts":...,"level":"info","subsystem":"web","pid":4242,"stream":"stdout","msg":...}
  *
  * Log thread. */
@@ -16,13 +17,14 @@
 #include "output/format.h"
 #include "output/target.h"
 
-enum ownlog_style { OWNLOG_TEXT, OWNLOG_TERMINAL, OWNLOG_JSON, OWNLOG_SYSLOG };
+enum ownlog_style { OWNLOG_TEXT, OWNLOG_TERMINAL, OWNLOG_JSON, OWNLOG_SYSLOG, OWNLOG_JOURNAL };
 
 struct ownlog {
 	struct target *target;
 	struct target *fallback;	/* stderr: for own messages while TARGET fails */
 	enum ownlog_style style;
 	bool color;
+	bool severity;			/* JSON, but the journal reads it: "<6>" before each line */
 	size_t name_width;		/* terminal: of the column of names */
 	struct strbuf queue;		/* own messages that are not written yet */
 	uint64_t lost;			/* messages dropped because the queue was full */

@@ -73,6 +73,18 @@ struct target *target_file(struct targets *ts, const char *path, uint64_t max_si
 	return t;
 }
 
+/* Is what ST tells of the stream that systemd has connected to its journal? "DEVICE:INODE" in
+ * $JOURNAL_STREAM, which others inherit, too. Source: systemd.exec(5). */
+static bool is_journal(const struct stat *st)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char expected[48];
+
+	snprintf(expected, sizeof expected, "%llu:%llu", (unsigned long long)st->st_dev,
+		 (unsigned long long)st->st_ino);
+	return stream != NULL && strcmp(stream, expected) == 0;
+}
+
 /* An own description without effect on others, where the kernel lets us. */
 static void open_own(struct target *t)
 {
@@ -85,6 +97,7 @@ static void open_own(struct target *t)
 	t->regular = S_ISREG(st.st_mode);
 	t->socket = S_ISSOCK(st.st_mode);
 	t->terminal = isatty(t->number);
+	t->journal = is_journal(&st);
 	if (!S_ISFIFO(st.st_mode) && !t->terminal)
 		return;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", t->number);

@@ -35,6 +35,7 @@ struct target {
 	int number;			/* TARGET_FD: as given */
 	int fd;				/* in use, not TARGET_FILE; may be an own description */
 	bool regular, terminal, socket, own_fd;
+	bool journal;			/* systemd's journal reads it: lines may begin with "<N>" */
 	struct loop_io writable;
 	char *carry;			/* rest of a line that was taken in part */
 	size_t carry_len, carry_at;

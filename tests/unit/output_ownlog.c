@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -113,6 +114,44 @@ START_TEST(lines_for_a_log_daemon_have_the_form_of_the_syslog_protocol)
 			"<27>Nov 22 20:21:07 web: piece \\\n");
 	snprintf(own, sizeof own, "<28>Nov 22 20:21:07 procd[%d]: web: two lines\n", getpid());
 	expect_message(LOG_WARN, "web", "two\nlines", own);
+}
+END_TEST
+
+START_TEST(the_journal_gets_a_severity_and_nothing_that_it_knows_itself)
+{
+	as(OWNLOG_JOURNAL, false);
+	expect_captured((struct captured){ .name = "web", .pid = 42, LINE("<0>hello") },
+			"<6>web[42] <0>hello\n");
+	expect_captured((struct captured){ .name = "web", .is_stderr = true, .continued = true,
+					   LINE("piece") },
+			"<3>web piece \\\n");
+	expect_message(LOG_WARN, "web", "two\nlines", "<4>web: two\n<4>  lines\n");
+	expect_message(LOG_TRACE, NULL, "message", "<7>message\n");
+}
+END_TEST
+
+START_TEST(the_journal_is_known_by_its_device_and_inode)
+{
+	struct targets others;
+	char stream[64];
+	struct stat st;
+
+	ck_assert_int_eq(fstat(in, &st), 0);
+	snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	targets_init(&others, loop, on_ready, NULL);
+	ownlog_set_target(&ownlog, target_fd(&others, in), false, true, 6);
+	ck_assert_int_eq(ownlog.style, OWNLOG_JOURNAL);
+	ownlog_set_target(&ownlog, target_fd(&others, in), true, true, 6);
+	ck_assert_int_eq(ownlog.style, OWNLOG_JSON);
+	expect_message(LOG_WARN, NULL, "m",
+		       "<4>{\"ts\":\"2026-11-22T20:21:07.123Z\",\"level\":\"warn\",\"msg\":\"m\"}\n");
+	setenv("JOURNAL_STREAM", "1:2", 1);
+	targets_init(&others, loop, on_ready, NULL);
+	ownlog_set_target(&ownlog, target_fd(&others, in), false, true, 6);
+	ck_assert_int_eq(ownlog.style, OWNLOG_TEXT);
+	unsetenv("JOURNAL_STREAM");
 }
 END_TEST
 
@@ -331,6 +370,8 @@ int main(void)
 	const TTest *tests[] = {
 		text_has_time_level_and_name,
 		lines_for_a_log_daemon_have_the_form_of_the_syslog_protocol,
+		the_journal_gets_a_severity_and_nothing_that_it_knows_itself,
+		the_journal_is_known_by_its_device_and_inode,
 		json_lines_carry_every_field_and_are_valid_whatever_the_bytes,
 		a_terminal_gets_aligned_columns_and_only_colours_from_children,
 		the_longest_line_of_the_worst_bytes_fits,
