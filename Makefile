@@ -216,8 +216,9 @@ $(BUILD)/%.h.ok: %.h $(CONFIG_MK)
 # @bindir@ and @sysconfdir@ are filled in late, so that `make install prefix=...` is honoured.
 MAN := $(patsubst man/%,%,$(wildcard man/*.[1-9]) $(patsubst %.in,%,$(wildcard man/*.in)))
 UNITS := $(patsubst contrib/systemd/%.in,%,$(wildcard contrib/systemd/*.in))
+USER_UNITS := $(patsubst contrib/systemd/%.in,%,$(wildcard contrib/systemd/user/*.in))
 MAN_BUILT := $(MAN:%=$(BUILD)/man/%)
-UNITS_BUILT := $(UNITS:%=$(BUILD)/systemd/%)
+UNITS_BUILT := $(UNITS:%=$(BUILD)/systemd/%) $(USER_UNITS:%=$(BUILD)/systemd/%)
 SUBSTITUTE = sed -e 's,@bindir@,$(bindir),g' -e 's,@sysconfdir@,$(sysconfdir),g' \
 	-e 's,@VERSION@,$(VERSION),g'
 
@@ -305,14 +306,17 @@ sample: $(BUILD)/procd
 # --- install -------------------------------------------------------------------------------------
 
 INSTALL ?= install
-EXAMPLES := $(wildcard etc/*.toml etc/examples/*)
+EXAMPLES := $(wildcard etc/*.toml etc/examples/* contrib/systemd/*.conf)
 # NAME:PLACE of each shell's script; the places may be given.
 bashcompletiondir ?= $(datadir)/bash-completion/completions
 zshcompletiondir ?= $(datadir)/zsh/site-functions
 fishcompletiondir ?= $(datadir)/fish/vendor_completions.d
 COMPLETIONS = procd.bash:$(bashcompletiondir)/procd _procd:$(zshcompletiondir)/_procd \
 	procd.fish:$(fishcompletiondir)/procd.fish
-INSTALL_UNITS = $(if $(systemdsystemunitdir),$(UNITS))
+# Units of the system and of users stand beside each other.
+systemdunitdir = $(patsubst %/system,%,$(systemdsystemunitdir))
+unit-path = $(systemdunitdir)/$(if $(findstring /,$(1)),$(1),system/$(1))
+INSTALL_UNITS = $(if $(systemdsystemunitdir),$(UNITS) $(USER_UNITS))
 INSTALL_OBJECT = $(if $(WITH_HEAP_PROFILING),$(HEAP_OBJECT))
 # name.8 -> man8/name.8
 man-path = $(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(1)
@@ -325,7 +329,7 @@ install: $(BUILD)/procd $(BUILD)/$(SCHEMA) $(MAN_BUILT) $(UNITS_BUILT) $(INSTALL
 	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(BUILD)/man/$(m) $(DESTDIR)$(call man-path,$(m)) &&) :
 	$(foreach e,$(EXAMPLES),$(INSTALL) -D -m 644 $(e) $(DESTDIR)$(docdir)/examples/$(notdir $(e)) &&) :
 	$(foreach u,$(INSTALL_UNITS),$(INSTALL) -D -m 644 $(BUILD)/systemd/$(u) \
-		$(DESTDIR)$(systemdsystemunitdir)/$(u) &&) :
+		$(DESTDIR)$(call unit-path,$(u)) &&) :
 	$(foreach c,$(COMPLETIONS),$(INSTALL) -D -m 644 \
 		contrib/completion/$(subst :, $(DESTDIR),$(c)) &&) :
 
@@ -334,7 +338,7 @@ uninstall:
 		$(DESTDIR)$(libexecdir)/procd/$(notdir $(HEAP_OBJECT)) \
 		$(foreach m,$(MAN),$(DESTDIR)$(call man-path,$(m))) \
 		$(foreach e,$(EXAMPLES),$(DESTDIR)$(docdir)/examples/$(notdir $(e))) \
-		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(systemdsystemunitdir)/$(u)) \
+		$(foreach u,$(INSTALL_UNITS),$(DESTDIR)$(call unit-path,$(u))) \
 		$(foreach c,$(COMPLETIONS),$(DESTDIR)$(lastword $(subst :, ,$(c))))
 
 # --- release -------------------------------------------------------------------------------------
