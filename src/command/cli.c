@@ -123,7 +123,7 @@ const struct verb_option common_options[COMMON_COUNT + 1] = {
 	[COMMON_SOCKET] = { 's', "socket", "SOCKET", "the control socket of a running procd" },
 	[COMMON_CONFIG] = { 'c', "config", "FILE", "the config file (of the running procd, too)" },
 	[COMMON_NAME] = { 0, "name", "NAME", "the running procd with this name" },
-	[COMMON_SET] = { 0, "set", "SECTION.KEY=VALUE", "override one key (run, check, config)" },
+	[COMMON_SET] = { 0, "set", "SECTION.KEY=VALUE", "override one key (run, check, config, simulate)" },
 	[COMMON_JSON] = { 0, "json", NULL, "print JSON" },
 	[COMMON_QUIET] = { 'q', "quiet", NULL, "print nothing but errors" },
 	[COMMON_TIMEOUT] = { 0, "timeout", "DURATION", "stop waiting then: exit 124" },

@@ -94,15 +94,11 @@ void supervisor_log_issues(const struct config_diag *diag)
 static void load_plan(struct load_result *r)
 {
 	struct control_order *order = r->cookie;
-	struct config_diff diff = { 0 };
 
-	if (r->exit_code != 0) {
+	if (r->exit_code != 0)
 		supervisor_refused(&r->diag, &order->error, &order->result);
-	} else {
-		config_diff(config_current(), r->config, &diff);
-		order->result = config_diff_json(&diff);
-		config_diff_fini(&diff);
-	}
+	else
+		order->result = config_plan_json(config_current(), r->config);
 	control_answer(order);
 }
 

@@ -186,6 +186,27 @@ static const struct {
 	{ "needs_procd_restart", "!", "needs a restart of procd" },
 };
 
+/* "    restart: command, umask": the keys of NAME that differ and have CLASS. */
+static void add_keys(struct strbuf *out, const json_t *keys, const char *name, const char *class)
+{
+	bool first = true;
+	size_t i;
+	json_t *key;
+
+	json_array_foreach(keys, i, key) {
+		const char *of = json_string_value(json_object_get(key, "name"));
+
+		if (of == NULL || strcmp(of, name) != 0 ||
+		    strcmp(json_string_value(json_object_get(key, "class")), class) != 0)
+			continue;
+		strbuf_addf(out, "%s%s%s%s", first ? "    " : ", ", first ? class : "",
+			    first ? ": " : "", json_string_value(json_object_get(key, "key")));
+		first = false;
+	}
+	if (!first)
+		strbuf_addch(out, '\n');
+}
+
 /* The difference for people; the same words for the plan and for what was done. */
 static int print_changes(const struct cli_options *o, json_t *diff)
 {
@@ -199,9 +220,14 @@ static int print_changes(const struct cli_options *o, json_t *diff)
 		size_t k;
 		json_t *name;
 
-		json_array_foreach(json_object_get(diff, changes[i].key), k, name)
+		json_array_foreach(json_object_get(diff, changes[i].key), k, name) {
+			const json_t *keys = json_object_get(diff, "keys");
+
 			strbuf_addf(&out, "%s %s %s\n", changes[i].sign, json_string_value(name),
 				    changes[i].what);
+			add_keys(&out, keys, json_string_value(name), "restart");
+			add_keys(&out, keys, json_string_value(name), "live");
+		}
 	}
 	if (out.len == 0)
 		strbuf_addstr(&out, "no changes\n");

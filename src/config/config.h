@@ -92,7 +92,11 @@ struct config_diff {
 };
 void config_diff(const struct config *old, const struct config *new, struct config_diff *out);
 void config_diff_fini(struct config_diff *d);
-json_t *config_diff_json(const struct config_diff *d);	/* the object of `plan --json` */
+json_t *config_diff_json(const struct config_diff *d);
+/* The object of `plan --json`: the difference, and, where a key differs, "keys": [{"name", "key",
+ * "class": "live"|"restart"|"procd"}], without "name" for those of procd itself. No values: they may be
+ * secrets. */
+json_t *config_plan_json(const struct config *old, const struct config *new);
 /* For every subsystem of NEW that equals its namesake in OLD: drop NEW's copy and share OLD's, so
  * that "unchanged" is a pointer comparison. Before publishing; main or loader thread. */
 void config_share_unchanged(const struct config *old, struct config *new);

@@ -29,16 +29,24 @@ static bool ids_equal(const struct subsystem_options *a, const struct subsystem_
 }
 
 /* A mask of 1 << enum reload_class. */
-static unsigned subsystem_differing(const struct subsystem_options *a,
-				    const struct subsystem_options *b)
+static unsigned keys_differing(const struct subsystem_options *a, const struct subsystem_options *b)
 {
 	unsigned classes = 0;
 
-	if (a == b)
-		return 0;
 	for (size_t i = schema_top_n; i < schema_n; i++)
 		if (!schema[i].type->equal(&schema[i], a, b))
 			classes |= 1u << schema[i].reload;
+	return classes;
+}
+
+static unsigned subsystem_differing(const struct subsystem_options *a,
+				    const struct subsystem_options *b)
+{
+	unsigned classes;
+
+	if (a == b)
+		return 0;
+	classes = keys_differing(a, b);
 	if (!zone_equal(a->policy->zone, b->policy->zone))
 		classes |= 1u << RELOAD_LIVE;
 	return ids_equal(a, b) ? classes : classes | 1u << RELOAD_RESTART;
@@ -110,6 +118,57 @@ json_t *config_diff_json(const struct config_diff *d)
 	json_object_set_new(j, "needs_procd_restart", names_json(&d->needs_procd_restart));
 	if (d->settings.n > 0)
 		json_object_set_new(j, "settings", names_json(&d->settings));
+	return j;
+}
+
+/* --- key by key ------------------------------------------------------------------------------- */
+
+static void add_key(json_t *keys, const char *name, const char *key, enum reload_class class)
+{
+	static const char *const words[] = {
+		[RELOAD_LIVE] = "live", [RELOAD_RESTART] = "restart", [RELOAD_PROCD] = "procd",
+	};
+	json_t *j = json_object();
+
+	if (name != NULL)
+		json_object_set_new(j, "name", json_text(name));
+	json_object_set_new(j, "key", json_text(key));
+	json_object_set_new(j, "class", json_string(words[class]));
+	json_array_append_new(keys, j);
+}
+
+static void add_keys(json_t *keys, const struct subsystem_options *a,
+		     const struct subsystem_options *b)
+{
+	if (a == NULL || a == b)
+		return;
+	for (size_t i = schema_top_n; i < schema_n; i++)
+		if (!schema[i].type->equal(&schema[i], a, b))
+			add_key(keys, b->name, schema[i].name, schema[i].reload);
+	/* The same words, and the machine understands them otherwise now. */
+	if (!zone_equal(a->policy->zone, b->policy->zone) && keys_differing(a, b) == 0)
+		add_key(keys, b->name, "schedule", RELOAD_LIVE);
+	if (!ids_equal(a, b) && !(keys_differing(a, b) & 1u << RELOAD_RESTART))
+		add_key(keys, b->name, "user", RELOAD_RESTART);
+}
+
+json_t *config_plan_json(const struct config *old, const struct config *new)
+{
+	struct config_diff diff;
+	json_t *keys = json_array(), *j;
+
+	config_diff(old, new, &diff);
+	for (size_t i = 0; i < diff.settings.n; i++)
+		add_key(keys, NULL, diff.settings.items[i], RELOAD_LIVE);
+	for (size_t i = 0; i < diff.needs_procd_restart.n; i++)
+		add_key(keys, NULL, diff.needs_procd_restart.items[i], RELOAD_PROCD);
+	for (size_t i = 0; i < new->nsubsystems; i++)
+		add_keys(keys, config_find(old, new->subsystems[i]->name), new->subsystems[i]);
+	j = config_diff_json(&diff);
+	if (json_array_size(keys) > 0)
+		json_object_set(j, "keys", keys);
+	json_decref(keys);
+	config_diff_fini(&diff);
 	return j;
 }
 

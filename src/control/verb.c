@@ -258,7 +258,7 @@ const struct verb verb_table[VERB_COUNT] = {
 	[VERB_SIMULATE] = {
 		.name = "simulate", .arguments = "",
 		.summary = "try what the config does, without running it",
-		.details = "Runs nothing and does not wait: the clock and the programs are made up. Programs\n"
+		.details = "Runs nothing and does not wait: the clock and the programs are made up. They\n"
 			"are ready at once, or, with a probe, after 1 s; oneshots end well after 1 s.\n"
 			"SCENARIO is what goes wrong:\n"
 			"  start                   nothing (default)\n"

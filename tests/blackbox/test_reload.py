@@ -125,6 +125,25 @@ def test_plan_shows_and_does_nothing(w):
     p.stop()
 
 
+def test_plan_names_each_key_and_what_a_reload_does_for_it(w):
+    p = w.procd(w.sub("a", description="old", environment={"TOKEN": "secret1"}) + w.sub("b", restart_delay="1s"))
+    up(p, "a", "b")
+    p.write('[logging]\nlevel = "debug"\n[performance]\nnice = 0\nworker_threads = 2\n'
+            + w.sub("a", description="new", environment={"TOKEN": "secret2"}) + w.sub("b", restart_delay="2s") + w.sub("c"))
+    r = p.ctl("plan", "--json").expect(0)
+    equal(sorted((k.get("name"), k["key"], k["class"]) for k in r.json()["keys"] if k.get("name")),
+          [("a", "description", "live"), ("a", "environment", "restart"), ("b", "restart_delay", "live")], "keys")
+    equal([k for k in r.json()["keys"] if not k.get("name")],
+          [{"key": "logging.level", "class": "live"}, {"key": "performance.worker_threads", "class": "procd"}], "of procd itself")
+    text = p.ctl("plan").expect(0)
+    contains(text.out, "~ a is restarted\n    restart: environment\n    live: description\n", "text")
+    contains(text.out, "= b is updated without a restart\n    live: restart_delay\n", "text")
+    check("secret" not in r.out + text.out, "no values")
+    check("keys" not in p.ctl("reload-config", "--json").expect(0).json(), "what was done is told as ever")
+    check("keys" not in p.ctl("plan", "--json").expect(0).json(), "nothing differs any more")
+    p.stop()
+
+
 def test_what_changes_in_procd_itself_is_told(w):
     p = w.procd(w.sub("a"))
     up(p, "a")
