@@ -122,7 +122,9 @@ $(BUILD)/procd: $(foreach r,command simulate import console control output metri
 HEAP_SOURCES := $(addprefix src/profile/heap_,record.c stack.c unwind.c dhat.c symbols.c elf.c) \
 	$(wildcard src/profile/preload/*.c)
 HEAP_EXPORTS := src/profile/preload/exports.map
-HEAP_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fno-omit-frame-pointer -fno-builtin -pthread $(CFLAGS)
+# A call of free() is one of whoever stands in front: clang would take that to be the object itself.
+HEAP_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fsemantic-interposition -fno-omit-frame-pointer \
+	-fno-builtin -pthread $(CFLAGS)
 WRAPPERS := $(if $(WITH_HEAP_PROFILING),$(if $(SAN),,$(BUILD)/src/profile/preload/wrap.o))
 $(BUILD)/procd: $(WRAPPERS)
 $(BUILD)/src/profile/preload/wrap.o: private HARDEN += -fno-builtin
@@ -153,7 +155,9 @@ $(foreach t,$(UNIT),$(eval $(call unit-rule,$(t))))
 # supervises: never built with sanitizers.
 TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 BENCH := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c))
-TOOL_FRAMES = $(if $(filter %_bare,$@),-fomit-frame-pointer,-fno-omit-frame-pointer)
+# What brings or counts an allocator must not have its calls understood by the compiler.
+TOOL_FRAMES = $(if $(filter %_bare,$@),-fomit-frame-pointer,-fno-omit-frame-pointer) \
+	$(if $(filter %/heap %/ownmalloc,$@),-fno-builtin)
 $(BUILD)/tests/tools/%: tests/tools/%.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
