@@ -94,6 +94,60 @@ START_TEST(limits_have_their_files)
 }
 END_TEST
 
+/* cgroup-v2.rst, and what the kernel's parsers refuse: a quota below 1 ms in a period, a weight
+ * outside of 1 to 10000, more processes than there can be pids (4194304). */
+START_TEST(the_least_and_the_most_are_what_the_kernel_takes)
+{
+	struct plan least = { .cgroup_limits = {
+		[LIMIT_MEMORY_MAX] = 1, [LIMIT_MEMORY_HIGH] = 1, [LIMIT_CPU_QUOTA] = 1,
+		[LIMIT_CPU_WEIGHT] = 1, [LIMIT_TASKS_MAX] = 1, [LIMIT_IO_WEIGHT] = 1 } };
+	struct plan most = { .cgroup_limits = {
+		[LIMIT_MEMORY_MAX] = INT64_MAX, [LIMIT_MEMORY_HIGH] = INT64_MAX,
+		[LIMIT_CPU_QUOTA] = 819200, [LIMIT_CPU_WEIGHT] = 10000,
+		[LIMIT_TASKS_MAX] = 4194304, [LIMIT_IO_WEIGHT] = 10000 } };
+	uint32_t missing = 1;
+
+	make_group(3);
+	ck_assert_int_eq(limits_apply(low, 3, &least, ALL_CONTROLLERS, &missing), 0);
+	ck_assert_str_eq(got("3/memory.max"), "1");
+	ck_assert_str_eq(got("3/memory.high"), "1");
+	ck_assert_str_eq(got("3/cpu.max"), "1000 100000");
+	ck_assert_str_eq(got("3/cpu.weight"), "1");
+	ck_assert_str_eq(got("3/pids.max"), "1");
+	ck_assert_str_eq(got("3/io.weight"), "default 1");
+	make_group(4);
+	ck_assert_int_eq(limits_apply(low, 4, &most, ALL_CONTROLLERS, &missing), 0);
+	ck_assert_str_eq(got("4/memory.max"), "9223372036854775807");
+	ck_assert_str_eq(got("4/memory.high"), "9223372036854775807");
+	ck_assert_str_eq(got("4/cpu.max"), "819200000 100000");
+	ck_assert_str_eq(got("4/cpu.weight"), "10000");
+	ck_assert_str_eq(got("4/pids.max"), "4194304");
+	ck_assert_str_eq(got("4/io.weight"), "default 10000");
+}
+END_TEST
+
+START_TEST(a_controller_that_is_missing_takes_its_own_limits_with_it)
+{
+	static const uint32_t of[] = {	/* memory, cpu, io, pids: the bits of limits_controllers() */
+		1 << LIMIT_MEMORY_MAX | 1 << LIMIT_MEMORY_HIGH,
+		1 << LIMIT_CPU_QUOTA | 1 << LIMIT_CPU_WEIGHT,
+		1 << LIMIT_IO_WEIGHT,
+		1 << LIMIT_TASKS_MAX,
+	};
+	struct plan p = { .cgroup_limits = {
+		[LIMIT_MEMORY_MAX] = 4096, [LIMIT_MEMORY_HIGH] = 4096, [LIMIT_CPU_QUOTA] = 50,
+		[LIMIT_CPU_WEIGHT] = 20, [LIMIT_TASKS_MAX] = 7, [LIMIT_IO_WEIGHT] = 300 } };
+
+	make_group(3);
+	for (uint32_t i = 0; i < ARRAY_LEN(of); i++) {
+		uint32_t missing = 0;
+
+		ck_assert_int_eq(limits_apply(low, 3, &p, ALL_CONTROLLERS & ~(1u << i), &missing), 0);
+		ck_assert_uint_eq(missing, of[i]);
+	}
+}
+END_TEST
+
 START_TEST(what_is_not_given_is_set_back)
 {
 	struct plan p = { 0 };
@@ -301,7 +355,8 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-		limits_have_their_files, what_is_not_given_is_set_back,
+		limits_have_their_files, the_least_and_the_most_are_what_the_kernel_takes,
+		a_controller_that_is_missing_takes_its_own_limits_with_it, what_is_not_given_is_set_back,
 		what_has_no_controller_or_file_is_missing, what_the_kernel_refuses_is_a_failure,
 		controllers_are_passed_on_from_above,
 		a_group_with_processes_is_left_where_that_is_allowed, strangers_are_not_moved,
