@@ -89,7 +89,9 @@ static enum verdict start_verdict(const struct subsystem *s, const struct waiter
 {
 	bool other = s->proc.spawn_id != w->not_spawn;
 
-	if (s->state == STATE_RUNNING && other && !s->bounce)
+	/* (The work of a oneshot is done when it has ended.) */
+	if (s->state == STATE_RUNNING && other && !s->bounce &&
+	    subsystem_newest(s)->type != TYPE_ONESHOT)
 		return DONE;
 	if (!s->goal.up) {
 		error_set(e, ERROR_SUBSYSTEM_START, 0, "%s: not started: %s", s->name,

@@ -238,6 +238,21 @@ def test_oneshot_ends_stopped_and_is_not_restarted(w):
     p.stop()
 
 
+def test_start_of_a_oneshot_waits_for_its_work(w):
+    go = w.path("go")
+    p = w.procd(w.sub("job", "--wait-for", go, "--exit", 0, type="oneshot", autostart=False)
+                + w.sub("bad", "--exit", 3, type="oneshot", autostart=False))
+    p.ctl("start", "job", "--no-wait").expect(0)
+    p.wait_state("job", "running")
+    p.ctl("start", "job", "--timeout", "20ms").expect(124)
+    write_text(go, "")
+    p.ctl("start", "job").expect(0)
+    equal(p.of("job")["state"], "stopped", "its state when start returns")
+    contains(p.ctl("start", "bad").expect(1).err, "exited with code 3", "stderr")
+    contains(p.ctl("restart", "bad").expect(1).err, "exited with code 3", "stderr")
+    p.stop()
+
+
 def test_min_uptime_makes_an_early_death_a_failed_start(w):
     p = w.procd(w.sub("a", "--sleep", 20, "--exit", 0, min_uptime=60, restart="never")
                 + w.sub("b", min_uptime_ms=100))

@@ -664,10 +664,12 @@ static void begin_life(void)
 /* What it is for waits, perhaps for ever: for the end of what runs. */
 static bool may_wait(const struct fx_order *o)
 {
-	for (int i = 0; kind.edges && !ref.shutdown && i < REF_N; i++) {
+	for (int i = 0; !ref.shutdown && i < REF_N; i++) {
 		const struct board_record *r = fx_board(NAME(i));
+		bool waits = r != NULL && ((kind.edges && r->waiting) ||
+					   (r->oneshot && r->state == STATE_RUNNING));
 
-		if (r != NULL && r->waiting && (o->r.names.items[0][0] == 'a' ||
+		if (waits && (o->r.names.items[0][0] == 'a' ||
 						strcmp(o->r.names.items[0], NAME(i)) == 0))
 			return true;
 	}
