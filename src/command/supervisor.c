@@ -29,7 +29,7 @@
 #define EVENTS_FILE_NAME "events"
 #define MEMORY_FILE_NAME "memory"
 #define NOTES_FILE_NAME "notes"
-#define RING_MAPPED_EVENTS 512
+#define EVENTS_MAPPED 128	/* their pages, and those of the state that they changed */
 #define LEAVING_TRIES 50	/* one second in all */
 
 extern char **environ;
@@ -435,15 +435,17 @@ static int leave(struct supervisor *s, int exit_code)
 	return exit_code;
 }
 
-/* A start of thousands fills the ring with what is read once. */
-static void ring_let_go(struct supervisor *s)
+/* A start of thousands touches many pages of files that are hardly looked at again. */
+static void let_go_of_pages(struct supervisor *s)
 {
 	uint64_t seq = chan_last_seq(s->chan);
 
-	if (seq - s->unmapped_seq < RING_MAPPED_EVENTS)
+	if (seq - s->unmapped_seq < EVENTS_MAPPED)
 		return;
 	s->unmapped_seq = seq;
 	chan_unmap_idle(s->chan);
+	tally_unmap_idle(s->tally);
+	core_unmap_idle(s->core);
 }
 
 /* Once per loop turn, before it sleeps: decide, then be woken at the next deadline. */
@@ -455,7 +457,7 @@ static void on_before_sleep(struct loop_prepare *p)
 	chan_cork(s->chan);	/* one wake-up of each reader per turn, not one per event */
 	core_settle(s->core);
 	chan_uncork(s->chan);
-	ring_let_go(s);
+	let_go_of_pages(s);
 	next = core_next_deadline(s->core);
 	if (next == INT64_MAX)
 		loop_timer_set(&s->deadline, -1);

@@ -231,6 +231,13 @@ static void tell_status(struct core *c)
 			     c->state == DAEMON_RUNNING, text.buf);
 }
 
+void core_unmap_idle(const struct core *c)
+{
+	memory_unmap_idle(&c->memory);
+	if (c->records != NULL)
+		records_unmap_idle(c->records);
+}
+
 void core_settle(struct core *c)
 {
 	schedule_run(c);

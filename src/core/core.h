@@ -212,6 +212,8 @@ void core_request(struct core *c, struct core_request *r);
 
 /* Decide until nothing is dirty; runs due timers first (base/clock.h). */
 void core_settle(struct core *c);
+/* Let go of the pages of saved state and records, which a start of thousands touches once. */
+void core_unmap_idle(const struct core *c);
 /* Monotonic time of the next timer, INT64_MAX when there is none: when to call core_settle(). */
 int64_t core_next_deadline(const struct core *c);
 /* The same for what is planned by the time of day: a moment of clock_real_ns(). While there is one,

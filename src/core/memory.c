@@ -189,6 +189,12 @@ void memory_open(struct memory *m, int fd)
 	inspect(m, size);
 }
 
+void memory_unmap_idle(const struct memory *m)
+{
+	if (m->base != NULL)
+		madvise(m->base, MEMORY_MAX, MADV_DONTNEED);	/* refused: it stays mapped */
+}
+
 void memory_close(struct memory *m)
 {
 	if (m->base != NULL)

@@ -118,6 +118,8 @@ bool memory_peek(int fd, struct memory_head *out);
  * head has head_valid false; its entries are still readable where their checksums hold (the caller
  * decides), except those of another boot or version, which are wiped. */
 void memory_open(struct memory *m, int fd);
+/* Let go of its pages: they stay in the file, and come back when one is written. madvise(2). */
+void memory_unmap_idle(const struct memory *m);
 void memory_close(struct memory *m);
 void memory_wipe(struct memory *m);		/* begin anew */
 

@@ -108,6 +108,12 @@ struct tally *tally_open(int fd, uint32_t max_slots)
 	return t;
 }
 
+void tally_unmap_idle(struct tally *t)
+{
+	if (t != NULL && t->fd >= 0)
+		madvise(t->head, t->size, MADV_DONTNEED);	/* refused: it stays mapped */
+}
+
 void tally_close(struct tally *t)
 {
 	if (t == NULL)

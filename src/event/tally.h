@@ -72,6 +72,8 @@ struct tally;
 /* Map FD (the run directory's file; the caller's, kept open; -1: memory of our own), for at most
  * MAX_SLOTS. What is in it goes on when it is of this boot and format. Main thread, before others. */
 struct tally *tally_open(int fd, uint32_t max_slots);
+/* Let go of the pages, where they are those of a file. Any thread. madvise(2). */
+void tally_unmap_idle(struct tally *t);
 void tally_close(struct tally *t);	/* nobody may use it any more */
 /* monitoring.enable_metrics: while off nothing is added. Any thread. */
 void tally_enable(struct tally *t, bool on);

@@ -58,6 +58,7 @@ struct keeper {
 	const struct keeper_options *options;
 	int epfd, sigfd;
 	int64_t started_ns;
+	unsigned unmapped_starts;	/* spawner.starts when the records were let go of last */
 	int64_t turn_ns;		/* when the events of this turn had been collected */
 	struct signaller signaller;
 	struct spawner spawner;

@@ -24,6 +24,7 @@
 #include "keeper/supervise.h"
 
 #define EVENTS_PER_TURN 64
+#define STARTS_MAPPED 64
 #define PACKETS_PER_TURN 16	/* each may be a start, about half a millisecond */
 #define SIGNALS_PER_TURN 16
 
@@ -336,6 +337,15 @@ static int timeout_ms(struct keeper *k)
 	return (int)MIN((next - now_ns + NS_PER_MS - 1) / NS_PER_MS, INT32_MAX);
 }
 
+/* A start of thousands touches each page of the records; nobody looks at them again for long. */
+static void let_go_of_pages(struct keeper *k)
+{
+	if (k->spawner.starts - k->unmapped_starts < STARTS_MAPPED)
+		return;
+	k->unmapped_starts = k->spawner.starts;
+	records_unmap_idle(&k->records);
+}
+
 static void keeper_serve(struct keeper *k)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
@@ -346,6 +356,7 @@ static void keeper_serve(struct keeper *k)
 		k->turn_ns = clock_mono_ns();
 		for (int i = 0; i < n; i++)
 			take_event(k, &events[i]);
+		let_go_of_pages(k);
 	}
 }
 

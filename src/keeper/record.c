@@ -403,6 +403,12 @@ int records_map(struct records *r, int fd)
 	return ret;
 }
 
+void records_unmap_idle(const struct records *r)
+{
+	if (r->header != NULL)
+		madvise(r->header, RECORDS_SPAN, MADV_DONTNEED);	/* refused: stays mapped */
+}
+
 void records_unmap(struct records *r)
 {
 	if (r->header == NULL)

@@ -109,6 +109,8 @@ int records_grow(struct records *r, uint32_t nslots);
 int records_resume(struct records *r, int fd);
 /* Supervisor: map FD read-only. Takes ownership of FD. 0 or -errno. */
 int records_map(struct records *r, int fd);
+/* Let go of the pages: what nobody looks at need not be mapped; a look brings it back. madvise(2). */
+void records_unmap_idle(const struct records *r);
 void records_unmap(struct records *r);
 
 /* --- checksums; the writer's side, and what they say to a successor --------------------------- */

@@ -292,14 +292,14 @@ static void record_identify(const struct keeper *k, struct record *r, pid_t pid,
  * keeper waits for its exec; child_affinity() lets both go. The kernel would send all of them away,
  * because it has just woken a worker of its own here for a new cgroup's first member, so they would
  * wait where those before them still load while this processor idles. */
-static void stay_here(struct spawner *s)
+static void stay_here(const struct spawner *s)
 {
 	const struct originals *o = &s->original;
 	unsigned long here[ORIGINAL_CPUS / sizeof(unsigned long)] = { 0 };
 	unsigned bits = 8 * sizeof(*here);
 	int cpu;
 
-	if (o->affinity_size <= 0 || s->processors < 2 || ++s->turn % s->processors != 0)
+	if (o->affinity_size <= 0 || s->processors < 2 || s->starts % s->processors != 0)
 		return;
 	cpu = sched_getcpu();
 	if (cpu < 0 || cpu >= 8 * ORIGINAL_CPUS)
@@ -334,6 +334,7 @@ static pid_t clone_job(struct keeper *k, uint32_t slot, struct child_job *job, i
 		snprintf(procs, sizeof(procs), "%u/cgroup.procs", slot);
 		job->cgroup_procs = procs;
 	}
+	k->spawner.starts++;
 	stay_here(&k->spawner);
 	pid = run_child(k, child_run, job, pidfd, group);
 	go_anywhere(&k->spawner.original);

@@ -16,7 +16,7 @@ struct spawner {
 	bool have_close_range;
 	bool short_slice;	/* children are to get the usual one back */
 	unsigned processors;	/* that the keeper may run on */
-	unsigned turn;		/* starts; see stay_here() */
+	unsigned starts;
 	bool into_cgroup;	/* born there; else the child writes itself into cgroup.procs */
 	int supervisor_oom;	/* INT32_MIN: as it is */
 	uint64_t inherited;	/* bit N: descriptor N came with procd */
