@@ -30,7 +30,7 @@ static bool can_be_seen(struct connection *c, const struct rpc_request *r,
 			const struct board_record *record)
 {
 	const struct subsystem_options *o = config_find(config_current(), record->name);
-	auto_free(freep) char *why = line_with(record->degraded, "heap_profile ");
+	auto_free(freep) char *why = line_with(record->texts->degraded, "heap_profile ");
 
 	if (record->pid <= 0)
 		reply_error(c, r, RPC_SERVER_ERROR, ERROR_SUBSYSTEM_STATE, "\"%s\" is not running",

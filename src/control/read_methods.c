@@ -94,8 +94,8 @@ static void emit_slot_degraded(struct strbuf *out, const struct board_record *r,
 	if (output != NULL && r->pid != 0)
 		output_degraded_slot(output, r->slot, &all);
 	if (all.len > 0)
-		strbuf_addstr(&all, r->degraded);
-	emit_words(out, "degraded", all.len > 0 ? all.buf : r->degraded, '\n');
+		strbuf_addstr(&all, r->texts->degraded);
+	emit_words(out, "degraded", all.len > 0 ? all.buf : r->texts->degraded, '\n');
 }
 
 static void emit_subsystem(struct strbuf *out, const struct board_record *r,
@@ -110,7 +110,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r,
 	emit_text(out, "state", enumtext_name(&subsystem_state_text, r->state));
 	emit_bool(out, "ready", r->ready);
 	emit_text(out, "health", enumtext_name(&health_text, r->health));
-	emit_text(out, "health_detail", *r->health_detail ? r->health_detail : NULL);
+	emit_text(out, "health_detail", *r->texts->health_detail ? r->texts->health_detail : NULL);
 	emit_int_or_null(out, "pid", r->pid > 0, r->pid);
 	emit_int_or_null(out, "uptime_ms", r->pid > 0, ms_since(now, r->started_mono_ns));
 	emit_uint(out, "restart_count", r->restart_count);
@@ -121,7 +121,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r,
 	emit_next_run(out, r, now);
 	emit_int_or_null(out, "exit_code", r->exit_code >= 0, r->exit_code);
 	emit_text(out, "signal", r->signal ? signame(r->signal) : NULL);
-	emit_text(out, "last_error", r->last_error);
+	emit_text(out, "last_error", r->texts->last_error);
 	emit_text(out, "reason", enumtext_name(&reason_text, (int)r->reason));
 	emit_bool(out, "killed", r->killed);
 	emit_bool(out, "core_dumped", r->core_dumped);
@@ -132,18 +132,18 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r,
 	emit_text(out, "type", enumtext_name(&subsystem_type_text,
 					     r->oneshot ? TYPE_ONESHOT : TYPE_SERVICE));
 	emit_bool(out, "autostart", r->autostart);
-	emit_group(out, r->groups);
-	emit_words(out, "groups", r->groups, ' ');
-	emit_words(out, "waits_for", r->waits_for, ' ');
-	emit_text(out, "awaits", *r->awaits ? r->awaits : NULL);
+	emit_group(out, r->texts->groups);
+	emit_words(out, "groups", r->texts->groups, ' ');
+	emit_words(out, "waits_for", r->texts->waits_for, ' ');
+	emit_text(out, "awaits", *r->texts->awaits ? r->texts->awaits : NULL);
 	emit_int_or_null(out, "start_timeout_left_ms", r->ready_by_mono_ns != 0,
 			 MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
-	emit_text(out, "status_text", *r->status ? r->status : NULL);
+	emit_text(out, "status_text", *r->texts->status ? r->texts->status : NULL);
 	emit_text(out, "doing", r->doing);
 	emit_slot_degraded(out, r, output);
 	emit_resources(out, sample);
 	emit_depends_on(out, r->name);
-	emit_text(out, "description", r->description);
+	emit_text(out, "description", r->texts->description);
 	emit_uint(out, "generation", r->generation);
 	emit_close(out, '}');
 }
@@ -297,7 +297,7 @@ static json_t *why(const struct connection *c, const struct board_record *r)
 
 	add_trouble(c->server->setup.output, r, json_object_get(j, "why"));
 
-	if (r->state == STATE_FAILED || (r->state == STATE_RESTARTING && r->last_error))
+	if (r->state == STATE_FAILED || (r->state == STATE_RESTARTING && r->texts->last_error))
 		lines = last_lines(c, r);
 	if (lines)
 		json_object_set_new(j, "stderr_tail", lines);

@@ -117,7 +117,7 @@ static void put_board_record(struct subsystem *s)
 	if (s->turn_held)
 		strbuf_addf(&degraded, "its restart waits: quick restarts are held to %u per second "
 			    "over all subsystems", BUDGET_RATE);
-	r = board_record_new(&(struct board_texts){
+	r = board_record_new(s->name, &(struct board_texts){
 		.description = o->links->description, .last_error = last_error,
 		.groups = groups.buf, .waits_for = waits_for.buf, .awaits = awaits.buf,
 		.status = status.buf, .health_detail = checkup_of(s)->detail, .degraded = degraded.buf,
@@ -155,7 +155,6 @@ static void put_board_record(struct subsystem *s)
 	if (r->doing == NULL)
 		r->doing = overlap_doing(s);
 	r->goal_why = enumtext_name(&goal_why_text, (int)s->goal.why);
-	snprintf(r->name, sizeof(r->name), "%s", s->name);
 	board_put(s->core->board, s->slot, r);
 }
 

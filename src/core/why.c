@@ -53,7 +53,7 @@ static void say_wait(json_t *lines, const struct board *board, const char *item,
 	const struct board_record *r = board_find(board, name);
 	const char *state = r ? enumtext_name(&subsystem_state_text, (int)r->state) : "not there";
 	const char *health = r && r->health == HEALTH_UNHEALTHY ? ", but unhealthy" : "";
-	bool failed = r && r->last_error &&
+	bool failed = r && r->texts->last_error &&
 		      (r->state == STATE_FAILED || r->state == STATE_RESTARTING);
 	int condition = (int)(n - name_len) - 1;
 
@@ -64,14 +64,14 @@ static void say_wait(json_t *lines, const struct board *board, const char *item,
 		    r && !r->goal_up ? ", and meant to be down" : "");
 	else
 		say(lines, "it waits for %s, which is %s%s%s%s%s%s", name, state, health,
-		    failed ? ": " : "", failed ? r->last_error : "",
+		    failed ? ": " : "", failed ? r->texts->last_error : "",
 		    r && r->waiting ? ", and waits, too" : "",
 		    r && !r->goal_up ? ", and meant to be down" : "");
 }
 
 static void say_waits(json_t *lines, const struct board *board, const struct board_record *r)
 {
-	for (const char *at = r->waits_for; *at != '\0';) {
+	for (const char *at = r->texts->waits_for; *at != '\0';) {
 		size_t n = strcspn(at, " ");
 
 		say_wait(lines, board, at, n);
@@ -85,13 +85,13 @@ static void say_awaits(json_t *lines, const struct board_record *r, int64_t now_
 	auto_free(strbuf_fini) struct strbuf left = STRBUF_INIT;
 	int64_t ms = MAX(r->ready_by_mono_ns - now_mono_ns, 0) / NS_PER_MS;
 
-	if (*r->awaits == '\0')
+	if (*r->texts->awaits == '\0')
 		return;
 	duration_format(ms >= MS_PER_SEC ? ms / MS_PER_SEC * MS_PER_SEC : ms, &left);
 	if (r->ready_by_mono_ns != 0)
-		say(lines, "it waits for %s, %s left", r->awaits, left.buf);
+		say(lines, "it waits for %s, %s left", r->texts->awaits, left.buf);
 	else
-		say(lines, "it waits for %s", r->awaits);
+		say(lines, "it waits for %s", r->texts->awaits);
 }
 
 static void say_next_run(json_t *lines, const struct board_record *r, int64_t now_mono_ns)
@@ -119,21 +119,21 @@ static void say_health(json_t *lines, const struct board_record *r)
 {
 	const char *health = enumtext_name(&health_text, (int)r->health);
 
-	if (*r->health_detail == '\0') {
+	if (*r->texts->health_detail == '\0') {
 		if (r->health != HEALTH_UNKNOWN)
 			say(lines, "it is %s", health);
 		return;
 	}
 	if (r->health_failures > 0)
 		say(lines, "its health is %s; the last %u probes failed: %s", health,
-		    r->health_failures, r->health_detail);
+		    r->health_failures, r->texts->health_detail);
 	else
-		say(lines, "it is %s: %s", health, r->health_detail);
+		say(lines, "it is %s: %s", health, r->texts->health_detail);
 }
 
 static void say_degraded(json_t *lines, const struct board_record *r)
 {
-	for (const char *line = r->degraded; *line != '\0';) {
+	for (const char *line = r->texts->degraded; *line != '\0';) {
 		int n = (int)strcspn(line, "\n");
 
 		say(lines, "%.*s", n, line);
@@ -143,8 +143,8 @@ static void say_degraded(json_t *lines, const struct board_record *r)
 
 static void say_cause(json_t *lines, const struct board_record *r)
 {
-	if (*r->cause != '\0')
-		say(lines, "it was started because %s had failed for good (on_failure)", r->cause);
+	if (*r->texts->cause != '\0')
+		say(lines, "it was started because %s had failed for good (on_failure)", r->texts->cause);
 }
 
 static void say_goal(json_t *lines, const struct board_record *r)
@@ -158,7 +158,7 @@ static void say_goal(json_t *lines, const struct board_record *r)
 			   "`procd start` starts it again");
 	else if (!r->goal_up)
 		say(lines, "it is meant to be down: %s", r->goal_why);
-	else if (r->waiting || r->periodic || *r->awaits != '\0')
+	else if (r->waiting || r->periodic || *r->texts->awaits != '\0')
 		return;
 	else if (down && r->gave_up)
 		say(lines, "all allowed restarts were made: `procd reset-failed` or `procd start` "
@@ -169,10 +169,10 @@ static void say_goal(json_t *lines, const struct board_record *r)
 
 static void say_end(json_t *lines, const struct board_record *r)
 {
-	if (r->last_error != NULL && r->state == STATE_STARTING && r->pid == 0)
-		say(lines, "%s", r->last_error);
-	else if (r->last_error != NULL)
-		say(lines, "last end: %s%s", r->last_error,
+	if (r->texts->last_error != NULL && r->state == STATE_STARTING && r->pid == 0)
+		say(lines, "%s", r->texts->last_error);
+	else if (r->texts->last_error != NULL)
+		say(lines, "last end: %s%s", r->texts->last_error,
 		    r->killed ? " (SIGKILL was needed)" : "");
 	else if (r->exit_code >= 0)
 		say(lines, "last end: exited with code %d", r->exit_code);
@@ -195,8 +195,8 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	if (r->doing != NULL)
 		say(lines, "its %s is running", r->doing);
 	say_awaits(lines, r, now_mono_ns);
-	if (*r->status != '\0')
-		say(lines, "it says: %s", r->status);
+	if (*r->texts->status != '\0')
+		say(lines, "it says: %s", r->texts->status);
 	say_health(lines, r);
 	say_degraded(lines, r);
 	say_waits(lines, board, r);

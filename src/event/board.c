@@ -112,35 +112,59 @@ void board_put_daemon(struct board *b, struct board_daemon *daemon)
 	rcu_retire(&old->rcu, free_daemon);
 }
 
-struct board_record *board_record_new(const struct board_texts *t)
+static const struct board_texts no_texts = {
+	.description = "", .groups = "", .waits_for = "", .awaits = "", .status = "",
+	.health_detail = "", .degraded = "", .cause = "",
+};
+
+static size_t text_room(const char *text)
 {
-	const char *texts[] = { t->description, t->last_error, t->groups, t->waits_for, t->awaits,
-				t->status, t->health_detail, t->degraded, t->cause };
-	const char *copies[ARRAY_LEN(texts)];
+	return text != NULL && *text != '\0' ? strlen(text) + 1 : 0;
+}
+
+static const char *text_keep(const char *text, char **at)
+{
+	size_t n = text_room(text);
+
+	if (n == 0)
+		return "";
+	memcpy(*at, text, n);
+	*at += n;
+	return *at - n;
+}
+
+struct board_record *board_record_new(const char *name, const struct board_texts *t)
+{
+	const char *const texts[] = { t->description, t->last_error, t->groups, t->waits_for,
+				      t->awaits, t->status, t->health_detail, t->degraded, t->cause };
+	size_t n = strlen(name) + 1;
+	size_t at_texts = (sizeof(struct board_record) + n + 7) & ~(size_t)7;
+	size_t room = t->last_error != NULL;
 	struct board_record *r;
-	size_t room = 0;
-	char *p;
+	struct board_texts *kept;
+	char *at;
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		room += texts[i] != NULL ? strlen(texts[i]) + 1 : 1;
-	r = x_calloc(1, sizeof(*r) + room);
-	p = r->text;
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		size_t n = texts[i] != NULL ? strlen(texts[i]) : 0;
-
-		memcpy(p, texts[i] != NULL ? texts[i] : "", n + 1);
-		copies[i] = p;
-		p += n + 1;
-	}
-	r->description = copies[0];
-	r->last_error = t->last_error != NULL ? copies[1] : NULL;
-	r->groups = copies[2];
-	r->waits_for = copies[3];
-	r->awaits = copies[4];
-	r->status = copies[5];
-	r->health_detail = copies[6];
-	r->degraded = copies[7];
-	r->cause = copies[8];
+		room += text_room(texts[i]);
+	r = x_calloc(1, at_texts + (room > 0 ? sizeof(*kept) + room : 0));
+	memcpy(r->name, name, n);
+	r->texts = &no_texts;
+	if (room == 0)
+		return r;
+	kept = (void *)((char *)r + at_texts);
+	at = (char *)(kept + 1);
+	*kept = (struct board_texts){
+		.description = text_keep(t->description, &at),
+		.last_error = t->last_error != NULL ? text_keep(t->last_error, &at) : NULL,
+		.groups = text_keep(t->groups, &at),
+		.waits_for = text_keep(t->waits_for, &at),
+		.awaits = text_keep(t->awaits, &at),
+		.status = text_keep(t->status, &at),
+		.health_detail = text_keep(t->health_detail, &at),
+		.degraded = text_keep(t->degraded, &at),
+		.cause = text_keep(t->cause, &at),
+	};
+	r->texts = kept;
 	return r;
 }
 
@@ -230,7 +254,7 @@ static bool selects(const char *pattern, const struct board_record *r)
 	if (strcmp(pattern, "all") == 0)
 		return true;
 	if (pattern[0] == '@')
-		return has_word(r->groups, pattern + 1);
+		return has_word(r->texts->groups, pattern + 1);
 	if (strpbrk(pattern, "*?[") != NULL)
 		return glob_matches_record(pattern, r->name);
 	return is_instance_of(r->name, pattern);

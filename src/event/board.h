@@ -10,6 +10,20 @@
 #include "base/strlist.h"
 #include "event/event.h"
 
+/* What there is to say of a subsystem in words; most have none of it. NULL in what is handed over is
+ * "", but for last_error. */
+struct board_texts {
+	const char *description;
+	const char *last_error;		/* NULL when none */
+	const char *groups;		/* blank-separated */
+	const char *waits_for;		/* the first of these, as in depends_on, blank-separated */
+	const char *awaits;		/* what its readiness waits for */
+	const char *status;		/* what it says of itself */
+	const char *health_detail;	/* the last answer to its health probe */
+	const char *degraded;		/* what is not as it should be, newline-separated */
+	const char *cause;		/* whose failure it was started for */
+};
+
 /* Addressed by its exact name only: the web role is procd's own. */
 #define OWN_SUBSYSTEM "procd.http"
 
@@ -43,20 +57,9 @@ struct board_record {
 	uint64_t generation;		/* configuration generation of its options */
 	const char *doing;		/* static text: the hook or command that runs; NULL: none */
 	const char *goal_why;		/* static text: "config", "operator", "shutdown", ... */
-	const char *description;	/* into TEXT, "" when none */
-	const char *last_error;		/* into TEXT, NULL when none */
-	const char *groups;		/* into TEXT: blank-separated, "" when none */
-	const char *waits_for;		/* into TEXT: the first of these, as in depends_on,
-					 * blank-separated; "" when none */
-	const char *awaits;		/* into TEXT: what its readiness waits for, "" when nothing */
-	int64_t ready_by_mono_ns;	/* deadline of that; 0: none */
-	const char *status;		/* into TEXT: what it says of itself, "" when nothing */
-	const char *health_detail;	/* into TEXT: the last answer to its health probe, "" before */
-	const char *degraded;		/* into TEXT: what is not as it should be, newline-separated,
-					 * "" when nothing */
-	const char *cause;		/* into TEXT: whose failure it was started for, "" when not */
-	char name[NAME_CAP];
-	char text[];			/* storage of the strings above */
+	int64_t ready_by_mono_ns;	/* deadline of its readiness; 0: none */
+	const struct board_texts *texts;
+	char name[];
 };
 
 enum daemon_state { DAEMON_STARTING, DAEMON_RUNNING, DAEMON_RELOADING, DAEMON_STOPPING };
@@ -82,13 +85,8 @@ void board_free(struct board *b);	/* after all readers have ended */
 /* Main thread. Takes RECORD (from board_record_new), retires the old one; NULL removes. */
 void board_put(struct board *b, uint32_t slot, struct board_record *record);
 void board_put_daemon(struct board *b, struct board_daemon *daemon);
-/* The strings of a record; NULL is fine. */
-struct board_texts {
-	const char *description, *last_error, *groups, *waits_for, *awaits, *status,
-		   *health_detail, *degraded, *cause;
-};
-/* Allocate with the strings copied behind; everything else zero. */
-struct board_record *board_record_new(const struct board_texts *t);
+/* Allocate, with NAME and the strings copied; everything else zero. */
+struct board_record *board_record_new(const char *name, const struct board_texts *t);
 
 /* Inside a read section (or main thread). */
 const struct board_daemon *board_daemon(const struct board *b);		/* never NULL */

@@ -90,7 +90,7 @@ static void *main_thread(void *arg)
 
 static void put(uint32_t slot, const char *name, enum subsystem_state state)
 {
-	struct board_record *r = board_record_new(&(struct board_texts){
+	struct board_record *r = board_record_new(name, &(struct board_texts){
 		.description = "what \"it\" is", .last_error = "exec: \x1b[31m\xff",
 		.groups = "g1 g2" });
 
@@ -101,7 +101,6 @@ static void put(uint32_t slot, const char *name, enum subsystem_state state)
 	r->pid = state == STATE_RUNNING ? 4242 : 0;
 	r->exit_code = -1;
 	r->goal_why = "config";
-	snprintf(r->name, sizeof(r->name), "%s", name);
 	board_put(t.board, slot, r);
 }
 

@@ -48,7 +48,7 @@ static void expect_state(const char *name, const char *state)
 
 static void expect_waits(const char *name, const char *for_whom)
 {
-	ck_assert_str_eq(fx_board(name)->waits_for, for_whom);
+	ck_assert_str_eq(fx_board(name)->texts->waits_for, for_whom);
 	ck_assert_int_eq(fx_board(name)->waiting, *for_whom != '\0');
 }
 

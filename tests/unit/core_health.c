@@ -162,7 +162,7 @@ START_TEST(one_good_answer_makes_it_healthy)
 	GOOD("web");
 	expect_health("web", "healthy", "connected");
 	ck_assert_int_eq(health_of("web"), HEALTH_HEALTHY);
-	ck_assert_str_eq(fx_board("web")->health_detail, "connected");
+	ck_assert_str_eq(fx_board("web")->texts->health_detail, "connected");
 	fx_advance_ms(1000);
 	GOOD("web");
 	ck_assert_ptr_null(fx_next_event());
@@ -180,7 +180,7 @@ START_TEST(a_few_bad_answers_change_nothing_but_are_shown)
 	ck_assert_int_eq(health_of("web"), HEALTH_HEALTHY);
 	ck_assert(fx_board("web")->ready);
 	ck_assert_uint_eq(fx_board("web")->health_failures, 2);
-	ck_assert_str_eq(fx_board("web")->health_detail, "cannot connect");
+	ck_assert_str_eq(fx_board("web")->texts->health_detail, "cannot connect");
 	/* A good one in between: it begins anew. */
 	fx_advance_ms(1000);
 	GOOD("web");
@@ -210,7 +210,7 @@ START_TEST(an_unhealthy_one_is_ended_as_a_failure)
 	fx_expect("web", "failed", "health");
 	ck_assert_int_eq(fx_int("next_restart_ms"), 100);
 	fx_expect("web", "restarting", "health");
-	ck_assert_str_eq(fx_board("web")->last_error, "was unhealthy; exited with code 0");
+	ck_assert_str_eq(fx_board("web")->texts->last_error, "was unhealthy; exited with code 0");
 	ck_assert_int_eq(health_of("web"), HEALTH_UNKNOWN);
 	ck_assert(!asked("web"));
 	fx_advance_ms(100);
@@ -431,7 +431,7 @@ START_TEST(a_command_is_a_task_with_its_own_time)
 	fx_end_slot(1, SIGKILL, 0);
 	fx_settle();
 	ck_assert_uint_eq(fx_board("web")->health_failures, 1);
-	ck_assert_str_eq(fx_board("web")->health_detail, "did not end within 500ms and was killed");
+	ck_assert_str_eq(fx_board("web")->texts->health_detail, "did not end within 500ms and was killed");
 }
 END_TEST
 
@@ -472,7 +472,7 @@ START_TEST(a_dependant_can_wait_for_health)
 	add_user("web:healthy", false);
 	fx_start();
 	ck_assert_str_eq(fx_state("user"), "stopped");
-	ck_assert_str_eq(fx_board("user")->waits_for, "web:healthy");
+	ck_assert_str_eq(fx_board("user")->texts->waits_for, "web:healthy");
 	GOOD("web");
 	ck_assert_str_eq(fx_state("user"), "running");
 }
@@ -503,7 +503,7 @@ START_TEST(running_dependants_of_an_unhealthy_one_are_left_alone)
 	fx_exit("user", 1);
 	fx_advance_ms(1000);
 	ck_assert_str_eq(fx_state("user"), "restarting");
-	ck_assert_str_eq(fx_board("user")->waits_for, "web:healthy");
+	ck_assert_str_eq(fx_board("user")->texts->waits_for, "web:healthy");
 	GOOD("web");
 	ck_assert_str_eq(fx_state("user"), "running");
 }
@@ -519,7 +519,7 @@ START_TEST(what_is_not_healthy_is_not_ready)
 	fail_times("web", 3);
 	fx_order(CORE_START, "user");
 	ck_assert_str_eq(fx_state("user"), "stopped");
-	ck_assert_str_eq(fx_board("user")->waits_for, "web");
+	ck_assert_str_eq(fx_board("user")->texts->waits_for, "web");
 	fx_advance_ms(1000);
 	GOOD("web");
 	ck_assert_str_eq(fx_state("user"), "running");

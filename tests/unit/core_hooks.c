@@ -40,7 +40,7 @@ static const char *last_error(void)
 {
 	const struct board_record *r = fx_board("web");
 
-	return r == NULL || r->last_error == NULL ? "" : r->last_error;
+	return r == NULL || r->texts->last_error == NULL ? "" : r->texts->last_error;
 }
 
 static bool runs(uint32_t slot, const char *name)

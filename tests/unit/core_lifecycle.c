@@ -252,7 +252,7 @@ START_TEST(a_failing_exec_tells_stage_and_errno_and_follows_the_policy)
 							    "errno")), "ENOENT");
 	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(fx.event, "error"),
 							    "message")),
-			 fx_board("web")->last_error);
+			 fx_board("web")->texts->last_error);
 	ck_assert_int_eq(fx_int("next_restart_ms"), 100);
 	fx_expect("web", "restarting", "start");
 	fx_advance_ms(100);

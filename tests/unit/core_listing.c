@@ -4,9 +4,8 @@
 
 static void put(uint32_t slot, const char *name)
 {
-	struct board_record *r = board_record_new(&(struct board_texts){ 0 });
+	struct board_record *r = board_record_new(name, &(struct board_texts){ 0 });
 
-	snprintf(r->name, sizeof(r->name), "%s", name);
 	board_put(fx.board, slot, r);
 }
 

@@ -86,7 +86,7 @@ START_TEST(a_credential_that_is_not_there_is_its_own_stage)
 	asked[0]->why = x_strdup("/etc/db: not there");
 	answer(0, NULL);
 	ck_assert_int_eq(fx_child("web")->spawns, 0);
-	ck_assert_ptr_nonnull(strstr(fx_board("web")->last_error, "credentials"));
+	ck_assert_ptr_nonnull(strstr(fx_board("web")->texts->last_error, "credentials"));
 }
 END_TEST
 
@@ -121,7 +121,7 @@ START_TEST(what_cannot_be_read_is_a_failed_start_with_its_step)
 							   "stage")), "env_file");
 	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(fx.event, "error"),
 							   "errno")), "ENOENT");
-	ck_assert_str_eq(fx_board("web")->last_error, "start failed at stage env_file: "
+	ck_assert_str_eq(fx_board("web")->texts->last_error, "start failed at stage env_file: "
 			 "/etc/web.env: No such file or directory");
 	ck_assert_int_eq(fx_child("web")->spawns, 0);
 }

@@ -47,14 +47,14 @@ START_TEST(it_starts_until_it_says_that_it_is_ready)
 	fx_advance_ms(29999);
 	ck_assert_str_eq(fx_state("web"), "starting");
 	ck_assert(!fx_board("web")->ready);
-	ck_assert_str_eq(fx_board("web")->awaits, "READY=1");
+	ck_assert_str_eq(fx_board("web")->texts->awaits, "READY=1");
 	ck_assert_int_eq(fx_board("web")->ready_by_mono_ns, fx.now + NS_PER_MS);
 	fx_skip_events();
 	say("web", "READY=1");
 	fx_expect("web", "running", "start");
 	fx_expect_type("ready_changed");
 	ck_assert(fx_true("ready"));
-	ck_assert_str_eq(fx_board("web")->awaits, "");
+	ck_assert_str_eq(fx_board("web")->texts->awaits, "");
 	ck_assert_int_eq(fx_board("web")->ready_by_mono_ns, 0);
 	fx_advance_ms(100000);
 	fx_expect_quiet();
@@ -71,7 +71,7 @@ START_TEST(ready_before_its_exec_is_known_counts)
 	fx_exec_ok_slot(0);
 	fx_settle();
 	ck_assert_str_eq(fx_state("web"), "running");
-	ck_assert_str_eq(fx_board("web")->status, "quick");
+	ck_assert_str_eq(fx_board("web")->texts->status, "quick");
 }
 END_TEST
 
@@ -90,7 +90,7 @@ START_TEST(not_ready_in_time_is_ended_and_failed)
 	fx_die("web", SIGTERM);
 	fx_expect("web", "failed", "start_timeout");
 	ck_assert_str_eq(fx_str("prev"), "starting");
-	ck_assert_str_eq(fx_board("web")->last_error,
+	ck_assert_str_eq(fx_board("web")->texts->last_error,
 			 "was not ready in time (start_timeout, waited for READY=1); ended by SIGTERM");
 	fx_expect_quiet();
 }
@@ -177,7 +177,7 @@ START_TEST(min_uptime_and_ready_must_both_be)
 	policy_write(add("web", "notify"))->min_uptime_ms = 500;
 	fx_start();
 	say("web", "READY=1");
-	ck_assert_str_eq(fx_board("web")->awaits, "min_uptime to pass");
+	ck_assert_str_eq(fx_board("web")->texts->awaits, "min_uptime to pass");
 	fx_advance_ms(499);
 	ck_assert_str_eq(fx_state("web"), "starting");
 	fx_advance_ms(1);
@@ -249,7 +249,7 @@ START_TEST(who_is_stopping_is_not_watched)
 	policy_write(add("web", "exec"))->watchdog_ms = 1000;
 	fx_start_web();
 	say("web", "STOPPING=1");
-	ck_assert_str_eq(fx_board("web")->status, "stopping");
+	ck_assert_str_eq(fx_board("web")->texts->status, "stopping");
 	fx_advance_ms(100000);
 	ck_assert_str_eq(fx_signals(), "");
 	fx_exit("web", 0);
@@ -336,7 +336,7 @@ START_TEST(a_new_start_knows_nothing_of_the_last)
 	say("web", "READY=1");			/* nobody is there */
 	fx_order(CORE_START, "web");
 	ck_assert_str_eq(fx_state("web"), "starting");
-	ck_assert_str_eq(fx_board("web")->status, "");
+	ck_assert_str_eq(fx_board("web")->texts->status, "");
 }
 END_TEST
 
@@ -363,7 +363,7 @@ START_TEST(one_that_listens_is_asked_again_and_again_with_longer_pauses)
 		fx_probed("web", PROBE_FAILED, "connection refused");
 		fx_advance_ms(i == 1 ? 20 : i == 2 ? 40 : 1000);
 	}
-	ck_assert_str_eq(fx_board("web")->awaits, "tcp:127.0.0.1:80 (connection refused)");
+	ck_assert_str_eq(fx_board("web")->texts->awaits, "tcp:127.0.0.1:80 (connection refused)");
 	fx_probed("web", PROBE_PASSED, "connected");
 	ck_assert_str_eq(fx_state("web"), "running");
 	ck_assert_int_eq(core_next_deadline(fx.core), INT64_MAX);

@@ -171,7 +171,7 @@ static void live_and_stop(uint64_t seed)
 		ck_assert_int_eq(fx_child(name)->probe_id, 0);
 		ck_assert(fx_board(name)->state == STATE_STOPPED ||
 			  fx_board(name)->state == STATE_FAILED);
-		ck_assert_str_eq(fx_board(name)->awaits, "");
+		ck_assert_str_eq(fx_board(name)->texts->awaits, "");
 	}
 	fx_advance_ms(2000);			/* the status line of procd itself */
 	ck_assert_int_eq(core_next_deadline(fx.core), INT64_MAX);

@@ -151,7 +151,7 @@ START_TEST(an_unknown_exit_status_is_not_invented)
 	fx_expect("web", "failed", "exit");
 	ck_assert(json_is_null(json_object_get(fx.event, "exit_code")));
 	ck_assert(json_is_null(json_object_get(fx.event, "signal")));
-	ck_assert_ptr_nonnull(strstr(fx_board("web")->last_error, "unknown"));
+	ck_assert_ptr_nonnull(strstr(fx_board("web")->texts->last_error, "unknown"));
 }
 END_TEST
 

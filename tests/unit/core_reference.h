@@ -372,7 +372,7 @@ static void ref_event(const char *body, uint32_t (*slot_of)(int index))
  * waits. */
 static void ref_calm_edges(const struct ref *r, const struct board_record *b)
 {
-	const char *name = b->waits_for;
+	const char *name = b->texts->waits_for;
 	int other = name[0] == 's' ? name[1] - '0' : -1;
 
 	insist(!r->removed);

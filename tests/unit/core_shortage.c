@@ -92,8 +92,8 @@ START_TEST(a_shortage_at_any_stage_is_nobodys_crash)
 	ck_assert_str_eq(fx_str("stage"), enumtext_name(&spawn_stage_text,
 							(int)troubles[_i].stage));
 	ck_assert_str_eq(fx_str("errno"), errno_name(troubles[_i].errnum));
-	ck_assert_ptr_nonnull(strstr(fx_board("web")->last_error, "tried again"));
-	ck_assert_ptr_nonnull(strstr(fx_board("web")->last_error, strerror(troubles[_i].errnum)));
+	ck_assert_ptr_nonnull(strstr(fx_board("web")->texts->last_error, "tried again"));
+	ck_assert_ptr_nonnull(strstr(fx_board("web")->texts->last_error, strerror(troubles[_i].errnum)));
 	for (int i = 0; i < 20; i++) {
 		fx_advance_ms(5000);
 		fx_exec_fail_slot(0, troubles[_i].stage, troubles[_i].errnum);
@@ -104,7 +104,7 @@ START_TEST(a_shortage_at_any_stage_is_nobodys_crash)
 	fx_settle();
 	fx_expect("web", "running", "start");
 	ck_assert_int_eq(fx_board("web")->attempt, 0);
-	ck_assert_ptr_null(fx_board("web")->last_error);
+	ck_assert_ptr_null(fx_board("web")->texts->last_error);
 }
 END_TEST
 

@@ -223,11 +223,11 @@ START_TEST(orders_do_not_ask_the_budget)
 	ck_assert_int_ge(held, 0);
 	snprintf(name, sizeof(name), "s%d", held);
 	ck_assert_str_eq(fx_state(name), "restarting");
-	ck_assert_ptr_nonnull(strstr(fx_board(name)->degraded, "its restart waits: quick restarts"));
+	ck_assert_ptr_nonnull(strstr(fx_board(name)->texts->degraded, "its restart waits: quick restarts"));
 	before = fx.child[held].spawns;
 	ck_assert_str_eq(fx_answer(fx_order(CORE_START, name)), "");
 	ck_assert_int_eq(fx.child[held].spawns, before + 1);
-	ck_assert_str_eq(fx_board(name)->degraded, "");
+	ck_assert_str_eq(fx_board(name)->texts->degraded, "");
 }
 END_TEST
 

@@ -26,11 +26,10 @@ static void tear_down(void)
 
 static void put(uint32_t slot, const char *name, const char *groups)
 {
-	struct board_record *r = board_record_new(&(struct board_texts){
+	struct board_record *r = board_record_new(name, &(struct board_texts){
 		.description = "described", .groups = groups });
 
 	r->id = slot + 1;
-	snprintf(r->name, sizeof(r->name), "%s", name);
 	board_put(board, slot, r);
 }
 
@@ -96,17 +95,18 @@ END_TEST
 START_TEST(a_record_owns_its_texts)
 {
 	char error[] = "cannot start";
-	struct board_record *r = board_record_new(&(struct board_texts){
+	struct board_record *r = board_record_new("web", &(struct board_texts){
 		.last_error = error, .groups = "a b" });
 
 	error[0] = 'X';
-	ck_assert_str_eq(r->description, "");
-	ck_assert_str_eq(r->last_error, "cannot start");
-	ck_assert_str_eq(r->groups, "a b");
+	ck_assert_str_eq(r->name, "web");
+	ck_assert_str_eq(r->texts->description, "");
+	ck_assert_str_eq(r->texts->last_error, "cannot start");
+	ck_assert_str_eq(r->texts->groups, "a b");
 	free(r);
-	r = board_record_new(&(struct board_texts){ .description = "d" });
-	ck_assert_ptr_null(r->last_error);
-	ck_assert_str_eq(r->groups, "");
+	r = board_record_new("web", &(struct board_texts){ .description = "d" });
+	ck_assert_ptr_null(r->texts->last_error);
+	ck_assert_str_eq(r->texts->groups, "");
 	free(r);
 }
 END_TEST
@@ -198,13 +198,13 @@ static void *read_all_the_time(void *arg)
 		snprintf(name, sizeof(name), "name-%u", i % NAMES);
 		rcu_enter();
 		r = board_find(board, name);
-		if (r != NULL && (strcmp(r->name, name) != 0 || strcmp(r->groups, name) != 0))
+		if (r != NULL && (strcmp(r->name, name) != 0 || strcmp(r->texts->groups, name) != 0))
 			atomic_fetch_add(&me->broken, 1);
 		if (board_match(board, &all, &slots, &n) != NULL)
 			atomic_fetch_add(&me->broken, 1);
 		for (uint32_t s = 0; s < board_slots(board); s++) {
 			r = board_get(board, s);
-			if (r != NULL && strcmp(r->name, r->groups) != 0)
+			if (r != NULL && strcmp(r->name, r->texts->groups) != 0)
 				atomic_fetch_add(&me->broken, 1);
 		}
 		d = board_daemon(board);

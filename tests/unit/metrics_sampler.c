@@ -41,13 +41,15 @@ static void publish(bool track)
 /* PID runs in SLOT, as spawn SPAWN_ID. */
 static void put(uint32_t slot, pid_t pid, uint64_t spawn_id)
 {
-	struct board_record *b = board_record_new(&(struct board_texts){ 0 });
 	struct record *r = &t.slots[slot];
+	struct board_record *b;
+	char name[16];
 
+	snprintf(name, sizeof(name), "s%u", slot);
+	b = board_record_new(name, &(struct board_texts){ 0 });
 	b->id = slot + 1;
 	b->slot = b->place = slot;
 	b->pid = pid;
-	snprintf(b->name, sizeof(b->name), "s%u", slot);
 	board_put(t.board, slot, b);
 	r->pid = pid;
 	r->spawn_id = spawn_id;
