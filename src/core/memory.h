@@ -14,32 +14,45 @@
 #define MEMORY_FILE "memory"
 #define MEMORY_VERSION 2
 
-enum memory_flags {
-	MEMORY_USED = 1 << 0,
-	MEMORY_CONFIG_UP = 1 << 1, MEMORY_REMOVED = 1 << 2, MEMORY_KICK = 1 << 3,
-	MEMORY_BOUNCE = 1 << 4, MEMORY_GAVE_UP = 1 << 5, MEMORY_END_KNOWN = 1 << 6,
-	MEMORY_CORE_DUMPED = 1 << 7, MEMORY_KILLED = 1 << 8, MEMORY_STATUS_LOST = 1 << 9,
-	MEMORY_TOLD_END = 1 << 10,	/* the end of spawn_id was told (phase rest) */
-	MEMORY_BOOT_PENDING = 1 << 11, MEMORY_TREE_EMPTY = 1 << 12,
-	MEMORY_PULLED = 1 << 13, MEMORY_SUCCEEDED = 1 << 14, MEMORY_ENDED_BADLY = 1 << 15,
-	MEMORY_HEALTHY = 1 << 16, MEMORY_UNHEALTHY = 1 << 17,	/* neither: unknown */
-	MEMORY_ILL = 1 << 18,		/* stopped for that */
-	MEMORY_POST_STOPPED = 1 << 19,	/* post_stop ran for spawn_id */
-	MEMORY_COMMANDED = 1 << 20,	/* stop_command ran in the stop under way */
-	MEMORY_OBEYED = 1 << 21,	/* with success */
-	MEMORY_STOP_KEPT = 1 << 22,	/* removed: run_ns is its stop_timeout in ns, or less than 0
-					 * for none; run_delay_ms its stop signal */
-	MEMORY_OVER = 1 << 23,		/* of the soft limit, and told */
-	MEMORY_CALENDAR = 1 << 24,	/* the next run is a moment of the time of day */
-	MEMORY_SECOND = 1 << 25,	/* it is beside another one of its name, in the slot RUN_DELAY_MS */
-	MEMORY_NOTED = 1 << 26,		/* there is a note of it (core/notes.h) */
+/* A bit each, by their order, which is the file's: a new one comes last. */
+#define MEMORY_FLAGS(FLAG) \
+	FLAG(USED) FLAG(CONFIG_UP) FLAG(REMOVED) FLAG(KICK) FLAG(BOUNCE) FLAG(GAVE_UP) \
+	FLAG(END_KNOWN) FLAG(CORE_DUMPED) FLAG(KILLED) FLAG(STATUS_LOST) \
+	FLAG(TOLD_END)		/* the end of spawn_id was told (phase rest) */ \
+	FLAG(BOOT_PENDING) FLAG(TREE_EMPTY) FLAG(PULLED) FLAG(SUCCEEDED) FLAG(ENDED_BADLY) \
+	FLAG(HEALTHY) FLAG(UNHEALTHY)	/* neither: unknown */ \
+	FLAG(ILL)		/* stopped for that */ \
+	FLAG(POST_STOPPED)	/* post_stop ran for spawn_id */ \
+	FLAG(COMMANDED)		/* stop_command ran in the stop under way */ \
+	FLAG(OBEYED)		/* with success */ \
+	FLAG(STOP_KEPT)		/* removed: run_ns is its stop_timeout in ns, or less than 0 for \
+				 * none; run_delay_ms its stop signal */ \
+	FLAG(OVER)		/* of the soft limit, and told */ \
+	FLAG(CALENDAR)		/* the next run is a moment of the time of day */ \
+	FLAG(SECOND)		/* it is beside another one of its name, in the slot RUN_DELAY_MS */ \
+	FLAG(NOTED)		/* there is a note of it (core/notes.h) */
+
+enum memory_flag_place {
+#define MEMORY_FLAG_PLACE(name) MEMORY_##name##_PLACE,
+	MEMORY_FLAGS(MEMORY_FLAG_PLACE)
+	MEMORY_NFLAGS
 };
+enum memory_flags {
+#define MEMORY_FLAG_BIT(name) MEMORY_##name = 1 << MEMORY_##name##_PLACE,
+	MEMORY_FLAGS(MEMORY_FLAG_BIT)
+};
+_Static_assert(MEMORY_NFLAGS < 32 && MEMORY_NOTED == 1 << 26, "memory flags are a file format");
 
 enum memory_hook_flags {
 	MEMORY_HOOK_KIND_MASK = 0xf,
 	MEMORY_HOOK_STARTED = 1 << 4, MEMORY_HOOK_TIMED_OUT = 1 << 5,
 	MEMORY_HOOK_STATUS_KNOWN = 1 << 6,
 };
+#define MEMORY_HOOK_BITS(OP) \
+	(MEMORY_HOOK_KIND_MASK OP MEMORY_HOOK_STARTED OP MEMORY_HOOK_TIMED_OUT OP \
+	 MEMORY_HOOK_STATUS_KNOWN)
+_Static_assert(MEMORY_HOOK_BITS(+) == MEMORY_HOOK_BITS(|), "no bit has two meanings");
+_Static_assert(MEMORY_HOOK_BITS(|) <= UINT8_MAX, "memory_entry.hook has room");
 
 /* Zero in files of before there was anything but exec; two bits each for an enum expiry. */
 enum memory_readiness {
@@ -48,6 +61,12 @@ enum memory_readiness {
 	MEMORY_EXPIRY_MASK = 3,
 	MEMORY_PROFILER_SHIFT = 8, MEMORY_PROFILER_MASK = 0xf,	/* enum preload_verdict */
 };
+#define MEMORY_READINESS_BITS(OP) \
+	(MEMORY_READY_TOLD OP MEMORY_READY_EXTENDED OP MEMORY_READY_STOPPING OP \
+	 MEMORY_READY_RELOADING OP (MEMORY_EXPIRY_MASK << MEMORY_EXPIRY_SHIFT) OP \
+	 (MEMORY_EXPIRY_MASK << MEMORY_END_EXPIRY_SHIFT) OP \
+	 (MEMORY_PROFILER_MASK << MEMORY_PROFILER_SHIFT))
+_Static_assert(MEMORY_READINESS_BITS(+) == MEMORY_READINESS_BITS(|), "no bit has two meanings");
 
 /* One subsystem. Times are CLOCK_MONOTONIC, valid within one boot. */
 struct memory_entry {
