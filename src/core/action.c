@@ -17,6 +17,7 @@
 #include "core/prepare.h"
 #include "core/publish.h"
 #include "core/request.h"
+#include "core/saved.h"
 
 bool action_captures(const struct subsystem_options *o)
 {
@@ -69,7 +70,7 @@ static void new_spawn(struct subsystem *s)
 	s->next_restart_mono_ns = 0;
 	free(take(s->start_trouble));
 	ready_reset(s);
-	publish_head(c);
+	saved_store_head(c);
 }
 
 static void first_try(struct subsystem *s)
@@ -425,7 +426,7 @@ void action_before(struct subsystem *s, enum action action)
 		break;
 	case ACT_SPAWN_RETRY:
 		new_spawn(s);
-		publish_memory(s);
+		saved_store(s);
 		break;
 	case ACT_ADOPT:
 		s->adopting = true;

@@ -10,6 +10,7 @@
 #include "core/narrate.h"
 #include "core/publish.h"
 #include "core/reconcile.h"
+#include "core/saved.h"
 
 struct subsystem *apply_new_subsystem(struct core *c, uint32_t slot,
 				      struct subsystem_options *options)
@@ -48,7 +49,7 @@ void apply_added(struct core *c, enum reason order_reason)
 	for (size_t i = 0; i < config->nsubsystems; i++)
 		if (registry_find(&c->registry, config->subsystems[i]->name) == NULL)
 			add_one(c, config->subsystems[i], order_reason);
-	publish_head(c);
+	saved_store_head(c);
 }
 
 /* It was removed by an earlier reload and is still on its way down: it comes back instead. */
@@ -222,7 +223,7 @@ static void carry_out(struct core *c, struct config *new, const struct config_di
 		core_tell_reload(c);
 	tell_reloaded(c, diff);
 	narrate_reload(diff, reason == REASON_RELOAD ? "configuration reloaded" : "scaled");
-	publish_head(c);
+	saved_store_head(c);
 	remove_missing(c, diff, reason);
 	update_changed(c, diff);
 	registry_for_each(s, &c->registry)

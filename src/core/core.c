@@ -11,6 +11,7 @@
 #include "core/recovery.h"
 #include "core/request.h"
 #include "core/roll.h"
+#include "core/saved.h"
 
 /* What is not up by now is not waited for. */
 static void boot_over(struct core *c)
@@ -29,34 +30,6 @@ static void boot_due(struct timer *t)
 static void status_due(struct timer *t)
 {
 	container_of(t, struct core, status_timer)->status_changed = true;
-}
-
-static void load_head(struct core *c)
-{
-	struct memory_head h;
-	bool shutdown;
-
-	if (!c->memory.head_valid || !memory_load_head(&c->memory, &h))
-		return;
-	c->next_id = MAX(c->next_id, h.next_id);
-	c->next_spawn_id = MAX(c->next_spawn_id, h.next_spawn_id);
-	c->total_restarts = h.total_restarts;
-	shutdown = h.shutdown_phase > PHASE_NONE && h.shutdown_phase < PHASE_COUNT;
-	/* Whoever starts procd anew wants it to run: the order to end died with the keeper. */
-	c->shutdown_void = shutdown && h.keeper_mono_ns != c->welcome.keeper_started_mono_ns;
-	if (c->shutdown_void)
-		return;
-	if (h.started && h.daemon_state <= DAEMON_STOPPING)
-		c->state = (enum daemon_state)h.daemon_state;
-	if (!shutdown)
-		return;
-	c->shutdown.phase = (enum shutdown_phase)h.shutdown_phase;
-	c->shutdown.began_mono_ns = h.shutdown_mono_ns;
-	c->shutdown.kill_mono_ns = h.shutdown_kill_mono_ns;
-	c->shutdown.total = h.shutdown_total;
-	c->shutdown.orders = h.shutdown_orders;
-	c->shutdown.error = h.shutdown_error;
-	c->shutdown.killed = h.shutdown_killed;
 }
 
 uint64_t core_saved_generation(int memory_fd)
@@ -100,7 +73,7 @@ struct core *core_new(const struct core_setup *setup)
 	notes_open(&c->notes, setup->notes_fd);
 	c->recovered = recovery_needed(c);
 	if (c->recovered) {
-		load_head(c);
+		saved_load_head(c);
 		recovery_load(c);
 	} else {
 		memory_wipe(&c->memory);
@@ -161,7 +134,7 @@ void core_start(struct core *c)
 	if (c->recovered)
 		recovery_resume(c);
 	else
-		publish_head(c);
+		saved_store_head(c);
 	if (!shutdown_active(&c->shutdown))
 		apply_added(c, REASON_START);
 	if (c->before != NULL)
@@ -181,7 +154,7 @@ void core_start(struct core *c)
 		arm_boot(c);
 	}
 	c->daemon_changed = true;
-	publish_head(c);
+	saved_store_head(c);
 	c->ops->daemon_state(c->ops_ctx, c->state, false, "starting");
 }
 
@@ -196,7 +169,7 @@ static void settle_boot(struct core *c)
 	c->state = DAEMON_RUNNING;
 	c->daemon_changed = true;
 	c->status_told_ns = 0;
-	publish_head(c);
+	saved_store_head(c);
 }
 
 static void status_text(const struct core *c, struct strbuf *out)

@@ -4,6 +4,7 @@
 #include "core/edges.h"
 #include "core/live.h"
 #include "core/publish.h"
+#include "core/saved.h"
 
 /* Subsystems that are still to be brought up. */
 struct worklist {
@@ -56,7 +57,7 @@ static void bring_up(struct subsystem *s)
 	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
 		s->kick = true;
 	edges_refresh(s);
-	publish_memory(s);
+	saved_store(s);
 	subsystem_mark(s);
 }
 

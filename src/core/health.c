@@ -14,6 +14,7 @@
 #include "core/live.h"
 #include "core/narrate.h"
 #include "core/publish.h"
+#include "core/saved.h"
 
 static void ask(struct timer *t);
 
@@ -181,7 +182,7 @@ bool health_judge(struct subsystem *s, enum health verdict)
 		return false;
 	if (s->options->policy->on_unhealthy == ON_UNHEALTHY_STOP) {
 		s->ill = true;		/* the goal follows */
-		publish_memory(s);
+		saved_store(s);
 	}
 	return s->options->policy->on_unhealthy == ON_UNHEALTHY_RESTART;
 }

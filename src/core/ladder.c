@@ -8,6 +8,7 @@
 #include "core/ladder.h"
 #include "core/live.h"
 #include "core/publish.h"
+#include "core/saved.h"
 #include "keeper/record.h"
 
 /* As it was started: the keeper says that it is gone when nothing is left of what it was told to
@@ -52,7 +53,7 @@ static void take_step(struct subsystem *s, enum ladder_step step)
 	hooks_climb(s);
 	/* Only they were waited for. */
 	if (s->proc.tree_empty) {
-		publish_memory(s);
+		saved_store(s);
 		return;
 	}
 	if (step == LADDER_KILLED || signo == SIGKILL) {
@@ -61,7 +62,7 @@ static void take_step(struct subsystem *s, enum ladder_step step)
 			s->core->shutdown.killed = true;
 	}
 	send_signal(s, signo, signo != SIGKILL);
-	publish_memory(s);
+	saved_store(s);
 }
 
 /* The step after the current one, and when; TIMER_NEVER: not by our own clock. */

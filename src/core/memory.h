@@ -18,7 +18,7 @@
 #define MEMORY_FLAGS(FLAG) \
 	FLAG(USED) FLAG(CONFIG_UP) FLAG(REMOVED) FLAG(KICK) FLAG(BOUNCE) FLAG(GAVE_UP) \
 	FLAG(END_KNOWN) FLAG(CORE_DUMPED) FLAG(KILLED) FLAG(STATUS_LOST) \
-	FLAG(TOLD_END)		/* the end of spawn_id was told (phase rest) */ \
+	FLAG(SPARE)		/* set in files of before; free to be taken when those are gone */ \
 	FLAG(BOOT_PENDING) FLAG(TREE_EMPTY) FLAG(PULLED) FLAG(SUCCEEDED) FLAG(ENDED_BADLY) \
 	FLAG(HEALTHY) FLAG(UNHEALTHY)	/* neither: unknown */ \
 	FLAG(ILL)		/* stopped for that */ \

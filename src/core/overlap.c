@@ -14,6 +14,7 @@
 #include "core/publish.h"
 #include "core/reconcile.h"
 #include "core/request.h"
+#include "core/saved.h"
 #include "keeper/record.h"
 
 bool overlap_is_second(const struct subsystem *s)
@@ -205,7 +206,7 @@ static void take_over(struct overlap *o)
 	lead->since_mono_ns = clock_mono_ns();
 	second->wish = OPERATOR_DOWN;
 	publish_update(lead);
-	publish_memory(second);
+	saved_store(second);
 	tell(o, "took_over", lead->proc.pid, second->proc.pid);
 	log_at(LOG_INFO, lead->name, "replaced: pid %d has taken over from pid %d", lead->proc.pid,
 	       second->proc.pid);

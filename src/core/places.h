@@ -3,12 +3,18 @@
 #define CORE_PLACES_H
 
 #include "core/memory.h"
+#include "keeper/plan.h"
 #include "keeper/record.h"
 
 struct core;
 
 /* The record of SLOT, NULL when it is free. */
 const struct record *places_record(const struct core *c, uint32_t slot, enum record_state *state);
+/* Is what R is about meant to die with its keeper, and that is dead? */
+static inline bool places_condemned(const struct record *r)
+{
+	return r->flags & PLAN_DIE_WITH_KEEPER && r->fate & RECORD_TAKEN_OVER;
+}
 /* How many slots the records have room for. */
 uint32_t places_nrecords(const struct core *c);
 

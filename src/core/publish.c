@@ -10,6 +10,7 @@
 #include "core/on_failure.h"
 #include "core/publish.h"
 #include "core/request.h"
+#include "core/saved.h"
 
 #define WAITS_FOR_MAX 8		/* names on the board; a subsystem may wait for thousands */
 
@@ -165,133 +166,10 @@ static void put_board(struct subsystem *s)
 		put_board_record(s);
 }
 
-static uint32_t memory_flags_of(const struct subsystem *s)
-{
-	uint32_t f = MEMORY_USED;
-
-	f |= s->config_up ? MEMORY_CONFIG_UP : 0;
-	f |= s->removed ? MEMORY_REMOVED : 0;
-	f |= s->kick ? MEMORY_KICK : 0;
-	f |= s->bounce ? MEMORY_BOUNCE : 0;
-	f |= s->gave_up ? MEMORY_GAVE_UP : 0;
-	f |= s->end.known ? MEMORY_END_KNOWN : 0;
-	f |= s->end.core_dumped ? MEMORY_CORE_DUMPED : 0;
-	f |= s->end.killed ? MEMORY_KILLED : 0;
-	f |= s->end.status_lost ? MEMORY_STATUS_LOST : 0;
-	f |= s->proc.phase == PROC_REST ? MEMORY_TOLD_END : 0;
-	f |= s->proc.tree_empty ? MEMORY_TREE_EMPTY : 0;
-	f |= s->pulled ? MEMORY_PULLED : 0;
-	f |= s->outcome == OUTCOME_SUCCEEDED ? MEMORY_SUCCEEDED : 0;
-	f |= s->outcome == OUTCOME_FAILED ? MEMORY_ENDED_BADLY : 0;
-	f |= s->boot_pending ? MEMORY_BOOT_PENDING : 0;
-	f |= checkup_of(s)->health == HEALTH_HEALTHY ? MEMORY_HEALTHY : 0;
-	f |= checkup_of(s)->health == HEALTH_UNHEALTHY ? MEMORY_UNHEALTHY : 0;
-	f |= s->ill ? MEMORY_ILL : 0;
-	f |= s->proc.post_stopped ? MEMORY_POST_STOPPED : 0;
-	f |= s->ladder.commanded ? MEMORY_COMMANDED : 0;
-	f |= s->ladder.obeyed ? MEMORY_OBEYED : 0;
-	f |= overlap_is_second(s) ? MEMORY_SECOND : 0;
-	f |= s->memory_over ? MEMORY_OVER : 0;
-	return f;
-}
-
-static void save_hook(const struct subsystem *s, struct memory_entry *e)
-{
-	const struct hook_trouble *hook = &beside_of(s)->hook;
-	const struct task_result *r = &hook->result;
-
-	if (!hook->known)
-		return;
-	e->hook = (uint8_t)((1 + hook->kind) | (r->started ? MEMORY_HOOK_STARTED : 0) |
-			    (r->timed_out ? MEMORY_HOOK_TIMED_OUT : 0) |
-			    (r->status_known ? MEMORY_HOOK_STATUS_KNOWN : 0));
-	e->hook_stage = (uint8_t)r->stage;
-	e->hook_errnum = (uint16_t)r->errnum;
-	e->hook_status = (uint16_t)r->wait_status;
-}
-
-/* The configuration does not tell any more how it is to be stopped; and it has no next run. */
-static void save_stop(const struct subsystem *s, struct memory_entry *e)
-{
-	const struct subsystem_options *o = s->options;
-
-	e->flags |= MEMORY_STOP_KEPT;
-	e->run_ns = o->policy->stop_timeout_ms < 0 ? -1 : o->policy->stop_timeout_ms * NS_PER_MS;
-	e->run_delay_ms = (uint32_t)o->policy->stop_signal;
-}
-
-/* Few have anything to note; those write when it is something new. True: there is a note. */
-static bool save_note(struct subsystem *s)
-{
-	const struct readiness *r = &s->ready;
-	struct note note = { .id = s->id, .errnum = r->errnum };
-
-	if (on_failure_cause(s) != NULL)
-		note.cause = s->cause;
-	if (r->status == NULL && r->errnum == 0 && note.cause == 0) {
-		s->noted = false;
-		return false;
-	}
-	if (!s->noted)
-		s->note_stale = s->noted = notes_room(&s->core->notes, s->slot);
-	if (!s->noted || !s->note_stale)
-		return s->noted;
-	snprintf(note.status, sizeof(note.status), "%s", r->status != NULL ? r->status : "");
-	notes_store(&s->core->notes, s->slot, &note);
-	s->note_stale = false;
-	return true;
-}
-
-void publish_memory(struct subsystem *s)
-{
-	struct memory_entry e = {
-		.id = s->id,
-		.spawn_id = s->proc.spawn_id,
-		.event_seq = s->event_seq,
-		.restart_count = s->restart_count,
-		.since_mono_ns = s->since_mono_ns,
-		.started_mono_ns = s->proc.started_mono_ns,
-		.wait_mono_ns = s->next_restart_mono_ns,
-		.ladder_mono_ns = s->ladder.began_mono_ns,
-		.ready_by_mono_ns = s->ready.deadline_mono_ns,
-		.watchdog_ns = s->ready.watchdog_ns,
-		.readiness = ready_flags(s) |
-			     (uint32_t)s->proc.profiler << MEMORY_PROFILER_SHIFT,
-		.next_restart_ms = s->next_restart_ms,
-		.flags = memory_flags_of(s),
-		.attempt = s->attempt,
-		.pid = s->proc.pid,
-		.end_pid = s->end.pid,
-		.exit_code = s->end.exit_code,
-		.signal = s->end.signal,
-		.errnum = s->end.errnum,
-		.state = (uint8_t)s->state,
-		.prev = (uint8_t)s->prev,
-		.reason = (uint8_t)s->reason,
-		.order_reason = (uint8_t)s->order_reason,
-		.wish = (uint8_t)s->wish,
-		.ladder_step = (uint8_t)s->ladder.step,
-		.stage = (uint8_t)s->end.stage,
-		.phase = (uint8_t)s->proc.phase,
-	};
-
-	if (s->removed)
-		save_stop(s, &e);
-	else
-		schedule_save(s, &e);
-	save_hook(s, &e);
-	e.flags |= save_note(s) ? MEMORY_NOTED : 0;
-	e.files_print = s->watcher.print;
-	snprintf(e.name, sizeof(e.name), "%s", s->name);
-	if (overlap_is_second(s))
-		e.run_delay_ms = s->slot;
-	memory_store(&s->core->memory, overlap_memory_slot(s), &e);
-}
-
 void publish_update(struct subsystem *s)
 {
 	put_board(s);
-	publish_memory(s);
+	saved_store(s);
 }
 
 /* Told before it is saved: a death in between tells it twice, but never not at all. */
@@ -307,7 +185,7 @@ void publish_health(struct subsystem *s)
 	put_board(s);
 	event_send(s->core->chan, EVENT_HEALTH_CHANGED, j);
 	publish_ready(s, REASON_HEALTH);
-	publish_memory(s);
+	saved_store(s);
 	subsystem_mark(s);
 }
 
@@ -341,7 +219,7 @@ void publish_state(struct subsystem *s, enum subsystem_state next, enum reason r
 	count(s, next, reason);
 	if (overlap_is_second(s)) {
 		enter(s, next, reason);
-		publish_memory(s);
+		saved_store(s);
 		return;
 	}
 	c->counts[s->state]--;
@@ -359,7 +237,7 @@ void publish_state(struct subsystem *s, enum subsystem_state next, enum reason r
 void publish_missing_event(struct subsystem *s)
 {
 	s->event_seq = chan_last_seq(s->core->chan) + 1;
-	publish_memory(s);
+	saved_store(s);
 	send_event(s);
 }
 
@@ -376,28 +254,6 @@ void publish_disappear(struct subsystem *s)
 	s->core->daemon_changed = true;
 	memory_bury(&s->core->memory, s->slot, s->proc.spawn_id);
 	board_put(s->core->board, s->slot, NULL);
-}
-
-void publish_head(struct core *c)
-{
-	struct memory_head h = {
-		.next_id = c->next_id,
-		.next_spawn_id = c->next_spawn_id,
-		.total_restarts = c->total_restarts,
-		.generation = config_current()->generation,
-		.shutdown_mono_ns = c->shutdown.began_mono_ns,
-		.shutdown_kill_mono_ns = c->shutdown.kill_mono_ns,
-		.shutdown_phase = c->shutdown.phase,
-		.shutdown_total = c->shutdown.total,
-		.shutdown_orders = c->shutdown.orders,
-		.shutdown_error = c->shutdown.error,
-		.shutdown_killed = c->shutdown.killed,
-		.daemon_state = (uint8_t)c->state,
-		.started = c->started,
-		.keeper_mono_ns = c->welcome.keeper_started_mono_ns,
-	};
-
-	memory_store_head(&c->memory, &h);
 }
 
 void publish_daemon(struct core *c)

@@ -13,16 +13,13 @@ void publish_health(struct subsystem *s);
 /* Something that status shows or that the next supervisor must know has changed: board and memory,
  * no event. */
 void publish_update(struct subsystem *s);
-/* Only what the next supervisor must know. */
-void publish_memory(struct subsystem *s);
 /* Send the last state_changed again: the supervisor before died between saving and sending it. */
 void publish_missing_event(struct subsystem *s);
 /* Count S in, out of the numbers per state (it appears, it disappears). */
 void publish_appear(struct subsystem *s);
 void publish_disappear(struct subsystem *s);
 
-/* The instance: ids, shutdown, state. Memory at once, board at the end of a settle. */
-void publish_head(struct core *c);
+/* The instance, on the board, at the end of a settle. */
 void publish_daemon(struct core *c);
 
 /* {"id","name"} for events about S. */

@@ -377,17 +377,6 @@ int64_t ready_deadline(const struct subsystem *s)
 	return waits ? s->ready.deadline_mono_ns : 0;
 }
 
-uint32_t ready_flags(const struct subsystem *s)
-{
-	const struct readiness *r = &s->ready;
-
-	return (r->told ? MEMORY_READY_TOLD : 0) | (r->extended ? MEMORY_READY_EXTENDED : 0) |
-	       (r->stopping ? MEMORY_READY_STOPPING : 0) |
-	       (r->reloading ? MEMORY_READY_RELOADING : 0) |
-	       (uint32_t)r->expiry << MEMORY_EXPIRY_SHIFT |
-	       (uint32_t)s->end.expiry << MEMORY_END_EXPIRY_SHIFT;
-}
-
 bool ready_status(const struct subsystem *s, struct strbuf *out)
 {
 	const struct readiness *r = &s->ready;

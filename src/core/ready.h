@@ -72,8 +72,6 @@ bool ready_waits_for(const struct subsystem *s, struct strbuf *out);
 bool ready_missed(const struct subsystem *s, struct strbuf *out);
 /* When that must have come; 0: there is no deadline. */
 int64_t ready_deadline(const struct subsystem *s);
-/* For the next supervisor: enum memory_readiness. */
-uint32_t ready_flags(const struct subsystem *s);
 /* What it said of itself; false: nothing. */
 bool ready_status(const struct subsystem *s, struct strbuf *out);
 

@@ -9,6 +9,7 @@
 #include "core/reconcile.h"
 #include "core/request.h"
 #include "core/roll.h"
+#include "core/saved.h"
 
 struct waiter {
 	struct list link;		/* in subsystem->waiters */
@@ -453,7 +454,7 @@ static void apply_verb(struct core_request *r, struct subsystem *s)
 		BUG("a shutdown has no subsystem");
 	}
 	edges_refresh(s);
-	publish_memory(s);
+	saved_store(s);
 	subsystem_mark(s);
 }
 

@@ -12,6 +12,7 @@
 #include "core/publish.h"
 #include "core/request.h"
 #include "core/roll.h"
+#include "core/saved.h"
 
 #define PROGRESS_EACH_MAX 16	/* so many subsystems are told one by one */
 #define PROGRESS_PERIOD_NS (100 * NS_PER_MS)
@@ -104,7 +105,7 @@ static void enter_phase(struct core *c, enum shutdown_phase phase)
 		sd->killed = true;
 		log_remaining(c, "does not end even after SIGKILL; leaving without it");
 	}
-	publish_head(c);
+	saved_store_head(c);
 	tell_progress(c);
 	list_for_each(item, &c->busy) {
 		struct subsystem *s = list_entry(item, struct subsystem, busy_link);
@@ -142,7 +143,7 @@ static void begin(struct core *c, const char *why)
 	sd->total = c->nbusy;
 	c->state = DAEMON_STOPPING;
 	c->daemon_changed = true;
-	publish_head(c);
+	saved_store_head(c);
 	json_object_set_new(j, "why", json_text(why));
 	json_object_set_new(j, "total", json_integer(sd->total));
 	event_send(c->chan, EVENT_SHUTDOWN_STARTED, j);
@@ -193,7 +194,7 @@ void shutdown_error(struct core *c, const struct subsystem *s)
 	c->shutdown.error = true;
 	log_at(LOG_ERROR, s->name, "critical subsystem failed for good: shutting down");
 	shutdown_request(c, SHUTDOWN_GRACEFUL, "critical");
-	publish_head(c);
+	saved_store_head(c);
 }
 
 int shutdown_first_step(const struct core *c)

@@ -17,6 +17,7 @@
 #include "core/live.h"
 #include "core/places.h"
 #include "core/publish.h"
+#include "core/saved.h"
 
 struct listener {
 	char *key;
@@ -266,7 +267,7 @@ void core_connection(struct core *c, uint32_t slot)
 		}
 		s->kick = true;
 		s->order_reason = REASON_SOCKET;
-		publish_memory(s);
+		saved_store(s);
 		subsystem_mark(s);
 	}
 }

@@ -18,6 +18,7 @@
 #include "core/live.h"
 #include "core/prepare.h"
 #include "core/publish.h"
+#include "core/saved.h"
 #include "core/task.h"
 #include "keeper/record.h"
 
@@ -240,7 +241,7 @@ static void ask(struct task *t)
 	list_remove(&t->link);
 	t->phase = ASKED;
 	t->spawn_id = c->next_spawn_id++;
-	publish_head(c);
+	saved_store_head(c);
 	take_slot(t);
 	if (t->kind != TASK_PROBE)
 		action_attach(s);
