@@ -7,5 +7,11 @@
 
 int import_supervisord(struct import *im, const char *path);
 int import_procfile(struct import *im, const char *path);
+int import_systemd(struct import *im, const char *path);
+
+bool import_is_unit_dir(const struct import *im, const char *dir);
+/* The template that PATH, a unit that is no file, is an instance of; NULL: there is none. The caller
+ * frees. */
+char *import_unit_template(const struct import *im, const char *path);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -20,6 +21,8 @@ struct format {
 	bool (*fits)(const char *base, const char *text);
 	/* What such a file is called in a directory; NULL: no fixed name. */
 	const char *const *files;
+	/* Does the directory hold such? NULL: the format knows no directories. */
+	bool (*fits_dir)(const struct import *im, const char *dir);
 };
 
 /* --- which format ------------------------------------------------------------------------------ */
@@ -63,14 +66,20 @@ static bool fits_procfile(const char *base, const char *text)
 	return strchr(base, '.') == NULL && n > 0 && text[n] == ':' && text[n + 1] == ' ';
 }
 
+static bool fits_systemd(const char *base, const char *text)
+{
+	return ends_with(base, ".service") || has_line(text, "[Service]");
+}
+
 static const char *const supervisord_files[] = {
 	"supervisord.conf", "supervisor.conf", "etc/supervisord.conf", NULL,
 };
 static const char *const procfile_files[] = { "Procfile", NULL };
 
 static const struct format formats[] = {
-	{ "supervisord", import_supervisord, fits_supervisord, supervisord_files },
-	{ "procfile", import_procfile, fits_procfile, procfile_files },
+	{ "supervisord", import_supervisord, fits_supervisord, supervisord_files, NULL },
+	{ "systemd", import_systemd, fits_systemd, NULL, import_is_unit_dir },
+	{ "procfile", import_procfile, fits_procfile, procfile_files, NULL },
 };
 
 void import_formats(struct strbuf *out)
@@ -119,6 +128,10 @@ static const struct format *find_in_dir(struct import *im, const char *dir, char
 		if (*file != NULL)
 			return &formats[i];
 	}
+	*file = x_strdup(dir);
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		if (formats[i].fits_dir != NULL && formats[i].fits_dir(im, dir))
+			return &formats[i];
 	fail_unknown(im, dir, "nothing in this directory is of a known format");
 	return NULL;
 }
@@ -128,7 +141,7 @@ static const struct format *find_format(struct import *im, const char *path, con
 					char **file)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	auto_free(freep) char *base = import_base_of(path);
+	auto_free(freep) char *base = import_base_of(path), *template = NULL;
 	bool dir = import_is_dir(im, path);
 
 	if (name != NULL) {
@@ -141,6 +154,11 @@ static const struct format *find_format(struct import *im, const char *path, con
 	}
 	if (dir)
 		return find_in_dir(im, path, file);
+	template = import_unit_template(im, path);
+	if (template != NULL) {
+		*file = x_strdup(path);
+		return format_called(im, "systemd");
+	}
 	if (import_read(im, path, &text) < 0)
 		return NULL;
 	*file = x_strdup(path);
@@ -281,9 +299,23 @@ static int finish(struct import *im, struct error *e)
 	return exit_code;
 }
 
+/* The last part stays as it is: the name of a link may say more than that of the file. */
+static char *absolute_path(const char *path)
+{
+	auto_free(freep) char *whole = realpath(path, NULL), *above = NULL, *dir = NULL, *base = NULL;
+	struct stat st;
+
+	if (whole != NULL && stat(whole, &st) == 0 && S_ISDIR(st.st_mode))
+		return take(whole);
+	above = import_dir_of(path);
+	base = import_base_of(path);
+	dir = realpath(above, NULL);
+	return dir != NULL ? import_path(dir, base) : NULL;
+}
+
 int import_run(const char *path, const char *format, struct strbuf *out, struct error *e)
 {
-	auto_free(freep) char *absolute = realpath(path, NULL);
+	auto_free(freep) char *absolute = absolute_path(path);
 	struct import im;
 
 	import_init(&im);

@@ -94,6 +94,14 @@ static void add_setting(struct writer *w, struct import_setting *setting, bool o
 	end_line(w);
 }
 
+/* "web" is "web.service". */
+static bool is_same_unit(const struct import_service *s)
+{
+	size_t n = strlen(s->name);
+
+	return strncmp(s->id, s->name, n) == 0 && strcmp(s->id + n, ".service") == 0;
+}
+
 static void add_service(struct writer *w, struct import_service *s)
 {
 	const char *before = s->refused != NULL ? "# " : "";
@@ -114,7 +122,7 @@ static void add_service(struct writer *w, struct import_service *s)
 
 		add_comment(w, from);
 	}
-	if (strcmp(s->name, s->id) != 0) {
+	if (strcmp(s->name, s->id) != 0 && !is_same_unit(s)) {
 		auto_free(freep) char *called = x_asprintf("it was called %s there", s->id);
 
 		add_comment(w, called);

@@ -160,6 +160,66 @@ def test_what_is_wrong_in_a_procfile_is_told_with_its_line(w):
     contains(refused(w, w.path("Procfile")), w.path(".env") + ":2", ".env")
 
 
+# --- systemd -----------------------------------------------------------------------------------------
+
+
+def test_systemd_units_run_the_same_programs(w):
+    path = fixture(w, "systemd")
+    os.symlink("worker@.service", os.path.join(path, "worker@blue.service"))
+    text = imported(w, path)
+    p = w.procd(text)
+    web, db, blue = runs(w, p, "web"), runs(w, p, "db"), runs(w, p, "worker-blue")
+    equal(web["argv"][1:], ["--report-state", w.path("web.json"), "--notify", "READY=1",
+                            "--print", "slow % $HOME", "--print", "one"], "argv with variables")
+    equal(web["env"]["PHRASE"], "two words", "a quoted variable")
+    equal(web["env"]["UNIT"], "web.service", "a specifier")
+    equal(blue["argv"][-1], "worker", "the prefix of a template")
+    check(cmdline(p.pid_of("web")).startswith(w.child_path), "the pid is the program's")
+    wait_until(lambda: os.path.exists(w.path("setup")) and read_text(w.path("setup")).count("\n") == 2, "both commands")
+    equal(p.of("old")["state"], "stopped", "what would leave for the background")
+    equal(len(p.status()["subsystems"]), 5, "subsystems")
+    p.stop()
+
+
+def test_settings_of_systemd_become_keys(w):
+    path = fixture(w, "systemd")
+    text = imported(w, path)
+    s = effective(w)
+    for key, value in (("ready", "notify"), ("restart", "on-failure"), ("restart_delay", 1500),
+                       ("restart_max_delay", 1500), ("stop_timeout", 123000), ("stop_signal", "SIGINT"),
+                       ("reload_signal", "SIGUSR1"), ("limit_nofile", "200:4096"), ("watchdog", 30000),
+                       ("umask", "0027"), ("description", "The site"), ("after", ["db"]), ("wants", ["db"])):
+        equal(s["web"][key], value, key)
+    equal(s["setup"]["type"], "oneshot", "type")
+    equal(s["setup"]["before"], ["db"], "before")
+    equal(s["old"]["autostart"], False, "a forking service is held back")
+    equal(s["db"]["restart"], "never", "the default of Restart=")
+    equal(s["worker@0" if "worker@0" in s else "worker"]["instances"], 1, "a template without instances")
+    for what in ("ProtectHome=yes", "WantedBy=", "Type=forking", "setup.timer", "network.target"):
+        check(any(l.startswith("# not mapped: ") and what in l for l in text.splitlines()), what + " is told")
+    one = imported(w, os.path.join(path, "worker@red.service"))
+    contains(one, "worker-red.json", "an instance that is no file")
+
+
+def test_what_is_wrong_in_a_unit_is_told_with_its_line(w):
+    for text, line, part in (
+            ("[Service]\nExecStart=/bin/x 'y\n", 2, "quote"),
+            ("[Service]\nExecStart=/bin/x \\q\n", 2, "escape"),
+            ("[Service]\nExecStart=/bin/x %Z\n", 2, "specifier"),
+            ("[Service]\nExecStart=-\n", 2, "missing"),
+            ("[Service]\nExecStart=/bin/x\nRestart=sometimes\n", 3, "restart policy"),
+            ("[Service]\nExecStart=/bin/x\n\nTimeoutStopSec=soon\n", 4, "time"),
+            ("[Service]\nExecStart=/bin/x\nLimitNOFILE=many\n", 3, "limit"),
+            ("[Service]\nExecStart=/bin/x\nEnvironment=A\n", 3, "NAME=VALUE"),
+            ("[Service\n", 1, "closed"), ("ExecStart=/bin/x\n", 1, "before"),
+            ("[Service]\nnonsense\n", 2, "KEY = VALUE")):
+        path = write_text(w.path("x.service"), text)
+        err = refused(w, path)
+        contains(err, "%s:%d:" % (path, line), repr(text))
+        contains(err, part, repr(text))
+    contains(refused(w, write_text(w.path("x.service"), "[Unit]\nDescription=x\n")), "no ExecStart=", "no command")
+
+
 # --- all formats --------------------------------------------------------------------------------------
 
 
@@ -183,7 +243,7 @@ def test_the_file_is_written_whole_or_not_at_all(w):
 
 def test_what_cannot_be_imported_is_told(w):
     contains(refused(w, w.path("nothing"), rc=66), "no such file", "a missing file")
-    contains(refused(w, write_text(w.path("x.txt"), "hello\n")), "supervisord, procfile", "an unknown format")
+    contains(refused(w, write_text(w.path("x.txt"), "hello\n")), "supervisord, ", "an unknown format")
     os.mkdir(w.path("empty"))
     contains(refused(w, w.path("empty")), "nothing in this directory", "an empty directory")
     contains(refused(w, w.path("x.txt"), "--from", "upstart", rc=64), "upstart", "an unknown name")
