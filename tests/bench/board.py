@@ -51,19 +51,18 @@ class Board:
                 raise Late("not within %g s: %s" % (timeout, what))
             time.sleep(POLL_S)
 
-    def wait_all_started(self, timeout):
+    def wait_all_started(self, n, timeout):
         """Returns when the last of the first starts was."""
         at = 0
         deadline = time.monotonic() + timeout
-        while at < self.n:
+        while at < n:
             if self.service(at).starts:
                 at += 1
             elif time.monotonic() > deadline:
-                raise Late("%d of %d started within %g s" % (sum(s.starts > 0 for s in self.services()), self.n,
-                                                             timeout))
+                raise Late("%d of %d started within %g s" % (sum(s.starts > 0 for s in self.services()), n, timeout))
             else:
                 time.sleep(POLL_S * 5)
-        return max(s.started_ns for s in self.services())
+        return max(self.service(i).started_ns for i in range(n))
 
     def wait_restart(self, i, before, timeout):
         """The slot of the instance that follows the one in BEFORE."""

@@ -69,11 +69,13 @@ def draw(about, works, contenders, results):
         for i, p in enumerate(row):
             out += panel(MARGIN + i * (width + GAP), y, width, *p)
         y += HEAD + STEP * max(len(bars) for *_, bars in row) + GAP
-    head = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d">' % (WIDTH, y, WIDTH, y),
+    head = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d">'
+            % (WIDTH, y, WIDTH, y),
             "<style>text{font:12px sans-serif;fill:#222}.title{font-weight:bold;font-size:13px}"
             ".what{fill:#666}.name{text-anchor:end}.value{fill:#444;font-size:11px}.big{font-size:17px}</style>",
             '<rect width="100%" height="100%" fill="white"/>',
-            '<text x="%d" y="%d" class="big">procd, the bare floor, and other supervisors</text>' % (MARGIN, MARGIN + 8),
+            '<text x="%d" y="%d" class="big">procd, the bare floor, and other supervisors</text>'
+            % (MARGIN, MARGIN + 8),
             '<text x="%d" y="%d" class="what">Medians of one run, shorter is better: %d processors, kernel %s</text>'
             % (MARGIN, MARGIN + 28, about["cpus"], escape(about["kernel"]))]
     return "\n".join(head + out + ["</svg>"]) + "\n"

@@ -34,9 +34,8 @@ def table(work, results, contenders):
             if any(c[0] in f for n in results.sizes(work.letter) for f in results.samples[(work.letter, n)].values())]
     rows = [["N", ""] + [heading for _, _, heading in cols]]
     for size in results.sizes(work.letter):
-        for name in contenders:
-            if name not in results.samples[(work.letter, size)]:
-                continue
+        here = results.samples[(work.letter, size)]
+        for name in [c for c in contenders if c in here] + [c for c in here if c not in contenders]:
             row = [number(size), name]
             for figure, how, _ in cols:
                 value = how(results.of(work.letter, size, name, figure))
@@ -68,7 +67,8 @@ def goal_rows(goals):
     rows = [["", "goal", "reached in this run", "limit", "unit"]]
     for g in goals:
         word = {True: "yes", False: "NO", None: "not measured"}[g.reached]
-        rows.append([word, g.text, number(g.value), ("at least " if g.at_least else "at most ") + number(g.limit), g.unit])
+        limit = ("at least " if g.at_least else "at most ") + number(g.limit)
+        rows.append([word, g.text, number(g.value), limit, g.unit])
     return rows
 
 
@@ -89,13 +89,15 @@ def document(about, works, contenders, absent, results, style):
             continue
         lines += [mark + "%s. %s" % (work.letter, work.title), ""]
         lines += style(table(work, results, names)) + [""]
-        lines += [bullet + note for note in work.notes] + ([""] if work.notes else [])
+        notes = list(work.notes) + work.remarks(results)
+        lines += [bullet + note for note in notes] + ([""] if notes else [])
     lines += [mark + "Who ran", ""]
     lines += [bullet + "%s: %s" % (c.name, c.note) for c in contenders if c.note]
     lines += [bullet + "%s: %s" % (name, why) for name, why in absent.items()] + [""]
     if results.failures:
         lines += [mark + "What failed", ""]
-        lines += [bullet + "%s, N = %s, %s: %s" % (w, n, c, text.replace("\n", " ")) for w, n, c, text in results.failures]
+        lines += [bullet + "%s, N = %s, %s: %s" % (w, n, c, " ".join(text.split()))
+                  for w, n, c, text in results.failures]
         lines += [""]
     goals = [g for work in works for g in work.goals(results)]
     lines += [mark + "Goals", ""] + style(goal_rows(goals))

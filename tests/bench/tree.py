@@ -48,6 +48,13 @@ def descendants(root=None):
     return found
 
 
+def own_cgroup():
+    """The directory of the runner's cgroup (version 2)."""
+    mount = re.search(r"^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2 ", read("/proc/self/mountinfo"), re.M)
+    own = re.search(r"^0::(.*)$", read("/proc/self/cgroup"), re.M)
+    return mount.group(1) + own.group(1).rstrip("/") if mount and own else "/nonexistent"
+
+
 def cpu_s(pid):
     """CPU seconds of a process and of all children that it waited for. Exact for its threads; those
     that ended, and children, are counted in clock ticks."""

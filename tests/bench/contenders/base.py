@@ -39,12 +39,13 @@ class Contender:
         peers = os.path.join(build + "-peers", "node_modules", ".bin", program)
         return peers if os.access(peers, os.X_OK) else shutil.which(program)
 
-    def __init__(self, build, n, mode, options=None):
-        """N services that do MODE (the words after the index; programs/service.c)."""
+    def __init__(self, build, n, mode, options=None, spare=0):
+        """N services that do MODE (the words after the index; programs/service.c), and room for SPARE
+        more. OPTIONS: "log": output goes into files; others are procd's."""
         self.build, self.n, self.mode, self.options = build, n, list(mode), options or {}
         self.dir = in_memory("procd-bench-")
         os.chmod(self.dir, 0o755)
-        self.board = Board(self.path("board"), n)
+        self.board = Board(self.path("board"), n + spare)
         self.pid = 0
 
     def path(self, *parts):
@@ -80,6 +81,14 @@ class Contender:
 
     # status_command(i): the client that tells of service I (None: of all); absent when there is none.
 
+    def log_files(self):
+        """Where output goes with the option "log"."""
+        return [os.path.join(where, name) for where, _, names in os.walk(self.path("logs"))
+                for name in names if name not in ("config", "lock", "state")]
+
+    # reload(changed, added, removed): start service CHANGED anew with other words, ADDED newly, end REMOVED, and
+    # return when that was ordered; absent when that cannot be had.
+
     # --- common ---
 
     def start(self, files=0):
@@ -95,11 +104,20 @@ class Contender:
                        (os.POSIX_SPAWN_DUP2, said.fileno(), 2)]
             self.pid = os.posix_spawn(argv[0], argv, self.environment(), file_actions=actions, setsid=True)
 
+    def logged(self):
+        total = 0
+        for path in self.log_files():
+            try:
+                total += os.stat(path).st_size
+            except OSError:
+                pass
+        return total
+
     def said(self):
         return tree.read(self.path("said"))[-2000:]
 
     def wait_started(self):
-        return self.board.wait_all_started(self.patience_s + self.n / 50)
+        return self.board.wait_all_started(self.n, self.patience_s + self.n / 50)
 
     def call(self, words, timeout=60):
         """Run one of its clients to the end; its output."""
@@ -112,7 +130,7 @@ class Contender:
 
     def own_pids(self):
         """All its processes that are not services."""
-        services = {s.pid for s in self.board.services()}
+        services = {s.pid for s in self.board.services() if s.starts}
         return [pid for pid in tree.descendants() if pid not in services]
 
     def __enter__(self):

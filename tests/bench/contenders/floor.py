@@ -1,5 +1,7 @@
 """The bare floor, twice: waiting with pidfds, and waiting for any child (programs/floor.c)."""
 
+import os
+
 from contenders.base import Contender
 
 
@@ -14,6 +16,9 @@ class Floor(Contender):
         return None
 
     def command(self):
+        if self.options.get("log"):
+            os.mkdir(self.path("logs"))
+            return [self.program("pump"), self.path("logs", "0")] + self.service_words(0)
         service = [self.program("service"), self.board.path, "%"] + self.mode
         return [self.program("floor")] + list(self.flags) + [self.path("sock"), str(self.n)] + service
 

@@ -1,6 +1,7 @@
 """pm2, which is a Node program."""
 
 import json
+import os
 
 from contenders.base import Contender
 
@@ -17,7 +18,8 @@ class Pm2(Contender):
         return dict(super().environment(), PM2_HOME=self.path("home"))
 
     def prepare(self):
-        log = self.path("out.log") if self.options.get("log") else "/dev/null"
+        os.mkdir(self.path("logs"))
+        log = self.path("logs", "0") if self.options.get("log") else "/dev/null"
         apps = [{"name": "s%d" % i, "script": words[0], "args": words[1:], "interpreter": "none",
                  "autorestart": True, "max_restarts": 10**9, "min_uptime": 100, "out_file": log,
                  "error_file": "/dev/null", "exec_mode": "fork"}

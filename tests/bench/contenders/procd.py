@@ -22,6 +22,10 @@ class Procd(Contender):
                  "[monitoring]", "enable_metrics = " + metrics, "health_checks = false"]
         if self.options.get("events"):
             lines += ["[events]", 'output = "file:%s"' % self.path("events.jsonl")]
+        if self.options.get("readers"):
+            lines += ["[control]", 'mode = "0666"', 'read_group = "%s"' % self.options["readers"]]
+        if self.options.get("log"):
+            os.makedirs(self.path("logs"), exist_ok=True)
         lines += ["[defaults]", 'restart = "always"',
                   'restart_delay = "%s"' % self.options.get("restart_delay", "0s")] + self.options.get("keys", [])
         return lines
@@ -29,14 +33,24 @@ class Procd(Contender):
     def section(self, i, words=None):
         words = ", ".join('"%s"' % w for w in words or self.service_words(i))
         lines = ["[subsystem.s%d]" % i, "command = [%s]" % words]
-        return lines + [line.replace("%", str(i)) for line in self.options.get("section", [])]
+        if self.options.get("log"):
+            lines.append('log_file = "%s"' % self.path("logs", "s%d" % i))
+        return lines
 
     def write_config(self, sections):
         text = "\n".join(self.top() + [line for s in sections for line in s]) + "\n"
         os.rename(self.write("new.toml", text), self.path("daemon.toml"))
 
     def prepare(self):
-        self.write_config(self.section(i) for i in range(self.n))
+        self.sections = {i: self.section(i) for i in range(self.n)}
+        self.write_config(self.sections.values())
+
+    def reload(self, changed, added, removed):
+        self.sections[changed] = self.section(changed, self.service_words(changed) + ["anew"])
+        self.sections[added] = self.section(added)
+        del self.sections[removed]
+        self.write_config(self.sections.values())
+        return self.client("reload-config")
 
     def command(self):
         return [self.executable(), "-c", self.path("daemon.toml")]
@@ -56,6 +70,22 @@ class Procd(Contender):
             if tree.read("/proc/%d/comm" % pid).strip() == "procd-super":
                 return pid
         raise RuntimeError("no supervisor process: " + self.said())
+
+    def __exit__(self, *args):
+        super().__exit__(*args)
+        # A keeper that was killed leaves its cgroups.
+        for where, _, _ in os.walk("%s/procd-%d" % (tree.own_cgroup(), self.pid), topdown=False):
+            try:
+                os.rmdir(where)
+            except OSError:
+                pass
+
+    def oldest_first(self):
+        """The log files of its only service, in the order in which they were written: s0.9, ..., s0.1, s0."""
+        def age(path):
+            end = path.rpartition(".")[2]
+            return int(end) if end.isdigit() else 0
+        return sorted(self.log_files(), key=age, reverse=True)
 
     def connect(self):
         return Connection(self.socket_path())

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 
 from contenders.scan import Scan
 
@@ -20,6 +19,10 @@ class Runit(Scan):
 
     def status_command(self, i):
         return ["sv", "status"] + [self.service_dir(k) for k in (range(self.n) if i is None else [i])]
+
+    def reload(self, changed, added, removed):
+        super().reload(changed, added, removed)
+        return ["sv", "restart", self.service_dir(changed)]
 
     def logger(self, i):
         os.makedirs(self.path("logs", str(i)), exist_ok=True)

@@ -5,7 +5,7 @@ from contenders.scan import Scan
 
 class S6(Scan):
     name = "s6"
-    needs = ("s6-svscan", "s6-supervise", "s6-svscanctl", "s6-svstat", "s6-log")
+    needs = ("s6-svscan", "s6-supervise", "s6-svscanctl", "s6-svstat", "s6-svc", "s6-log")
     note = "waits 1 s before every restart"
     kills = 5
 
@@ -19,6 +19,10 @@ class S6(Scan):
         if i is not None:
             return ["s6-svstat", self.service_dir(i)]
         return ["sh", "-c", 'for d in "$0"/*; do s6-svstat "$d" || exit 1; done', self.services_dir()]
+
+    def reload(self, changed, added, removed):
+        super().reload(changed, added, removed)
+        return ["sh", "-c", 's6-svscanctl -an "$0" && s6-svc -r "$1"', self.services_dir(), self.service_dir(changed)]
 
     def logger(self, i):
         return ["s6-log", "s99999999", "n2", self.path("logs", str(i))]

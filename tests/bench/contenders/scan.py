@@ -18,7 +18,8 @@ class Scan(Contender):
         return self.path("services")
 
     def prepare(self):
-        os.makedirs(self.services_dir(), exist_ok=True)
+        os.makedirs(self.services_dir())
+        os.mkdir(self.path("logs"))
         for i in range(self.n):
             self.add(i)
 
@@ -30,6 +31,13 @@ class Scan(Contender):
         if self.options.get("log"):
             self.write(os.path.join(new, "log", "run"), "#!/bin/sh\nexec %s\n" % " ".join(self.logger(i)), 0o755)
         os.rename(new, self.service_dir(i))
+
+    def reload(self, changed, added, removed):
+        """The files; telling the supervisor is left to each."""
+        self.write(os.path.join(self.service_dir(changed), "run"),
+                   "#!/bin/sh\nexec %s anew\n" % " ".join(self.service_words(changed)), 0o755)
+        os.rename(self.service_dir(removed), self.path("removed.%d" % removed))
+        self.add(added)
 
     def logger(self, i):
         raise NotImplementedError

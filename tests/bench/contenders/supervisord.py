@@ -1,5 +1,7 @@
 """supervisord, in the foreground."""
 
+import os
+
 from contenders.base import Contender
 
 
@@ -12,7 +14,7 @@ class Supervisord(Contender):
     settle_s = 1.2
 
     def section(self, i, words=None):
-        log = self.path("out.%d" % i) if self.options.get("log") else "/dev/null"
+        log = self.path("logs", str(i)) if self.options.get("log") else "/dev/null"
         return ("[program:s%d]\ncommand=%s\nautorestart=true\nstartsecs=0\nstartretries=1000000\n"
                 "stdout_logfile=%s\nstdout_logfile_maxbytes=0\nredirect_stderr=true\n"
                 % (i, " ".join(words or self.service_words(i)), log))
@@ -25,8 +27,17 @@ class Supervisord(Contender):
                % (self.path("pid"), 4 * self.n + 200, self.path("sock"), self.path("sock")))
         self.write("supervisord.conf", top + "".join(sections))
 
+    def reload(self, changed, added, removed):
+        self.sections[changed] = self.section(changed, self.service_words(changed) + ["anew"])
+        self.sections[added] = self.section(added)
+        del self.sections[removed]
+        self.write_config(self.sections.values())
+        return self.client("update")
+
     def prepare(self):
-        self.write_config(self.section(i) for i in range(self.n))
+        os.mkdir(self.path("logs"))
+        self.sections = {i: self.section(i) for i in range(self.n)}
+        self.write_config(self.sections.values())
 
     def command(self):
         return ["supervisord", "-c", self.path("supervisord.conf")]

@@ -28,6 +28,7 @@ class Work:
     def shares_life(self):
         return type(self).measure is Work.measure
 
+    # put takes name= and size= as well, for works that measure more than the contender.
     # c: a contender that was started; put(figure, value or values)
     def part_started(self, c, put, began_ns, last_ns):
         pass
@@ -43,4 +44,8 @@ class Work:
         raise NotImplementedError
 
     def goals(self, results):
+        return []
+
+    def remarks(self, results):
+        """Sentences below the table."""
         return []

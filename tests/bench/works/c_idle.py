@@ -11,7 +11,8 @@ class Idle(Work):
     letter = "C"
     title = "idle for ten seconds"
     figures = {"switches": ("context switches in 10 s", ""), "cpu": ("CPU in 10 s", "ms")}
-    notes = ("Metrics and health probes are off, but in the row procd+metrics.", "Peers are looked at for 5 s, times 2.")
+    notes = ("Metrics and health probes are off, but in the row procd+metrics.",
+             "Peers are looked at for 5 s, times 2.")
     size = 1000
     once = True
 

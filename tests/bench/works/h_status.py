@@ -24,7 +24,7 @@ class Status(Work):
             before = self.main_switches(main)
         for figure, which in (("one", 0), ("all", None)):
             times = 3 if quick or not (c.is_floor or c.name == "procd") else 15
-            done = subprocess.run([c.program("stopwatch"), str(times)] + c.status_command(which), check=True,
+            done = subprocess.run([c.program("stopwatch"), str(times), "0"] + c.status_command(which), check=True,
                                   capture_output=True, text=True, env=c.environment(), timeout=c.patience_s)
             put(figure, [float(line) / 1e3 for line in done.stdout.split()])
         if main:
