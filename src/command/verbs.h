@@ -42,6 +42,8 @@ int verb_profile(const struct cli_options *o);
 int verb_complete(const struct cli_options *o);
 /* verbs_upgrade.c */
 int verb_upgrade(const struct cli_options *o);
+/* verbs_doctor.c */
+int verb_doctor(const struct cli_options *o);
 /* verbs_simulate.c */
 int verb_simulate(const struct cli_options *o);
 /* verbs_config.c */

@@ -275,6 +275,15 @@ const struct verb verb_table[VERB_COUNT] = {
 		},
 		.flags = VERB_LOCAL | VERB_SETS,
 	},
+	[VERB_DOCTOR] = {
+		.name = "doctor", .arguments = "",
+		.summary = "say what this machine lacks, and what helps",
+		.details = "Looks at kernel, mounts, rights and limits from where it is called, beside what\n"
+			"the config file (if there is one) asks for: ask as the user, and in the unit or\n"
+			"container, that procd is to run in. Exit 0: nothing is broken; 1: something that\n"
+			"the config asks for will not work; 78: errors in the config.\n",
+		.flags = VERB_LOCAL | VERB_SETS,
+	},
 	[VERB_FEATURES] = {
 		.name = "features", .method = "daemon.features", .access = ACCESS_READ,
 		.params = "", .arguments = "", .serve = method_features,

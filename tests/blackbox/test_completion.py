@@ -41,7 +41,7 @@ def test_every_option_of_the_help_is_offered(w):
     for verb in words(w, "")[0]:
         # what begins a line, but --set, which is only for those that take it
         shown = set(re.findall(r"^  (?:-\w, |    )(--[a-z-]+)", w.run(verb, "--help").expect(0).out, re.M))
-        takes_set = verb in ("run", "check", "config", "simulate")
+        takes_set = verb in ("run", "check", "config", "simulate", "doctor")
         equal(set(words(w, "-", verb)[0]), shown if takes_set else shown - {"--set"}, verb + "'s options")
 
 
