@@ -1,4 +1,5 @@
-/* Who is connected to a listening socket, as /proc/net tells. Main thread. */
+/* Who is connected to a listening socket, as /proc/net of procd's own network namespace
+ * tells: long where there are many connections, so for a worker. */
 #ifndef COMMAND_CONNECTIONS_H
 #define COMMAND_CONNECTIONS_H
 

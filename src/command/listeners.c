@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/workers.h"
 #include "command/connections.h"
 #include "command/supervisor.h"
 #include "config/listen.h"
@@ -316,13 +317,56 @@ static const struct listening *find(const struct listeners *l, uint32_t slot)
 	return NULL;
 }
 
-bool listeners_connected(const struct listeners *l, const uint32_t *slots, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct listening *k = find(l, slots[i]);
+/* --- connections -------------------------------------------------------------------------------- */
 
-		if (k != NULL && connections_any(&k->address) != 0)
-			return true;
+struct look {
+	struct work work;
+	uint32_t slot;		/* the subsystem's */
+	uint64_t id;
+	bool connected;
+	size_t n;
+	struct listen_address addresses[];
+};
+
+/* The kernel writes a line for each socket that there is, which can be a great many. */
+static void run_look(struct work *w)
+{
+	struct look *k = container_of(w, struct look, work);
+
+	for (size_t i = 0; i < k->n && !k->connected; i++)
+		k->connected = connections_any(&k->addresses[i]) != 0;
+}
+
+static void drop_look(struct work *w)
+{
+	free(container_of(w, struct look, work));
+}
+
+static void on_looked(struct work *w, void *ctx)
+{
+	const struct supervisor *s = ctx;
+	const struct look *k = container_of(w, struct look, work);
+
+	core_looked(s->core, k->slot, k->id, k->connected);
+	drop_look(w);
+}
+
+bool listeners_look(const struct listeners *l, const uint32_t *sockets, size_t n, uint32_t slot,
+		    uint64_t id)
+{
+	struct look *k = x_calloc(1, sizeof(*k) + n * sizeof(k->addresses[0]));
+
+	k->work = (struct work){ .run = run_look, .done = on_looked, .drop = drop_look };
+	k->slot = slot;
+	k->id = id;
+	for (size_t i = 0; i < n; i++) {
+		const struct listening *found = find(l, sockets[i]);
+
+		if (found != NULL)
+			k->addresses[k->n++] = found->address;
 	}
+	if (workers_ask(l->supervisor->workers, &k->work) == 0)
+		return true;
+	drop_look(&k->work);
 	return false;
 }

@@ -28,8 +28,9 @@ void listeners_fetched(struct listeners *l, const struct km_fetched *m, const in
 int listeners_open(struct listeners *l, uint32_t slot, const char *address,
 		   const struct subsystem_options *o);
 void listeners_close(struct listeners *l, uint32_t slot);
-/* As core_ops.connected and await. */
-bool listeners_connected(const struct listeners *l, const uint32_t *slots, size_t n);
+/* As core_ops.look and await. */
+bool listeners_look(const struct listeners *l, const uint32_t *sockets, size_t n, uint32_t slot,
+		    uint64_t id);
 void listeners_await(struct listeners *l, uint32_t slot, bool on);
 
 #endif

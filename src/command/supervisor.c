@@ -357,7 +357,8 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 	if (!s->output)
 		return EXIT_OS;
 	s->manager = service_manager_new(s->loop, s->welcome.keeper_pid);
-	s->reader = start_reader_new(&s->files, (unsigned)config->performance.worker_threads);
+	s->workers = workers_new("procd-reader", &s->works,
+				  (unsigned)config->performance.worker_threads);
 	s->file_watch = file_watch_new(&s->file_news);
 	core.chan = s->chan;
 	core.board = s->board;
@@ -382,7 +383,7 @@ static void rooms_close(struct supervisor *s)
 {
 	if (s->loader)
 		loader_stop(s->loader);
-	start_reader_free(s->reader);
+	workers_free(s->workers);
 	file_watch_free(s->file_watch);
 	upgrade_cancel(s);
 	if (WITH_PROFILING)
@@ -402,7 +403,7 @@ static void rooms_close(struct supervisor *s)
 	if (s->output)
 		output_stop(s->output);
 	mailbox_fini(&s->loads);
-	mailbox_fini(&s->files);
+	mailbox_fini(&s->works);
 	mailbox_fini(&s->file_news);
 	mailbox_fini(&s->drained);
 	if (s->core)
@@ -482,7 +483,7 @@ static int loop_open(struct supervisor *s, const struct config *config, struct e
 	}
 	mailbox_init(&s->orders, s->loop, supervisor_on_order, s);
 	mailbox_init(&s->loads, s->loop, supervisor_on_load, s);
-	mailbox_init(&s->files, s->loop, supervisor_on_files, s);
+	mailbox_init(&s->works, s->loop, supervisor_on_work, s);
 	mailbox_init(&s->file_news, s->loop, supervisor_on_file_news, s);
 	mailbox_init(&s->drained, s->loop, supervisor_on_drained, s);
 	mailbox_init(&s->checked, s->loop, upgrade_on_checked, s);

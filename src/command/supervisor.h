@@ -34,14 +34,14 @@ struct supervisor {
 	char *socket;			/* the path that CONTROL serves */
 	struct socket_guard *guard;
 	struct loader *loader;
-	struct start_reader *reader;
+	struct workers *workers;
 	struct file_watch *file_watch;
 	struct service_manager *manager;
 	struct listeners *listeners;
 	struct notify_sockets *notify;
 	struct mailbox orders;		/* struct control_order, from the front thread */
 	struct mailbox loads;		/* struct load_result, from the loader thread */
-	struct mailbox files;		/* struct start_files, from the readers */
+	struct mailbox works;		/* struct work, from the workers */
 	struct mailbox file_news;	/* struct file_news, from who watches files */
 	struct mailbox drained;		/* struct output_drained, from the log thread */
 	struct mailbox checked;		/* from the thread that checks a new executable */
@@ -88,7 +88,7 @@ int supervisor_config(const char *run_dir, const struct run_options *options, st
 extern const struct core_ops supervisor_core_ops;	/* ctx: struct supervisor */
 extern const struct keeper_facts supervisor_keeper_facts;
 void supervisor_on_drained(void *ctx, struct mail *mail);
-void supervisor_on_files(void *ctx, struct mail *mail);
+void supervisor_on_work(void *ctx, struct mail *mail);
 void supervisor_on_file_news(void *ctx, struct mail *mail);
 
 /* --- reload.c: orders about the configuration, and what the loader found ------------------------ */

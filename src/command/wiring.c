@@ -86,11 +86,18 @@ void supervisor_on_drained(void *ctx, struct mail *mail)
 	free(d);
 }
 
-void supervisor_on_files(void *ctx, struct mail *mail)
+void supervisor_on_work(void *ctx, struct mail *mail)
+{
+	struct work *w = container_of(mail, struct work, mail);
+
+	w->done(w, ctx);
+}
+
+static void on_files(struct work *w, void *ctx)
 {
 	struct supervisor *s = ctx;
 
-	core_files_read(s->core, container_of(mail, struct start_files, mail));
+	core_files_read(s->core, container_of(w, struct start_files, work));
 }
 
 void supervisor_on_file_news(void *ctx, struct mail *mail)
@@ -116,8 +123,10 @@ static int op_read_files(void *ctx, struct subsystem_options *options, uint32_t 
 {
 	struct supervisor *s = ctx;
 	struct start_files *f = start_files_new(options, slot, spawn_id);
-	int ret = start_reader_ask(s->reader, f);
+	int ret;
 
+	f->work.done = on_files;
+	ret = workers_ask(s->workers, &f->work);
 	if (ret < 0)
 		start_files_free(f);
 	return ret;
@@ -230,11 +239,11 @@ static void op_fetch(void *ctx, uint32_t slot, uint64_t spawn_id, size_t n)
 	keeper_fetch(s->keeper, slot, spawn_id, (uint32_t)MIN(n, (size_t)PLAN_MAX_LISTEN));
 }
 
-static bool op_connected(void *ctx, const uint32_t *slots, size_t n)
+static bool op_look(void *ctx, const uint32_t *sockets, size_t n, uint32_t slot, uint64_t id)
 {
 	struct supervisor *s = ctx;
 
-	return listeners_connected(s->listeners, slots, n);
+	return listeners_look(s->listeners, sockets, n, slot, id);
 }
 
 static void op_await(void *ctx, uint32_t slot, bool on)
@@ -340,7 +349,7 @@ const struct core_ops supervisor_core_ops = {
 	.fetch = op_fetch,
 	.unlisten = op_unlisten,
 	.await = op_await,
-	.connected = op_connected,
+	.look = op_look,
 	.notify_open = op_notify_open,
 	.notify_close = op_notify_close,
 	.watch_files = op_watch_files,

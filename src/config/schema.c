@@ -85,7 +85,7 @@ const struct option schema[] = {
 	  .def = "\"SIGTERM\"", .help = "Signal sent to every remaining tree at force_timeout." },
 
 	{ TOP("performance", "worker_threads", performance.worker_threads, int, PROCD), .def = "0",
-	  .max = START_READERS_MAX,
+	  .max = WORKERS_MAX,
 	  .help = "Threads, made when they are needed, that read what starts need from disks (env_file, "
 		  "credentials); 0: up to 4." },
 	{ TOP("performance", "thread_pinning", performance.thread_pinning, bool, PROCD),

@@ -20,11 +20,23 @@ bool start_files_needed(const struct subsystem_options *o)
 	return r->env_file.n > 0 || r->credentials.n > 0 || r->heap_profile != NULL;
 }
 
+static void run(struct work *w)
+{
+	start_files_read(container_of(w, struct start_files, work));
+}
+
+static void drop(struct work *w)
+{
+	start_files_free(container_of(w, struct start_files, work));
+}
+
 struct start_files *start_files_new(struct subsystem_options *options, uint32_t slot,
 				    uint64_t spawn_id)
 {
 	struct start_files *f = x_calloc(1, sizeof(*f));
 
+	f->work.run = run;
+	f->work.drop = drop;
 	f->options = subsystem_options_ref(options);
 	f->slot = slot;
 	f->spawn_id = spawn_id;

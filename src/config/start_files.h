@@ -1,12 +1,12 @@
 /* What a start reads from the disk, each time anew: the files of env_file and credentials, and for
  * heap_profile the head of the program.
  *
- * Reading can block (a network mount, a dying disk), so a few workers do it; the main thread asks
- * and gets the answer by mail. */
+ * Reading can block (a network mount, a dying disk), so a few workers (base/workers.h) do it; the main
+ * thread asks and gets the answer by mail. */
 #ifndef CONFIG_START_FILES_H
 #define CONFIG_START_FILES_H
 
-#include "base/mailbox.h"
+#include "base/workers.h"
 #include "config/options.h"
 #include "config/preload.h"
 
@@ -19,8 +19,7 @@ struct start_credential {
 
 /* One start's files. Heap; belongs to whoever holds it. */
 struct start_files {
-	struct mail mail;
-	struct start_files *next;		/* in the queue */
+	struct work work;			/* run: start_files_read(); done: the asker's */
 	struct subsystem_options *options;	/* counted */
 	uint32_t slot;
 	uint64_t spawn_id;
@@ -43,16 +42,5 @@ struct start_files *start_files_new(struct subsystem_options *options, uint32_t 
 void start_files_free(struct start_files *f);
 /* Read them, here and now. May block; not on the main thread. */
 void start_files_read(struct start_files *f);
-
-/* The workers. Main thread. */
-struct start_reader;
-#define START_READERS_MAX 64
-/* Up to WORKERS threads (at most START_READERS_MAX); 0: four. */
-struct start_reader *start_reader_new(struct mailbox *results, unsigned workers);
-/* Takes F, which comes back to RESULTS; -errno: no worker can be made, F stays the caller's. */
-int start_reader_ask(struct start_reader *r, struct start_files *f);
-/* Ends the workers; one that hangs in a read is left behind after a second. What was not read is
- * dropped. NULL is fine. */
-void start_reader_free(struct start_reader *r);
 
 #endif

@@ -73,8 +73,9 @@ struct core_ops {
 	void (*fetch)(void *ctx, uint32_t slot, uint64_t spawn_id, size_t n);
 	/* call core_connection() once when somebody connects, or a datagram waits; and: not any more */
 	void (*await)(void *ctx, uint32_t slot, bool on);
-	/* has any of these sockets a connection now? True, too, where that cannot be found out */
-	bool (*connected)(void *ctx, const uint32_t *slots, size_t n);
+	/* find out whether any of these sockets has a connection, then call core_looked() with SLOT and
+	 * ID; false: nobody can, and no call follows */
+	bool (*look)(void *ctx, const uint32_t *sockets, size_t n, uint32_t slot, uint64_t id);
 	/* watch the files of O->watch (not kept) for this subsystem instead of what it had; NULL: for
 	 * nothing. KNOWN: as core_files_changed() told. May be NULL */
 	void (*watch_files)(void *ctx, uint32_t slot, uint64_t id,
@@ -157,6 +158,8 @@ void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t pri
 void core_memory_used(struct core *c, uint32_t slot, uint64_t spawn_id, bool over, uint64_t value,
 		      uint64_t limit);
 void core_connection(struct core *c, uint32_t slot);	/* as core_ops.await asked */
+/* As core_ops.look asked: there is a connection, or it cannot be found out. */
+void core_looked(struct core *c, uint32_t slot, uint64_t id, bool connected);
 /* Of core_ops.fetch: what was passed as number I listens on ADDRESS. True: it is wanted, and to be held
  * for *SLOT. */
 bool core_socket_found(struct core *c, uint32_t of, uint64_t spawn_id, size_t i,

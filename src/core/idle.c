@@ -26,23 +26,20 @@ static void plan_look(struct subsystem *s, int64_t now)
 	timer_arm(&s->core->timers, &s->idle.look, MIN(now + step, MAX(end, now + STEP_MIN_NS)));
 }
 
-static bool has_connections(struct subsystem *s)
+/* The answer comes to core_looked(). False: nobody can tell. */
+static bool ask(struct subsystem *s)
 {
 	struct core *c = s->core;
-	uint32_t slots[LISTEN_MAX];
+	uint32_t sockets[LISTEN_MAX];
 
 	for (size_t i = 0; i < s->sockets.n; i++)
-		slots[i] = sockets_slot(&s->sockets, i);
-	return c->ops->connected(c->ops_ctx, slots, s->sockets.n);
+		sockets[i] = sockets_slot(&s->sockets, i);
+	return c->ops->look(c->ops_ctx, sockets, s->sockets.n, s->slot, s->id);
 }
 
-static void look(struct timer *t)
+static void judge(struct subsystem *s, bool used, int64_t now)
 {
-	struct subsystem *s = container_of(t, struct subsystem, idle.look);
-	int64_t now = clock_mono_ns();
-
-	/* what needs it uses it */
-	if (edges_needed(s) || has_connections(s))
+	if (used)
 		s->idle.busy_mono_ns = now;
 	if (now - s->idle.busy_mono_ns < timeout_ns(s)) {
 		sockets_listen_on(s);
@@ -55,6 +52,27 @@ static void look(struct timer *t)
 	subsystem_mark(s);
 }
 
+static void look(struct timer *t)
+{
+	struct subsystem *s = container_of(t, struct subsystem, idle.look);
+
+	/* what needs it uses it */
+	s->idle.looking = !edges_needed(s) && ask(s);
+	if (!s->idle.looking)
+		judge(s, true, clock_mono_ns());
+}
+
+void core_looked(struct core *c, uint32_t slot, uint64_t id, bool connected)
+{
+	struct subsystem *s = registry_tenant(&c->registry, slot);
+
+	/* it may have ended meanwhile, or somebody began to need it */
+	if (s == NULL || s->id != id || !s->idle.looking)
+		return;
+	s->idle.looking = false;
+	judge(s, connected || edges_needed(s), clock_mono_ns());
+}
+
 void idle_init(struct subsystem *s)
 {
 	s->idle.look.fire = look;
@@ -62,7 +80,7 @@ void idle_init(struct subsystem *s)
 
 bool idle_watches(const struct subsystem *s)
 {
-	return timer_armed(&s->idle.look);
+	return s->idle.looking || timer_armed(&s->idle.look);
 }
 
 void idle_refresh(struct subsystem *s)
@@ -85,5 +103,6 @@ void idle_connection(struct subsystem *s)
 
 void idle_drop(struct subsystem *s)
 {
+	s->idle.looking = false;
 	timer_disarm(&s->core->timers, &s->idle.look);
 }

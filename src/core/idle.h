@@ -8,7 +8,8 @@ struct subsystem;
 
 /* A subsystem's share. */
 struct idle {
-	struct timer look;		/* armed: it is looked after */
+	struct timer look;		/* armed until the next look */
+	bool looking;			/* it is being looked after now */
 	int64_t busy_mono_ns;		/* when it was last known to be of use */
 };
 

@@ -32,7 +32,7 @@ static int op_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *blo
 		.beat_ns = NEVER, .name = x_strdup(plan_str(plan, plan->name)),
 		/* asked before the start */
 		.watched = k->watched, .probe_id = k->probe_id,
-		.probe_until_ns = k->probe_until_ns,
+		.probe_until_ns = k->probe_until_ns, .look = k->look,
 	};
 	k->task = strchr(k->name, '/') != NULL;
 	return 0;
@@ -139,10 +139,12 @@ static void op_await(void *ctx, uint32_t slot, bool on)
 	(void)ctx, (void)slot, (void)on;
 }
 
-static bool op_connected(void *ctx, const uint32_t *slots, size_t n)
+/* Nobody is connected: what is stopped when it is idle is. */
+static bool op_look(void *ctx, const uint32_t *sockets, size_t n, uint32_t slot, uint64_t id)
 {
-	(void)ctx, (void)slots, (void)n;
-	return false;
+	(void)sockets, (void)n;
+	child_at(ctx, slot)->look = id;
+	return true;
 }
 
 static void op_nothing(void *ctx)
@@ -172,6 +174,6 @@ const struct core_ops world_ops = {
 	.output_watch = op_watch, .probe = op_probe, .probe_cancel = op_probe_cancel,
 	.notify_open = op_notify_open, .notify_close = op_notify_close,
 	.listen = op_listen, .unlisten = op_unlisten, .await = op_await,
-	.connected = op_connected, .reload = op_nothing, .reopen_logs = op_nothing,
+	.look = op_look, .reload = op_nothing, .reopen_logs = op_nothing,
 	.dump = op_nothing, .daemon_state = op_daemon_state, .finished = op_finished,
 };

@@ -23,6 +23,7 @@ struct world_child {
 	int64_t probe_until_ns;
 	uint64_t watched;		/* spawn id of whose output is, for log:REGEX */
 	struct start_files *files;	/* asked for, not answered */
+	uint64_t look;			/* id of the subsystem whose connections are; 0: none */
 };
 
 /* The wishes of a core whose context is a struct world. */

@@ -139,7 +139,7 @@ static bool step(struct world *w, uint32_t slot)
 {
 	struct world_child *k = &w->children[slot];
 	struct notify_message alive = { .words = NOTIFY_WATCHDOG };
-	uint64_t drain = k->drain;
+	uint64_t drain = k->drain, look = k->look;
 	struct start_files *files = k->files;
 
 	if (files != NULL) {
@@ -150,6 +150,11 @@ static bool step(struct world *w, uint32_t slot)
 	if (drain != 0) {
 		k->drain = 0;
 		core_drained(w->core, slot, drain, NULL);
+		return true;
+	}
+	if (look != 0) {
+		k->look = 0;
+		core_looked(w->core, slot, look, false);
 		return true;
 	}
 	if (answer_probe(w, k))

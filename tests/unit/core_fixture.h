@@ -361,12 +361,28 @@ static inline void fx_await(void *ctx, uint32_t slot, bool on)
 	fx_ops_await(slot, on);
 }
 
-static inline bool fx_is_connected(void *ctx, const uint32_t *slots, size_t n)
+/* The answer comes later. */
+static struct { bool asked; uint32_t slot; uint64_t id; } fx_looking;
+static bool fx_look_held;	/* it does not come by itself */
+
+static inline bool fx_look(void *ctx, const uint32_t *sockets, size_t n, uint32_t slot, uint64_t id)
 {
 	(void)ctx;
-	(void)slots;
+	(void)sockets;
 	fx_insist(n > 0, "no socket to ask about");
-	return fx_connected;
+	fx_insist(!fx_looking.asked, "one look at a time");
+	fx_looking.asked = true;
+	fx_looking.slot = slot;
+	fx_looking.id = id;
+	return true;
+}
+
+static inline void fx_answer_look(void)
+{
+	if (!fx_looking.asked)
+		return;
+	fx_looking.asked = false;
+	core_looked(fx.core, fx_looking.slot, fx_looking.id, fx_connected);
 }
 
 static inline void fx_follow(void *ctx, uint32_t slot, uint64_t spawn_id, int pid)
@@ -397,7 +413,7 @@ static inline void fx_answer_follow(uint32_t slot, bool yes)
 static const struct core_ops fx_ops = {
 	.follow = fx_follow,
 	.listen = fx_listen, .unlisten = fx_unlisten, .fetch = fx_fetch, .await = fx_await,
-	.connected = fx_is_connected,
+	.look = fx_look,
 	.watch_files = fx_watch_files,
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.probe = fx_probe, .probe_cancel = fx_probe_cancel,
@@ -571,6 +587,8 @@ static inline void fx_advance_ms(int64_t ms)
 			break;
 		fx.now = MAX(next, fx.now);
 		fx_settle();
+		if (!fx_look_held)
+			fx_answer_look();
 	}
 	fx.now = until;
 	fx_settle();

@@ -98,7 +98,7 @@ static void setup(void)
 	times_asked = 0;
 	fx_ops_await = await_op;
 	fx_before_start = tell_held;
-	fx_connected = false;
+	fx_connected = fx_look_held = fx_looking.asked = false;
 }
 
 static struct subsystem_options *add(const char *name, const char *address)
@@ -394,6 +394,37 @@ START_TEST(it_is_stopped_when_it_had_no_connection_for_long)
 }
 END_TEST
 
+START_TEST(a_look_that_takes_long_ends_nothing_and_its_late_answer_counts_once)
+{
+	struct subsystem_options *o = add("web", "tcp:127.0.0.1:80");
+
+	policy_write(o)->socket_activation = true;
+	policy_write(o)->idle_timeout_ms = 1000;
+	fx_look_held = true;
+	fx_start();
+	connect_to(1);
+	fx_advance_ms(60000);
+	ck_assert(fx_looking.asked);
+	ck_assert_str_eq(fx_state("web"), "running");
+	connect_to(1);			/* while the answer, from before, is on its way */
+	fx_answer_look();
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "running");
+	/* restarted meanwhile: the answer was about another life */
+	fx_advance_ms(300);
+	ck_assert(fx_looking.asked);
+	fx_order(CORE_RESTART, "web");
+	fx_exit("web", 0);
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_answer_look();
+	fx_settle();
+	ck_assert_str_eq(fx_state("web"), "running");
+	fx_look_held = false;
+	fx_advance_ms(1500);
+	ck_assert_str_eq(fx_state("web"), "stopping");
+}
+END_TEST
+
 START_TEST(what_something_needs_is_in_use)
 {
 	struct subsystem_options *o = add("db", "tcp:127.0.0.1:80");
@@ -425,7 +456,8 @@ int main(void)
 		a_connection_starts_it_and_a_clean_end_makes_it_wait_again,
 		what_is_meant_to_be_down_is_not_woken,
 		instances_wake_together_and_let_go_of_the_socket,
-		it_is_stopped_when_it_had_no_connection_for_long, what_something_needs_is_in_use,
+		it_is_stopped_when_it_had_no_connection_for_long,
+		a_look_that_takes_long_ends_nothing_and_its_late_answer_counts_once, what_something_needs_is_in_use,
 	};
 
 	return unit_run_in("core: sockets", setup, fx_teardown, tests, ARRAY_LEN(tests));
