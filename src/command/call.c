@@ -171,20 +171,26 @@ int call_ask(struct call *call, const char *method, json_t *params, const char *
 	return *text ? 0 : call_refused(call, line, n);
 }
 
+int call_begin(struct call *call, const struct cli_options *o, const char *method, json_t *params,
+	       bool patient, const char **text, size_t *len)
+{
+	int rc = call_open(call, o);
+
+	call->patient = patient;
+	if (rc == 0)
+		return call_ask(call, method, params, text, len);
+	json_decref(params);
+	return rc;
+}
+
 int call_once(const struct cli_options *o, const char *method, json_t *params, bool patient,
 	      json_t **result)
 {
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_open(&call, o);
+	int rc = call_begin(&call, o, method, params, patient, &text, &len);
 
-	call.patient = patient;
-	if (rc != 0) {
-		json_decref(params);
-		return rc;
-	}
-	rc = call_ask(&call, method, params, &text, &len);
 	if (rc != 0)
 		return rc;
 	*result = json_loadb(text, len, JSON_DECODE_ANY, NULL);

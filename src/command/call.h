@@ -22,7 +22,10 @@ void call_fini(struct call *call);
 /* Ask METHOD with PARAMS (taken). 0: *TEXT is the text of the result, valid until the next call.
  * Otherwise the exit code after the failure was told. */
 int call_ask(struct call *call, const char *method, json_t *params, const char **text, size_t *len);
-/* call_open(), call_ask() and a parse in one; *RESULT is the caller's. */
+/* call_open() and the first call_ask() in one. call_fini() in any case. */
+int call_begin(struct call *call, const struct cli_options *o, const char *method, json_t *params,
+	       bool patient, const char **text, size_t *len);
+/* call_begin(), a parse and call_fini() in one; *RESULT is the caller's. */
 int call_once(const struct cli_options *o, const char *method, json_t *params, bool patient,
 	      json_t **result);
 /* The connection broke: a new one to the same socket, with the same deadline. A supervisor that

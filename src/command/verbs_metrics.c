@@ -27,11 +27,9 @@ static int ask(const struct cli_options *o, const char *format)
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_open(&call, o);
+	int rc = call_begin(&call, o, "metrics.get", json_pack("{s:s}", "format", format), false,
+			    &text, &len);
 
-	if (rc == 0)
-		rc = call_ask(&call, "metrics.get", json_pack("{s:s}", "format", format), &text,
-			      &len);
 	if (rc != 0)
 		return rc;
 	if (strcmp(format, "json") != 0)

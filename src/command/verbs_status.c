@@ -180,10 +180,8 @@ int verb_status(const struct cli_options *o)
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_open(&call, o);
+	int rc = call_begin(&call, o, "status.get", call_names(o), false, &text, &len);
 
-	if (rc == 0)
-		rc = call_ask(&call, "status.get", call_names(o), &text, &len);
 	if (rc != 0)
 		return rc;
 	if (!o->json)

@@ -107,11 +107,8 @@ int verb_upgrade(const struct cli_options *o)
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_open(&call, o);
+	int rc = call_begin(&call, o, "daemon.upgrade", parameters(o), true, &text, &len);
 
-	call.patient = true;
-	if (rc == 0)
-		rc = call_ask(&call, "daemon.upgrade", parameters(o), &text, &len);
 	if (rc != 0)
 		return rc;
 	order = json_loadb(text, len, 0, NULL);

@@ -40,6 +40,12 @@ static void expect(const char *names)
 	ck_assert_str_eq(all.buf, names);
 }
 
+static void expect_sorted(enum sort_key key, const char *names)
+{
+	rows_sort(&rows, key);
+	expect(names);
+}
+
 START_TEST(rows_come_in_the_order_of_the_config)
 {
 	expect("web db cache cron");
@@ -48,30 +54,23 @@ END_TEST
 
 START_TEST(figures_sort_from_large_to_small_and_equal_rows_keep_their_places)
 {
-	rows_sort(&rows, SORT_CPU);
-	expect("web cache db cron");
-	rows_sort(&rows, SORT_MEMORY);
-	expect("web cache db cron");
-	rows_sort(&rows, SORT_RESTARTS);
-	expect("db cache web cron");
+	expect_sorted(SORT_CPU, "web cache db cron");
+	expect_sorted(SORT_MEMORY, "web cache db cron");
+	expect_sorted(SORT_RESTARTS, "db cache web cron");
 }
 END_TEST
 
 START_TEST(the_same_key_again_reverses)
 {
-	rows_sort(&rows, SORT_NAME);
-	expect("cache cron db web");
-	rows_sort(&rows, SORT_NAME);
-	expect("web db cron cache");
-	rows_sort(&rows, SORT_NAME);
-	expect("cache cron db web");
+	expect_sorted(SORT_NAME, "cache cron db web");
+	expect_sorted(SORT_NAME, "web db cron cache");
+	expect_sorted(SORT_NAME, "cache cron db web");
 }
 END_TEST
 
 START_TEST(the_worst_states_come_first)
 {
-	rows_sort(&rows, SORT_STATE);
-	expect("db web cache cron");
+	expect_sorted(SORT_STATE, "db web cache cron");
 }
 END_TEST
 

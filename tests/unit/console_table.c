@@ -7,20 +7,28 @@
 
 static const char *const titles[] = { "NAME", ">N", "LAST" };
 
+static void add_row(struct table *t, enum tint tint, const char *name, const char *n, const char *last)
+{
+	table_add(t, tint, name);
+	table_add(t, TINT_NONE, n);
+	table_add(t, TINT_NONE, last);
+}
+
+static void fill(struct table *t, const char *first, const char *last)
+{
+	table_init(t, titles, 3);
+	add_row(t, TINT_NONE, first, "1", last);
+}
+
 START_TEST(columns_are_as_wide_as_their_widest_cell)
 {
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 	struct table t;
 
-	table_init(&t, titles, 3);
-	table_add(&t, TINT_NONE, "a");
-	table_add(&t, TINT_NONE, "100");
-	table_add(&t, TINT_NONE, "x");
-	table_add(&t, TINT_NONE, "longer");
-	table_add(&t, TINT_NONE, "7");
-	table_add(&t, TINT_NONE, "");
+	fill(&t, "a", "x");
+	add_row(&t, TINT_NONE, "longer", "700", "");
 	table_format(&t, false, &out);
-	ck_assert_str_eq(out.buf, "NAME      N  LAST\na       100  x\nlonger    7\n");
+	ck_assert_str_eq(out.buf, "NAME      N  LAST\na         1  x\nlonger  700\n");
 	table_fini(&t);
 }
 END_TEST
@@ -30,10 +38,7 @@ START_TEST(umlauts_are_one_cell_wide_and_hostile_bytes_harmless)
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 	struct table t;
 
-	table_init(&t, titles, 3);
-	table_add(&t, TINT_NONE, "\xc3\xa4\xc3\xb6");
-	table_add(&t, TINT_NONE, "1");
-	table_add(&t, TINT_NONE, "\x1b]0;evil\x07\n");
+	fill(&t, "\xc3\xa4\xc3\xb6", "\x1b]0;evil\x07\n");
 	table_format(&t, false, &out);
 	ck_assert_ptr_null(strchr(out.buf, 0x1b));
 	ck_assert_ptr_null(strchr(out.buf, 0x07));
@@ -48,9 +53,7 @@ START_TEST(colour_surrounds_the_text_and_not_the_padding)
 	struct table t;
 
 	table_init(&t, titles, 3);
-	table_add(&t, TINT_RED, "x");
-	table_add(&t, TINT_NONE, "1");
-	table_add(&t, TINT_NONE, "");
+	add_row(&t, TINT_RED, "x", "1", "");
 	table_format(&t, true, &out);
 	ck_assert_ptr_nonnull(strstr(out.buf, "\033[31mx\033[0m     1\n"));
 	table_fini(&t);
@@ -76,14 +79,6 @@ START_TEST(ages_have_at_most_two_units)
 }
 END_TEST
 
-static void fill(struct table *t, const char *first, const char *last)
-{
-	table_init(t, titles, 3);
-	table_add(t, TINT_NONE, first);
-	table_add(t, TINT_NONE, "1");
-	table_add(t, TINT_NONE, last);
-}
-
 START_TEST(the_last_column_is_cut_where_enough_of_it_is_left)
 {
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
@@ -103,9 +98,7 @@ START_TEST(else_it_stands_below_its_row_and_has_no_title)
 	struct table t;
 
 	fill(&t, "abc", "a message of many words");
-	table_add(&t, TINT_NONE, "d");
-	table_add(&t, TINT_NONE, "2");
-	table_add(&t, TINT_NONE, "");
+	add_row(&t, TINT_NONE, "d", "2", "");
 	table_fit(&t, 24);
 	table_format(&t, false, &out);
 	ck_assert_str_eq(out.buf,
