@@ -6,6 +6,8 @@
 #   make dist       procd-VERSION.tar.xz         make coverage    report in build-cov/
 #   make bench      beside other supervisors      make distcheck   dist, then build and test it
 #   make faults     every system call of the core flows fails once (strace; about ten minutes)
+#   make deb        a Debian package in build-deb/; make deb-check installs, upgrades, removes it
+#   make release-check   lint, check, distcheck, deb, deb-check, and one version everywhere
 #   make matrix     builds with no feature and with all, and a few tests of each
 #   make variant    VARIANT=minimal or full (or a name and VARIANT_FLAGS): other features
 #
@@ -77,7 +79,7 @@ lib-of = $(BUILD)/lib$(1).a
 .SECONDARY:
 .PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
 	fuzz fuzz-programs corpus coverage lint headers bench bench-deps bench-doc sample faults \
-	variant smoke matrix
+	variant smoke matrix deb deb-check release-check
 
 HEAP_OBJECT := $(BUILD)/libprocd-heap.so
 all: $(BUILD)/procd $(if $(WITH_HEAP_PROFILING),$(HEAP_OBJECT))
@@ -292,12 +294,15 @@ bench-doc:
 	cp $(BUILD)/bench/bench.md doc/bench.md
 	cp $(BUILD)/bench/bench.svg doc/bench.svg
 
+SCRIPTS := $(addprefix contrib/debian/,postinst prerm postrm tests/smoke) tests/package/check-deb \
+	tests/check-version
 lint: $(MAN_BUILT) $(UNITS_BUILT)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
 		--suppress=unknownMacro --error-exitcode=1 -D_GNU_SOURCE -Isrc src tests/tools
 	mandoc -T lint -W warning $(MAN_BUILT)
-	shellcheck bootstrap .ci/run contrib/completion/procd.bash $(addprefix tests/,run-fuzz report-coverage make-dist check-units) tests/bench/install-peers
+	shellcheck bootstrap .ci/run contrib/completion/procd.bash $(SCRIPTS) $(addprefix tests/,run-fuzz report-coverage make-dist check-units) tests/bench/install-peers
 	tests/check-units $(UNITS_BUILT)
+	tests/check-version
 
 # What the option table says about itself: the sample is kept in the tree (a test compares them),
 # the JSON Schema is made for the installation.
@@ -362,8 +367,35 @@ distcheck: dist
 		! find inst -type f | grep .
 	rm -rf $(BUILD)-dist
 
+# A Debian package, made as a Debian developer makes it, from the tarball and contrib/debian: ends up in
+# $(BUILD)-deb. Its unit tests are those of distcheck; DEB_BUILD_OPTIONS= runs them here, too.
+# Whoever publishes the package gives it a mail address; the project has none.
+DEB_ADDRESS_TAGS := bogus-mail-host,bogus-mail-host-in-debian-changelog
+deb: export DEB_BUILD_OPTIONS ?= nocheck parallel=2
+deb: dist
+	rm -rf $(BUILD)-deb && mkdir -p $(BUILD)-deb
+	cp $(DIST).tar.xz $(BUILD)-deb/procd_$(VERSION).orig.tar.xz
+	tar -xJf $(DIST).tar.xz -C $(BUILD)-deb
+	cp -r $(BUILD)-deb/$(DIST)/contrib/debian $(BUILD)-deb/$(DIST)/debian
+	cd $(BUILD)-deb/$(DIST) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u BUILD -u CONFIG \
+		dpkg-buildpackage -us -uc
+	cd $(BUILD)-deb && lintian --fail-on error,warning --info \
+		--suppress-tags $(DEB_ADDRESS_TAGS) procd_*.changes
+
+# Installed, upgraded, removed and purged on a fresh Debian with a running systemd, in namespaces: root,
+# debootstrap and a mirror; 20 s, and a minute or more once for that Debian.
+deb-check:
+	ls $(BUILD)-deb/procd_*.deb >/dev/null 2>&1 || $(MAKE) deb
+	tests/package/check-deb $(BUILD)-deb/procd_$(VERSION)-*.deb $(BUILD)-debian
+
+# Everything that a release must pass, on top of what CI did.
+release-check:
+	tests/check-version --release
+	$(MAKE) lint check distcheck deb
+	$(MAKE) deb-check
+
 clean:
-	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan tsan fuzz cov dist minimal full)
+	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan tsan fuzz cov dist deb debian minimal full)
 distclean: clean
 	rm -rf config.mk config.h config.log config.status configure autom4te.cache procd-*.tar.xz
 
