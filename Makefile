@@ -40,7 +40,8 @@ CHECK_LIBS ?= -lcheck_pic -lrt -lm -lsubunit
 ALL_LIBS = $(DEP_LIBS) -lm $(LIBS)
 
 # Rooms, from the ground up. below-ROOM: what it may call.
-ROOMS := base config keeper event probe core output metrics profile control console import simulate command
+ROOMS := base config keeper event probe core output metrics profile control console \
+	$(if $(WITH_HTTP),http) import simulate command
 below-base :=
 below-config := base
 below-keeper := base
@@ -54,7 +55,8 @@ below-control := core output metrics profile config keeper event base
 below-console := base
 below-import := config base
 below-simulate := core config keeper event base
-below-command := simulate import console control output metrics profile core config keeper event probe base
+below-http := base
+below-command := simulate import $(if $(WITH_HTTP),http) console control output metrics profile core config keeper event probe base
 
 # What hangs on a feature without being a room of its own: left out where the feature is off.
 # A room is left out by taking it out of ROOMS and of the below- lists; its tests go with it.
@@ -63,6 +65,7 @@ files-LOCKFREE_COORDINATION := src/event/channel_lockfree.c
 files-CONSOLE := $(wildcard src/command/verbs_top.c src/command/top_*.c) \
 	$(foreach f,rows frame pager screen screen_curses screen_plain,src/console/$(f).c) \
 	$(foreach t,rows frame pager,tests/unit/console_$(t).c) tests/fuzz/fuzz_console_frame.c
+files-HTTP := src/command/verbs_http.c
 files-HIGH_RES_TIMING := src/base/clock_tsc.c tests/unit/base_clock_tsc.c
 files-MMAP_CONFIG := src/config/map_file.c tests/unit/config_map_file.c
 files-PROFILING := $(wildcard src/profile/cpu_*.c src/command/profile_cpu.c src/command/profiler.c \
@@ -104,6 +107,7 @@ $(BUILD)/%.o: %.c $(CONFIG_MK)
 
 # Only its types are needed: the library itself is loaded by the program, when a screen is wanted.
 $(BUILD)/src/console/screen_curses.o: ALL_CPPFLAGS += $(NCURSES_CFLAGS)
+$(BUILD)/src/http/%: ALL_CPPFLAGS += $(MICROHTTPD_CFLAGS)
 
 define room-rule
 $(call lib-of,$(1)): $(call obj-of,$(1))
@@ -113,7 +117,7 @@ $(call lib-of,$(1)): $(call obj-of,$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room-rule,$(r))))
 
-$(BUILD)/procd: $(foreach r,command simulate import console control output metrics profile core probe event keeper config base,$(call lib-of,$(r)))
+$(BUILD)/procd: $(foreach r,command simulate import $(if $(WITH_HTTP),http) console control output metrics profile core probe event keeper config base,$(call lib-of,$(r)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ -Wl,--whole-archive $(call lib-of,command) -Wl,--no-whole-archive \
 		$(WRAPPERS) $(filter-out $(call lib-of,command) $(WRAPPERS),$^) $(ALL_LIBS)
@@ -210,7 +214,8 @@ corpus: $(FUZZ)
 check: headers unit corpus blackbox $(BENCH) $(BENCH_PROGRAMS)
 
 # Each header compiles alone.
-headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(wildcard src/*/*.h src/*/*/*.h))
+headers: $(patsubst %.h,$(BUILD)/%.h.ok,$(filter-out $(if $(WITH_HTTP),,src/http/%), \
+	$(wildcard src/*/*.h src/*/*/*.h)))
 $(BUILD)/%.h.ok: %.h $(CONFIG_MK)
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -Wno-unused-function -fsyntax-only -x c $<

@@ -45,17 +45,33 @@ char **title_init(int argc, char **argv)
 }
 
 /* No allocation: the keeper sets its title, too. */
+static void set(const char *room_end, const char *comm, const char *fmt, va_list ap)
+	PRINTF_LIKE(3, 0);
+static void set(const char *room_end, const char *comm, const char *fmt, va_list ap)
+{
+	prctl(PR_SET_NAME, comm);
+	if (begin == NULL || room_end - begin < 2)
+		return;
+	memset(begin, 0, (size_t)(room_end - begin));
+	vsnprintf(begin, (size_t)(room_end - begin), fmt, ap);
+	if (begin + strlen(begin) + 1 < args_end)
+		args_end[-1] = '.';	/* end at the first NUL, not at args_end */
+}
+
 void title_set(const char *comm, const char *fmt, ...)
 {
 	va_list ap;
 
-	prctl(PR_SET_NAME, comm);
-	if (begin == NULL || end - begin < 2)
-		return;
-	memset(begin, 0, (size_t)(end - begin));
 	va_start(ap, fmt);
-	vsnprintf(begin, (size_t)(end - begin), fmt, ap);
+	set(end, comm, fmt, ap);
 	va_end(ap);
-	if (begin + strlen(begin) + 1 < args_end)
-		args_end[-1] = '.';	/* end at the first NUL, not at args_end */
+}
+
+void title_set_in_args(const char *comm, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set(args_end, comm, fmt, ap);
+	va_end(ap);
 }

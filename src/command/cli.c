@@ -48,6 +48,9 @@ static int (*const handlers[VERB_COUNT])(const struct cli_options *o) = {
 	[VERB_SIMULATE] = verb_simulate,
 	[VERB_DOCTOR] = verb_doctor,
 	[VERB_FEATURES] = verb_features,
+#if WITH_HTTP
+	[VERB_HTTP] = verb_http,
+#endif
 	[VERB_SCHEMA] = verb_schema,
 	[VERB_SAMPLE] = verb_sample,
 	[VERB_MDOC_KEYS] = verb_mdoc_keys,

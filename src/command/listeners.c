@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "base/workers.h"
 #include "command/connections.h"
 #include "command/supervisor.h"
@@ -280,6 +281,8 @@ int listeners_open(struct listeners *l, uint32_t slot, const char *address,
 	keeper_hold_slot(l->supervisor->keeper, slot, fd);
 	listen_format(&add(l, slot, fd)->address, &text);
 	log_at(LOG_INFO, o->name, "listens on %s", text.buf);
+	if (l->supervisor->control != NULL && strcmp(o->name, OWN_SUBSYSTEM) == 0)
+		control_reconfigured(l->supervisor->control);	/* it can be reached now */
 	return 0;
 }
 

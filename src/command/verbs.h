@@ -44,6 +44,8 @@ int verb_complete(const struct cli_options *o);
 int verb_upgrade(const struct cli_options *o);
 /* verbs_doctor.c */
 int verb_doctor(const struct cli_options *o);
+/* verbs_http.c */
+int verb_http(const struct cli_options *o);
 /* verbs_simulate.c */
 int verb_simulate(const struct cli_options *o);
 /* verbs_config.c */

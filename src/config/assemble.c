@@ -84,6 +84,20 @@ static struct subsystem_options *assemble(const struct assembly *a, struct scope
 	return o;
 }
 
+/* Nothing of [defaults] is meant for it. */
+static struct subsystem_options *assemble_own(const struct assembly *a, struct scope *s)
+{
+	struct subsystem_options *plain = subsystem_options_template();
+	struct subsystem_options *o = subsystem_options_new(plain, s->name);
+	struct vars vars = { .environment = environ, .subsystem = s->name };
+
+	scope_sort(s);
+	for (uint32_t i = 0; i < s->n; i++)
+		setting_apply(a->c, &s->settings[i], &vars, o);
+	subsystem_options_unref(plain);
+	return o;
+}
+
 /* Takes O. */
 static void add(struct assembly *a, struct scope *s, struct subsystem_options *o)
 {
@@ -208,6 +222,8 @@ void assemble_subsystems(struct candidate *c, struct config *config)
 		else
 			add(&a, c->subsystems[i], o);
 	}
+	if (c->own != NULL)
+		add(&a, c->own, assemble_own(&a, c->own));
 	config_index(config);
 	subsystem_options_unref(a.template);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/own.h"
 #include "base/signame.h"
 #include "base/text.h"
 
@@ -56,7 +57,10 @@ static void target_subsystem(struct candidate *c, const char *name, size_t len,
 {
 	struct place place = candidate_place(c, at);
 
-	if (name_is_valid(name, len))
+	if (len == strlen(OWN_SUBSYSTEM) && strncmp(name, OWN_SUBSYSTEM, len) == 0)
+		diag_error(c->diag, &place, OWN_SUBSYSTEM " is procd's own; [http] says how it is "
+			   "run");
+	else if (name_is_valid(name, len))
 		*out = (struct target){ .section = "subsystem",
 					.scope = subsystem_scope(c, name, len, at) };
 	else if (len == 0)

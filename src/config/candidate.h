@@ -38,6 +38,7 @@ struct candidate {
 	struct subsystem_options *plain;	/* what the table says and nobody changed */
 	struct scope **subsystems;	/* in order of appearance */
 	size_t nsubsystems, cap;
+	struct scope *own;		/* of procd's own subsystem (config/http.h); NULL: none */
 	struct scope **owners;		/* of each of config.subsystems: where its values stand */
 	struct map by_name;
 	struct map headers;		/* "FILE SECTION": line of the header */

@@ -34,6 +34,9 @@ void candidate_fini(struct candidate *c)
 		free(c->subsystems[i]);
 	}
 	free(c->subsystems);
+	if (c->own != NULL)
+		scope_fini(c->own);
+	free(c->own);
 	free(c->owners);
 	map_fini(&c->by_name);
 	map_fini(&c->headers);

@@ -170,6 +170,7 @@ void check_top(const struct candidate *c, struct config *config)
 	check_socket(c, config);
 	check_signals(c, config);
 	check_log_file(c, config);
+	check_http(c, config);
 	warn_parent(c, GIVEN(c, pid_file), "pid_file", config->pid_file);
 	warn_parent(c, GIVEN(c, events.output), "events.output", config->events.output_path);
 }
@@ -558,7 +559,7 @@ void check_subsystems(const struct candidate *c, const struct config *config)
 		told = c->diag->n > before ? c->owners[i] : told;
 	}
 	programs_fini(&programs);
-	if (config->nsubsystems == 0 && c->diag->nerrors == 0) {
+	if (config_declared(config) == 0 && c->diag->nerrors == 0) {
 		struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };
 
 		diag_warn(c->diag, &place, "there are no subsystems; add a [subsystem.NAME] "

@@ -6,6 +6,8 @@
 
 /* Fills deadlines of [shutdown] that follow from the given ones; reports contradictions. */
 void check_top(const struct candidate *c, struct config *config);
+/* Who could connect, and whether he would have to say who he is (http.c). */
+void check_http(const struct candidate *c, const struct config *config);
 /* Warnings about commands that cannot be found (yet), directories that are missing (yet). */
 void check_subsystems(const struct candidate *c, const struct config *config);
 /* Names of subsystems that there are not, conditions that never come, cycles. */

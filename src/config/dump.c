@@ -52,7 +52,7 @@ static const struct subsystem_options *declared_next(const struct config *c, str
 		d->f = f;
 		return f->options;
 	}
-	return d->subsystem < c->nsubsystems ? c->subsystems[d->subsystem++] : NULL;
+	return d->subsystem < config_declared(c) ? c->subsystems[d->subsystem++] : NULL;
 }
 
 struct toml_dump {

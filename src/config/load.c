@@ -10,6 +10,7 @@
 #include "config/check.h"
 #include "config/config.h"
 #include "config/defaults.h"
+#include "config/http.h"
 #include "config/resolve.h"
 #include "config/scales.h"
 #include "config/source.h"
@@ -205,9 +206,10 @@ static void build(struct candidate *c, const struct config_source *source, struc
 	struct resolve r;
 
 	assemble_top(c, config);
-	assemble_subsystems(c, config);
 	resolve_init(&r, c, source->bundle, source->bundle_len, bundle);
 	resolve_top(&r, config);
+	c->own = http_scope(c, config);
+	assemble_subsystems(c, config);
 	resolve_subsystems(&r, config);
 	resolve_fini(&r);
 	check_top(c, config);

@@ -125,7 +125,7 @@ static void keep_last_good(struct loader *l, struct load_result *r)
 		refuse(r, r->exit_code, l->path, access(l->path, F_OK) == 0 ?
 		       "the configuration file is not a file any more" :
 		       "the configuration file is gone");
-	else if (r->exit_code == 0 && r->config->nsubsystems == 0 && file_is_blank(l->path))
+	else if (r->exit_code == 0 && config_declared(r->config) == 0 && file_is_blank(l->path))
 		refuse(r, EXIT_CONFIG, l->path, "the configuration file is empty");
 }
 

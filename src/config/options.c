@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/own.h"
 #include "base/text.h"
 #include "config/defaults.h"
 #include "config/family.h"
@@ -150,6 +151,13 @@ bool subsystem_inherits(const struct subsystem_options *o, const char *item)
 		if (glob_match(o->rights->pass_environment.items[i], name))
 			return true;
 	return false;
+}
+
+size_t config_declared(const struct config *config)
+{
+	size_t n = config->nsubsystems;
+
+	return n > 0 && strcmp(config->subsystems[n - 1]->name, OWN_SUBSYSTEM) == 0 ? n - 1 : n;
 }
 
 void config_free(struct config *config)

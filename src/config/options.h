@@ -253,6 +253,9 @@ struct signal_option {
 
 enum log_target { LOG_TO_STDERR, LOG_TO_FILE, LOG_TO_SYSLOG, LOG_TO_JOURNAL };
 
+enum http_allow { HTTP_ALLOW_READ };
+extern const struct enumtext http_allow_text;
+
 enum events_output {
 	EVENTS_NONE, EVENTS_STDOUT, EVENTS_STDERR, EVENTS_FILE, EVENTS_FD
 };
@@ -311,6 +314,12 @@ struct config {
 		gid_t gid, read_gid;	/* (gid_t)-1: not given */
 	} control;
 	struct {
+		char *listen;		/* as written; NULL: off */
+		char *token_file;	/* absolute; NULL: none */
+		int allow;		/* enum http_allow */
+		char *user;
+	} http;
+	struct {
 		int64_t debounce_ms;
 	} reload;
 	struct {
@@ -335,6 +344,8 @@ struct config {
 void config_free(struct config *config);	/* NULL is fine */
 /* One subsystem or instance by its whole name; NULL: there is none. */
 struct subsystem_options *config_find(const struct config *config, const char *name);
+/* How many subsystems the files declare: all but procd's own. */
+size_t config_declared(const struct config *config);
 /* The time from one health probe of O to the next. */
 static inline int64_t config_health_interval_ms(const struct config *config,
 						const struct subsystem_options *o)

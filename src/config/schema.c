@@ -18,6 +18,7 @@ ENUMTEXT(event_backend, "event backend", "auto", "epoll", "poll", "select",
 	 "linuxaio", "io_uring");
 ENUMTEXT(events_output, "event output", [EVENTS_NONE] = "none", [EVENTS_STDOUT] = "stdout",
 	 [EVENTS_STDERR] = "stderr", [EVENTS_FILE] = "file:PATH", [EVENTS_FD] = "fd:N");
+ENUMTEXT(http_allow, "access by HTTP", [HTTP_ALLOW_READ] = "read");
 ENUMTEXT(stdio_kind, "stream", [STDIO_NULL] = "null", [STDIO_INHERIT] = "inherit",
 	 [STDIO_LOG] = "log", [STDIO_STDOUT] = "stdout", [STDIO_FILE] = "file:PATH",
 	 [STDIO_SYSLOG] = "syslog", [STDIO_JOURNAL] = "journal");
@@ -150,6 +151,21 @@ const struct option schema[] = {
 	  .help = "Group whose members may operate subsystems." },
 	{ TOP("control", "read_group", control.read_group, account, PROCD),
 	  .help = "Group whose members may use the reading verbs." },
+
+	{ TOP("http", "listen", http.listen, http_listen, LIVE), NEEDS(HTTP, "--enable-http"),
+	  .def_words = "off",
+	  .help = "Address and port, or unix:/PATH, where `procd http`, a process of its own without "
+		  "rights, serves GET /metrics and GET /healthz." },
+	{ TOP("http", "token_file", http.token_file, path, LIVE), NEEDS(HTTP, "--enable-http"),
+	  .help = "File of mode 0600 with the bearer token that every request has to show; required "
+		  "where others than this machine can connect." },
+	{ TOP("http", "allow", http.allow, enum, LIVE), .def = "\"read\"",
+	  .choices = &http_allow_text, NEEDS(HTTP, "--enable-http"),
+	  .help = "What can be done by HTTP: look, and no more." },
+	{ TOP("http", "user", http.user, account, LIVE), .def = "\"nobody\"",
+	  NEEDS(HTTP, "--enable-http"),
+	  .help = "User that this process runs as when procd is root's; also the owner of its unix "
+		  "socket." },
 
 	{ TOP("reload", "debounce", reload.debounce_ms, duration, LIVE), .def = "\"100ms\"",
 	  .max = 60 * SECOND,
@@ -438,4 +454,4 @@ const struct option schema[] = {
 };
 
 const size_t schema_n = ARRAY_LEN(schema);
-const size_t schema_top_n = 47;
+const size_t schema_top_n = 51;

@@ -92,7 +92,7 @@ void schema_path(int key, const char *subsystem, struct strbuf *out)
 /* Accepted at the start of a header; the last three are other spellings. */
 static const char *const sections[] = {
 	"logging", "shutdown", "performance", "monitoring", "signals", "events", "control",
-	"reload", "profiling", "defaults", "subsystem", "program", "daemon",
+	"http", "reload", "profiling", "defaults", "subsystem", "program", "daemon",
 };
 
 const char *const *schema_sections(size_t *n)

@@ -63,6 +63,8 @@ extern const struct option_type type_capabilities, type_protect;
 extern const struct option_type type_probe;
 /* type_schedule.c */
 extern const struct option_type type_schedule;
+/* http.c */
+extern const struct option_type type_http_listen;
 /* type_action.c */
 extern const struct option_type type_signal_action;
 

@@ -17,6 +17,7 @@
 #include "control/heap_methods.h"
 #include "control/passing.h"
 #include "control/server.h"
+#include "control/web.h"
 
 #define LINGER_MS 1000			/* for a peer that is shown out to read the reason */
 #define DISCARD_MAX (4u * 1024 * 1024)
@@ -64,6 +65,8 @@ void connection_free(struct connection *c)
 	strbuf_fini(&c->in);
 	strbuf_fini(&c->out);
 	passing_free(&c->passing);
+	if (c == c->server->web)
+		web_left(c->server);
 	free(c);
 }
 
@@ -271,7 +274,7 @@ static void arm_deadline(struct connection *c)
 		at = c->line_began_ns + UNFINISHED_LINE_MS * NS_PER_MS;
 	else if (c->closing)
 		at = c->active_ns + LINGER_MS * NS_PER_MS;
-	else if (!c->subscribed && !c->follower && !c->profiling && !c->keeps_heap && c->pending == 0)
+	else if (c != c->server->web && !c->subscribed && !c->follower && !c->profiling && !c->keeps_heap && c->pending == 0)
 		at = c->active_ns + CONTROL_IDLE_MS * NS_PER_MS;
 	loop_timer_set(&c->deadline, at == INT64_MAX ? -1 : MAX(at - now, 0));
 }

@@ -50,6 +50,8 @@ enum access connection_access(const struct connection *c)
 {
 	enum access access;
 
+	if (c == c->server->web)
+		return ACCESS_READ;
 	rcu_enter();
 	access = access_of(&c->peer, geteuid(), config_current()->control.gid,
 			   config_current()->control.read_gid);
@@ -76,7 +78,7 @@ static void log_denial(struct connection *c, const struct verb *verb)
 
 static bool permitted(struct connection *c, const struct verb *verb, const struct rpc_request *r)
 {
-	if (connection_access(c) >= verb->access)
+	if (c == c->server->web ? verb->flags & VERB_WEB : connection_access(c) >= verb->access)
 		return true;
 	log_denial(c, verb);
 	reply_error(c, r, RPC_SERVER_ERROR, ERROR_IO_PERMISSION,

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/store.h"
+#include "control/web.h"
 
 #define ACCEPT_PAUSE_MS 200
 #define ACCEPTS_PER_TURN 8
@@ -240,7 +241,10 @@ static void tell_memory(void *ctx, const struct sampler_news *news)
 
 static void on_config(struct loop_async *a)
 {
-	sampler_reconfigure(container_of(a, struct control, config_wake)->sampler);
+	struct control *s = container_of(a, struct control, config_wake);
+
+	sampler_reconfigure(s->sampler);
+	web_reach(s);
 }
 
 void control_reconfigured(struct control *s)
@@ -268,6 +272,7 @@ static void say_good_bye(struct control *s)
 {
 	loop_io_set(&s->listening, -1, 0);
 	loop_timer_set(&s->accept_pause, -1);
+	web_stop(s);
 	mailbox_fini(&s->answers);
 	run_all(s, anyone);
 	loop_async_stop(&s->event_wake);
@@ -289,6 +294,7 @@ static void *front_thread(void *arg)
 	struct control *s = arg;
 
 	sampler_reconfigure(s->sampler);
+	web_reach(s);
 	ev_run(s->loop, 0);
 	say_good_bye(s);
 	return NULL;

@@ -41,6 +41,9 @@ struct control {
 	unsigned denials;
 	struct sampler *sampler;
 	struct strbuf features;		/* answer of daemon.features, probed once */
+	struct connection *web;		/* to the web role; NULL: none (control/web.h) */
+	struct loop_timer web_pause;	/* armed: the next is made then */
+	int64_t web_since_ns;
 	char *heap_output;		/* for whoever ends recording procd's own heap; NULL: default */
 };
 

@@ -181,6 +181,7 @@ const struct verb verb_table[VERB_COUNT] = {
 		.details = "OpenMetrics text, for a scraper; --json is --format json. prometheus is the older\n"
 			"text format 0.0.4, which promtool check metrics reads.\n",
 		.options = { { 0, "format", "openmetrics|prometheus|json", "the format (openmetrics)" } },
+		.flags = VERB_WEB,
 	},
 	[VERB_PLAN] = {
 		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
@@ -287,8 +288,22 @@ const struct verb verb_table[VERB_COUNT] = {
 	[VERB_FEATURES] = {
 		.name = "features", .method = "daemon.features", .access = ACCESS_READ,
 		.params = "", .arguments = "", .serve = method_features,
-		.summary = "show what this build and this kernel offer", .flags = VERB_LOCAL,
+		.summary = "show what this build and this kernel offer",
+		.flags = VERB_LOCAL | VERB_WEB,
 	},
+
+#if WITH_HTTP
+	[VERB_HTTP] = {
+		.name = "http", .arguments = "",
+		.summary = "serve metrics over HTTP (started by procd)",
+		.details = "The role that [http] asks for; it is of no use when started by hand.\n",
+		.options = {
+			{ 0, "owner", "UID", "whose procd it belongs to" },
+			{ 0, "token", NULL, "standard input is the file with the bearer token" },
+		},
+		.flags = VERB_LOCAL | VERB_HIDDEN,
+	},
+#endif
 
 	[VERB_SCHEMA] = {
 		.name = "schema", .arguments = "", .summary = "print the JSON Schema of the config",

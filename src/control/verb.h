@@ -14,8 +14,8 @@ enum verb_id {
 	VERB_GRAPH, VERB_METRICS, VERB_TOP, VERB_PROFILE,
 	VERB_PLAN, VERB_RELOAD_CONFIG, VERB_RESET_FAILED, VERB_LOG_LEVEL, VERB_REOPEN_LOGS,
 	VERB_SHUTDOWN, VERB_UPGRADE, VERB_CHECK, VERB_CONFIG, VERB_IMPORT, VERB_SIMULATE, VERB_DOCTOR, VERB_FEATURES,
-	/* hidden verbs, used by the build */
-	VERB_SCHEMA, VERB_SAMPLE, VERB_MDOC_KEYS,
+	/* hidden verbs: a role of procd itself, and what the build uses */
+	VERB_HTTP, VERB_SCHEMA, VERB_SAMPLE, VERB_MDOC_KEYS,
 	/* hidden, used by the shells */
 	VERB_COMPLETE,
 	/* methods that several verbs share, or none */
@@ -27,6 +27,7 @@ enum verb_flag {
 	VERB_HIDDEN = 1,	/* not in the overview */
 	VERB_LOCAL = 2,		/* never talks to a running procd */
 	VERB_SETS = 4,		/* takes --set */
+	VERB_WEB = 8,		/* the web role may ask it */
 };
 
 struct verb_option {

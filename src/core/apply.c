@@ -264,7 +264,7 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 		*summary = NULL;
 	if (shutdown_active(&c->shutdown))
 		return refuse(new, -ESHUTDOWN);
-	if (new->nsubsystems == 0 && !allow_empty)
+	if (config_declared(new) == 0 && !allow_empty)
 		return refuse(new, -ENOENT);
 	memset(&diff, 0, sizeof(diff));
 	config_share_unchanged(config_current(), new);

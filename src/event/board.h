@@ -6,6 +6,7 @@
 #ifndef EVENT_BOARD_H
 #define EVENT_BOARD_H
 
+#include "base/own.h"
 #include "base/rcu.h"
 #include "base/strlist.h"
 #include "event/event.h"
@@ -23,9 +24,6 @@ struct board_texts {
 	const char *degraded;		/* what is not as it should be, newline-separated */
 	const char *cause;		/* whose failure it was started for */
 };
-
-/* Addressed by its exact name only: the web role is procd's own. */
-#define OWN_SUBSYSTEM "procd.http"
 
 enum health { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 extern const struct enumtext health_text;

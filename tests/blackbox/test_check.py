@@ -102,7 +102,6 @@ def test_duplicate_keys_and_tables_are_errors(w):
 def test_keys_of_later_features_are_unknown_keys(w):
     for key in ('depends_on = ["b"]', "heap_profile = true"):
         run_check(w, ONE + key + "\n").expect(78)
-    run_check(w, "[http]\nlisten = \"127.0.0.1:1\"\n" + ONE).expect(78)
 
 
 def test_a_command_that_does_not_exist_is_a_warning(w):

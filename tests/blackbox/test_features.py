@@ -16,6 +16,7 @@ KEYS = (
     ("scheduler_hints", "[performance]\nthread_pinning = true\n", "--enable-scheduler-hints"),
     ("scheduler_hints", "[performance]\nnuma_aware = true\n", "--enable-scheduler-hints"),
     ("scheduler_hints_unix", "[performance]\nnice = 1\n", "--enable-scheduler-hints-unix"),
+    ("http", "[http]\nlisten = \"127.0.0.1:0\"\n", "--enable-http"),
     ("heap_profiling", "[defaults]\nheap_profile = \"/tmp/x.json\"\n", "--enable-heap-profiling"),
 )
 # ... and what it accepts, because nothing is asked of it.
@@ -31,7 +32,7 @@ def test_features(w):
     equal(sorted(j), ["allocator", "clock", "event_backend", "kernel", "options", "version"], "keys")
     equal(sorted(j["options"]), sorted((
         "metrics console json_logs config_watch mmap_config mimalloc high_res_timing scheduler_hints "
-        "scheduler_hints_unix lockfree_coordination profiling heap_profiling ipc full").split()), "options")
+        "scheduler_hints_unix lockfree_coordination profiling heap_profiling http ipc full").split()), "options")
     for name, built in j["options"].items():
         check(built in (True, False), "%s is %r" % (name, built))
     check("epoll" in j["event_backend"]["supported"], "epoll is supported")
