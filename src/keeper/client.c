@@ -14,8 +14,8 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "keeper/packet.h"
+#include "keeper/setup.h"
 
-#define SETUP_TIMEOUT_NS (10 * NS_PER_SEC)
 #define LEAVE_TIMEOUT_NS (2 * NS_PER_SEC)
 #define FACTS_PER_TURN 128
 
@@ -26,14 +26,9 @@ struct packet {
 	char bytes[];
 };
 
-struct held {
-	uint32_t slot;
-	int fd;
-};
-
 struct keeper_client {
 	int fd;
-	struct held *held;	/* not yet taken */
+	struct held_slot *held;	/* not yet taken */
 	uint32_t nheld;
 	struct ev_loop *loop;
 	struct loop_io io;
@@ -237,37 +232,6 @@ union fact {
 	struct km_forward forward;
 };
 
-/* Receive one message of at most SIZE, with its descriptors. Its length, 0 at the end, or -errno. */
-static ssize_t receive(int fd, void *at, size_t size, int flags, int fds[PACKET_MAX_FDS], int *nfds)
-{
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int) * PACKET_MAX_FDS)];
-	} control;
-	struct iovec iov = { .iov_base = at, .iov_len = size };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
-	};
-	struct cmsghdr *c;
-	ssize_t got;
-
-	*nfds = 0;
-	do
-		got = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return -errno;
-	c = CMSG_FIRSTHDR(&msg);
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		*nfds = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), (size_t)*nfds * sizeof(int));
-	}
-	return got;
-}
-
 static void taken(struct keeper_client *k, int signo)
 {
 	struct km_forward m = { .h = { KM_TAKEN, sizeof(m) }, .signo = signo };
@@ -326,7 +290,7 @@ static void on_socket(struct loop_io *io, int revents)
 	for (int i = 0; i < FACTS_PER_TURN; i++) {
 		union fact m;
 		int fds[PACKET_MAX_FDS], nfds;
-		ssize_t n = receive(k->fd, &m, sizeof(m), MSG_DONTWAIT, fds, &nfds);
+		ssize_t n = packet_receive(k->fd, &m, sizeof(m), MSG_DONTWAIT, fds, &nfds);
 
 		/* a reset is said once, before what still waits and the end */
 		if (n == -ECONNRESET)
@@ -346,108 +310,7 @@ static void on_socket(struct loop_io *io, int revents)
 	watch(k);
 }
 
-/* --- the conversation's beginning ------------------------------------------------------------- */
-
-static int explain(const struct km_welcome *w, const struct km_setup *setup, struct error *e)
-{
-	switch ((enum setup_stage)w->stage) {
-	case SETUP_OK:
-		return 0;
-	case SETUP_LOCKED:
-		error_set(e, ERROR_RUNTIME_LOCK, 0,
-			  "already running: run directory %s is held by pid %d; stop it with "
-			  "`procd shutdown`, or give this instance another name or run_dir",
-			  setup->run_dir, w->holder_pid);
-		return EXIT_ALREADY_RUNNING;
-	case SETUP_RUN_DIR_UNSAFE:
-		error_set(e, ERROR_IO_PERMISSION, w->errnum,
-			  "run directory %s cannot be trusted: it must be a directory (no symbolic "
-			  "link) of your own that nobody else can write to", setup->run_dir);
-		return EXIT_PERMISSION;
-	case SETUP_PID_FILE:
-		error_set(e, ERROR_IO, 0, "cannot write pid file %s: %s", setup->pid_file,
-			  file_refusal(-w->errnum));
-		return EXIT_CANNOT_CREATE;
-	case SETUP_RUN_DIR:
-	case SETUP_LOCK:
-	case SETUP_RECORDS:
-		error_set(e, ERROR_IO, w->errnum, "cannot create %s in run directory %s; choose "
-			  "another with run_dir", w->stage == SETUP_LOCK ? "the lock" :
-			  w->stage == SETUP_RECORDS ? "the records" : "or enter the place",
-			  setup->run_dir);
-		return w->errnum == EACCES || w->errnum == EPERM ? EXIT_PERMISSION
-								 : EXIT_CANNOT_CREATE;
-	case SETUP_MOVED:
-		error_set(e, ERROR_CONFIG_INVALID, 0, "run_dir became %s while procd was running; "
-			  "that needs a restart of procd", setup->run_dir);
-		return EXIT_CONFIG;
-	case SETUP_VERSION:
-		break;
-	}
-	error_set(e, ERROR_PLATFORM, 0, "the keeper speaks another version of the protocol");
-	return EXIT_OS;
-}
-
-static int answer_wait(int fd, struct error *e)
-{
-	int64_t until = clock_mono_ns() + SETUP_TIMEOUT_NS;
-
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = until - clock_mono_ns();
-
-		if (left > 0 && poll(&p, 1, (int)(left / NS_PER_MS) + 1) > 0)
-			return 0;
-		if (left <= 0) {
-			error_set(e, ERROR_TIMEOUT, 0, "the keeper does not answer");
-			return EXIT_OS;
-		}
-	}
-}
-
-/* Receive a message of SIZE with its descriptors; returns their number, or -errno. */
-static int answer_receive(int fd, void *answer, size_t size, int fds[PACKET_MAX_FDS])
-{
-	int nfds;
-	ssize_t got = receive(fd, answer, size, 0, fds, &nfds);
-
-	if (got < 0)
-		return (int)got;
-	return got == (ssize_t)size ? nfds : -EPROTO;
-}
-
-static int welcome_receive(int fd, struct km_welcome *w, int fds[PACKET_MAX_FDS])
-{
-	int n = answer_receive(fd, w, sizeof(*w), fds);
-
-	if (n >= 0 && (w->h.type != KM_WELCOME || w->nheld > HOLD_MAX ||
-		       w->nheld_slots > RECORDS_MAX_SLOTS))
-		return -EPROTO;
-	return n;
-}
-
-/* What the keeper holds for slots, behind WELCOME. 0, or the exit code with *E set. */
-static int held_receive(struct keeper_client *k, uint32_t total, struct error *e)
-{
-	k->held = x_calloc(total + 1, sizeof(*k->held));
-	while (k->nheld < total) {
-		int fds[PACKET_MAX_FDS], n, rc = answer_wait(k->fd, e);
-		struct km_held m;
-
-		if (rc != 0)
-			return rc;
-		n = answer_receive(k->fd, &m, sizeof(m), fds);
-		if (n <= 0 || m.h.type != KM_HELD || m.n != (uint32_t)n ||
-		    m.n > total - k->nheld) {
-			error_set(e, ERROR_RUNTIME_SPAWN, n < 0 ? -n : 0,
-				  "cannot read what the keeper holds");
-			return EXIT_OS;
-		}
-		for (uint32_t i = 0; i < m.n; i++)
-			k->held[k->nheld++] = (struct held){ m.slots[i], fds[i] };
-	}
-	return 0;
-}
+/* --- life ------------------------------------------------------------------------------------- */
 
 int keeper_take_held(struct keeper_client *k, uint32_t *slot)
 {
@@ -474,47 +337,30 @@ int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup
 		       struct km_welcome *welcome, int *run_dirfd, struct records *records,
 		       int held_fds[HOLD_MAX], struct error *e)
 {
-	struct keeper_client *k;
-	int fds[PACKET_MAX_FDS], n, rc;
-	ssize_t sent;
+	struct keeper_client *k = x_calloc(1, sizeof(*k));
+	struct setup_answer a = { .nheld = 0 };
+	int rc = setup_converse(fd, setup, &a, e), err = 0;
 
-	do
-		sent = send(fd, setup, sizeof(*setup), MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent != (ssize_t)sizeof(*setup)) {
-		error_set(e, ERROR_RUNTIME_SPAWN, errno, "cannot talk to the keeper");
-		return EXIT_OS;
-	}
-	rc = answer_wait(fd, e);
-	if (rc != 0)
-		return rc;
-	n = welcome_receive(fd, welcome, fds);
-	if (n < 0 || (welcome->stage == SETUP_OK && n != (int)(2 + welcome->nheld))) {
-		error_set(e, ERROR_RUNTIME_SPAWN, n < 0 ? -n : 0,
-			  "cannot read the keeper's answer");
-		return EXIT_OS;
-	}
-	rc = explain(welcome, setup, e);
-	if (rc != 0)
-		return rc;
-	*run_dirfd = fds[0];
-	memcpy(held_fds, fds + 2, welcome->nheld * sizeof(int));
-	rc = records_map(records, fds[1]);
-	if (rc < 0) {
-		error_set(e, ERROR_RESOURCE_MEMORY, -rc, "cannot map the records");
-		return EXIT_OS;
-	}
-	k = x_calloc(1, sizeof(*k));
-	k->fd = fd;
+	*welcome = a.welcome;
+	k->fd = rc == 0 ? fd : -1;
 	k->packet_max = packet_max(fd);
+	k->held = a.held;
+	k->nheld = a.nheld;
 	list_init(&k->queue);
-	rc = held_receive(k, welcome->nheld_slots, e);
-	if (rc != 0) {
-		keeper_client_free(k);
-		return rc;
+	if (rc == 0) {
+		*run_dirfd = a.fds[0];
+		memcpy(held_fds, a.fds + 2, welcome->nheld * sizeof(int));
+		err = records_map(records, a.fds[1]);
 	}
-	*out = k;
-	return 0;
+	if (err < 0) {
+		error_set(e, ERROR_RESOURCE_MEMORY, -err, "cannot map the records");
+		rc = EXIT_OS;
+	}
+	if (rc == 0)
+		*out = k;
+	else
+		keeper_client_free(k);
+	return rc;
 }
 
 void keeper_client_start(struct keeper_client *k, struct ev_loop *loop,
@@ -541,6 +387,6 @@ void keeper_client_free(struct keeper_client *k)
 	while (k->nheld > 0)
 		close(k->held[--k->nheld].fd);
 	free(k->held);
-	close(k->fd);
+	closep(&k->fd);
 	free(k);
 }

@@ -25,7 +25,7 @@ struct keeper_client;
 /* Take over FD (the end that the keeper handed to this process) and do the SETUP conversation,
  * blocking for at most 10 s. On success WELCOME is filled, RUN_DIRFD, RECORDS and HELD_FDS (in the
  * order of welcome->held_keys) are the caller's. On failure *E has the message and the return value
- * is the exit code to leave with (73, 75, 71, 77). 0 on success. */
+ * is the exit code to leave with (73, 75, 71, 77), and FD stays open, or not. 0 on success. */
 int keeper_client_open(struct keeper_client **out, int fd, const struct km_setup *setup,
 		       struct km_welcome *welcome, int *run_dirfd, struct records *records,
 		       int held_fds[HOLD_MAX], struct error *e);

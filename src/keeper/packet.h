@@ -1,4 +1,4 @@
-/* Sending one packet of the conversation (keeper/proto.h), from either side. No heap. */
+/* One packet of the conversation (keeper/proto.h), from either side. No heap. */
 #ifndef KEEPER_PACKET_H
 #define KEEPER_PACKET_H
 
@@ -17,5 +17,10 @@ struct outgoing {
 /* Never waits. 0; -EAGAIN: the socket or the kernel has no room now; another -errno: nobody
  * listens. */
 int packet_send(int sock, const struct outgoing *o);
+
+/* Receive one packet of at most SIZE bytes with the *NFDS descriptors that came along, which are the
+ * caller's. FLAGS as of recvmsg(2). Its length, 0 at the end, or -errno. */
+ssize_t packet_receive(int sock, void *at, size_t size, int flags, int fds[PACKET_MAX_FDS],
+		       int *nfds);
 
 #endif
