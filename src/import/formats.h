@@ -8,7 +8,12 @@
 int import_supervisord(struct import *im, const char *path);
 int import_procfile(struct import *im, const char *path);
 int import_systemd(struct import *im, const char *path);
+int import_rundir(struct import *im, const char *path);
+int import_dinit(struct import *im, const char *path);
 
+bool import_is_rundir(const struct import *im, const char *dir);
+bool import_is_dinit(const char *text);
+bool import_is_dinit_dir(const struct import *im, const char *dir);
 bool import_is_unit_dir(const struct import *im, const char *dir);
 /* The template that PATH, a unit that is no file, is an instance of; NULL: there is none. The caller
  * frees. */

@@ -71,6 +71,18 @@ static bool fits_systemd(const char *base, const char *text)
 	return ends_with(base, ".service") || has_line(text, "[Service]");
 }
 
+static bool fits_dinit(const char *base, const char *text)
+{
+	return strchr(base, '.') == NULL && import_is_dinit(text);
+}
+
+static bool fits_nothing(const char *base, const char *text)
+{
+	(void)base;
+	(void)text;
+	return false;
+}
+
 static const char *const supervisord_files[] = {
 	"supervisord.conf", "supervisor.conf", "etc/supervisord.conf", NULL,
 };
@@ -79,6 +91,9 @@ static const char *const procfile_files[] = { "Procfile", NULL };
 static const struct format formats[] = {
 	{ "supervisord", import_supervisord, fits_supervisord, supervisord_files, NULL },
 	{ "systemd", import_systemd, fits_systemd, NULL, import_is_unit_dir },
+	{ "runit", import_rundir, fits_nothing, NULL, import_is_rundir },
+	{ "s6", import_rundir, fits_nothing, NULL, import_is_rundir },
+	{ "dinit", import_dinit, fits_dinit, NULL, import_is_dinit_dir },
 	{ "procfile", import_procfile, fits_procfile, procfile_files, NULL },
 };
 

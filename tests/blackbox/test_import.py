@@ -220,6 +220,65 @@ def test_what_is_wrong_in_a_unit_is_told_with_its_line(w):
     contains(refused(w, write_text(w.path("x.service"), "[Unit]\nDescription=x\n")), "no ExecStart=", "no command")
 
 
+# --- runit, s6, dinit ---------------------------------------------------------------------------------
+
+
+def told(text, *what):
+    for part in what:
+        check(any(l.startswith("# not mapped: ") and part in l for l in text.splitlines()), part + " is told")
+
+
+def test_service_directories_of_runit_run_the_same_programs(w):
+    path = fixture(w, "runit")
+    text = imported(w, path)
+    told(text, "log: procd captures", "helper")
+    p = w.procd(text)
+    web = runs(w, p, "web")
+    equal(web["argv"][-1], "web", "it runs in its directory")
+    check(cmdline(p.pid_of("web")).startswith(w.child_path), "the pid is the program's")
+    equal(p.of("idle")["state"], "stopped", "one that is down")
+    p.ctl("stop", "web").expect(0)
+    wait_until(lambda: os.path.exists(w.path("finished")) and read_text(w.path("finished")), "finish")
+    equal(read_text(w.path("finished")), "-1\n", "what finish was told: a signal ended it")
+    one = imported(w, os.path.join(path, "idle"))
+    check("[subsystem.idle]" in one and "[subsystem.web]" not in one, "one service directory")
+    p.stop()
+
+
+def test_service_directories_of_s6_run_the_same_programs(w):
+    p = w.procd(imported(w, fixture(w, "s6")))
+    runs(w, p, "web"), runs(w, p, "db")
+    s = effective(w)
+    for key, value in (("ready", "fd:7"), ("stop_timeout", 2500), ("stop_signal", "SIGINT"),
+                       ("depends_on", ["db"]), ("restart", "always"), ("restart_delay", 1000)):
+        equal(s["web"][key], value, key)
+    write_text(w.path("src/web/notification-fd"), "seven\n")
+    contains(refused(w, w.path("src")), w.path("src/web/notification-fd") + ":1", "message")
+    p.stop()
+
+
+def test_services_of_dinit_run_the_same_programs(w):
+    path = fixture(w, "dinit")
+    text = imported(w, path)
+    told(text, "pid-file", "smooth-recovery")
+    p = w.procd(text)
+    web, db = runs(w, p, "web"), runs(w, p, "db")
+    equal(web["argv"][4::2], ["two  words", '"quoted"', w.dir], "quotes, escapes, variables")
+    equal(read_link("/proc/%d/cwd" % p.pid_of("web")), "/", "working directory")
+    p.wait_state("boot", "stopped", reason="exit")
+    s = effective(w)
+    for key, value in (("stop_timeout", 3000), ("stop_signal", "SIGINT"), ("restart_delay", 500),
+                       ("depends_on", ["db"]), ("limit_nofile", "100:200"), ("log_file", w.path("web.log"))):
+        equal(s["web"][key], value, key)
+    equal(sorted(s["boot"]["wants"]), ["db", "web"], "waits-for and waits-for.d")
+    equal(s["old"]["autostart"], False, "what would leave for the background is held back")
+    for text, line in (("type = process\nnonsense\n", 2), ("type = planet\n", 1), ('type = process\ncommand = "x\n', 2),
+                       ("type = process\ncommand = x\nstop-timeout = never\n", 3)):
+        one = write_text(w.path("svc"), text)
+        contains(refused(w, one), "%s:%d:" % (one, line), repr(text))
+    p.stop()
+
+
 # --- all formats --------------------------------------------------------------------------------------
 
 
