@@ -60,6 +60,16 @@ void import_fini(struct import *im)
 	*im = (struct import){ 0 };
 }
 
+/* What is cited from a file may have lines; a message has one. */
+static void set_failure(struct import *im, int exit_code, enum error_code code, struct strbuf *text)
+{
+	for (char *p = text->buf; *p != '\0'; p++)
+		if (*p == '\n' || *p == '\t')
+			*p = ' ';
+	im->exit_code = exit_code;
+	error_set(&im->error, code, 0, "%s", text->buf);
+}
+
 int import_fail(struct import *im, const char *file, int line, const char *fmt, ...)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
@@ -74,8 +84,7 @@ int import_fail(struct import *im, const char *file, int line, const char *fmt, 
 	va_start(ap, fmt);
 	strbuf_vaddf(&text, fmt, ap);
 	va_end(ap);
-	im->exit_code = EXIT_CONFIG;
-	error_set(&im->error, ERROR_CONFIG_PARSE, 0, "%s", text.buf);
+	set_failure(im, EXIT_CONFIG, ERROR_CONFIG_PARSE, &text);
 	return -EINVAL;
 }
 
@@ -89,10 +98,8 @@ int import_fail_code(struct import *im, int exit_code, const char *fmt, ...)
 	va_start(ap, fmt);
 	strbuf_vaddf(&text, fmt, ap);
 	va_end(ap);
-	im->exit_code = exit_code;
-	error_set(&im->error, exit_code == EXIT_NO_CONFIG ? ERROR_CONFIG_MISSING :
-		  exit_code == EXIT_PERMISSION ? ERROR_IO_PERMISSION : ERROR_CONFIG_INVALID, 0,
-		  "%s", text.buf);
+	set_failure(im, exit_code, exit_code == EXIT_NO_CONFIG ? ERROR_CONFIG_MISSING :
+		    exit_code == EXIT_PERMISSION ? ERROR_IO_PERMISSION : ERROR_CONFIG_INVALID, &text);
 	return -EINVAL;
 }
 
