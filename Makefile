@@ -231,6 +231,7 @@ USER_UNITS := $(patsubst contrib/systemd/%.in,%,$(wildcard contrib/systemd/user/
 MAN_BUILT := $(MAN:%=$(BUILD)/man/%)
 UNITS_BUILT := $(UNITS:%=$(BUILD)/systemd/%) $(USER_UNITS:%=$(BUILD)/systemd/%)
 SUBSTITUTE = sed -e 's,@bindir@,$(bindir),g' -e 's,@sysconfdir@,$(sysconfdir),g' \
+	-e 's,@docdir@,$(docdir),g' \
 	-e 's,@VERSION@,$(VERSION),g'
 
 $(BUILD)/man/%: man/%.in $(BUILD)/procd

@@ -1,0 +1,88 @@
+"""The manual says everything: each verb, option, key, event, probe and example (issue 7)."""
+
+import os
+import re
+
+from harness import *
+
+ROOT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")
+
+
+def page(name):
+    return read_text(os.path.join(ROOT, "man", name))
+
+
+def verbs(w):
+    help_text = w.run("--help").expect(0).out
+    return re.findall(r"^  ([a-z][a-z-]+)", help_text.split("Verbs:\n")[1].split("\nCommon options")[0], re.M)
+
+
+def own_options(w, verb):
+    text = w.run(verb, "--help").expect(0).out
+    if "\nOptions:\n" not in text:
+        return []
+    return re.findall(r"^ {2,6}(?:-\w, )?--([a-z-]+)", text.split("\nOptions:\n")[1].split("\nCommon options")[0], re.M)
+
+
+def test_every_verb_is_described_and_has_an_example(w):
+    text = page("procd.8")
+    described = text.split(".Sh VERBS")[1].split(".Sh TOP")[0]
+    examples = text.split(".Sh EXAMPLES")[1]
+    items = "\n".join(re.findall(r"^\.It .*(?:\n\.(?:Cm|Op|Oo) ?.*)*", described, re.M))
+    for verb in verbs(w):
+        check(re.search(r"Cm (?:[a-z-]+ \| )*%s\b|\| %s\b" % (verb, verb), items), verb + " is not described")
+        check(re.search(r"(?:^|\$ |\| |&& |if )procd %s\b" % verb, examples, re.M), verb + " has no example")
+
+
+def test_every_option_is_described(w):
+    text = page("procd.8")
+    for verb in verbs(w):
+        for option in own_options(w, verb):
+            short = {"follow": "f", "lines": "n", "output": "o"}.get(option)
+            check(re.search(r"Fl -%s\b" % option, text) or (short and re.search(r"Fl %s\b" % short, text)),
+                  "%s --%s is not described" % (verb, option))
+    for option in ("config", "socket", "quiet"):
+        contains(text, "Fl " + {"config": "c", "socket": "s", "quiet": "q"}[option], option)
+    for option in ("name", "set", "json", "timeout", "no-wait", "help"):
+        contains(text, "Fl -" + option, option)
+
+
+def test_every_key_of_the_table_is_described(w):
+    tables = w.run("mdoc-keys").expect(0).out
+    contains(page("daemon.toml.5.in"), "\n@KEYS@\n", "the tables' place")
+    sample = w.run("sample").expect(0).out
+    for key in re.findall(r"^#([A-Za-z_0-9]+) = ", sample, re.M):
+        check(re.search(r"\b%s\b" % key, tables), key + " is not described")
+
+
+def test_every_event_is_described(w):
+    source = read_text(os.path.join(ROOT, "src/event/event.c"))
+    kinds = re.findall(r"\[EVENT_[A-Z_]+\] = \"([a-z_]+)\"", source)
+    kinds.remove("degraded")  # has a name and is never sent
+    reasons = re.findall(r"\[REASON_[A-Z_]+\] = \"([a-z_]+)\"", source)
+    check(len(kinds) > 10, "the table was found")
+    text = page("procd-events.7")
+    for word in kinds + reasons + ["gap"]:
+        check(re.search(r"\b%s\b" % word, text), word + " is not described")
+
+
+def test_every_probe_is_described(w):
+    text = page("procd-probes.7")
+    for kind in ("exec", "notify", "fd:", "tcp:", "unix:", "http://", "command:", "log:"):
+        contains(text, kind, "kinds")
+    for key in ("start_timeout", "min_uptime", "watchdog", "health_interval", "health_timeout", "health_retries",
+                "health_start_period", "on_unhealthy"):
+        contains(text, key, "keys")
+
+
+def test_every_example_is_named_and_the_excerpts_are_valid(w):
+    text = page("daemon.toml.5.in").split(".Sh EXAMPLES")[1]
+    for name in os.listdir(os.path.join(ROOT, "etc/examples")):
+        if name.endswith(".toml"):
+            contains(text, "(%s)" % name, "examples")
+    for section in text.split(".Ss ")[1:]:
+        excerpt = section.split("offset indent\n")[1].split(".Ed")[0]
+        excerpt += "".join('[subsystem.%s]\ncommand = ["true"]\n' % n for n in ("database", "complain")
+                           if '"%s"' % n in excerpt and "[subsystem.%s]" % n not in excerpt)
+        r = w.run("check", "-c", write_text(w.path("c.toml"), excerpt))
+        check(r.rc == 0 or "built without" in r.err, "%s\n%s" % (excerpt, r))
