@@ -9,6 +9,20 @@
 #include "base/text.h"
 #include "command/verbs.h"
 
+/* Nobody is there. Whoever named none may have meant another one. */
+static void name_others(const struct cli_options *o, struct error *e)
+{
+	auto_free(freep) char *others = o->socket || o->config || o->name ? NULL :
+		instances_running();
+	char *message;
+
+	if (!others)
+		return;
+	message = x_asprintf("%s; running here: %s (choose with --name)", e->message, others);
+	free(e->message);
+	e->message = message;
+}
+
 int call_open(struct call *call, const struct cli_options *o)
 {
 	struct error e = ERROR_INIT;
@@ -23,6 +37,8 @@ int call_open(struct call *call, const struct cli_options *o)
 	rc = client_connect(&call->client, call->path, &e);
 	if (rc == 0)
 		return 0;
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		name_others(o, &e);
 	rc = cli_fail(o, rc == -EACCES || rc == -EPERM ? EXIT_NOT_FOUND : EXIT_UNREACHABLE,
 		      RPC_SERVER_ERROR, &e, NULL);
 	error_fini(&e);

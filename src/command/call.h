@@ -42,5 +42,8 @@ json_t *call_names(const struct cli_options *o);
 
 /* Where the control socket is (caller frees). NULL: the failure was told, *EXIT_CODE is set. */
 char *socket_find(const struct cli_options *o, int *exit_code);
+/* The first of the instances that answer in the usual run directories, ", " between them (caller
+ * frees); NULL: none. */
+char *instances_running(void);
 
 #endif

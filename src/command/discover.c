@@ -3,6 +3,7 @@
  * must not lock its user out of the procd that still runs with the good one: then the few keys that
  * matter are picked out of it line by line. */
 #include <errno.h>
+#include <glob.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -10,6 +11,7 @@
 #include "command/call.h"
 #include "config.h"
 #include "config/config.h"
+#include "control/address.h"
 
 static char *run_dir_of(const char *name)
 {
@@ -168,4 +170,32 @@ char *socket_find(const struct cli_options *o, int *exit_code)
 	if (environment && *environment)
 		return x_strdup(environment);
 	return socket_of_config(o, exit_code);
+}
+
+/* --- for who asked the wrong one -------------------------------------------------------------- */
+
+#define INSTANCES_NAMED 8
+
+char *instances_running(void)
+{
+	auto_free(freep) char *pattern = socket_of_name("*");
+	auto_free(strbuf_fini) struct strbuf names = STRBUF_INIT;
+	glob_t found;
+	int n = 0;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return NULL;
+	for (size_t i = 0; i < found.gl_pathc && n < INSTANCES_NAMED; i++) {
+		char *end = strrchr(found.gl_pathv[i], '/');
+		int fd = socket_connect(found.gl_pathv[i]);
+
+		if (fd < 0)
+			continue;
+		close(fd);
+		*end = '\0';
+		strbuf_addf(&names, "%s%s", n++ > 0 ? ", " : "",
+			    strrchr(found.gl_pathv[i], '/') + 1);
+	}
+	globfree(&found);
+	return n > 0 ? strbuf_detach(&names) : NULL;
 }

@@ -110,6 +110,12 @@ def test_default_run_directory_of_a_user(w):
     p.wait_up()
     equal(os.stat(p.run_dir).st_uid, 12345, "owner")
     equal(mode(p.run_dir) & 0o077, 0, "open to others")
+    who = {"user": (12345, 12345), "env": {"XDG_RUNTIME_DIR": w.path("xdg")}, "cwd": "/"}
+    r = w.run("status", **who).expect(5)
+    contains(r.err, "; running here: mine (choose with --name)")
+    r = w.run("status", "--name", "other", **who).expect(5)
+    check("running here" not in r.err, r.err)
+    w.run("status", "--name", "mine", **who).expect(0)
     os.kill(p.pid, signal.SIGTERM)
     equal(p.wait_end(), 0, "exit code")
 
