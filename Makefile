@@ -145,9 +145,10 @@ $(HEAP_OBJECT): $(HEAP_SOURCES:src/profile/%.c=$(BUILD)/preload/%.o) $(HEAP_EXPO
 
 # --- tests --------------------------------------------------------------------------------------
 
-# tests/unit/ROOM_WHAT.c is a Check program for ROOM.
+# tests/unit/ROOM_WHAT.c is a Check program for ROOM; UNIT_ROOMS are those to be built and run.
+UNIT_ROOMS ?= $(ROOMS)
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(filter-out $(left-out), \
-	$(foreach r,$(ROOMS),$(wildcard tests/unit/$(r)_*.c))))
+	$(foreach r,$(UNIT_ROOMS),$(wildcard tests/unit/$(r)_*.c))))
 room-of-test = $(firstword $(subst _, ,$(notdir $(1))))
 define unit-rule
 $(1): $(1).o $(call lib-of,$(call room-of-test,$(1))) \
@@ -265,11 +266,13 @@ asan:
 	$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g" \
 		SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" unit corpus blackbox
 
-# gcc: clang's TSan cannot run the keeper's vfork. The black-box part is what involves threads.
+# gcc: clang's TSan cannot run the keeper's vfork. The black-box part is what involves threads; of the
+# rooms, core (the main thread alone) and those of the client have no second one.
 TSAN_BLACKBOX ?= events output reload death control
+TSAN_ROOMS ?= $(filter-out core simulate import console,$(ROOMS))
 tsan:
 	$(MAKE) BUILD=$(BUILD)-tsan CFLAGS="-O1 -g" SAN="-fsanitize=thread" \
-		BLACKBOX_FLAGS="$(TSAN_BLACKBOX)" unit blackbox
+		UNIT_ROOMS="$(TSAN_ROOMS)" BLACKBOX_FLAGS="$(TSAN_BLACKBOX)" unit blackbox
 
 fuzz:
 	$(MAKE) BUILD=$(BUILD)-fuzz CC=clang CFLAGS="-O1 -g" FUZZ_ENGINE=-fsanitize=fuzzer \
