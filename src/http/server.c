@@ -226,6 +226,7 @@ static void on_guest(void *ctx, struct MHD_Connection *connection, void **place,
 			loop_timer_set(&g->limit, -1);
 		free(g);
 		*place = NULL;
+		s->someone_left = true;
 		return;
 	}
 	g = x_calloc(1, sizeof(*g));
@@ -264,8 +265,12 @@ static void turn(struct server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	s->someone_left = false;
 	s->library.run(s->daemon);
-	if (s->library.get_timeout(s->daemon, &ms) == MHD_YES)
+	/* at the limit it listens again one turn after there is room, and nothing would bring that */
+	if (s->someone_left)
+		loop_timer_set(&s->next, 0);
+	else if (s->library.get_timeout(s->daemon, &ms) == MHD_YES)
 		loop_timer_set(&s->next, (int64_t)MIN(ms, 3600000ULL) * NS_PER_MS);
 	else
 		loop_timer_set(&s->next, -1);

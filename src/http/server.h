@@ -20,6 +20,7 @@ struct server {
 	struct loop_io ready;
 	struct loop_timer next;
 	struct list suspended;		/* exchanges that wait for procd */
+	bool someone_left;		/* in this turn */
 	bool stopping;
 };
 

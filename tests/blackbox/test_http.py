@@ -70,7 +70,9 @@ def raw(port, data):
                 if not got:
                     break
                 out += got
-        except ConnectionError:
+        except TimeoutError:
+            raise
+        except OSError:
             pass
         return out.decode("latin-1")
 
