@@ -395,9 +395,9 @@ static const char *key_at(uint32_t at)
 	BUG("no key fills this field");
 }
 
-static bool runs_as_root(const struct subsystem_options *o)
+static bool runs_as_root(const struct programs *programs, const struct subsystem_options *o)
 {
-	return geteuid() == 0 && subsystem_uid(o) == 0;
+	return programs->by_root && (!o->rights->set_ids || o->rights->uid == 0);
 }
 
 /* COMMAND is the value of the key at AT. */
@@ -414,7 +414,7 @@ static void warn_command(const struct candidate *c, const struct scope *scope,
 	if (path == NULL)
 		diag_warn(c->diag, &place, "subsystem.%s.%s: \"%.200s\" is not there or not "
 			  "executable (yet)", scope->name, key_at(at), command->items[0]);
-	else if (runs_as_root(o))
+	else if (runs_as_root(programs, o))
 		program_warn(programs, c, &place, path);
 }
 
@@ -426,7 +426,7 @@ static void warn_probe(const struct candidate *c, const struct scope *scope,
 	const char *path = probe != NULL && probe->kind == PROBE_COMMAND
 				   ? program_find(programs, o, probe->command.items[0]) : NULL;
 
-	if (path != NULL && runs_as_root(o))
+	if (path != NULL && runs_as_root(programs, o))
 		program_warn(programs, c, &place, path);
 }
 
@@ -546,7 +546,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 void check_subsystems(const struct candidate *c, const struct config *config)
 {
 	const struct scope *told = NULL;	/* what all instances do wrong is told of the first */
-	struct programs programs = { .config = config };
+	struct programs programs = { .config = config, .by_root = geteuid() == 0 };
 
 	for (size_t i = 0; i < config->nsubsystems && !c->saved; i++) {
 		size_t before = c->diag->n;

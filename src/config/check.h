@@ -23,9 +23,10 @@ void check_owners(const struct candidate *c);
 
 /* --- check_program.c ---------------------------------------------------------------------------- */
 
-/* What was found so far: many subsystems run the same program. Zero but for CONFIG. */
+/* What was found so far: many subsystems run the same program. Zero but for the first two. */
 struct programs {
 	const struct config *config;
+	bool by_root;		/* who looks is root; asked once, not for each subsystem */
 	struct map found, judged;
 };
 void programs_fini(struct programs *p);
