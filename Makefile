@@ -100,10 +100,16 @@ $(CONFIG)/config.h: $(CONFIG_MK)
 configure: configure.ac VERSION
 	autoconf
 
+# An object is as old as the moment in which its sources began to be read: a header that is changed
+# while it is made is newer, and the next make sees that.
+begin = $(Q)touch $@.begun
+begun = && touch -r $@.begun $@ && rm -f $@.begun
+
 $(BUILD)/%.o: %.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(begin)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $< $(begun)
 
 # Only its types are needed: the library itself is loaded by the program, when a screen is wanted.
 $(BUILD)/src/console/screen_curses.o: ALL_CPPFLAGS += $(NCURSES_CFLAGS)
@@ -137,7 +143,8 @@ $(BUILD)/src/profile/preload/wrap.o: private HARDEN += -fno-builtin
 $(BUILD)/preload/%.o: src/profile/%.c $(CONFIG_MK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -D_GNU_SOURCE -Isrc $(CPPFLAGS) $(HEAP_CFLAGS) -MMD -MP -c -o $@ $<
+	$(begin)
+	$(Q)$(CC) -D_GNU_SOURCE -Isrc $(CPPFLAGS) $(HEAP_CFLAGS) -MMD -MP -c -o $@ $< $(begun)
 $(HEAP_OBJECT): $(HEAP_SOURCES:src/profile/%.c=$(BUILD)/preload/%.o) $(HEAP_EXPORTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(HEAP_CFLAGS) -shared -o $@ $(filter %.o,$^) $(LDFLAGS) -Wl,--version-script=$(HEAP_EXPORTS) \
