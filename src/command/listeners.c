@@ -149,33 +149,47 @@ void listeners_tell(struct listeners *l)
 	}
 }
 
-/* The process could have put anything there: what counts is where it listens. */
-static bool listens_on(int fd, struct strbuf *text)
+/* The process could have put anything there: what counts is where it listens. 1, 0: it does not, or
+ * -errno. */
+static int listens_on(int fd, struct strbuf *text)
 {
 	struct listen_address a;
 	int accepting = 0;
 	socklen_t len = sizeof(accepting);
 
-	if (!read_address(fd, &a) || (a.addr.any.sa_family == AF_UNIX && a.type == SOCK_DGRAM) ||
-	    (a.addr.any.sa_family != AF_UNIX && a.addr.any.sa_family != AF_INET &&
-	     a.addr.any.sa_family != AF_INET6))
-		return false;
-	if (a.type != SOCK_DGRAM &&
-	    (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &len) < 0 || !accepting))
-		return false;
+	if (!read_address(fd, &a) ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &len) < 0)
+		return -errno;
+	switch (a.addr.any.sa_family) {
+	case AF_INET:
+	case AF_INET6:
+		if (!accepting && a.type != SOCK_DGRAM)
+			return 0;
+		break;
+	case AF_UNIX:
+		if (!accepting)
+			return 0;
+		break;
+	default:
+		return 0;
+	}
 	listen_format(&a, text);
-	return true;
+	return 1;
 }
 
 void listeners_fetched(struct listeners *l, const struct km_fetched *m, const int *fds)
 {
 	struct supervisor *s = l->supervisor;
+	int errnum = m->errnum;
 	uint32_t slot;
 
 	for (uint32_t i = 0; i < m->n; i++) {
 		auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+		int r = listens_on(fds[i], &text);
 
-		if (!listens_on(fds[i], &text) ||
+		if (r < 0)
+			errnum = -r;
+		if (r <= 0 ||
 		    !core_socket_found(s->core, m->slot, m->spawn_id, m->at[i], text.buf, &slot)) {
 			close(fds[i]);
 			continue;
@@ -183,7 +197,7 @@ void listeners_fetched(struct listeners *l, const struct km_fetched *m, const in
 		keeper_hold_slot(s->keeper, slot, fds[i]);
 		add(l, slot, fds[i]);
 	}
-	core_sockets_found(s->core, m->slot, m->spawn_id, m->errnum);
+	core_sockets_found(s->core, m->slot, m->spawn_id, errnum);
 }
 
 /* --- binding ---------------------------------------------------------------------------------- */

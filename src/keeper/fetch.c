@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "keeper/features.h"
 #include "keeper/inner.h"
 #include "keeper/packet.h"
@@ -79,17 +78,30 @@ static _Noreturn void help(int link, int pidfd, uint32_t count, struct km_fetche
 	_exit(0);
 }
 
-/* False: it was too slow. (SIGCHLD will say that it has ended then.) */
-static bool helped(pid_t helper)
+/* It has ended: 1; 0: it is slow; -errno. */
+static int wait_for(pid_t helper)
 {
 	struct pollfd p = { .fd = pidfd_open_process(helper), .events = POLLIN };
-	int status = 0;
+	int ret;
 
-	while (p.fd >= 0 && poll(&p, 1, FETCH_MAX_MS) < 0 && errno == EINTR)
-		;
-	closep(&p.fd);
+	if (p.fd < 0)
+		return p.fd;
+	do
+		ret = poll(&p, 1, FETCH_MAX_MS) < 0 ? -errno : p.revents != 0;
+	while (ret == -EINTR);
+	close(p.fd);
+	return ret;
+}
+
+/* 0, or -errno: there will be no answer. (SIGCHLD tells the end of one that was slow.) */
+static int helped(pid_t helper)
+{
+	int status, ret = wait_for(helper);
+
 	kill(helper, SIGKILL);	/* not reaped yet, so the number is its own */
-	return waitpid(helper, &status, WNOHANG) == helper && WIFEXITED(status);
+	if (waitpid(helper, &status, WNOHANG) == helper && WIFEXITED(status))
+		return 0;
+	return ret < 0 ? ret : -ETIMEDOUT;
 }
 
 void fetch_sockets(struct keeper *k, const struct km_fetch *m)
@@ -98,6 +110,7 @@ void fetch_sockets(struct keeper *k, const struct km_fetch *m)
 				    .spawn_id = m->spawn_id };
 	int pidfd = slot_get(&k->slots, m->slot)->pidfd;
 	pid_t keeper = getpid(), helper;
+	int ret;
 
 	if (pidfd <= 0 || kernel_feature_refused(FEATURE_PIDFD_GETFD)) {
 		send_none(k, &found, ENOSYS);
@@ -106,8 +119,7 @@ void fetch_sockets(struct keeper *k, const struct km_fetch *m)
 	helper = fork();
 	if (helper == 0)
 		help(k->link.fd, pidfd, m->count, &found, keeper);
-	if (helper < 0)
-		send_none(k, &found, errno);
-	else if (!helped(helper))
-		send_none(k, &found, ETIMEDOUT);
+	ret = helper < 0 ? -errno : helped(helper);
+	if (ret < 0)
+		send_none(k, &found, -ret);
 }

@@ -200,10 +200,10 @@ def test_when_all_of_procd_was_killed_sockets_come_back_from_those_who_have_them
 def test_sockets_of_the_past_are_taken_when_their_options_moved_and_left_when_they_went(w):
     a, b, c = free_port(), free_port(), free_port()
     p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % port for port in (a, b)]))
-    ask(b)
+    pid = ask(b)["pid"]
     kill_both(p)
     p = w.procd(sub(w, "web", ["tcp:127.0.0.1:%d" % port for port in (b, c)]))
-    p.wait_state("web", "running", reason="start")
+    wait_until(lambda: p.of("web")["state"] == "running" and p.pid_of("web") != pid, "it is restarted", 30)
     equal({ask(b)["pid"], ask(c)["pid"]}, {p.pid_of("web")}, "what it is to have now")
     check(refused(a), "nobody listens there any more")
     p.stop()

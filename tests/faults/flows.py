@@ -536,6 +536,41 @@ def recover_both_again(s):
     check(s.ctl("restart", "mortal"), "restart of an adopted one")
 
 
+def listening(s):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        s.port = free.getsockname()[1]
+    s.probes = {"mortal": {"listen": ["tcp:127.0.0.1:%d" % s.port]}}
+    running(s)
+
+
+def connects(s):
+    try:
+        socket.create_connection(("127.0.0.1", s.port), timeout=PATIENCE).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+
+
+def recover_sockets(s):
+    """Mortal alone has its socket still, until the new keeper has a copy."""
+    recover_both(s)
+    if s.p.process.poll() is None and not s.deadly:
+        waits_at_the_door(s)
+
+
+def waits_at_the_door(s):
+    """Nobody is refused while mortal is down, unless its socket could not be had."""
+    untouched(s, "stable", "writer")
+    check(connects(s), "mortal is not connected to")
+    check(s.ctl("stop", "mortal"), "stop of mortal")
+    if not connects(s):
+        s.note("its socket could not be had")
+        check("bound anew" in s.text(), "a connection is refused, and nothing says why")
+    check(s.ctl("start", "mortal"), "start of mortal")
+    s.runs("mortal")
+    check(connects(s), "mortal is not connected to after its start")
+
+
 def upgrade(s):
     s.trace.attach(s.p)
     go_on_with_another(s)
@@ -759,6 +794,7 @@ FLOWS = {
     "rotate": Flow("log files are rotated and reopened", ("supervisor",), running, rotate, rotate_again),
     "recover": Flow("the supervisor is killed", ALL, running, recover, crash_mortal),
     "recover-both": Flow("keeper and supervisor are killed", BOTH, running, recover_both, recover_both_again),
+    "recover-sockets": Flow("the same, and one listens", BOTH, listening, recover_sockets, waits_at_the_door),
     "upgrade": Flow("procd upgrade: the old supervisor, and the keeper", ALL, running, upgrade, upgrade_again),
     "upgrade-new": Flow("procd upgrade: the new supervisor", ("supervisor",), running, upgrade_new, upgrade_again),
     "upgrade-keeper": Flow("procd upgrade --keeper", ("keeper",), running, upgrade_keeper, upgrade_again),
