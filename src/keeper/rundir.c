@@ -23,12 +23,14 @@
 
 /* --- the place -------------------------------------------------------------------------------- */
 
-static bool ours_alone(int fd)
+/* 0; -EPERM: it is not; another -errno: nobody can tell. */
+static int ours_alone(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)) ? 0 : -EPERM;
 }
 
 /* Returns the open directory or -errno; *UNSAFE when the reason is distrust. */
@@ -37,7 +39,7 @@ static int place_open(const char *path, bool *created, bool *unsafe)
 	auto_free(closep) int parent_fd = -1;
 	mode_t mode = geteuid() == 0 ? 0755 : 0700;
 	struct path_parent parent;
-	int fd;
+	int fd, ret;
 
 	*unsafe = false;
 	if (path[0] != '/')
@@ -54,11 +56,12 @@ static int place_open(const char *path, bool *created, bool *unsafe)
 	fd = openat(parent_fd, parent.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (ours_alone(fd))
+	ret = ours_alone(fd);
+	if (ret == 0)
 		return fd;
 	close(fd);
-	*unsafe = true;
-	return -EPERM;
+	*unsafe = ret == -EPERM;
+	return ret;
 }
 
 /* --- the lock --------------------------------------------------------------------------------- */
