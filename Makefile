@@ -72,6 +72,7 @@ files-PROFILING := $(wildcard src/profile/cpu_*.c src/command/profile_cpu.c src/
 	tests/unit/profile_cpu_*.c tests/fuzz/fuzz_profile_cpu_*.c)
 files-HEAP_PROFILING := $(wildcard src/profile/heap_*.c src/command/profile_heap.c \
 	src/control/heap_methods.c tests/unit/profile_heap_*.c tests/fuzz/fuzz_profile_heap_*.c)
+files-IMPORT_YAML := tests/fuzz/fuzz_import_compose.c
 left-out := $(foreach f,$(FEATURES),$(if $(WITH_$(f)),,$(files-$(f))))
 
 src-of = $(filter-out $(left-out),$(wildcard src/$(1)/*.c))
@@ -113,6 +114,7 @@ $(BUILD)/%.o: %.c $(CONFIG_MK)
 
 # Only its types are needed: the library itself is loaded by the program, when a screen is wanted.
 $(BUILD)/src/console/screen_curses.o: ALL_CPPFLAGS += $(NCURSES_CFLAGS)
+$(BUILD)/src/import/tree_yaml.o: ALL_CPPFLAGS += $(YAML_CFLAGS)
 $(BUILD)/src/http/%: ALL_CPPFLAGS += $(MICROHTTPD_CFLAGS)
 
 define room-rule

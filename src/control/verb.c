@@ -15,7 +15,7 @@
 	"out (the action goes on). With --no-wait: returns when the order is accepted.\n"
 
 /* The room that reads them stands beside this one, and does not know the table. */
-#define IMPORT_FORMATS "supervisord, systemd, procfile, runit, s6 or dinit"
+#define IMPORT_FORMATS "supervisord, systemd, procfile, pm2, process-compose, compose, runit, s6 or dinit"
 
 const struct verb verb_table[VERB_COUNT] = {
 	[VERB_RUN] = {

@@ -10,6 +10,10 @@ int import_procfile(struct import *im, const char *path);
 int import_systemd(struct import *im, const char *path);
 int import_rundir(struct import *im, const char *path);
 int import_dinit(struct import *im, const char *path);
+int import_pm2(struct import *im, const char *path);
+int import_compose(struct import *im, const char *path);	/* and process-compose */
+
+bool import_is_pm2(const char *text);
 
 bool import_is_rundir(const struct import *im, const char *dir);
 bool import_is_dinit(const char *text);

@@ -76,6 +76,19 @@ static bool fits_dinit(const char *base, const char *text)
 	return strchr(base, '.') == NULL && import_is_dinit(text);
 }
 
+static bool fits_pm2(const char *base, const char *text)
+{
+	return (ends_with(base, ".json") && import_is_pm2(text)) || ends_with(base, ".config.js") ||
+	       ends_with(base, ".config.cjs") || ends_with(base, ".config.mjs");
+}
+
+static bool fits_compose(const char *base, const char *text)
+{
+	return ends_with(base, ".yml") || ends_with(base, ".yaml") ||
+	       (ends_with(base, ".json") && (strstr(text, "\"processes\"") != NULL ||
+					     strstr(text, "\"services\"") != NULL));
+}
+
 static bool fits_nothing(const char *base, const char *text)
 {
 	(void)base;
@@ -86,6 +99,16 @@ static bool fits_nothing(const char *base, const char *text)
 static const char *const supervisord_files[] = {
 	"supervisord.conf", "supervisor.conf", "etc/supervisord.conf", NULL,
 };
+static const char *const pm2_files[] = {
+	"ecosystem.json", "ecosystem.config.json", "pm2.json", "process.json", "ecosystem.config.js",
+	"ecosystem.config.cjs", NULL,
+};
+static const char *const process_compose_files[] = {
+	"process-compose.yaml", "process-compose.yml", NULL,
+};
+static const char *const compose_files[] = {
+	"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml", NULL,
+};
 static const char *const procfile_files[] = { "Procfile", NULL };
 
 static const struct format formats[] = {
@@ -94,7 +117,10 @@ static const struct format formats[] = {
 	{ "runit", import_rundir, fits_nothing, NULL, import_is_rundir },
 	{ "s6", import_rundir, fits_nothing, NULL, import_is_rundir },
 	{ "dinit", import_dinit, fits_dinit, NULL, import_is_dinit_dir },
+	{ "pm2", import_pm2, fits_pm2, pm2_files, NULL },
+	{ "process-compose", import_compose, fits_compose, process_compose_files, NULL },
 	{ "procfile", import_procfile, fits_procfile, procfile_files, NULL },
+	{ "compose", import_compose, fits_nothing, compose_files, NULL },
 };
 
 void import_formats(struct strbuf *out)

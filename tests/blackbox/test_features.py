@@ -32,7 +32,7 @@ def test_features(w):
     equal(sorted(j), ["allocator", "clock", "event_backend", "kernel", "options", "version"], "keys")
     equal(sorted(j["options"]), sorted((
         "metrics console json_logs config_watch mmap_config mimalloc high_res_timing scheduler_hints "
-        "scheduler_hints_unix lockfree_coordination profiling heap_profiling http ipc full").split()), "options")
+        "scheduler_hints_unix lockfree_coordination profiling heap_profiling http import_yaml ipc full").split()), "options")
     for name, built in j["options"].items():
         check(built in (True, False), "%s is %r" % (name, built))
     check("epoll" in j["event_backend"]["supported"], "epoll is supported")

@@ -279,6 +279,102 @@ def test_services_of_dinit_run_the_same_programs(w):
     p.stop()
 
 
+# --- pm2, process-compose, compose -----------------------------------------------------------------------
+
+
+def test_an_ecosystem_of_pm2_runs_the_same_programs(w):
+    path = fixture(w, "pm2")
+    text = imported(w, path)
+    told(text, "env_production", "watch", "exec_mode = cluster", "deploy")
+    p = w.procd(text)
+    api = runs(w, p, "api-server", "api")
+    equal(api["argv"][1:], ["--report-state", w.path("api.json"), "--print", "one word"], "argv")
+    equal([api["env"][n] for n in ("MODE", "LEVEL", "PRICE")], ["fast", "3", "5$${x} %i"], "environment")
+    p.wait_state("run@1", "running")
+    wait_until(lambda: os.path.exists(w.path("starts")) and read_text(w.path("starts")).count("\n") == 2, "two instances")
+    run = read_report(w.path("run.json"))
+    check(run["env"]["NODE_APP_INSTANCE"] in ("0", "1"), "the instance's number")
+    s = effective(w)
+    for key, value in (("stop_timeout", 2500), ("stop_signal", "SIGINT"), ("memory_soft_limit", 300 << 20),
+                       ("on_memory_limit", "restart"), ("restart", "always"), ("restart_max_attempts", 4),
+                       ("restart_reset_after", 10000), ("stderr", "null"), ("log_file", w.path("api.log"))):
+        equal(s["api-server"][key], value, key)
+    p.stop()
+
+
+def test_what_is_wrong_in_an_ecosystem_is_told_with_its_line(w):
+    for text, line, part in (
+            ('{"apps": [\n{"name": "a"}\n]}', 2, "no script"), ('{"apps": [\n{"script": }]}', 2, ""),
+            ('{"apps": [\n\n5]}', 3, "object"), ('{"apps": [{"script": "x",\n"instances": "lots"}]}', 2, "instances"),
+            ('{"apps": [{"script": "x",\n"args": "\'y"}]}', 2, "args"), ("[" * 100000, 1, "nested"),
+            ('{"apps": [{"script": "x\\u0001"}]}', 1, "control")):
+        one = write_text(w.path("ecosystem.json"), text)
+        err = refused(w, one, "--from", "pm2")
+        contains(err, "%s:%d:" % (one, line), repr(text[:80]))
+        contains(err, part, repr(text[:80]))
+    err = refused(w, write_text(w.path("ecosystem.config.js"), "module.exports = {}\n"))
+    contains(err, "JSON.stringify", "how to get JSON")
+
+
+def test_a_process_compose_file_runs_the_same_programs(w):
+    w.need_feature("import_yaml")
+    path = fixture(w, "process-compose")
+    text = imported(w, path)
+    told(text, "disable_ansi_colors")
+    p = w.procd(text)
+    web, db = runs(w, p, "web"), runs(w, p, "db")
+    for i in (0, 1):
+        runs(w, p, "worker@%d" % i, "worker-%d" % i)
+    equal(web["argv"][-1], "a=b", "a variable in the command")
+    equal(web["env"]["WHERE"], w.dir + "/data", "a variable in a variable")
+    check(cmdline(p.pid_of("web")).startswith(w.child_path), "the pid is the program's")
+    check(os.path.exists(w.path("setup")), "what ends first")
+    s = effective(w)
+    for key, value in (("restart", "on-failure"), ("restart_delay", 2000), ("restart_max_attempts", 5),
+                       ("stop_signal", "SIGINT"), ("stop_timeout", 4000), ("depends_on", ["setup:succeeded"])):
+        equal(s["db"][key], value, key)
+    equal(s["setup"]["type"], "oneshot", "what is waited for until it ends")
+    for key, value in (("health", "command:/bin/sh -c 'test -d /'"), ("health_interval", 3000), ("groups", ["front"]),
+                       ("working_dir", "/"), ("description", "the site")):
+        equal(s["web"][key], value, key)
+    p.stop()
+
+
+def test_a_compose_file_becomes_what_can_be_known_of_it(w):
+    w.need_feature("import_yaml")
+    text = imported(w, fixture(w, "compose"))
+    told(text, "the whole of this: what it runs stands in its image", "ports", "unknown is not among")
+    s = effective(w)
+    app = s["app@0"] if "app@0" in s else s["app"]
+    equal(app["command"], ["/usr/bin/app", "--serve", "--name", "two words", "blue", "$HOME"], "command")
+    for key, value in (("restart", "on-failure"), ("restart_max_attempts", 3), ("stop_timeout", 90000),
+                       ("memory_max", 512 << 20), ("depends_on", ["db:healthy"]), ("autostart", False)):
+        equal(app[key], value, key)
+    equal(s["db"]["health"], "command:/bin/sh -c 'test -S /run/db.sock'", "healthcheck")
+    equal(sorted(n.split("@")[0] for n in s if not n.startswith("app")), ["db"], "subsystems")
+
+
+def test_hostile_yaml_is_refused_with_its_line(w):
+    w.need_feature("import_yaml")
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        "a%d: &a%d [%s]\n" % (i, i, ", ".join(["*a%d" % (i - 1)] * 10)) for i in range(1, 12))
+    for text, part in ((bomb + "services:\n  a: {command: x, y: *a11}\n", "values"),
+                       ("services: &s\n  a: *s\n", "nested"), ("services:\n  a: *nobody\n", ":2:"),
+                       ("services:\n  a:\n   command: 'x\n", ""), ("services: [a, b]\n", ":1:"),
+                       ("services:\n  a: {command: x}\n  a: {command: y}\n", ":3:"),
+                       ("services:\n  a: {command: [x, [y]]}\n", ":2:"), ("services:\n  a: 5\n", ":2:"),
+                       ("services:\n  a: {command: \"x\\0y\"}\n", "control"), ("", "empty"),
+                       ("[" * 5000, ""), ("services:\n  ? [a]\n  : b\n", "key")):
+        path = write_text(w.path("compose.yaml"), text)
+        contains(refused(w, path), part, repr(text[:60]))
+
+
+def test_without_yaml_it_is_told_what_is_missing(w):
+    if w.features()["import_yaml"]:
+        raise Skip("this procd has it")
+    contains(refused(w, write_text(w.path("compose.yaml"), "services: {}\n")), "--enable-import-yaml", "message")
+
+
 # --- all formats --------------------------------------------------------------------------------------
 
 

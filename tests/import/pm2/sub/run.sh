@@ -1,0 +1,2 @@
+#!/bin/bash
+exec @CHILD@ --starts @DIR@/starts "$@"
