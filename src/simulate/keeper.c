@@ -48,6 +48,8 @@ static int op_read_files(void *ctx, struct subsystem_options *options, uint32_t 
 	k->files = start_files_new(options, slot, spawn_id);
 	k->files->credentials = x_calloc(options->rights->credentials.n + 1,
 					 sizeof(*k->files->credentials));
+	for (size_t i = 0; i < options->rights->credentials.n; i++)
+		k->files->credentials[i].data = x_strdup("");
 	return 0;
 }
 

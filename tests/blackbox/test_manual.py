@@ -86,3 +86,13 @@ def test_every_example_is_named_and_the_excerpts_are_valid(w):
                            if '"%s"' % n in excerpt and "[subsystem.%s]" % n not in excerpt)
         r = w.run("check", "-c", write_text(w.path("c.toml"), excerpt))
         check(r.rc == 0 or "built without" in r.err, "%s\n%s" % (excerpt, r))
+
+
+def test_the_README_s_configuration_is_valid_and_comes_up(w):
+    text = read_text(os.path.join(ROOT, "README")).split("Save this as daemon.toml:\n\n")[1].split("\nThen:")[0]
+    path = write_text(w.path("c.toml"), re.sub(r"^    ", "", text, flags=re.M))
+    r = w.run("check", "-c", path)
+    if "built without" in r.err:
+        raise Skip(r.err)
+    equal((r.expect(0).out, r.err), ("ok\n", ""), "check")
+    w.run("simulate", "-c", path, "--scenario", "crash database").expect(0)
