@@ -95,8 +95,6 @@ void candidate_put_key(struct candidate *c, struct scope *scope, const char *nam
 void candidate_put_path(struct candidate *c, const char *path, size_t len, struct value *value,
 			const struct source_point *at);
 
-/* Was the value of KEY, of NODE's own table or of [defaults], complained about already? */
-bool key_is_bad(const struct candidate *c, const struct scope *scope, int key);
 struct setting *scope_find(const struct scope *s, int key);
 struct setting *scope_add(struct scope *s);	/* to be filled; others may have moved */
 

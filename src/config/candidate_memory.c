@@ -99,15 +99,6 @@ struct place item_of_list_place(const struct candidate *c, uint32_t node, int ke
 	return setting_place(c, s, v->line, v->column);
 }
 
-bool key_is_bad(const struct candidate *c, const struct scope *scope, int key)
-{
-	const struct setting *s = scope_find(scope, key);
-
-	if (s == NULL)
-		s = scope_find(&c->defaults, key);
-	return s != NULL && s->bad;
-}
-
 struct setting *scope_add(struct scope *s)
 {
 	if (s->n == s->cap) {

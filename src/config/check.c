@@ -1,78 +1,50 @@
-/* Cross-option rules. What may become right by itself before it is needed (a program that is about
- * to be installed, a directory that a oneshot makes) is a warning; what cannot is an error. */
+/* Rules for each subsystem, across keys and against the world around; check_top.c has those for
+ * procd itself. What may become right by itself before it is needed (a program that is about to be
+ * installed, a directory that a oneshot makes) is a warning; what cannot is an error. */
 #include "config/check.h"
 
 #include <errno.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/loop.h"
-#include "config/defaults.h"
-#include "config/family.h"
-#include "config/source.h"
 #include "config/type.h"
 
-/* The setting of a top-level key by its field; NULL: not given. */
-static const struct setting *given(const struct candidate *c, uint32_t at)
-{
-	for (size_t key = 0; key < schema_top_n; key++)
-		if (schema[key].at == at)
-			return scope_find(&c->top, (int)key);
-	return NULL;
-}
+/* --- for every rule ------------------------------------------------------------------------- */
 
-static struct place place_of(const struct candidate *c, const struct setting *s)
+struct place check_place(const struct candidate *c, const struct setting *s)
 {
 	if (s == NULL)
 		return (struct place){ 0 };
 	return setting_place(c, s, s->value.line, s->value.column);
 }
 
-#define GIVEN(c, field) given(c, offsetof(struct config, field))
-
-/* --- [shutdown] ----------------------------------------------------------------------------- */
-
-static bool is_bad(const struct setting *s)
+bool check_is_bad(const struct setting *s)
 {
 	return s != NULL && s->bad;
 }
 
-static void check_order(const struct candidate *c, const struct setting *later,
-			const struct setting *earlier, int64_t later_ms, int64_t earlier_ms,
-			const char *later_name, const char *earlier_name)
+/* What SCOPE itself gives for the key at AT. */
+static const struct setting *given_in(const struct scope *scope, uint32_t at)
 {
-	struct place place = place_of(c, later != NULL ? later : earlier);
+	for (size_t key = schema_top_n; key < schema_n; key++) {
+		const struct setting *s = schema[key].at == at ? scope_find(scope, (int)key)
+								       : NULL;
 
-	if (later_ms <= earlier_ms && !is_bad(later) && !is_bad(earlier))
-		diag_error(c->diag, &place, "shutdown.%s (%lld ms) must be greater than "
-			   "shutdown.%s (%lld ms)", later_name, (long long)later_ms, earlier_name,
-			   (long long)earlier_ms);
+		if (s != NULL)
+			return s;
+	}
+	return NULL;
 }
 
-static void check_shutdown(const struct candidate *c, struct config *config)
+bool check_bad_in(const struct candidate *c, const struct scope *scope, uint32_t at)
 {
-	const struct setting *timeout = GIVEN(c, shutdown.timeout_ms);
-	const struct setting *force = GIVEN(c, shutdown.force_timeout_ms);
-	const struct setting *kill = GIVEN(c, shutdown.kill_timeout_ms);
-	int64_t base = config->shutdown.timeout_ms;
+	const struct setting *s = given_in(scope, at);
 
-	if (force == NULL)
-		config->shutdown.force_timeout_ms =
-			MAX(config->shutdown.force_timeout_ms, base + base / 2);
-	if (kill == NULL)
-		config->shutdown.kill_timeout_ms = MAX(config->shutdown.kill_timeout_ms, base * 2);
-	check_order(c, force, timeout, config->shutdown.force_timeout_ms, base, "force_timeout",
-		    "timeout");
-	check_order(c, kill, force, config->shutdown.kill_timeout_ms,
-		    config->shutdown.force_timeout_ms, "kill_timeout", "force_timeout");
+	return check_is_bad(s != NULL ? s : given_in(&c->defaults, at));
 }
 
-/* --- the rest of the top -------------------------------------------------------------------- */
-
-/* The directory that PATH is to be made in, when it is not there, and WHY; NULL: all is well. */
-static char *missing_parent(const char *path, const char **why)
+char *check_parent(const char *path, const char **why)
 {
 	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
 	auto_free(freep) char *dir = NULL;
@@ -90,107 +62,10 @@ static char *missing_parent(const char *path, const char **why)
 	return take(dir);
 }
 
-/* It may be there in time. */
-static void warn_parent(const struct candidate *c, const struct setting *s, const char *what,
-			const char *path)
-{
-	const char *why = NULL;
-	auto_free(freep) char *dir = s != NULL && !c->saved ? missing_parent(path, &why) : NULL;
-	struct place place = place_of(c, s);
-
-	if (dir != NULL)
-		diag_warn(c->diag, &place, "%s: the directory %s %s", what, dir, why);
-}
-
-/* Nobody would read of it in a log that cannot be written. */
-static void check_log_file(const struct candidate *c, const struct config *config)
-{
-	const struct setting *s = GIVEN(c, logging.file);
-	auto_free(freep) char *dir = NULL;
-	const char *why = NULL;
-	struct place place = place_of(c, s);
-
-	if (s == NULL || c->saved)
-		return;
-	dir = missing_parent(config->logging.file, &why);
-	if (dir != NULL)
-		diag_error(c->diag, &place, "logging.file: the directory %s %s", dir, why);
-}
-
-static void check_backend(const struct candidate *c, const struct config *config)
-{
-	auto_free(strbuf_fini) struct strbuf supported = STRBUF_INIT;
-	const char *backend = config->performance.event_backend;
-	const struct setting *s = GIVEN(c, performance.event_backend);
-	struct place place = place_of(c, s);
-
-	if (s == NULL || loop_backend_works(backend))
-		return;
-	loop_backends_supported(&supported);
-	diag_error(c->diag, &place, "event back end \"%s\" is not supported here; supported are %s",
-		   backend, supported.buf);
-}
-
-/* A longer path cannot be bound, whatever the directory. */
-static void check_socket(const struct candidate *c, const struct config *config)
-{
-	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
-	const struct setting *socket = GIVEN(c, control.socket), *run_dir = GIVEN(c, run_dir);
-	struct place place = place_of(c, socket != NULL ? socket : run_dir);
-
-	if (strlen(config->control.socket) > max)
-		diag_error(c->diag, &place, "control.socket: the path of a socket has at most %zu "
-			   "bytes, %s has %zu; set a shorter run_dir or control.socket", max,
-			   config->control.socket, strlen(config->control.socket));
-}
-
-static void check_signals(const struct candidate *c, const struct config *config)
-{
-	for (uint32_t i = 0; i < c->top.n; i++) {
-		const struct setting *s = &c->top.settings[i];
-		const struct option *o = schema_row(s->key);
-		struct place place = place_of(c, s);
-		int signo = s->key >= (int)schema_n ? s->key - (int)schema_n : o->index;
-		const char *target;
-		uint32_t first, n;
-
-		if (o->type != &type_signal_action || signo <= 0 || signo >= NSIG)
-			continue;
-		target = config->signals[signo].target;
-		if (target != NULL && !config_select(config, target, &first, &n))
-			diag_error(c->diag, &place, "forward:%s: there is no subsystem \"%s\"",
-				   target, target);
-	}
-}
-
-void check_top(const struct candidate *c, struct config *config)
-{
-	check_shutdown(c, config);
-	check_backend(c, config);
-	check_socket(c, config);
-	check_signals(c, config);
-	check_log_file(c, config);
-	check_http(c, config);
-	warn_parent(c, GIVEN(c, pid_file), "pid_file", config->pid_file);
-	warn_parent(c, GIVEN(c, events.output), "events.output", config->events.output_path);
-}
-
 /* --- subsystems ----------------------------------------------------------------------------- */
 
-/* What SCOPE itself gives for the key at AT. */
-static const struct setting *given_in(const struct scope *scope, uint32_t at)
-{
-	for (size_t key = schema_top_n; key < schema_n; key++) {
-		const struct setting *s = schema[key].at == at ? scope_find(scope, (int)key)
-								       : NULL;
-
-		if (s != NULL)
-			return s;
-	}
-	return NULL;
-}
-
-/* The same where it is other than the default: what `procd config` writes repeats the defaults. */
+/* What SCOPE itself gives, where that is other than the default: what `procd config` writes repeats
+ * the defaults. */
 static const struct setting *chosen_in(const struct candidate *c, const struct scope *scope,
 				       const struct subsystem_options *o, uint32_t at)
 {
@@ -198,14 +73,6 @@ static const struct setting *chosen_in(const struct candidate *c, const struct s
 	const struct option *row = s != NULL ? schema_row(s->key) : NULL;
 
 	return s == NULL || row->def == NULL || !row->type->equal(row, c->plain, o) ? s : NULL;
-}
-
-/* Was what is given for the key at AT complained about already? */
-static bool bad_in(const struct candidate *c, const struct scope *scope, uint32_t at)
-{
-	const struct setting *s = given_in(scope, at);
-
-	return is_bad(s != NULL ? s : given_in(&c->defaults, at));
 }
 
 /* Where the key at AT stands for SCOPE, or SCOPE's header. */
@@ -219,7 +86,7 @@ static struct place place_in(const struct candidate *c, const struct scope *scop
 	const struct setting *s = given_in(scope, at);
 
 	s = s != NULL ? s : given_in(&c->defaults, at);
-	return s != NULL ? place_of(c, s) : candidate_place(c, &header);
+	return s != NULL ? check_place(c, s) : candidate_place(c, &header);
 }
 
 #define PLACE_IN(c, scope, field) place_in(c, scope, AT_##field)
@@ -289,7 +156,7 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 	    given_in(scope, AT_OWN(log_file)))
 		diag_warn(c->diag, &file, "subsystem.%s.log_file: stays empty, neither stdout nor "
 			  "stderr is \"log\"", o->name);
-	if (o->log_file == NULL && !bad_in(c, scope, AT_OWN(log_file)) &&
+	if (o->log_file == NULL && !check_bad_in(c, scope, AT_OWN(log_file)) &&
 	    chosen_in(c, scope, o, AT_POLICY(log_format)))
 		diag_warn(c->diag, &format, "subsystem.%s.log_format: says how log_file looks, and "
 			  "there is none; procd's own log has logging.json", o->name);
@@ -311,13 +178,13 @@ static void check_periodic(const struct candidate *c, const struct scope *scope,
 			   const struct subsystem_options *o)
 {
 	const struct setting *type = given_in(scope, AT_OWN(type));
-	struct place place = place_of(c, type);
+	struct place place = check_place(c, type);
 
 	if (!subsystem_is_periodic(o)) {
 		place = PLACE_IN(c, scope, POLICY(random_delay_ms));
 		if (chosen_in(c, scope, o, AT_POLICY(random_delay_ms)) &&
-		    !bad_in(c, scope, AT_POLICY(schedule)) &&
-		    !bad_in(c, scope, AT_POLICY(every_ms)))
+		    !check_bad_in(c, scope, AT_POLICY(schedule)) &&
+		    !check_bad_in(c, scope, AT_POLICY(every_ms)))
 			diag_warn(c->diag, &place, "subsystem.%s.random_delay: has no effect without "
 				  "schedule or every", o->name);
 		return;
@@ -350,7 +217,7 @@ static void warn_health(const struct candidate *c, const struct scope *scope,
 		AT_POLICY(on_unhealthy),
 	};
 
-	if (o->policy->health != NULL || bad_in(c, scope, AT_POLICY(health)))
+	if (o->policy->health != NULL || check_bad_in(c, scope, AT_POLICY(health)))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const struct setting *s = chosen_in(c, scope, o, keys[i]);
@@ -358,7 +225,7 @@ static void warn_health(const struct candidate *c, const struct scope *scope,
 
 		if (s == NULL)
 			continue;
-		place = place_of(c, s);
+		place = check_place(c, s);
 		diag_warn(c->diag, &place, "subsystem.%s.%s: has no effect without the key "
 			  "\"health\"", o->name, schema_row(s->key)->name);
 	}
@@ -484,7 +351,7 @@ static void check_heap_profile(const struct candidate *c, const struct scope *sc
 {
 	struct place place = PLACE_IN(c, scope, RIGHTS(heap_profile));
 	const char *why = NULL;
-	auto_free(freep) char *dir = missing_parent(o->rights->heap_profile, &why);
+	auto_free(freep) char *dir = check_parent(o->rights->heap_profile, &why);
 
 	if (o->rights->heap_profile != NULL && o->rights->root_dir != NULL)
 		diag_error(c->diag, &place, "subsystem.%s.heap_profile: does not go with root_dir: the "

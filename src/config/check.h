@@ -21,6 +21,18 @@ void check_descriptors(const struct candidate *c, const struct config *config);
 /* Warn of files that others than root can change, when root is to obey them (check_owner.c). */
 void check_owners(const struct candidate *c);
 
+/* --- check.c: for every rule --------------------------------------------------------------------- */
+
+/* Where S stands; S NULL: nowhere. */
+struct place check_place(const struct candidate *c, const struct setting *s);
+/* S was given and has been complained of. */
+bool check_is_bad(const struct setting *s);
+/* The same of what SCOPE, or else [defaults], gives for the key of [subsystem] at AT. */
+bool check_bad_in(const struct candidate *c, const struct scope *scope, uint32_t at);
+/* The directory that PATH is to be made in, when it is not there, and WHY; NULL: all is well. Caller
+ * frees. */
+char *check_parent(const char *path, const char **why);
+
 /* --- check_program.c ---------------------------------------------------------------------------- */
 
 /* What was found so far: many subsystems run the same program. Zero but for the first two. */

@@ -37,15 +37,6 @@ static struct place item_place(const struct edges *e, uint32_t node, enum edge_k
 	return item_of_list_place(e->c, node, key_of(e->c, kind), at);
 }
 
-/* Was KEY of NODE complained about already? */
-static bool is_bad(const struct edges *e, uint32_t node, const char *key)
-{
-	struct schema_key k;
-
-	BUG_ON(schema_find(&e->c->index, "subsystem", key, strlen(key), &k) < 0);
-	return key_is_bad(e->c, e->c->owners[node], k.key);
-}
-
 /* NAME looks like an instance of a subsystem that has fewer, or none. */
 static bool tell_instance(struct edges *e, const struct place *place, const char *what,
 			  const char *name)
@@ -64,7 +55,7 @@ static bool tell_instance(struct edges *e, const struct place *place, const char
 			   what, name, base, f->n);
 	else if (!config_position(e->config, base, &node))
 		return false;
-	else if (!is_bad(e, node, "instances"))
+	else if (!check_bad_in(e->c, e->c->owners[node], AT_OWN(instances)))
 		diag_error(e->c->diag, place, "%s: there is no \"%.80s\": %s declares no instances",
 			   what, name, base);
 	return true;
@@ -156,7 +147,8 @@ static bool check_item(struct edges *e, uint32_t node, enum edge_kind kind, size
 		return true;
 	}
 	if (condition == CONDITION_HEALTHY && scope != e->told && n > 0 &&
-	    e->config->subsystems[first]->policy->health == NULL && !is_bad(e, first, "health"))
+	    e->config->subsystems[first]->policy->health == NULL &&
+	    !check_bad_in(e->c, e->c->owners[first], AT_POLICY(health)))
 		never_healthy(e, node, kind, at);
 	if (kind == EDGE_ON_FAILURE && scope != e->told && node >= first && node - first < n)
 		names_itself(e, node, at);

@@ -14,14 +14,6 @@ static struct place place_of(const struct candidate *c, uint32_t node, const cha
 	return item_of_list_place(c, node, key.key, at);
 }
 
-static bool is_bad(const struct candidate *c, uint32_t node, const char *name)
-{
-	struct schema_key key;
-
-	BUG_ON(schema_find(&c->index, "subsystem", name, strlen(name), &key) < 0);
-	return key_is_bad(c, c->owners[node], key.key);
-}
-
 /* Are these two the same subsystem, or instances of one? */
 static bool same_family(const char *a, const char *b)
 {
@@ -76,11 +68,11 @@ void check_listen(const struct candidate *c, const struct config *config)
 				   "descriptors 3 to %u; ready = \"fd:%d\" is among them", o->name,
 				   2 + o->policy->listen.n, o->policy->ready->fd);
 		if (o->policy->listen.n == 0 && o->policy->socket_activation &&
-		    !is_bad(c, i, "listen"))
+		    !check_bad_in(c, c->owners[i], AT_POLICY(listen)))
 			diag_error(c->diag, &activation, "subsystem.%s.socket_activation: there is no "
 				   "socket to wait at; name one with listen", o->name);
 		if (o->policy->idle_timeout_ms > 0 && !o->policy->socket_activation &&
-		    !is_bad(c, i, "socket_activation"))
+		    !check_bad_in(c, c->owners[i], AT_POLICY(socket_activation)))
 			diag_error(c->diag, &idle, "subsystem.%s.idle_timeout: nothing would start it "
 				   "again; set socket_activation, too", o->name);
 		for (size_t at = 0; at < o->policy->listen.n; at++)
