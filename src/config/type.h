@@ -51,8 +51,10 @@ extern const struct option_type type_bool, type_int, type_instances, type_float,
 extern const struct option_type type_string, type_name, type_account, type_path, type_log_file,
 	type_enum, type_word, type_signal;
 /* type_list.c */
-extern const struct option_type type_strings, type_ints, type_command, type_hook, type_environment,
-	type_edges, type_listen, type_credentials;
+extern const struct option_type type_strings, type_ints, type_environment, type_edges, type_listen,
+	type_credentials;
+/* type_command.c */
+extern const struct option_type type_command, type_hook;
 /* type_special.c */
 extern const struct option_type type_stdio, type_limit, type_events_output;
 /* type_placement.c */
@@ -81,6 +83,23 @@ void string_clear(const struct option *o, void *obj);
 #define STRING_VERBS_BUT_SHAPE                                                                    \
 	.is_set = string_is_set, .equal = string_equal, .format = string_format,                  \
 	.json = string_json, .copy = string_copy, .clear = string_clear
+
+/* --- fields that are a struct strlist (type_list.c) ---------------------------------------------- */
+
+/* LIST takes the place of what FIELD has, and is empty then. */
+void list_replace(struct strlist *field, struct strlist *list);
+/* Append the text of V, or of each item of the array V, variables replaced. -EINVAL: complained. */
+int list_add_text(struct parse *p, const struct value *v, struct strlist *out);
+int list_add_items(struct parse *p, const struct value *v, struct strlist *out);
+
+bool strings_equal(const struct option *o, const void *a, const void *b);
+void strings_format(const struct option *o, int key, const void *obj, struct strbuf *out);
+json_t *strings_json(const struct option *o, int key, const void *obj);
+void strings_copy(const struct option *o, void *dst, const void *src);
+void strings_clear(const struct option *o, void *obj);
+#define STRINGS_VERBS                                                                             \
+	.equal = strings_equal, .format = strings_format, .json = strings_json,                   \
+	.copy = strings_copy, .clear = strings_clear
 
 /* --- for the implementations ---------------------------------------------------------------- */
 

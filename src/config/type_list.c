@@ -1,4 +1,4 @@
-/* Lists: strings, exit codes, the command line, the environment. */
+/* Lists: strings, sockets, references, the environment, credentials, exit codes. */
 #include "config/type.h"
 
 #include <errno.h>
@@ -6,20 +6,19 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
-#include "base/text.h"
 #include "config/depend.h"
 #include "config/listen.h"
 
 /* --- lists of strings: shared verbs --------------------------------------------------------- */
 
-static void replace(struct strlist *field, struct strlist *list)
+void list_replace(struct strlist *field, struct strlist *list)
 {
 	strlist_fini(field);
 	*field = *list;
 	*list = (struct strlist)STRLIST_INIT;
 }
 
-static int add_text(struct parse *p, const struct value *v, struct strlist *out)
+int list_add_text(struct parse *p, const struct value *v, struct strlist *out)
 {
 	char *text = parse_text(p, v);
 
@@ -29,33 +28,39 @@ static int add_text(struct parse *p, const struct value *v, struct strlist *out)
 	return 0;
 }
 
-static int add_items(struct parse *p, const struct value *v, struct strlist *out)
+int list_add_items(struct parse *p, const struct value *v, struct strlist *out)
 {
 	for (size_t i = 0; i < v->n; i++)
-		if (add_text(p, &v->items[i], out) < 0)
+		if (list_add_text(p, &v->items[i], out) < 0)
 			return -EINVAL;
 	return 0;
 }
 
-/* An array, or one string that stands for an array of one. CHECK: of one item; 0, or complained. */
-static int list_parse(struct parse *p, const struct value *v, void *obj,
-		      int (*check)(struct parse *p, const struct value *v, const char *item))
+/* Is ITEM, which V says, a good one? 0, or complained. SEEN: names of those before it. */
+typedef int (*item_check_fn)(struct parse *p, const struct value *v, const char *item,
+			     struct map *seen);
+
+/* An array, or one string that stands for an array of one. */
+static int list_parse(struct parse *p, const struct value *v, void *obj, item_check_fn check)
 {
 	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
+	auto_free(map_fini) struct map seen = MAP_INIT;
+	bool many = v->kind == VALUE_ARRAY;
 
 	if (v->kind == VALUE_TABLE)
 		return parse_fail(p, v, "expected an array of strings, not a table");
-	if ((v->kind == VALUE_ARRAY ? add_items(p, v, &list) : add_text(p, v, &list)) < 0)
+	if ((many ? list_add_items(p, v, &list) : list_add_text(p, v, &list)) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < list.n; i++)
-		if (check(p, v->kind == VALUE_ARRAY ? &v->items[i] : v, list.items[i]) < 0)
+		if (check(p, many ? &v->items[i] : v, list.items[i], &seen) < 0)
 			return -EINVAL;
-	replace(FIELD(struct strlist, p->o, obj), &list);
+	list_replace(FIELD(struct strlist, p->o, obj), &list);
 	return 0;
 }
 
-static int string_check(struct parse *p, const struct value *v, const char *item)
+static int string_check(struct parse *p, const struct value *v, const char *item, struct map *seen)
 {
+	(void)seen;
 	return *item != '\0' ? 0 : parse_fail(p, v, "must not be empty");
 }
 
@@ -64,12 +69,12 @@ static int strings_parse(struct parse *p, const struct value *v, void *obj)
 	return list_parse(p, v, obj, string_check);
 }
 
-static bool strings_equal(const struct option *o, const void *a, const void *b)
+bool strings_equal(const struct option *o, const void *a, const void *b)
 {
 	return strlist_equal(CFIELD(struct strlist, o, a), CFIELD(struct strlist, o, b));
 }
 
-static void strings_format(const struct option *o, int key, const void *obj, struct strbuf *out)
+void strings_format(const struct option *o, int key, const void *obj, struct strbuf *out)
 {
 	const struct strlist *list = CFIELD(struct strlist, o, obj);
 
@@ -82,7 +87,7 @@ static void strings_format(const struct option *o, int key, const void *obj, str
 	strbuf_addch(out, ']');
 }
 
-static json_t *strings_json(const struct option *o, int key, const void *obj)
+json_t *strings_json(const struct option *o, int key, const void *obj)
 {
 	const struct strlist *list = CFIELD(struct strlist, o, obj);
 	json_t *array = json_array();
@@ -93,7 +98,7 @@ static json_t *strings_json(const struct option *o, int key, const void *obj)
 	return array;
 }
 
-static void strings_copy(const struct option *o, void *dst, const void *src)
+void strings_copy(const struct option *o, void *dst, const void *src)
 {
 	struct strlist *list = FIELD(struct strlist, o, dst);
 
@@ -101,14 +106,10 @@ static void strings_copy(const struct option *o, void *dst, const void *src)
 	strlist_copy(list, CFIELD(struct strlist, o, src));
 }
 
-static void strings_clear(const struct option *o, void *obj)
+void strings_clear(const struct option *o, void *obj)
 {
 	strlist_fini(FIELD(struct strlist, o, obj));
 }
-
-#define STRINGS_VERBS                                                                             \
-	.equal = strings_equal, .format = strings_format, .json = strings_json,                   \
-	.copy = strings_copy, .clear = strings_clear
 
 const struct option_type type_strings = {
 	.name = "array of strings", .shape = SHAPE_STRINGS, .parse = strings_parse, STRINGS_VERBS,
@@ -116,10 +117,11 @@ const struct option_type type_strings = {
 
 /* --- listening sockets ------------------------------------------------------------------------- */
 
-static int listen_check(struct parse *p, const struct value *v, const char *item)
+static int listen_check(struct parse *p, const struct value *v, const char *item, struct map *seen)
 {
 	auto_free(strbuf_fini) struct strbuf why = STRBUF_INIT;
 
+	(void)seen;
 	return listen_parse(item, NULL, &why) == 0 ? 0 : parse_fail(p, v, "%s", why.buf);
 }
 
@@ -172,142 +174,11 @@ static int edge_check(struct parse *p, const struct value *v, const char *item, 
 
 static int edges_parse(struct parse *p, const struct value *v, void *obj)
 {
-	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
-	auto_free(map_fini) struct map seen = MAP_INIT;
-	bool many = v->kind == VALUE_ARRAY;
-
-	if (v->kind == VALUE_TABLE)
-		return parse_fail(p, v, "expected an array of names, not a table");
-	if ((many ? add_items(p, v, &list) : add_text(p, v, &list)) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < list.n; i++)
-		if (edge_check(p, many ? &v->items[i] : v, list.items[i], &seen) < 0)
-			return -EINVAL;
-	replace(FIELD(struct strlist, p->o, obj), &list);
-	return 0;
+	return list_parse(p, v, obj, edge_check);
 }
 
 const struct option_type type_edges = {
 	.name = "array of names", .shape = SHAPE_STRINGS, .parse = edges_parse, STRINGS_VERBS,
-};
-
-/* --- command -------------------------------------------------------------------------------- */
-
-/* Split first, then replace variables: what a variable holds stays one word. */
-int parse_words(struct parse *p, const struct value *v, size_t skip, struct strlist *out)
-{
-	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
-	size_t offset = 0;
-
-	if (words_split(v->text + skip, &words, &offset) < 0)
-		return parse_fail(p, v, "a quote is not closed or a backslash ends the text, at "
-				  "character %zu of the command", offset + 1);
-	for (size_t i = 0; i < words.n; i++) {
-		struct value word = { .kind = VALUE_STRING, .line = v->line, .column = v->column };
-		int ret;
-
-		value_set_text(&word, x_strdup(words.items[i]));
-		ret = add_text(p, &word, out);
-		value_fini(&word);
-		if (ret < 0)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-/* SCRIPT: a string is for a shell. */
-static int command_read(struct parse *p, const struct value *v, bool script, struct strlist *out)
-{
-	int ret;
-
-	if (v->kind == VALUE_TABLE)
-		return parse_fail(p, v, "expected a string or an array of strings, not a table");
-	/* true and false are programs, too */
-	if (v->kind != VALUE_BOOL && parse_check_string(p, v) < 0)
-		return -EINVAL;
-	if (v->kind == VALUE_ARRAY)
-		ret = add_items(p, v, out);
-	else if (script)
-		ret = add_text(p, v, out);
-	else
-		ret = parse_words(p, v, 0, out);
-	if (ret == 0 && (out->n == 0 || *out->items[0] == '\0'))
-		return parse_fail(p, v, "the command is empty");
-	return ret;
-}
-
-static int command_parse(struct parse *p, const struct value *v, void *obj)
-{
-	struct subsystem_options *s = obj;	/* `shell` stands before in the table */
-	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
-
-	if (s->shell && v->kind == VALUE_ARRAY)
-		return parse_fail(p, v, "with shell = true the command is one string");
-	if (command_read(p, v, s->shell, &list) < 0)
-		return -EINVAL;
-	replace(&s->command, &list);
-	return 0;
-}
-
-static bool command_is_set(const struct option *o, int key, const void *obj)
-{
-	const struct subsystem_options *s = obj;
-
-	(void)o, (void)key;
-	return s->command.n > 0;
-}
-
-static void command_format(const struct option *o, int key, const void *obj, struct strbuf *out)
-{
-	const struct subsystem_options *s = obj;
-
-	if (s->shell)
-		toml_quote(s->command.items[0], true, out);
-	else
-		strings_format(o, key, obj, out);
-}
-
-static json_t *command_json(const struct option *o, int key, const void *obj)
-{
-	const struct subsystem_options *s = obj;
-
-	return s->shell ? json_text(s->command.items[0]) : strings_json(o, key, obj);
-}
-
-const struct option_type type_command = {
-	.name = "command", .shape = SHAPE_COMMAND, .parse = command_parse,
-	.is_set = command_is_set, .equal = strings_equal, .format = command_format,
-	.json = command_json, .copy = strings_copy, .clear = strings_clear,
-};
-
-/* A command beside the main one. With shell = true a string becomes the array that runs it by sh -c,
- * and is shown as that. */
-static int hook_parse(struct parse *p, const struct value *v, void *obj)
-{
-	const struct subsystem_options *s = obj;	/* `shell` stands before in the table */
-	auto_free(strlist_fini) struct strlist list = STRLIST_INIT, shell = STRLIST_INIT;
-	bool script = s->shell && v->kind != VALUE_ARRAY;
-
-	if (command_read(p, v, script, &list) < 0)
-		return -EINVAL;
-	if (script) {
-		strlist_add(&shell, "/bin/sh");
-		strlist_add(&shell, "-c");
-		strlist_add(&shell, list.items[0]);
-	}
-	replace(FIELD(struct strlist, p->o, obj), script ? &shell : &list);
-	return 0;
-}
-
-static bool hook_is_set(const struct option *o, int key, const void *obj)
-{
-	(void)key;
-	return CFIELD(struct strlist, o, obj)->n > 0;
-}
-
-const struct option_type type_hook = {
-	.name = "command", .shape = SHAPE_COMMAND, .parse = hook_parse, .is_set = hook_is_set,
-	STRINGS_VERBS,
 };
 
 /* --- environment ---------------------------------------------------------------------------- */
@@ -349,12 +220,12 @@ static int environment_parse(struct parse *p, const struct value *v, void *obj)
 	int ret;
 
 	ret = v->kind == VALUE_TABLE ? add_table(p, v, &list) :
-	      v->kind == VALUE_ARRAY ? add_items(p, v, &list) : add_text(p, v, &list);
+	      v->kind == VALUE_ARRAY ? list_add_items(p, v, &list) : list_add_text(p, v, &list);
 	for (size_t i = 0; ret == 0 && i < list.n; i++)
 		ret = check_variable(p, many ? &v->items[i] : v, list.items[i], &seen);
 	if (ret < 0)
 		return ret;
-	replace(FIELD(struct strlist, p->o, obj), &list);
+	list_replace(FIELD(struct strlist, p->o, obj), &list);
 	return 0;
 }
 
@@ -402,21 +273,9 @@ static int check_credential(struct parse *p, const struct value *v, const char *
 
 static int credentials_parse(struct parse *p, const struct value *v, void *obj)
 {
-	auto_free(strlist_fini) struct strlist list = STRLIST_INIT;
-	auto_free(map_fini) struct map seen = MAP_INIT;
-	bool many = v->kind == VALUE_ARRAY;
-
-	if (v->kind == VALUE_TABLE)
-		return parse_fail(p, v, "expected an array of NAME=PATH, not a table");
-	if ((many ? add_items(p, v, &list) : add_text(p, v, &list)) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < list.n; i++)
-		if (check_credential(p, many ? &v->items[i] : v, list.items[i], &seen) < 0)
-			return -EINVAL;
-	if (list.n > CREDENTIALS_MAX)
+	if (v->kind == VALUE_ARRAY && v->n > CREDENTIALS_MAX)
 		return parse_fail(p, v, "more than %d credentials", CREDENTIALS_MAX);
-	replace(FIELD(struct strlist, p->o, obj), &list);
-	return 0;
+	return list_parse(p, v, obj, check_credential);
 }
 
 const struct option_type type_credentials = {
