@@ -4,7 +4,6 @@
 #include "command/supervisor.h"
 
 #include <config.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -26,9 +25,6 @@
 #include "config/store.h"
 #include "output/ownlog.h"
 
-#define EVENTS_FILE_NAME "events"
-#define MEMORY_FILE_NAME "memory"
-#define NOTES_FILE_NAME "notes"
 #define EVENTS_MAPPED 128	/* their pages, and those of the state that they changed */
 #define LEAVING_TRIES 50	/* one second in all */
 
@@ -128,96 +124,11 @@ static int keeper_open(struct supervisor *s, int keeper_fd, const struct config 
 	return rc;
 }
 
-static bool anything_recorded(const struct supervisor *s)
-{
-	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++)
-		if (atomic_load(&record_get(&s->records, slot)->state) != RECORD_FREE)
-			return true;
-	return false;
-}
-
-/* -1 when there is to be none. What an earlier supervisor knew is not forgotten because it cannot be
- * opened just now: this one gives way to the next, who tries again. A disk that became read-only
- * stays so; there it goes on without. */
-static int run_file_open(struct supervisor *s, const char *name)
-{
-	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(s->run_dirfd, name, flags);
-
-	if (fd < 0 && errno != ENOENT && errno != EROFS &&
-	    (s->welcome.recovering || anything_recorded(s))) {
-		fprintf(stderr, "procd: cannot open %s in the run directory: %s\n", name,
-			strerror(errno));
-		_exit(EXIT_OS);
-	}
-	if (fd < 0)
-		fd = openat(s->run_dirfd, name, flags | O_CREAT, 0600);
-	if (fd < 0)
-		log_warn("cannot open %s in the run directory: %s; it will not survive a crash of "
-			 "the supervisor", name, strerror(errno));
-	return fd;
-}
-
-/* An ordered end takes the saved state along, so one that is there is of a procd that was killed. */
-static bool predecessor_killed(const struct supervisor *s)
-{
-	auto_free(closep) int fd = openat(s->run_dirfd, MEMORY_FILE_NAME,
-					  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-	return fd >= 0 && core_saved_generation(fd) != 0;
-}
-
-/* What an earlier procd left here is its history, not ours; unless it was killed, and may not have
- * written all of it. */
-static void run_dir_reset(const struct supervisor *s)
-{
-	static const char *const files[] = {
-		EVENTS_FILE_NAME, MEMORY_FILE_NAME, NOTES_FILE_NAME, "output.state", TALLY_FILE,
-	};
-	DIR *rings;
-
-	if (anything_recorded(s) || predecessor_killed(s))
-		return;
-	bundle_applied(s->run_dirfd);
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		unlinkat(s->run_dirfd, files[i], 0);
-	rings = fdopendir(openat(s->run_dirfd, "ring", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	for (struct dirent *e; rings && (e = readdir(rings));)
-		if (e->d_name[0] != '.')
-			unlinkat(dirfd(rings), e->d_name, 0);
-	if (rings)
-		closedir(rings);
-}
-
-/* An ad-hoc instance has a name that does not come again: nobody would ever read what it left. */
-static void run_dir_forget(const struct supervisor *s)
-{
-	run_dir_reset(s);
-	bundle_remove(s->run_dirfd);
-	unlinkat(s->run_dirfd, "ring", AT_REMOVEDIR);
-}
-
-/* All is down, and all that was told has been written. */
-static void run_dir_end(const struct supervisor *s)
-{
-	for (uint32_t slot = 0; slot < s->records.header->nslots; slot++) {
-		unsigned state = atomic_load(&record_get(&s->records, slot)->state);
-
-		if (state != RECORD_FREE && state != RECORD_GONE)
-			return;		/* given up: it may live on */
-	}
-	unlinkat(s->run_dirfd, MEMORY_FILE_NAME, 0);
-	unlinkat(s->run_dirfd, NOTES_FILE_NAME, 0);
-	unlinkat(s->run_dirfd, TALLY_FILE, 0);
-	if (s->options->main_name)
-		run_dir_forget(s);
-}
-
 /* One killed before its first word has left neither a child nor a saved state. */
 static bool anything_told(const struct supervisor *s, int memory_fd)
 {
 	return s->welcome.recovering &&
-	       (anything_recorded(s) || core_saved_generation(memory_fd) != 0);
+	       (run_files_recorded(s) || core_saved_generation(memory_fd) != 0);
 }
 
 static int channel_open(struct supervisor *s, const struct config *config, int memory_fd,
@@ -425,7 +336,7 @@ static int leave(struct supervisor *s, int exit_code)
 		keeper_leave(s->keeper, exit_code);
 	/* not before: who is killed without having said that it is over has a successor */
 	if (s->finished && !s->yielding)
-		run_dir_end(s);
+		run_files_end(s);
 	keeper_client_free(s->keeper);
 	alarm_free(s->alarm);
 	records_unmap(&s->records);
@@ -560,15 +471,15 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 			ev_loop_destroy(s->loop);
 		return fail(&error, rc);
 	}
-	if (!s->welcome.recovering && (anything_recorded(s) || predecessor_killed(s)))
+	if (!s->welcome.recovering && (run_files_recorded(s) || run_files_killed(s)))
 		scale_inherit(s->run_dir, options, &config, &bundle);
 	supervisor_claim_descriptors(s, config);
 	if (!s->welcome.recovering)
-		run_dir_reset(s);
+		run_files_reset(s);
 	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
 	notes_fd = run_file_open(s, NOTES_FILE_NAME);
 	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
-	if (!s->welcome.recovering && anything_recorded(s))
+	if (!s->welcome.recovering && run_files_recorded(s))
 		bundle_keep_before(s->run_dirfd);
 	/* a scale goes by the generation */
 	if (!s->welcome.recovering || config->generation != generation ||
@@ -591,7 +502,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		fail(&error, rc);
 		/* To leave is to end the children, and they have done nothing. The keeper takes this
 		 * for a crash, and tries again. */
-		if (s->welcome.recovering || anything_recorded(s))
+		if (s->welcome.recovering || run_files_recorded(s))
 			_exit(rc);
 		rooms_close(s);
 		return leave(s, rc);

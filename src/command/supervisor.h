@@ -83,6 +83,26 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 int supervisor_config(const char *run_dir, const struct run_options *options, struct config **config,
 		      struct strbuf *bundle, uint64_t *generation);
 
+/* --- run_files.c: what is in the run directory ------------------------------------------------ */
+
+#define EVENTS_FILE_NAME "events"
+#define MEMORY_FILE_NAME "memory"
+#define NOTES_FILE_NAME "notes"
+
+/* Is there a record of any child? */
+bool run_files_recorded(const struct supervisor *s);
+/* Open the file NAME, made if need be; -1 when there is to be none. What an earlier supervisor knew
+ * is not forgotten because it cannot be opened just now: this one gives way to the next, who tries
+ * again. A disk that became read-only stays so; there it goes on without. */
+int run_file_open(struct supervisor *s, const char *name);
+/* Was the procd before this one killed? An ordered end takes the saved state along. */
+bool run_files_killed(const struct supervisor *s);
+/* Remove what an earlier procd left: its history is not ours; unless it was killed, and may not have
+ * written all of it. */
+void run_files_reset(const struct supervisor *s);
+/* All is down, and all that was told has been written: remove what nobody will read. */
+void run_files_end(const struct supervisor *s);
+
 /* --- wiring.c: what one room says to another --------------------------------------------------- */
 
 extern const struct core_ops supervisor_core_ops;	/* ctx: struct supervisor */
