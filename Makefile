@@ -312,7 +312,8 @@ bench-doc:
 	cp $(BUILD)/bench/bench.md doc/bench.md
 	cp $(BUILD)/bench/bench.svg doc/bench.svg
 
-SCRIPTS := $(addprefix contrib/debian/,postinst prerm postrm tests/smoke) tests/package/check-deb \
+SCRIPTS := $(addprefix contrib/,sysv/procd openrc/procd alpine/APKBUILD alpine/procd.post-upgrade) \
+	$(addprefix contrib/debian/,postinst prerm postrm tests/smoke) tests/package/check-deb \
 	tests/check-version
 lint: $(MAN_BUILT) $(UNITS_BUILT)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
