@@ -1,73 +1,13 @@
 /* The supervisor is really killed, in a process of its own, at each single word it says to the
  * keeper and after each single event it sends; then another one goes on. The event stream of both together
  * must read like that of one that never died. */
-#include <sys/wait.h>
-
 #include "core/state.h"
-#include "core_fixture.h"
+#include "core_dying.h"
 
 /* A life has more words than the one and fewer than the other. */
 #define WORDS_MIN 40
 #define WORDS_MAX 120
-#define SHARED_RECORDS (sizeof(struct records_header) + FX_SLOTS * sizeof(struct record))
-
-static struct fx *shared;	/* what the keeper knows, handed over at the death */
-static int words_left;
 static bool critical;	/* this life ends with its only child */
-
-/* The keeper is another process: it knows what was said so far. */
-static void say_word(void *ctx)
-{
-	(void)ctx;
-	if (words_left == 0 || --words_left > 0)
-		return;
-	*shared = fx;
-	_exit(42);
-}
-
-static int dying_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan, size_t size)
-{
-	int r;
-
-	say_word(NULL);
-	r = fx_spawn(ctx, slot, spawn_id, plan, size);
-	say_word(NULL);
-	return r;
-}
-
-static void dying_signal(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
-			 enum signal_scope scope, bool cont)
-{
-	say_word(NULL);
-	fx_signal_op(ctx, slot, spawn_id, signo, scope, cont);
-}
-
-static void dying_release(void *ctx, uint32_t slot, uint64_t spawn_id)
-{
-	say_word(NULL);
-	fx_release(ctx, slot, spawn_id);
-	say_word(NULL);
-}
-
-static void dying_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
-{
-	say_word(NULL);
-	fx_drain(ctx, slot, spawn_id);
-}
-
-static void run_core(const struct core_ops *ops)
-{
-	struct core_setup setup = {
-		.chan = fx.chan, .board = fx.board, .ops = ops, .ops_ctx = &fx,
-		.records = &fx.records, .welcome = &fx.welcome, .memory_fd = fx.memory_fd,
-		.notes_fd = -1,
-		.random_seed = 5,
-	};
-
-	fx.core = core_new(&setup);
-	core_start(fx.core);
-	fx_settle();
-}
 
 /* A life with everything in it: crashes, a tree that stays, a stop that needs force, a restart. */
 static void live(void)
@@ -101,20 +41,12 @@ static void configure(void)
 	config_publish(fx_draft(), 1);
 }
 
-static _Noreturn void child(int words)
+static void live_dying(const struct core_ops *ops, int words)
 {
-	struct core_ops ops = fx_ops;
-
-	ops.spawn = dying_spawn;
-	ops.signal = dying_signal;
-	ops.release = dying_release;
-	ops.output_drain = dying_drain;
-	chan_subscribe(fx.chan, say_word, NULL);
 	words_left = words;
 	configure();
-	run_core(&ops);
+	run_core(ops);
 	live();
-	_exit(0);
 }
 
 /* Back to life with what the keeper knew; what is asked of it is done by then. */
@@ -162,53 +94,11 @@ static int check_stream(void)
 	return runs;
 }
 
-static void share_everything(void)
-{
-	void *records = mmap(NULL, SHARED_RECORDS, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int fd = memfd_create("channel", 0);
-
-	free(fx.records.header);
-	free(fx.records.slots);
-	fx.records.header = records;
-	fx.records.slots = (void *)(fx.records.header + 1);
-	atomic_store(&fx.records.header->nslots, FX_SLOTS);
-	chan_close(fx.chan);
-	chan_free(fx.chan);
-	fx.chan = chan_open(fd, 1 << 20, 4096, CHAN_LOCK_FREE, &(bool){ false });
-	fx.memory_fd = memfd_create("memory", 0);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
-}
-
-static void end(void)
-{
-	munmap(fx.records.header, SHARED_RECORDS);
-	munmap(shared, sizeof(*shared));
-	fx.records.header = NULL;
-	fx.records.slots = NULL;
-	fx_teardown();
-}
-
 /* Dies at word number WORDS; false when the life was over before. */
 static bool one_death(int words)
 {
-	int status;
-	pid_t pid;
-
-	fx_setup();
-	share_everything();
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0)
-		child(words);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status), "died by signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) == 0) {
-		end();
+	if (!dies(live_dying, words))
 		return false;
-	}
-	ck_assert_int_eq(WEXITSTATUS(status), 42);
 	take_over();
 	for (int i = 0; i < 20; i++) {
 		if (fx.child[0].rest)
@@ -220,7 +110,7 @@ static bool one_death(int words)
 	}
 	ck_assert_int_eq(check_stream(), fx.child[0].spawns);
 	ck_assert_str_eq(fx_state("web"), fx_board("web")->goal_up ? "running" : "stopped");
-	end();
+	death_over();
 	return true;
 }
 
@@ -235,27 +125,15 @@ START_TEST(a_critical_end_ends_all_whoever_dies_in_between)
 	int words = 1;
 
 	critical = true;
-	for (;; words++) {
-		int status;
-		pid_t pid;
-
-		fx_setup();
-		share_everything();
-		pid = fork();
-		if (pid == 0)
-			child(words);
-		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-			break;
+	for (; dies(live_dying, words); words++) {
 		take_over();
 		if (fx.child[0].alive)
 			fx_exit("web", 1);
 		fx_advance_ms(100);
 		ck_assert_msg(fx.finished, "word %d", words);
 		ck_assert_int_eq(fx.exit_code, 1);
-		end();
+		death_over();
 	}
-	end();
 	ck_assert_int_gt(words, 8);
 }
 END_TEST

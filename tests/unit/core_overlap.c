@@ -1,6 +1,6 @@
 /* core/overlap: the new process is ready before the old one is told to stop; and a death of the
  * supervisor at any word of it leaves one process. */
-#include "core_fixture.h"
+#include "core_dying.h"
 
 #define HOME 0u		/* the slot of "web"; what is in another one is in its second place */
 
@@ -259,58 +259,6 @@ END_TEST
 
 #define WORDS_MIN 15
 #define WORDS_MAX 80
-#define SHARED_RECORDS (sizeof(struct records_header) + FX_SLOTS * sizeof(struct record))
-
-static struct fx *shared;	/* what the keeper knows, handed over at the death */
-static int words_left;
-
-static void say_word(void *ctx)
-{
-	(void)ctx;
-	if (words_left == 0 || --words_left > 0)
-		return;
-	*shared = fx;
-	_exit(42);
-}
-
-static int dying_spawn(void *ctx, uint32_t slot, uint64_t spawn_id, const void *plan, size_t size)
-{
-	int r;
-
-	say_word(NULL);
-	r = fx_spawn(ctx, slot, spawn_id, plan, size);
-	say_word(NULL);
-	return r;
-}
-
-static void dying_signal(void *ctx, uint32_t slot, uint64_t spawn_id, int signo,
-			 enum signal_scope scope, bool cont)
-{
-	say_word(NULL);
-	fx_signal_op(ctx, slot, spawn_id, signo, scope, cont);
-	say_word(NULL);
-}
-
-static void dying_release(void *ctx, uint32_t slot, uint64_t spawn_id)
-{
-	say_word(NULL);
-	fx_release(ctx, slot, spawn_id);
-	say_word(NULL);
-}
-
-static void run_core(const struct core_ops *ops)
-{
-	struct core_setup setup = {
-		.chan = fx.chan, .board = fx.board, .ops = ops, .ops_ctx = &fx,
-		.records = &fx.records, .welcome = &fx.welcome, .memory_fd = fx.memory_fd,
-		.random_seed = 5,
-	};
-
-	fx.core = core_new(&setup);
-	core_start(fx.core);
-	fx_settle();
-}
-
 static void configure(void)
 {
 	struct subsystem_options *o = fx_add("web");
@@ -346,19 +294,12 @@ static void live(void)
 	obey();
 }
 
-static _Noreturn void child(int words)
+static void live_dying(const struct core_ops *ops, int words)
 {
-	struct core_ops ops = fx_ops;
-
-	ops.spawn = dying_spawn;
-	ops.signal = dying_signal;
-	ops.release = dying_release;
-	chan_subscribe(fx.chan, say_word, NULL);
 	configure();
-	run_core(&ops);
+	run_core(ops);
 	words_left = words;
 	live();
-	_exit(0);
 }
 
 static void take_over(void)
@@ -389,34 +330,6 @@ static void take_over(void)
 	run_core(&fx_ops);
 }
 
-static void share_everything(void)
-{
-	void *records = mmap(NULL, SHARED_RECORDS, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int fd = memfd_create("channel", 0);
-
-	free(fx.records.header);
-	free(fx.records.slots);
-	fx.records.header = records;
-	fx.records.slots = (void *)(fx.records.header + 1);
-	atomic_store(&fx.records.header->nslots, FX_SLOTS);
-	chan_close(fx.chan);
-	chan_free(fx.chan);
-	fx.chan = chan_open(fd, 1 << 20, 4096, CHAN_LOCK_FREE, &(bool){ false });
-	fx.memory_fd = memfd_create("memory", 0);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
-}
-
-static void end(void)
-{
-	munmap(fx.records.header, SHARED_RECORDS);
-	munmap(shared, sizeof(*shared));
-	fx.records.header = NULL;
-	fx.records.slots = NULL;
-	fx_teardown();
-}
-
 static void check_one_is_left(void)
 {
 	uint32_t slot = UINT32_MAX;
@@ -434,29 +347,15 @@ static void check_one_is_left(void)
 static bool one_death(int words)
 {
 	struct fx_order *o;
-	int status;
-	pid_t pid;
-
-	fx_setup();
-	share_everything();
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0)
-		child(words);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status), "died by signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) == 0) {
-		end();
+	if (!dies(live_dying, words))
 		return false;
-	}
-	ck_assert_int_eq(WEXITSTATUS(status), 42);
 	take_over();
 	check_one_is_left();
 	/* nothing of it is in the way of the next one */
 	o = replace("web");
 	check_one_is_left();
 	ck_assert_msg(*fx_answer(o) == '\0', "after a death at word %d", words);
-	end();
+	death_over();
 	return true;
 }
 
