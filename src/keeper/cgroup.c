@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -15,6 +16,8 @@
 
 #define NESTING_MAX 16
 #define NAMES_TRIED 1000
+#define FINI_TRIES 100
+#define FINI_PAUSE_NS 10000000	/* 10 ms */
 
 /* --- finding --------------------------------------------------------------------------------- */
 
@@ -223,18 +226,24 @@ static void cgroup_remove_below(int dirfd, int depth)
 	}
 }
 
+/* A process that ended may count as a member for a moment longer, reaped or not. */
 void cgroup_fini(struct cgroup *c, int low)
 {
-	int parent_fd;
+	const struct timespec pause = { .tv_nsec = FINI_PAUSE_NS };
+	int parent_fd, ret = -1;
 
 	if (!c->usable)
 		return;
-	cgroup_remove_below(low, 0);
 	parent_fd = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (parent_fd >= 0) {
-		unlinkat(parent_fd, c->name, AT_REMOVEDIR);
-		close(parent_fd);
+	for (int i = 0; i < FINI_TRIES && parent_fd >= 0 && ret < 0; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		cgroup_remove_below(low, 0);
+		ret = unlinkat(parent_fd, c->name, AT_REMOVEDIR);
+		if (ret < 0 && errno != EBUSY)
+			break;
 	}
+	closep(&parent_fd);
 	c->usable = false;
 }
 
