@@ -5,11 +5,12 @@
 #include "base/alloc.h"
 
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 NORETURN static void out_of_memory(void)
 {
-	static const char line[] = "procd: out of memory\n";
+	static const char line[] = "procd: out of memory: Cannot allocate memory\n";
 
 	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0) {
 		/* Nobody listens; the abort tells enough. */
@@ -21,6 +22,16 @@ NORETURN static void out_of_memory(void)
 static void *checked(void *p, size_t size)
 {
 	if (p == NULL && size != 0)
+		out_of_memory();
+	return p;
+}
+
+void *x_reserve(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
 		out_of_memory();
 	return p;
 }

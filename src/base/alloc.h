@@ -13,6 +13,8 @@ void *x_malloc(size_t size);
 void *x_calloc(size_t count, size_t size);	/* zeroed; aborts on overflow, too */
 void *x_realloc(void *p, size_t size);
 void *x_reallocarray(void *p, size_t count, size_t size);
+/* SIZE bytes of zeros that cost memory only where they are touched; for munmap(2). */
+void *x_reserve(size_t size);
 char *x_strdup(const char *s);			/* NULL gives NULL */
 char *x_strndup(const char *s, size_t n);
 char *x_asprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);

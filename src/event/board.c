@@ -30,15 +30,6 @@ struct board {
 	_Atomic uint32_t *hashes;	/* of the names; 0 where there is no record */
 };
 
-static void *reserve(size_t len)
-{
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	BUG_ON(p == MAP_FAILED);
-	return p;
-}
-
 /* FNV-1a; never 0. */
 static uint32_t name_hash(const char *name)
 {
@@ -55,8 +46,8 @@ struct board *board_new(uint32_t max_slots)
 
 	BUG_ON(max_slots == 0);
 	b->max_slots = max_slots;
-	b->records = reserve(max_slots * sizeof(struct board_record *));
-	b->hashes = reserve(max_slots * sizeof(uint32_t));
+	b->records = x_reserve(max_slots * sizeof(struct board_record *));
+	b->hashes = x_reserve(max_slots * sizeof(uint32_t));
 	b->daemon = x_calloc(1, sizeof(*b->daemon));
 	return b;
 }
