@@ -1,5 +1,5 @@
-/* What a subsystem is and what is kept of it, there and back. The two ways of each part stand together,
- * because whoever changes one has to change the other. */
+/* What a subsystem is and what is kept of it, there and back. The two ways of each part stand
+ * together, because whoever changes one has to change the other. */
 #include "core/saved.h"
 
 #include <signal.h>
@@ -11,7 +11,7 @@
 
 #define STOP_TIMEOUT_MAX_MS (INT64_C(30) * 86400 * 1000)	/* more than anybody can configure */
 
-/* --- parts ------------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 static uint32_t memory_flags_of(const struct subsystem *s)
 {
@@ -159,7 +159,7 @@ void saved_fill_note(struct subsystem *s, const struct memory_entry *e)
 	s->ready.status = note.status[0] != '\0' ? x_strdup(note.status) : NULL;
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 void saved_store(struct subsystem *s)
 {
@@ -282,7 +282,7 @@ void saved_fill(struct subsystem *s, const struct memory_entry *e)
 	fill_hook(s, e);
 }
 
-/* --- the instance ------------------------------------------------------------------------------ */
+/* --- the instance ----------------------------------------------------------------------------- */
 
 void saved_store_head(struct core *c)
 {

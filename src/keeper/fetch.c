@@ -1,7 +1,7 @@
-/* A process can put anything in the place of a socket, and for some files it takes another program's
- * word to look at them or to close them (FUSE). So a helper does it, which is waited for as long as
- * that takes with sockets, and then killed. It sends what it found itself: descriptors that come
- * from elsewhere never are the keeper's. */
+/* A process can put anything in the place of a socket, and for some files it takes another
+ * program's word to look at them or to close them (FUSE). So a helper does it, which is waited for
+ * as long as that takes with sockets, and then killed. It sends what it found itself: descriptors
+ * that come from elsewhere never are the keeper's. */
 #include "keeper/fetch.h"
 
 #include <errno.h>
@@ -67,7 +67,8 @@ static bool die_with_keeper(pid_t keeper)
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == keeper;
 }
 
-static _Noreturn void help(int link, int pidfd, uint32_t count, struct km_fetched *found, pid_t keeper)
+static _Noreturn void help(int link, int pidfd, uint32_t count, struct km_fetched *found,
+			   pid_t keeper)
 {
 	int fds[PLAN_MAX_LISTEN];
 
