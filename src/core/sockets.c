@@ -348,11 +348,14 @@ void core_sockets_found(struct core *c, uint32_t of, uint64_t spawn_id, int errn
 	struct subsystem *s = facts_subsystem(c, of, spawn_id);
 	size_t missing;
 
-	if (s != NULL && s->proc.spawn_id == spawn_id)
+	if (s != NULL && s->proc.spawn_id != spawn_id)
+		s = NULL;
+	if (s != NULL)
 		attach(s, false);
 	forget_unowned(c);
-	if (s == NULL || s->proc.spawn_id != spawn_id)
+	if (s == NULL)
 		return;
+	subsystem_mark(s);	/* whether it is in use can be seen from now on */
 	missing = s->options->policy->listen.n - s->sockets.n;
 	if (missing > 0)
 		log_at(LOG_WARN, s->name, "%zu of its listening sockets cannot be had from its process%s"

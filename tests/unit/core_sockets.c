@@ -293,6 +293,27 @@ START_TEST(after_the_death_of_both_a_process_is_asked_for_what_it_was_given)
 }
 END_TEST
 
+START_TEST(what_came_back_after_the_death_of_both_is_watched_for_idleness_again)
+{
+	struct subsystem_options *o = add("web", "tcp:127.0.0.1:80");
+
+	policy_write(o)->socket_activation = true;
+	policy_write(o)->idle_timeout_ms = 1000;
+	fx_start();
+	connect_to(1);
+	both_die();
+	ck_assert(found("web", 0, "tcp:127.0.0.1:80"));
+	found_all("web", 0);
+	fx_advance_ms(3000);
+	ck_assert_str_eq(fx_state("web"), "stopping");
+	fx_exit("web", 0);
+	ck_assert_str_eq(fx_state("web"), "stopped");
+	connect_to(fx_child("web")->plan->listen[0]);
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(closed, 0);
+}
+END_TEST
+
 START_TEST(what_is_found_after_its_process_ended_is_no_news)
 {
 	uint64_t before;
@@ -453,6 +474,7 @@ int main(void)
 		what_nobody_wants_after_a_death_is_closed,
 		after_the_death_of_both_a_process_is_asked_for_what_it_was_given,
 		what_is_found_after_its_process_ended_is_no_news,
+		what_came_back_after_the_death_of_both_is_watched_for_idleness_again,
 		a_connection_starts_it_and_a_clean_end_makes_it_wait_again,
 		what_is_meant_to_be_down_is_not_woken,
 		instances_wake_together_and_let_go_of_the_socket,
