@@ -197,18 +197,22 @@ static void look_at_controllers(struct report *r, const struct config *config)
 
 static void look_at_files(struct report *r, const struct config *config)
 {
-	uint64_t need = config != NULL ? config_descriptors(config) : DESCRIPTORS_OWN;
+	uint64_t wanted = DESCRIPTORS_OWN;
+	uint64_t need = config != NULL ? config_descriptors(config, &wanted) : DESCRIPTORS_OWN;
 	auto_free(freep) char *effect = NULL, *fix = NULL;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
-	effect = x_asprintf("procd needs %llu open files and may have %llu: some starts have to wait",
-			    (unsigned long long)need, (unsigned long long)limit.rlim_max);
+	effect = x_asprintf("procd uses %llu open files and may have %llu: %s",
+			    (unsigned long long)wanted, (unsigned long long)limit.rlim_max,
+			    limit.rlim_max < need ? "some starts have to wait" :
+			    "it has to look at all processes to find the ends of some");
 	fix = x_asprintf("LimitNOFILE=%llu in the systemd unit, or ulimit -Hn %llu",
-			 (unsigned long long)need, (unsigned long long)need);
-	report_add(r, "open_files", limit.rlim_max >= need || doctor_capable(CAP_SYS_RESOURCE) ?
-		   FINDING_OK : FINDING_BROKEN, effect, fix);
+			 (unsigned long long)wanted, (unsigned long long)wanted);
+	report_add(r, "open_files", limit.rlim_max >= wanted || doctor_capable(CAP_SYS_RESOURCE) ?
+		   FINDING_OK : limit.rlim_max >= need ? FINDING_DEGRADED : FINDING_BROKEN, effect,
+		   fix);
 }
 
 /* Of what is there of PATH. */

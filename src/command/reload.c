@@ -13,9 +13,9 @@
 
 void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config)
 {
-	uint64_t need = config_descriptors(config);
+	uint64_t wanted, need = config_descriptors(config, &wanted);
 
-	if (nofile_claim(s->welcome.keeper_pid, need) < need)
+	if (nofile_claim(s->welcome.keeper_pid, wanted) < need)
 		log_warn("the keeper needs %llu open files and may not have so many: some starts "
 			 "will have to wait", (unsigned long long)need);
 }

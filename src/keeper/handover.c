@@ -322,6 +322,8 @@ static void resume_slot(struct keeper *k, const struct handover_slot *from)
 	if (own->pidfd > 0 &&
 	    keeper_watch(k, own->pidfd, events, event_key(EVENT_CHILD, from->number)) < 0)
 		reap_sweep_soon(k);
+	if (running && own->pidfd <= 0 && !own->adopted && k->signaller.have_pidfd)
+		reap_unwatched(k);
 	if (own->adopted)
 		k->adoption.look_at_ns = 0;
 	if (from->slot.watched)

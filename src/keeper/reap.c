@@ -129,10 +129,16 @@ void reap_note(struct keeper *k, pid_t pid)
 
 	if (!ours && pid > 1)
 		wait_for(P_PID, (id_t)pid, &si, 0, NULL);
-	if (k->signaller.have_pidfd)
+	if (k->signaller.have_pidfd && !k->reaper.unwatched)
 		reap_sweep_soon(k);
 	else
 		k->reaper.sweep_at_ns = 0;	/* nothing else tells */
+}
+
+void reap_unwatched(struct keeper *k)
+{
+	k->reaper.unwatched = true;
+	k->reaper.sweep_at_ns = 0;	/* it may have ended before */
 }
 
 /* The next dead child, whoever it is. Ours are handled at once and not passed over: as long as one

@@ -25,6 +25,7 @@
 #include "keeper/inner.h"
 #include "keeper/limits.h"
 #include "keeper/slice.h"
+#include "keeper/thrift.h"
 
 /* The process that everything hangs on goes last when memory ends; the supervisor before it. */
 #define KEEPER_OOM_SCORE (-900)
@@ -190,10 +191,14 @@ static int capture_hold(struct keeper *k, uint32_t slot, const struct plan *plan
 {
 	uid_t uid = plan->flags & PLAN_SET_IDS ? plan->uid : geteuid();
 	uint32_t from = capture_slot(plan, slot);
+	struct slot *held = slot_get(&k->slots, from);
 	int ret = records_grow(&k->records, from + 1);	/* what is held belongs to a record */
 
-	return ret < 0 ? ret
-		       : fifo_hold(k->rundir.fd, from, slot_get(&k->slots, from), stream, uid);
+	if (ret == 0)
+		ret = fifo_hold(k->rundir.fd, from, held, stream, uid);
+	if (ret == 0)
+		thrift_make_room(k, held->fifo[stream - 1]);
+	return ret;
 }
 
 /* 0 or -errno. One that cannot be made anew has members, and the child writes itself into it. */
@@ -277,12 +282,13 @@ static void record_prepare(struct record *r, uint32_t slot, uint64_t spawn_id,
 }
 
 /* What proves its identity later. Reading /proc is what costs, so only where nothing better is. */
-static void record_identify(const struct keeper *k, struct record *r, pid_t pid, int pidfd)
+static void record_identify(const struct keeper *k, struct record *r, pid_t pid, int pidfd,
+			    bool watched)
 {
 	r->pid = pid;
 	if (pidfd >= 0 && k->signaller.have_inode)
 		r->pidfd_ino = pidfd_inode(pidfd);
-	if (r->pidfd_ino == 0)
+	if (r->pidfd_ino == 0 || !watched)
 		r->start_ticks = process_start_time(pid);
 	r->started_mono_ns = clock_mono_ns();
 	record_seal(r);
@@ -378,6 +384,7 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 	char **at = k->spawner.vectors;
 	int errnum = 0, pidfd;
 	uint32_t missing, stage = prepare(k, slot, plan, &missing, &errnum);
+	bool watched;
 	pid_t pid;
 
 	if (stage == STAGE_NONE && !take_sockets(k, plan, &job)) {
@@ -414,11 +421,16 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 	own->kill_tree = own->seen_empty = false;
 	own->adopted = false;
 	own->tree_left = 0;
-	record_identify(k, job.record, pid, pidfd);
+	watched = pidfd >= 0 && thrift_has_room(k, pidfd);
+	record_identify(k, job.record, pid, pidfd, watched);
 	slots_add_pid(&k->slots, &k->records, slot);
 	slots_tell(&k->slots, slot, FACT_STARTED);
-	if (pidfd < 0)
-		return;		/* SIGCHLD tells */
+	if (!watched) {		/* SIGCHLD tells */
+		if (pidfd >= 0)
+			reap_unwatched(k);
+		closep(&pidfd);
+		return;
+	}
 	own->pidfd = pidfd;
 	if (keeper_watch(k, pidfd, EPOLLIN, event_key(EVENT_CHILD, slot)) < 0)
 		reap_sweep_soon(k);	/* no memory to watch it: the sweeps find its end */

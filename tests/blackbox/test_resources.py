@@ -40,7 +40,9 @@ def test_F28_check_names_need_and_limit(w):
         readable(w)
     p = w.procd(many(w, 60), start=False)
     r = check_under(w, p, 120).expect(78)
-    check(re.search(r"184 open files.* limit is 120", r.err), str(r))
+    check(re.search(r"124 open files.* limit is 120", r.err), str(r))
+    r = check_under(w, p, 150).expect(0)
+    check(re.search(r"warning: .*184 open files.* limit is 150: it has to look at all", r.err), str(r))
     r = check_under(w, p, 200).expect(0)
     contains(r.out, "ok")
     check(re.search(r"warning: .*184 open files.* limit is 200", r.err), str(r))
@@ -53,7 +55,34 @@ def test_F28_a_configuration_that_cannot_fit_is_refused(w):
     os.chown(w.dir, *NOBODY)
     p = w.procd(many(w, 60), user=NOBODY, limits={resource.RLIMIT_NOFILE: (120, 120)}, wait=False)
     equal(p.wait_end(), 78, "exit code")
-    contains(read_text(p.log_path), "184 open files")
+    contains(read_text(p.log_path), "124 open files")
+
+
+def test_too_few_descriptors_for_pidfds_lose_no_end(w):
+    """Each child would cost the keeper two: some have no pidfd then, and are found by SIGCHLD."""
+    need_root()
+    readable(w)
+    os.chown(w.dir, *NOBODY)
+    scarce = {"user": NOBODY, "limits": {resource.RLIMIT_NOFILE: (150, 150)}}
+    p = w.procd(many(w, 60), **scarce)
+    names = ["s%d" % i for i in range(60)]
+    pids = {name: p.wait_state(name, "running", timeout=30)["pid"] for name in names}
+    check(len(os.listdir("/proc/%d/fd" % p.pid)) < 150, "descriptors")
+    for turn in range(2):
+        mark = p.mark()
+        for name in names:
+            os.kill(pids[name], signal.SIGKILL)
+        ends = {name: p.wait_state(name, "restarting", after=mark, timeout=30) for name in names}
+        equal({e["signal"] for e in ends.values()}, {"SIGKILL"}, "how they ended")
+        pids = {name: p.wait_state(name, "running", after=mark, timeout=30)["pid"] for name in names}
+    supervisor = p.supervisor_pid()
+    os.kill(p.pid, signal.SIGKILL)
+    p.wait_end()
+    wait_gone(supervisor, 5)
+    q = w.procd(many(w, 60), **scarce)
+    wait_until(lambda: all(q.of(name)["state"] == "running" for name in names), "all are adopted")
+    equal({name: q.pid_of(name) for name in names}, pids, "adopted")
+    q.stop()
 
 
 def test_F28_procd_raises_its_limit_and_the_children_get_the_old_one(w):
@@ -83,11 +112,11 @@ def test_a_reload_that_does_not_fit_changes_nothing(w):
     need_root()
     readable(w)
     os.chown(w.dir, *NOBODY)
-    p = w.procd(w.sub("a"), user=NOBODY, limits={resource.RLIMIT_NOFILE: (150, 150)})
+    p = w.procd(w.sub("a"), user=NOBODY, limits={resource.RLIMIT_NOFILE: (100, 100)})
     pid = p.wait_state("a", "running")["pid"]
     p.write(w.sub("a") + many(w, 60))
     r = p.ctl("reload-config").expect(78)
-    check(re.search(r"186 open files.* limit is 150", r.err), str(r))
+    check(re.search(r"125 open files.* limit is 100", r.err), str(r))
     p.wait_event(type="config_rejected")
     equal([s["name"] for s in p.status()["subsystems"]], ["a"], "subsystems")
     equal(p.pid_of("a"), pid, "pid")

@@ -40,21 +40,27 @@ static void many(struct strbuf *text, int n)
 		strbuf_addf(text, "[subsystem.s%d]\ncommand = \"true\"\n", i);
 }
 
+static uint64_t wanted;
+
 static uint64_t need_of(const char *text)
 {
 	load_fine(text);
-	return config_descriptors(config);
+	return config_descriptors(config, &wanted);
 }
 
 START_TEST(each_process_each_stream_and_each_log_file_is_counted_where_it_is_open)
 {
 	ck_assert_uint_eq(need_of(""), DESCRIPTORS_OWN);
-	ck_assert_uint_eq(need_of(TWO), DESCRIPTORS_OWN + 4);
-	ck_assert_uint_eq(need_of("[defaults]\nstdout = \"null\"\n" TWO), DESCRIPTORS_OWN + 2);
-	ck_assert_uint_eq(need_of("[defaults]\nstderr = \"log\"\n" TWO), DESCRIPTORS_OWN + 6);
+	ck_assert_uint_eq(need_of(TWO), DESCRIPTORS_OWN + 2);
+	ck_assert_uint_eq(wanted, DESCRIPTORS_OWN + 4);
+	ck_assert_uint_eq(need_of("[defaults]\nstdout = \"null\"\n" TWO), DESCRIPTORS_OWN);
+	ck_assert_uint_eq(wanted, DESCRIPTORS_OWN + 2);
+	ck_assert_uint_eq(need_of("[defaults]\nstderr = \"log\"\n" TWO), DESCRIPTORS_OWN + 4);
+	ck_assert_uint_eq(wanted, DESCRIPTORS_OWN + 6);
 	/* the keeper: process and stream; the supervisor: stream and file */
 	ck_assert_uint_eq(need_of("[defaults]\nlog_file = \"/tmp/%n\"\n" TWO),
 			  DESCRIPTORS_OWN + 4);
+	ck_assert_uint_eq(wanted, DESCRIPTORS_OWN + 4);
 }
 END_TEST
 
@@ -85,12 +91,26 @@ START_TEST(what_cannot_fit_is_refused_with_need_and_limit)
 	auto_free(freep) char *found = NULL;
 
 	give_up_root();
-	limit(100, 300);
+	limit(100, 250);
 	many(&text, 200);
 	ck_assert_int_eq(load_text(text.buf), EXIT_CONFIG);
 	found = errors();
-	ck_assert_ptr_nonnull(strstr(found, "464"));
-	ck_assert_ptr_nonnull(strstr(found, "300"));
+	ck_assert_ptr_nonnull(strstr(found, "264"));
+	ck_assert_ptr_nonnull(strstr(found, "250"));
+}
+END_TEST
+
+START_TEST(what_leaves_no_pidfd_for_some_is_a_warning)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+
+	give_up_root();
+	limit(100, 300);
+	many(&text, 200);
+	ck_assert_int_eq(load_text(text.buf), 0);
+	ck_assert_uint_eq(diag.nerrors, 0);
+	ck_assert_ptr_nonnull(strstr(diag.issues[diag.n - 1].message, "would use 464"));
+	ck_assert_uint_eq(soft_limit(), 300);
 }
 END_TEST
 
@@ -154,6 +174,7 @@ int main(void)
 		the_soft_limit_is_raised_to_what_is_needed,
 		a_limit_that_is_high_enough_is_not_touched,
 		what_cannot_fit_is_refused_with_need_and_limit,
+		what_leaves_no_pidfd_for_some_is_a_warning,
 		what_leaves_too_little_for_clients_is_a_warning,
 		a_saved_configuration_is_never_refused, who_may_raise_the_hard_limit_does,
 	};
