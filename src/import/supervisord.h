@@ -46,6 +46,31 @@ int sup_environment(struct supervisord *x, const char *file, int line, const cha
 		    struct import_service *s, struct strlist *list);
 bool sup_bool(const char *text, bool *out);
 
+/* --- one program: supervisord_program.c and supervisord_decide.c ------------------------------- */
+
+struct program {
+	struct supervisord *x;
+	const struct sup_section *section;
+	struct import_service *s;
+	struct sup_vars vars;
+	/* what several settings decide together */
+	bool redirect, stop_group, kill_group;
+	long startsecs, retries;
+};
+
+int program_fail(const struct program *p, const struct sup_pair *pair, const char *what);
+/* VALUE of PAIR as a number from 0 to MAX. */
+int program_read_number(struct program *p, const struct sup_pair *pair, const char *value, long max,
+			long *out);
+/* The value of KEY, expanded; the caller frees. *OUT is NULL when it is not there. NOW: as sup_vars. */
+int program_value(struct program *p, const char *key, bool now, char **out);
+int program_number(struct program *p, const char *key, long fallback, long max, long *out);
+void program_restarts(struct program *p);
+int program_output(struct program *p);
+int program_inherit(struct program *p);
+/* Is KEY about a file that there is not? */
+bool program_is_useless(const struct program *p, const char *key);
+
 /* Make the services of a [program:...] or [fcgi-program:...]. */
 int sup_program(struct supervisord *x, struct sup_section *section, const char *program);
 

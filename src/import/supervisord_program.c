@@ -13,22 +13,6 @@
 #define NUMPROCS_MAX 10000
 #define COPIES_MAX 1000		/* where each gets a table of its own */
 
-struct program {
-	struct supervisord *x;
-	const struct sup_section *section;
-	struct import_service *s;
-	struct sup_vars vars;
-	/* what several settings decide together */
-	bool redirect, stop_group, kill_group;
-	long startsecs, retries;
-};
-
-static int fail(const struct program *p, const struct sup_pair *pair, const char *what)
-{
-	return import_fail(p->x->im, p->section->file, pair->line, "%s: \"%.60s\" is not %s",
-			   pair->key, pair->value, what);
-}
-
 /* --- settings, one function for each kind ------------------------------------------------------ */
 
 struct rule {
@@ -48,7 +32,7 @@ static int take_text(struct program *p, const struct rule *rule, const struct su
 
 static int read_bool(struct program *p, const struct sup_pair *pair, const char *value, bool *out)
 {
-	return sup_bool(value, out) ? 0 : fail(p, pair, "true or false");
+	return sup_bool(value, out) ? 0 : program_fail(p, pair, "true or false");
 }
 
 static int take_bool(struct program *p, const struct rule *rule, const struct sup_pair *pair,
@@ -62,18 +46,6 @@ static int take_bool(struct program *p, const struct rule *rule, const struct su
 	return 0;
 }
 
-static int read_number(struct program *p, const struct sup_pair *pair, const char *value, long max,
-		       long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtol(value, &end, 10);
-	if (end == value || *end != '\0' || errno != 0 || *out < 0 || *out > max)
-		return fail(p, pair, "a number that makes sense");
-	return 0;
-}
-
 static int take_command(struct program *p, const struct rule *rule, const struct sup_pair *pair,
 			const char *value)
 {
@@ -81,7 +53,7 @@ static int take_command(struct program *p, const struct rule *rule, const struct
 
 	(void)rule;
 	if (words_split(value, &words, NULL) < 0)
-		return fail(p, pair, "a command: a quote is not closed");
+		return program_fail(p, pair, "a command: a quote is not closed");
 	if (words.n == 0)
 		return import_fail(p->x->im, p->section->file, pair->line, "the command is empty");
 	import_list(p->s, "command", &words);
@@ -118,7 +90,7 @@ static int take_exitcodes(struct program *p, const struct rule *rule, const stru
 	     word = strtok_r(NULL, ", \t\n", &rest)) {
 		long code;
 
-		if (read_number(p, pair, word, 255, &code) < 0)
+		if (program_read_number(p, pair, word, 255, &code) < 0)
 			return -EINVAL;
 		strbuf_addf(&list, "%s%ld", list.len > 1 ? ", " : "", code);
 	}
@@ -133,7 +105,7 @@ static int take_signal(struct program *p, const struct rule *rule, const struct 
 	int signo = signame_parse(value);
 
 	if (signo < 0)
-		return fail(p, pair, "a signal");
+		return program_fail(p, pair, "a signal");
 	import_text_value(p->s, rule->to, signame(signo));
 	return 0;
 }
@@ -143,7 +115,7 @@ static int take_seconds(struct program *p, const struct rule *rule, const struct
 {
 	long seconds;
 
-	if (read_number(p, pair, value, LONG_MAX / 1000, &seconds) < 0)
+	if (program_read_number(p, pair, value, LONG_MAX / 1000, &seconds) < 0)
 		return -EINVAL;
 	import_ms(p->s, rule->to, seconds * 1000LL);
 	return 0;
@@ -153,7 +125,7 @@ static int take_umask(struct program *p, const struct rule *rule, const struct s
 		      const char *value)
 {
 	if (*value == '\0' || value[strspn(value, "01234567")] != '\0')
-		return fail(p, pair, "an octal number");
+		return program_fail(p, pair, "an octal number");
 	import_text_value(p->s, rule->to, value);
 	return 0;
 }
@@ -167,7 +139,7 @@ static int take_bytes(struct program *p, const struct rule *rule, const struct s
 
 	if (digits == 0 || digits > 15 || (value[digits] != '\0' && strcasecmp(value + digits, "KB") != 0 &&
 	    strcasecmp(value + digits, "MB") != 0 && strcasecmp(value + digits, "GB") != 0))
-		return fail(p, pair, "a size");
+		return program_fail(p, pair, "a size");
 	if (atoll(value) == 0) {
 		import_text_value(p->s, rule->to, "1024G");
 		import_remark(p->s, rule->to, "there was no limit: the largest that there is");
@@ -186,7 +158,7 @@ static int take_int(struct program *p, const struct rule *rule, const struct sup
 {
 	long number;
 
-	if (read_number(p, pair, value, INT_MAX, &number) < 0)
+	if (program_read_number(p, pair, value, INT_MAX, &number) < 0)
 		return -EINVAL;
 	import_int(p->s, rule->to, number);
 	return 0;
@@ -280,134 +252,6 @@ static const struct {
 	{ "stdout_logfile_backups", "10" },
 };
 
-/* --- what several settings decide ---------------------------------------------------------------- */
-
-/* The value of KEY, expanded; the caller frees. *OUT is NULL when it is not there. */
-static int value_of(struct program *p, const char *key, bool now, char **out)
-{
-	const struct sup_pair *pair = sup_find(p->section, key);
-	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-	struct sup_vars vars = p->vars;
-
-	*out = NULL;
-	if (pair == NULL)
-		return 0;
-	vars.now = now;
-	if (sup_expand(p->x, &vars, p->section->file, pair->line, pair->value, &text) < 0)
-		return -EINVAL;
-	*out = strbuf_detach(&text);
-	return 0;
-}
-
-static int number_of(struct program *p, const char *key, long fallback, long max, long *out)
-{
-	auto_free(freep) char *text = NULL;
-
-	*out = fallback;
-	if (value_of(p, key, true, &text) < 0)
-		return -EINVAL;
-	return text == NULL ? 0 : read_number(p, sup_find(p->section, key), text, max, out);
-}
-
-/* A run of startsecs is a start that succeeded, after which all retries are there again. */
-static void set_restarts(struct program *p)
-{
-	import_ms(p->s, "min_uptime", p->startsecs * 1000LL);
-	import_text_value(p->s, "restart_delay", "1s");
-	import_int(p->s, "restart_max_attempts", p->retries);
-	import_ms(p->s, "restart_reset_after", p->startsecs * 1000LL);
-	if (p->retries == 0) {
-		import_remark(p->s, "restart_max_attempts", "startretries = 0; procd would take 0 as no "
-			      "limit, so it is one");
-		import_int(p->s, "restart_max_attempts", 1);
-	}
-}
-
-static bool is_our_own(const char *file)
-{
-	return strcmp(file, "/dev/stdout") == 0 || strcmp(file, "/dev/fd/1") == 0 ||
-	       strcmp(file, "/proc/self/fd/1") == 0 || strcmp(file, "/dev/stderr") == 0 ||
-	       strcmp(file, "/dev/fd/2") == 0 || strcmp(file, "/proc/self/fd/2") == 0;
-}
-
-static void set_stdout(struct program *p, const char *file)
-{
-	if (file == NULL || strcasecmp(file, "AUTO") == 0)
-		return;
-	if (strcasecmp(file, "NONE") == 0)
-		import_text_value(p->s, "stdout", "null");
-	else if (strcmp(file, "syslog") == 0)
-		import_text_value(p->s, "stdout", "syslog");
-	else if (is_our_own(file))
-		import_text_value(p->s, "stdout", "inherit");
-	else
-		import_text_value(p->s, "log_file", file);
-}
-
-static void set_stderr(struct program *p, const char *out, const char *file)
-{
-	auto_free(freep) char *to_file = NULL;
-
-	if (p->redirect || (file != NULL && out != NULL && strcmp(file, out) == 0)) {
-		import_text_value(p->s, "stderr", "stdout");
-		return;
-	}
-	if (file == NULL || strcasecmp(file, "AUTO") == 0) {
-		import_text_value(p->s, "stderr", "log");
-		return;
-	}
-	to_file = x_asprintf("file:%s", file);
-	import_text_value(p->s, "stderr", strcasecmp(file, "NONE") == 0 ? "null" :
-			  strcmp(file, "syslog") == 0 ? "syslog" :
-			  is_our_own(file) ? "inherit" : to_file);
-}
-
-static int set_output(struct program *p)
-{
-	auto_free(freep) char *out = NULL, *err = NULL;
-
-	if (value_of(p, "stdout_logfile", false, &out) < 0 ||
-	    value_of(p, "stderr_logfile", false, &err) < 0)
-		return -EINVAL;
-	set_stdout(p, out);
-	set_stderr(p, out, err);
-	return 0;
-}
-
-/* What supervisord itself was told counts for all of its programs. */
-static int inherit(struct program *p)
-{
-	static const char *const keys[] = { "directory", "user", "umask" };
-
-	for (size_t i = 0; i < p->x->environment.n; i++) {
-		const char *item = p->x->environment.items[i], *eq = strchr(item, '=');
-
-		import_variable(p->s, item, (size_t)(eq - item), eq + 1);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		const struct sup_pair *pair = sup_find(p->x->daemon, keys[i]);
-		auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-
-		if (pair == NULL || sup_find(p->section, keys[i]) != NULL)
-			continue;
-		if (sup_expand(p->x, &p->vars, p->x->daemon->file, pair->line, pair->value, &text) < 0)
-			return -EINVAL;
-		import_text_value(p->s, i == 0 ? "working_dir" : keys[i], text.buf);
-		import_remark(p->s, i == 0 ? "working_dir" : keys[i], "of [supervisord]");
-	}
-	return 0;
-}
-
-/* How a file is rotated that there is not. */
-static bool is_useless(const struct program *p, const char *key)
-{
-	const struct sup_pair *file = sup_find(p->section, "stdout_logfile");
-
-	return strncmp(key, "stdout_logfile_", 15) == 0 &&
-	       (file == NULL || strcasecmp(file->value, "AUTO") == 0 || is_our_own(file->value) ||
-		strcasecmp(file->value, "NONE") == 0 || strcmp(file->value, "syslog") == 0);
-}
-
 /* --- the program ------------------------------------------------------------------------------- */
 
 static int take_rule(struct program *p, const struct rule *rule)
@@ -419,16 +263,16 @@ static int take_rule(struct program *p, const struct rule *rule)
 		    rule->apply == take_environment;
 
 	for (size_t i = 0; pair == NULL && i < ARRAY_LEN(defaults); i++)
-		if (strcmp(defaults[i].key, rule->key) == 0 && !is_useless(p, rule->key)) {
+		if (strcmp(defaults[i].key, rule->key) == 0 && !program_is_useless(p, rule->key)) {
 			return rule->apply(p, rule, &fallback, defaults[i].value);
 		}
-	if (pair == NULL || is_useless(p, rule->key))
+	if (pair == NULL || program_is_useless(p, rule->key))
 		return 0;
 	if (rule->apply == take_note)
 		return take_note(p, rule, pair, pair->value);
 	if (rule->apply == take_elsewhere)
 		return 0;
-	if (value_of(p, rule->key, !late, &text) < 0)
+	if (program_value(p, rule->key, !late, &text) < 0)
 		return -EINVAL;
 	return rule->apply(p, rule, pair, text);
 }
@@ -449,13 +293,13 @@ static void note_unknown(struct program *p)
 
 static int fill(struct program *p)
 {
-	if (number_of(p, "startsecs", 1, 1000000, &p->startsecs) < 0 ||
-	    number_of(p, "startretries", 3, 1000000, &p->retries) < 0 || inherit(p) < 0)
+	if (program_number(p, "startsecs", 1, 1000000, &p->startsecs) < 0 ||
+	    program_number(p, "startretries", 3, 1000000, &p->retries) < 0 || program_inherit(p) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (take_rule(p, &rules[i]) < 0)
 			return -EINVAL;
-	set_restarts(p);
+	program_restarts(p);
 	import_text_value(p->s, "kill_mode", p->stop_group ? "group" : "process");
 	if (p->kill_group && !p->stop_group)
 		import_note(p->s, 0, "killasgroup = true", "kill_mode decides about both signals: "
@@ -464,7 +308,7 @@ static int fill(struct program *p)
 		import_list_add(p->s, "groups", p->section->group);
 	if (strncmp(p->section->name, "fcgi-", 5) == 0)
 		import_hold_back(p->s, "it expects its socket as standard input");
-	if (set_output(p) < 0)
+	if (program_output(p) < 0)
 		return -EINVAL;
 	note_unknown(p);
 	return 0;
@@ -503,7 +347,7 @@ static int add_copies(struct program *p, struct sup_section *section, long start
 		auto_free(freep) char *name = NULL;
 
 		p->vars.number = start + i;
-		if (value_of(p, "process_name", true, &name) < 0)
+		if (program_value(p, "process_name", true, &name) < 0)
 			return -EINVAL;
 		if (name == NULL || *name == '\0') {
 			free(name);
@@ -530,9 +374,9 @@ int sup_program(struct supervisord *x, struct sup_section *section, const char *
 	if (sup_find(section, "command") == NULL)
 		return import_fail(x->im, section->file, section->line, "[%s] has no command",
 				   section->name);
-	if (number_of(&p, "priority", section->priority, INT_MAX, &section->priority) < 0 ||
-	    number_of(&p, "numprocs", 1, NUMPROCS_MAX, &n) < 0 ||
-	    number_of(&p, "numprocs_start", 0, INT_MAX - NUMPROCS_MAX, &start) < 0)
+	if (program_number(&p, "priority", section->priority, INT_MAX, &section->priority) < 0 ||
+	    program_number(&p, "numprocs", 1, NUMPROCS_MAX, &n) < 0 ||
+	    program_number(&p, "numprocs_start", 0, INT_MAX - NUMPROCS_MAX, &start) < 0)
 		return -EINVAL;
 	section->services = x_calloc((size_t)n + 1, sizeof(struct import_service *));
 	if (n > 1 && is_plain(section, start)) {
