@@ -21,21 +21,32 @@
 
 #define DEFAULT_UMASK 022	/* where neither the options nor procd's start say another */
 
+/* Which file is ours. The binder's, until that has ended. */
+struct socket_file {
+	bool known;
+	dev_t dev;
+	ino_t ino;
+};
+
 struct listening {
 	struct list link;
 	struct listeners *owner;
 	struct loop_io io;
 	uint32_t slot;
 	int fd;
+	bool binding;			/* the binder is at it */
+	bool awaited;			/* BINDING: as soon as it is there */
+	bool dropped;			/* BINDING: nobody wants it any more, and FD is the binder's */
+	char *name;			/* BINDING: of the subsystem */
 	struct listen_address address;	/* with the port that the kernel chose */
-	dev_t dev;			/* of its file */
-	ino_t ino;
+	struct socket_file *file;	/* NULL: it has none, or that is the binder's to free */
 };
 
 struct listeners {
 	struct supervisor *supervisor;
 	struct list all;
 	mode_t umask;
+	struct workers *binder;		/* one thread: what is asked of it is done in order */
 };
 
 struct listeners *listeners_new(struct supervisor *s)
@@ -46,42 +57,64 @@ struct listeners *listeners_new(struct supervisor *s)
 	list_init(&l->all);
 	l->umask = umask(DEFAULT_UMASK);
 	umask(l->umask);
+	l->binder = workers_new("procd-binder", &s->works, 1);
 	return l;
 }
 
-static bool same_file(const struct listening *k, const struct stat *st)
+static void know_file(const struct listen_address *a, struct socket_file *f)
 {
-	return S_ISSOCK(st->st_mode) && st->st_dev == k->dev && st->st_ino == k->ino;
-}
-
-static void unlink_file(const struct listening *k)
-{
-	const char *path = listen_path(&k->address);
 	struct stat st;
 
-	if (path != NULL && lstat(path, &st) == 0 && same_file(k, &st))
-		unlink(path);
+	f->known = lstat(listen_path(a), &st) == 0 && S_ISSOCK(st.st_mode);
+	if (f->known) {
+		f->dev = st.st_dev;
+		f->ino = st.st_ino;
+	}
+}
+
+static void unlink_file(const struct listen_address *a, const struct socket_file *f)
+{
+	struct socket_file now;
+
+	if (!f->known)
+		return;
+	know_file(a, &now);
+	if (now.known && now.dev == f->dev && now.ino == f->ino)
+		unlink(listen_path(a));
 }
 
 static void drop(struct listening *k)
 {
 	list_remove(&k->link);
 	loop_io_set(&k->io, -1, 0);
-	close(k->fd);
+	closep(&k->fd);
+	free(k->name);
+	free(k->file);
 	free(k);
+}
+
+void listeners_stop(struct listeners *l)
+{
+	if (l != NULL)
+		workers_free(take(l->binder));
 }
 
 void listeners_free(struct listeners *l, bool for_good)
 {
+	struct listening *k;
 	struct list *item;
 
 	if (l == NULL)
 		return;
+	listeners_stop(l);
 	while (!list_empty(&l->all)) {
 		item = l->all.next;
-		if (for_good)
-			unlink_file(list_entry(item, struct listening, link));
-		drop(list_entry(item, struct listening, link));
+		k = list_entry(item, struct listening, link);
+		if (k->binding)		/* the binder hangs: what it has stays its own */
+			k->file = NULL;
+		else if (for_good && k->file != NULL)
+			unlink_file(&k->address, k->file);
+		drop(k);
 	}
 	free(l);
 }
@@ -105,10 +138,93 @@ static void on_connection(struct loop_io *io, int revents)
 	core_connection(k->owner->supervisor->core, k->slot);
 }
 
+/* --- files, on the binder ------------------------------------------------------------------------ */
+
+struct file_work {
+	struct work work;
+	struct listen_address address;
+	struct socket_file *file;
+	int fd;			/* to be closed behind it; -1: none */
+};
+
+static void run_know(struct work *w)
+{
+	struct file_work *f = container_of(w, struct file_work, work);
+
+	know_file(&f->address, f->file);
+}
+
+static void run_remove(struct work *w)
+{
+	struct file_work *f = container_of(w, struct file_work, work);
+
+	unlink_file(&f->address, f->file);
+	closep(&f->fd);
+}
+
+static void free_file_work(struct work *w)
+{
+	free(container_of(w, struct file_work, work));
+}
+
+static void free_removed(struct work *w)
+{
+	struct file_work *f = container_of(w, struct file_work, work);
+
+	free(f->file);
+	free(f);
+}
+
+/* It was not run: the end of procd came before. */
+static void remove_now(struct work *w)
+{
+	run_remove(w);
+	free_removed(w);
+}
+
+static void on_known(struct work *w, void *ctx)
+{
+	(void)ctx;
+	free_file_work(w);
+}
+
+static void on_removed(struct work *w, void *ctx)
+{
+	(void)ctx;
+	free_removed(w);
+}
+
+static void ask_which_file(struct listeners *l, struct listening *k)
+{
+	struct file_work *f = x_calloc(1, sizeof(*f));
+
+	f->work = (struct work){ .run = run_know, .done = on_known, .drop = free_file_work };
+	f->address = k->address;
+	f->file = k->file = x_calloc(1, sizeof(*k->file));
+	f->fd = -1;
+	if (l->binder == NULL || workers_ask(l->binder, &f->work) < 0)
+		free_file_work(&f->work);	/* it will be left where it is */
+}
+
+/* The file goes, and the socket behind it; both are K's no more. */
+static void ask_remove(struct listeners *l, struct listening *k)
+{
+	struct file_work *f = x_calloc(1, sizeof(*f));
+
+	f->work = (struct work){ .run = run_remove, .done = on_removed, .drop = remove_now };
+	f->address = k->address;
+	f->file = take(k->file);
+	f->fd = k->fd;
+	k->fd = -1;
+	if (l->binder == NULL || workers_ask(l->binder, &f->work) < 0)
+		remove_now(&f->work);
+}
+
+/* --- sockets ------------------------------------------------------------------------------------ */
+
 static struct listening *add(struct listeners *l, uint32_t slot, int fd)
 {
 	struct listening *k = x_calloc(1, sizeof(*k));
-	struct stat st;
 
 	k->owner = l;
 	k->slot = slot;
@@ -116,12 +232,17 @@ static struct listening *add(struct listeners *l, uint32_t slot, int fd)
 	loop_io_init(&k->io, l->supervisor->loop, on_connection);
 	if (!read_address(fd, &k->address))
 		k->address.len = 0;
-	if (k->address.len > 0 && listen_path(&k->address) != NULL &&
-	    lstat(listen_path(&k->address), &st) == 0) {
-		k->dev = st.st_dev;
-		k->ino = st.st_ino;
-	}
 	list_append(&l->all, &k->link);
+	return k;
+}
+
+/* One that was bound by somebody before us. */
+static struct listening *add_old(struct listeners *l, uint32_t slot, int fd)
+{
+	struct listening *k = add(l, slot, fd);
+
+	if (k->address.len > 0 && listen_path(&k->address) != NULL)
+		ask_which_file(l, k);
 	return k;
 }
 
@@ -131,7 +252,7 @@ bool listeners_take(struct listeners *l, uint32_t slot, int fd)
 
 	if (!read_address(fd, &a) || (a.addr.any.sa_family == AF_UNIX && a.type == SOCK_DGRAM))
 		return false;
-	add(l, slot, fd);
+	add_old(l, slot, fd);
 	return true;
 }
 
@@ -195,7 +316,7 @@ void listeners_fetched(struct listeners *l, const struct km_fetched *m, const in
 			continue;
 		}
 		keeper_hold_slot(s->keeper, slot, fds[i]);
-		add(l, slot, fds[i]);
+		add_old(l, slot, fds[i]);
 	}
 	core_sockets_found(s->core, m->slot, m->spawn_id, errnum);
 }
@@ -237,44 +358,136 @@ static int give_away(const char *path, uid_t uid, gid_t gid)
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-static int bind_file(const struct listeners *l, int fd, const struct listen_address *a,
-		     const struct subsystem_options *o)
+struct bind_work {
+	struct work work;
+	struct listening *k;
+	int fd;			/* K's, or of who removes it later */
+	struct listen_address address;
+	mode_t mode;
+	bool set_ids;
+	uid_t uid;
+	gid_t gid;
+	struct socket_file *file;
+	int result;
+};
+
+static int bind_file(const struct bind_work *b)
 {
-	mode_t mask = o->rights->umask >= 0 ? (mode_t)o->rights->umask : l->umask, before;
+	const struct listen_address *a = &b->address;
+	mode_t before;
 	int r = clear_path(a);
 
 	if (r < 0)
 		return r;
-	if (fchmod(fd, 0777 & ~mask) < 0)
+	if (fchmod(b->fd, b->mode) < 0)
 		return -errno;
 	/* the whole process has one; all that the other threads make has its mode said outright */
 	before = umask(0);
-	r = bind(fd, &a->addr.any, a->len) < 0 ? -errno : 0;
+	r = bind(b->fd, &a->addr.any, a->len) < 0 ? -errno : 0;
 	umask(before);
-	if (r < 0 || !o->rights->set_ids)
+	if (r == 0 && b->set_ids)
+		r = give_away(listen_path(a), b->uid, b->gid);
+	else if (r < 0)
 		return r;
-	r = give_away(listen_path(a), o->rights->uid, o->rights->gid);
+	if (r == 0 && a->type == SOCK_STREAM && listen(b->fd, SOMAXCONN) < 0)
+		r = -errno;
 	if (r < 0)
 		unlink(listen_path(a));
 	return r;
 }
 
-static int bind_socket(const struct listeners *l, int fd, const struct listen_address *a,
-		       const struct subsystem_options *o)
+static void run_bind(struct work *w)
+{
+	struct bind_work *b = container_of(w, struct bind_work, work);
+
+	b->result = bind_file(b);
+	if (b->result == 0)
+		know_file(&b->address, b->file);
+}
+
+static void drop_bind(struct work *w)
+{
+	struct bind_work *b = container_of(w, struct bind_work, work);
+
+	b->k->binding = false;		/* the end of procd */
+	free(b);
+}
+
+/* There it is. */
+static void hold(struct listening *k, const char *name)
+{
+	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
+	struct supervisor *s = k->owner->supervisor;
+
+	keeper_hold_slot(s->keeper, k->slot, k->fd);
+	listen_format(&k->address, &text);
+	log_at(LOG_INFO, name, "listens on %s", text.buf);
+	if (s->control != NULL && strcmp(name, OWN_SUBSYSTEM) == 0)
+		control_reconfigured(s->control);	/* it can be reached now */
+}
+
+static void on_bound(struct work *w, void *ctx)
+{
+	struct bind_work *b = container_of(w, struct bind_work, work);
+	const struct supervisor *s = ctx;
+	struct listening *k = b->k;
+	uint32_t slot = k->slot;
+	int result = b->result;
+	bool dropped = k->dropped;
+
+	free(b);
+	k->binding = false;
+	if (dropped || result < 0) {
+		drop(k);
+	} else {
+		hold(k, k->name);
+		if (k->awaited)
+			loop_io_set(&k->io, k->fd, EV_READ);
+	}
+	if (!dropped)
+		core_bound(s->core, slot, -result);
+}
+
+/* A file may be on whatever disk: the binder makes it. */
+static int begin_bind(struct listeners *l, uint32_t slot, int fd, const struct listen_address *a,
+		      const struct subsystem_options *o)
+{
+	const struct subsystem_rights *r = o->rights;
+	mode_t mask = r->umask >= 0 ? (mode_t)r->umask : l->umask;
+	struct listening *k = add(l, slot, fd);
+	struct bind_work *b = x_calloc(1, sizeof(*b));
+	int ret;
+
+	k->address = *a;
+	k->name = x_strdup(o->name);
+	k->file = x_calloc(1, sizeof(*k->file));
+	k->binding = true;
+	*b = (struct bind_work){
+		.work = { .run = run_bind, .done = on_bound, .drop = drop_bind },
+		.k = k, .fd = fd, .address = *a, .mode = 0777 & ~mask, .set_ids = r->set_ids,
+		.uid = r->uid, .gid = r->gid, .file = k->file,
+	};
+	ret = l->binder != NULL ? workers_ask(l->binder, &b->work) : -ECANCELED;
+	if (ret == 0)
+		return -EINPROGRESS;
+	free(b);
+	k->fd = -1;
+	drop(k);
+	return ret;
+}
+
+/* Addresses that are no files are the kernel's alone: nothing here waits. */
+static int bind_socket(int fd, const struct listen_address *a)
 {
 	const int on = 1;
-	int r = 0;
 
 	if (a->addr.any.sa_family != AF_UNIX && a->type == SOCK_STREAM &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;
-	if (listen_path(a) != NULL)
-		r = bind_file(l, fd, a, o);
-	else if (bind(fd, &a->addr.any, a->len) < 0)
-		r = -errno;
-	if (r == 0 && a->type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0)
-		r = -errno;
-	return r;
+	if (bind(fd, &a->addr.any, a->len) < 0 ||
+	    (a->type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0))
+		return -errno;
+	return 0;
 }
 
 int listeners_open(struct listeners *l, uint32_t slot, const char *address,
@@ -287,17 +500,14 @@ int listeners_open(struct listeners *l, uint32_t slot, const char *address,
 	if (listen_parse(address, &a, &text) < 0)
 		return -EINVAL;
 	fd = socket(a.addr.any.sa_family, a.type | SOCK_CLOEXEC, 0);
-	r = fd < 0 ? -errno : bind_socket(l, fd, &a, o);
-	if (r < 0) {
-		closep(&fd);
-		return r;
-	}
-	keeper_hold_slot(l->supervisor->keeper, slot, fd);
-	listen_format(&add(l, slot, fd)->address, &text);
-	log_at(LOG_INFO, o->name, "listens on %s", text.buf);
-	if (l->supervisor->control != NULL && strcmp(o->name, OWN_SUBSYSTEM) == 0)
-		control_reconfigured(l->supervisor->control);	/* it can be reached now */
-	return 0;
+	if (fd < 0)
+		return -errno;
+	r = listen_path(&a) != NULL ? begin_bind(l, slot, fd, &a, o) : bind_socket(fd, &a);
+	if (r == 0)
+		hold(add(l, slot, fd), o->name);
+	else if (r != -EINPROGRESS)
+		close(fd);
+	return r;
 }
 
 void listeners_close(struct listeners *l, uint32_t slot)
@@ -305,11 +515,16 @@ void listeners_close(struct listeners *l, uint32_t slot)
 	list_for_each(item, &l->all) {
 		struct listening *k = list_entry(item, struct listening, link);
 
-		if (k->slot != slot)
+		if (k->slot != slot || k->dropped)
 			continue;
-		keeper_hold_slot(l->supervisor->keeper, slot, -1);
-		unlink_file(k);
-		drop(k);
+		if (!k->binding)
+			keeper_hold_slot(l->supervisor->keeper, slot, -1);
+		loop_io_set(&k->io, -1, 0);
+		if (k->file != NULL)
+			ask_remove(l, k);
+		k->dropped = k->binding;
+		if (!k->dropped)
+			drop(k);
 	}
 }
 
@@ -318,7 +533,10 @@ void listeners_await(struct listeners *l, uint32_t slot, bool on)
 	list_for_each(item, &l->all) {
 		struct listening *k = list_entry(item, struct listening, link);
 
-		if (k->slot == slot)
+		if (k->slot != slot || k->dropped)
+			continue;
+		k->awaited = on;
+		if (!k->binding)
 			loop_io_set(&k->io, k->fd, on ? EV_READ : 0);
 	}
 }
@@ -328,7 +546,7 @@ static const struct listening *find(const struct listeners *l, uint32_t slot)
 	list_for_each(item, &l->all) {
 		const struct listening *k = list_entry(item, struct listening, link);
 
-		if (k->slot == slot)
+		if (k->slot == slot && !k->dropped)
 			return k;
 	}
 	return NULL;

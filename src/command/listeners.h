@@ -13,6 +13,8 @@ struct supervisor;
 struct listeners;
 
 struct listeners *listeners_new(struct supervisor *s);
+/* Before the mail of workers is closed: who binds ends. */
+void listeners_stop(struct listeners *l);
 /* FOR_GOOD: the files of unix sockets go, too; otherwise the next supervisor goes on with them. */
 void listeners_free(struct listeners *l, bool for_good);
 /* The keeper holds FD for SLOT: is it one of these? Then it is taken over. */

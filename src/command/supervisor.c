@@ -295,6 +295,7 @@ static void rooms_close(struct supervisor *s)
 	if (s->loader)
 		loader_stop(s->loader);
 	workers_free(s->workers);
+	listeners_stop(s->listeners);
 	file_watch_free(s->file_watch);
 	upgrade_cancel(s);
 	if (WITH_PROFILING)

@@ -162,9 +162,25 @@ void action_send_start(struct subsystem *s)
 	action_output_pid(s, 0);
 	ready_watch(s);
 	r = sockets_open(s);
-	if (r < 0)
+	if (r < 0) {
 		action_spawn_refused(s, STAGE_LISTEN, -r);
-	else if (!prepare_begin(s))
+	} else if (sockets_pending(s)) {
+		s->proc.binding = true;
+		turn_answered(s);
+	} else if (!prepare_begin(s)) {
+		action_send_plan(s, NULL);
+	}
+}
+
+void action_bound(struct subsystem *s, int errnum)
+{
+	s->proc.binding = false;
+	if (errnum != 0) {
+		action_spawn_refused(s, STAGE_LISTEN, errnum);
+		return;
+	}
+	turn_begun(s);
+	if (!prepare_begin(s))
 		action_send_plan(s, NULL);
 }
 

@@ -23,6 +23,8 @@ bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, in
 
 /* The start goes on, its pre_start behind it: its files are read, or its plan is sent. */
 void action_send_start(struct subsystem *s);
+/* Its start waited for sockets (proc.binding), which are there now; or ERRNUM: why not. */
+void action_bound(struct subsystem *s, int errnum);
 /* The start's plan goes to the keeper; FILES (NULL: none) is what was read for it. */
 void action_send_plan(struct subsystem *s, const struct start_files *files);
 /* The start that was asked for fails before the keeper heard of it. */

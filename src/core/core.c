@@ -68,6 +68,7 @@ struct core *core_new(const struct core_setup *setup)
 	jitter_seed(&c->jitter, setup->random_seed);
 	shutdown_init(c);
 	turns_init(c);
+	sockets_init(c);
 	tasks_init(c);
 	memory_open(&c->memory, setup->memory_fd);
 	notes_open(&c->notes, setup->notes_fd);

@@ -64,7 +64,8 @@ struct core_ops {
 	void (*notify_close)(void *ctx, uint32_t slot);	/* harmless when there is none */
 	/* bind ADDRESS (config/listen.h; any port where it says 0) with the owner and umask that O says,
 	 * and let the keeper hold it for SLOT, which is free otherwise; 0 or -errno. And: let go of it
-	 * everywhere. May be NULL where no options ask for it */
+	 * everywhere. May be NULL where no options ask for it. -EINPROGRESS: core_bound() says how it went,
+	 * unless it was let go of before */
 	int (*listen)(void *ctx, uint32_t slot, const char *address,
 		      const struct subsystem_options *o);
 	void (*unlisten)(void *ctx, uint32_t slot);
@@ -157,6 +158,7 @@ void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t pri
  * again; VALUE and LIMIT in bytes. */
 void core_memory_used(struct core *c, uint32_t slot, uint64_t spawn_id, bool over, uint64_t value,
 		      uint64_t limit);
+void core_bound(struct core *c, uint32_t slot, int errnum);	/* 0: it is, as core_ops.listen asked */
 void core_connection(struct core *c, uint32_t slot);	/* as core_ops.await asked */
 /* As core_ops.look asked: there is a connection, or it cannot be found out. */
 void core_looked(struct core *c, uint32_t slot, uint64_t id, bool connected);

@@ -33,6 +33,11 @@ bool prepare_begin(struct subsystem *s)
 
 bool prepare_cancel(struct subsystem *s)
 {
+	if (s->proc.binding) {
+		s->proc.binding = false;
+		action_spawn_refused(s, STAGE_LISTEN, 0);
+		return true;
+	}
 	if (!s->proc.reading)
 		return false;
 	s->proc.reading = false;

@@ -10,20 +10,25 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "config/listen.h"
+#include "core/action.h"
 #include "core/facts.h"
 #include "core/live.h"
 #include "core/places.h"
 #include "core/publish.h"
 #include "core/saved.h"
 
+#define PATIENCE_NS (2 * NS_PER_SEC)
+
 struct listener {
 	char *key;
 	uint32_t slot;
 	unsigned refs, watchers;
 	bool named;	/* no owner yet, but somebody's options have exactly this address */
+	bool pending;	/* it is being bound */
 };
 
 static bool any_port(const char *address)
@@ -62,10 +67,55 @@ static void forget(struct core *c, struct listener *l)
 	free(l);
 }
 
+static void pending_begin(struct core *c, struct listener *l)
+{
+	l->pending = true;
+	if (c->sockets.npending++ == 0)
+		timer_arm(&c->timers, &c->sockets.late, clock_mono_ns() + PATIENCE_NS);
+}
+
+static void pending_end(struct core *c, struct listener *l)
+{
+	if (!l->pending)
+		return;
+	l->pending = false;
+	if (--c->sockets.npending > 0)
+		return;
+	c->sockets.patience_over = false;
+	timer_disarm(&c->timers, &c->sockets.late);
+}
+
+static void be_late(struct timer *t)
+{
+	struct core *c = container_of(t, struct core, sockets.late);
+
+	c->sockets.patience_over = true;
+	log_warn("sockets are still being bound; what does not need them is started meanwhile");
+}
+
+void sockets_init(struct core *c)
+{
+	c->sockets.late.fire = be_late;
+}
+
+bool sockets_are_coming(const struct core *c)
+{
+	return c->sockets.npending > 0 && !c->sockets.patience_over;
+}
+
+bool sockets_pending(const struct subsystem *s)
+{
+	for (size_t i = 0; i < s->sockets.n; i++)
+		if (s->sockets.items[i]->pending)
+			return true;
+	return false;
+}
+
 static void release(struct core *c, struct listener *l)
 {
 	if (l == NULL || --l->refs > 0)
 		return;
+	pending_end(c, l);
 	c->ops->unlisten(c->ops_ctx, l->slot);
 	forget(c, l);
 }
@@ -138,12 +188,15 @@ static struct listener *get(struct subsystem *s, size_t i, bool bind, int *faile
 		if (!registry_free_slot(&c->registry, &slot))
 			return NULL;
 		*failed = c->ops->listen(c->ops_ctx, slot, address, s->options);
-		if (*failed < 0) {
+		if (*failed < 0 && *failed != -EINPROGRESS) {
 			free(s->start_trouble);
 			s->start_trouble = x_asprintf("%s: %s", address, strerror(-*failed));
 			return NULL;
 		}
 		l = add(c, slot, key);
+		if (*failed == -EINPROGRESS)
+			pending_begin(c, l);
+		*failed = 0;
 	}
 	l->refs++;
 	return l;
@@ -215,6 +268,64 @@ void sockets_close(struct subsystem *s)
 uint32_t sockets_slot(const struct socket_list *l, size_t i)
 {
 	return l->items[i]->slot;
+}
+
+/* --- the end of a bind -------------------------------------------------------------------------- */
+
+/* S has it no more; whoever calls has a reference, too. */
+static void lose(struct subsystem *s, struct listener *l)
+{
+	struct socket_list *k = &s->sockets;
+	size_t n = 0;
+
+	watch(s, false);
+	for (size_t i = 0; i < k->n; i++)
+		if (k->items[i] != l)
+			k->items[n++] = k->items[i];
+	l->refs -= (unsigned)(k->n - n);
+	k->n = n;
+	subsystem_mark(s);
+}
+
+static bool has(const struct subsystem *s, uint32_t slot);
+
+static void tell_bound(struct subsystem *s, struct listener *l, int errnum)
+{
+	bool waits = s->proc.binding;
+
+	if (!has(s, l->slot))
+		return;
+	if (errnum != 0) {
+		free(s->start_trouble);
+		s->start_trouble = x_asprintf("%s: %s", l->key, strerror(errnum));
+		lose(s, l);
+		if (!waits)
+			log_at(LOG_WARN, s->name, "cannot listen on %s; tried again at its start",
+			       s->start_trouble);
+	}
+	if (waits && (errnum != 0 || !sockets_pending(s)))
+		action_bound(s, errnum);
+}
+
+void core_bound(struct core *c, uint32_t slot, int errnum)
+{
+	struct listener *l = NULL;
+
+	map_for_each(at, &c->sockets.by_key) {
+		struct listener *one = at->value;
+
+		l = one->slot == slot ? one : l;
+	}
+	if (l == NULL || !l->pending)
+		return;
+	pending_end(c, l);
+	l->refs++;
+	registry_for_each(s, &c->registry) {
+		tell_bound(s, l, errnum);
+		if (s->overlap != NULL)
+			tell_bound(s->overlap->second, l, errnum);
+	}
+	release(c, l);
 }
 
 /* --- a start by a connection -------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/map.h"
+#include "core/timer.h"
 
 struct core;
 struct subsystem;
@@ -14,6 +15,9 @@ struct subsystem;
 /* The core's share. */
 struct sockets {
 	struct map by_key;		/* struct listener */
+	unsigned npending;		/* of these are being bound */
+	struct timer late;		/* armed while some are, and first starts wait for them */
+	bool patience_over;
 };
 
 /* What a subsystem has: its sockets' slots in the order of `listen`. */
@@ -24,10 +28,16 @@ struct socket_list {
 	bool shown_idle;
 };
 
+void sockets_init(struct core *c);
 void sockets_fini(struct core *c);
+/* Everything is bound before anything starts: has a first start to wait for that? For a moment only,
+ * however long it takes. */
+bool sockets_are_coming(const struct core *c);
 /* Have what S's options ask for, and nothing else. 0; or -errno of what cannot be bound, with the
  * words in S's start_trouble, and S has what it had. */
 int sockets_open(struct subsystem *s);
+/* Is one of S's still being bound? core_bound() goes on with a start that waits (proc.binding). */
+bool sockets_pending(const struct subsystem *s);
 /* S goes away. */
 void sockets_close(struct subsystem *s);
 /* All subsystems are known, none was started by this core: take up what the keeper has for them,

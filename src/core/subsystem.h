@@ -53,6 +53,7 @@ struct process {
 	bool post_stopped;		/* post_stop ran */
 	uint32_t missing;		/* bits of enum plan_cgroup_limit: not in force */
 	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
+	bool binding;			/* likewise of who binds sockets */
 	uint8_t profiler;		/* enum preload_verdict: why heap_profile is not in force */
 	bool end_held;			/* UP: core/main_pid.h */
 	int following;			/* the keeper was asked to; 0: nobody */

@@ -10,6 +10,7 @@
 #include "core/live.h"
 #include "core/narrate.h"
 #include "core/publish.h"
+#include "core/sockets.h"
 #include "core/turn.h"
 
 #define TELL_PERIOD_NS (60 * NS_PER_SEC)
@@ -113,7 +114,8 @@ bool turn_take(struct subsystem *s, enum fact fact)
 
 	if (!pay(s, fact))
 		return false;
-	if (t->inflight < TURN_INFLIGHT_MAX) {
+	if (t->inflight < TURN_INFLIGHT_MAX &&
+	    (fact != FACT_WANT_UP || !sockets_are_coming(s->core))) {
 		leave(s);
 		return true;
 	}
@@ -150,6 +152,8 @@ bool turns_next(struct core *c)
 	struct turns *t = &c->turns;
 	struct list *item;
 
+	if (sockets_are_coming(c))
+		return !list_empty(&c->dirty);
 	for (uint32_t i = t->inflight; i < TURN_INFLIGHT_MAX; i++) {
 		item = list_pop(&t->queue);
 		if (item == NULL)

@@ -5,12 +5,18 @@
 /* What the kernel and the keeper have. */
 static struct { bool open, watched; char address[64]; } table[FX_SLOTS];
 static int ports, opened, closed, bind_error, bound_before_first_spawn;
+static bool bind_later;		/* files only */
 
 static int listen_op(uint32_t slot, const char *address)
 {
 	size_t n = strlen(address);
 
 	fx_insist(!table[slot].open, "slot %u is taken", slot);
+	if (bind_later && strncmp(address, "unix:", 5) == 0) {
+		snprintf(table[slot].address, sizeof(table[slot].address), "%s", address);
+		table[slot].open = true;
+		return -EINPROGRESS;
+	}
 	if (bind_error != 0)
 		return -bind_error;
 	for (size_t i = 0; i < FX_SLOTS; i++)
@@ -39,6 +45,18 @@ static void await_op(uint32_t slot, bool on)
 {
 	fx_insist(table[slot].open, "slot %u is not open", slot);
 	table[slot].watched = on;
+}
+
+/* The end of a bind that took a while. */
+static void bound(const char *address, int errnum)
+{
+	uint32_t slot = 0;
+
+	while (slot < FX_SLOTS && (!table[slot].open || strcmp(table[slot].address, address) != 0))
+		slot++;
+	ck_assert_uint_lt(slot, FX_SLOTS);
+	core_bound(fx.core, slot, errnum);
+	fx_settle();
 }
 
 static void connect_to(uint32_t slot)
@@ -98,6 +116,7 @@ static void setup(void)
 	times_asked = 0;
 	fx_ops_await = await_op;
 	fx_before_start = tell_held;
+	bind_later = false;
 	fx_connected = fx_look_held = fx_looking.asked = false;
 }
 
@@ -150,6 +169,84 @@ START_TEST(all_are_bound_before_the_first_start_and_passed_in_order)
 	ck_assert_str_eq(given("web", 0), "tcp:127.0.0.1:80");
 	ck_assert_str_eq(given("web", 1), "unix:/run/x");
 	ck_assert_int_eq(fx_child("late")->spawns, 0);
+}
+END_TEST
+
+START_TEST(first_starts_wait_until_everything_is_bound)
+{
+	add("web", "unix:/run/x");
+	add("two", "unix:/run/y");
+	fx_add("other");
+	bind_later = true;
+	fx_start();
+	ck_assert_int_eq(fx_child("web")->spawns + fx_child("other")->spawns, 0);
+	bound("unix:/run/x", 0);
+	ck_assert_int_eq(fx_child("web")->spawns + fx_child("other")->spawns, 0);
+	bound("unix:/run/y", 0);
+	ck_assert_str_eq(given("web", 0), "unix:/run/x");
+	ck_assert_str_eq(given("two", 0), "unix:/run/y");
+	ck_assert_str_eq(fx_state("other"), "running");
+}
+END_TEST
+
+START_TEST(a_bind_that_takes_for_ever_holds_up_its_own_only)
+{
+	add("web", "unix:/run/x");
+	fx_add("other");
+	bind_later = true;
+	fx_start();
+	fx_advance_ms(3000);
+	ck_assert_str_eq(fx_state("other"), "running");
+	ck_assert_int_eq(fx_child("web")->spawns, 0);
+	fx_exit("other", 1);
+	fx_advance_ms(200);
+	ck_assert_int_eq(fx_child("other")->spawns, 2);
+	/* given up, and the answer comes after all */
+	fx_order(CORE_STOP, "web");
+	ck_assert_str_eq(fx_state("web"), "stopped");
+	bound("unix:/run/x", 0);
+	ck_assert_str_eq(fx_state("web"), "stopped");
+	fx_order(CORE_START, "web");
+	ck_assert_str_eq(given("web", 0), "unix:/run/x");
+}
+END_TEST
+
+START_TEST(a_bind_that_fails_late_is_a_failed_start_and_tried_again)
+{
+	add("web", "unix:/run/x");
+	bind_later = true;
+	fx_start();
+	bound("unix:/run/x", EADDRINUSE);	/* told; the start tries again */
+	ck_assert_str_eq(fx_state("web"), "starting");
+	fx_skip_events();
+	bound("unix:/run/x", EACCES);
+	fx_expect("web", "failed", "start");
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(fx.event, "error"),
+							   "stage")), "listen");
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(fx.event, "error"),
+							   "errno")), "EACCES");
+	fx_expect("web", "restarting", "start");
+	bind_later = false;
+	fx_advance_ms(200);
+	ck_assert_str_eq(given("web", 0), "unix:/run/x");
+	ck_assert_int_eq(fx_child("web")->spawns, 1);
+}
+END_TEST
+
+START_TEST(what_is_taken_away_while_it_is_bound_is_let_go_of)
+{
+	add("web", "unix:/run/x");
+	fx_add("other");
+	bind_later = true;
+	fx_start();
+	fx_config();
+	fx_add("other");
+	apply();
+	ck_assert_int_eq(closed, 1);
+	ck_assert_str_eq(fx_state("other"), "running");
+	core_bound(fx.core, 1, 0);	/* late, and of nobody */
+	fx_settle();
+	ck_assert_str_eq(fx_state("other"), "running");
 }
 END_TEST
 
@@ -467,7 +564,11 @@ END_TEST
 int main(void)
 {
 	const TTest *tests[] = {
-		all_are_bound_before_the_first_start_and_passed_in_order, a_restart_keeps_them,
+		all_are_bound_before_the_first_start_and_passed_in_order,
+		first_starts_wait_until_everything_is_bound,
+		a_bind_that_takes_for_ever_holds_up_its_own_only,
+		a_bind_that_fails_late_is_a_failed_start_and_tried_again,
+		what_is_taken_away_while_it_is_bound_is_let_go_of, a_restart_keeps_them,
 		what_cannot_be_bound_is_a_failed_start_and_tried_again,
 		a_reload_moves_an_address_without_closing_it,
 		instances_share_an_address_but_not_a_free_port, after_a_death_each_has_its_own_again,
