@@ -10,8 +10,8 @@
 #include "config/store.h"
 
 #define ON_THE_SPOT_NS (20 * NS_PER_MS)		/* for people */
-#define SCRAPE_ON_THE_SPOT_NS (8 * NS_PER_MS)	/* the rest is as old as the scrape before */
-#define MORE_ON_THE_SPOT_NS (4 * NS_PER_MS)
+#define SCRAPE_ON_THE_SPOT_NS (5 * NS_PER_MS)	/* the rest is as old as the scrape before */
+#define MORE_ON_THE_SPOT_NS (2 * NS_PER_MS)
 #define ONCE_NS (500 * NS_PER_MS)	/* a round takes less */
 #define SCRAPES_APART_MAX_NS (300 * NS_PER_SEC)
 #define PORTION 32		/* per turn of the loop */
