@@ -3,7 +3,9 @@
  * the next frame. Separate debug files are found as elfutils finds them (.debug, /usr/lib/debug). */
 #include "profile/dwarf.h"
 
-#if __has_include(<elfutils/libdwfl.h>)
+#include "config.h"
+
+#if HAVE_LIBDW
 #include <dlfcn.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>

@@ -2,7 +2,9 @@
  * it has none of this. */
 #include "profile/gzip.h"
 
-#if __has_include(<zlib.h>)
+#include "config.h"
+
+#if HAVE_ZLIB
 #include <dlfcn.h>
 #include <zlib.h>
 
