@@ -212,8 +212,13 @@ static int print_changes(const struct cli_options *o, json_t *diff)
 {
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 
-	if (o->json)
+	if (o->json) {
+		if (!cli_value(o, "keys")) {	/* scripts count on five lists */
+			json_object_del(diff, "keys");
+			json_object_del(diff, "settings");
+		}
 		return cli_print_json(json_incref(diff));
+	}
 	if (o->quiet)
 		return EXIT_OK;
 	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {

@@ -187,6 +187,7 @@ const struct verb verb_table[VERB_COUNT] = {
 		.name = "plan", .method = "config.plan", .access = ACCESS_READ, .params = "",
 		.arguments = "", .serve = method_plan,
 		.summary = "show what reload-config would change",
+		.options = { { 0, "keys", NULL, "with --json: name each key, too" } },
 	},
 	[VERB_RELOAD_CONFIG] = {
 		.name = "reload-config", .method = "config.reload", .access = ACCESS_ADMIN,

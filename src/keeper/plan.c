@@ -143,7 +143,7 @@ static uint32_t plan_add_bytes(struct plan_builder *b, const void *bytes, size_t
 {
 	uint32_t at = plan_room(b, n, sizeof(uint64_t));
 
-	if (at != 0)
+	if (at != 0 && n > 0)
 		memcpy(b->block + at, bytes, n);
 	return at;
 }

@@ -54,7 +54,7 @@ METHODS = {
     "profile.stop": (OPERATE, {}),
 }
 # They never speak to a running procd.
-LOCAL = {"run", "check", "config"}
+LOCAL = {"run", "check", "config", "import", "simulate", "doctor", "http"}
 
 
 # --- the matrix ------------------------------------------------------------------------------------
