@@ -51,13 +51,15 @@ class Board:
                 raise Late("not within %g s: %s" % (timeout, what))
             time.sleep(POLL_S)
 
-    def wait_all_started(self, n, timeout):
-        """Returns when the last of the first starts was."""
+    def wait_all_started(self, n, timeout, hopeless):
+        """Returns when the last of the first N was started; HOPELESS() tells that it will not be."""
         at = 0
         deadline = time.monotonic() + timeout
         while at < n:
             if self.service(at).starts:
                 at += 1
+            elif hopeless():
+                raise Late("it has ended")
             elif time.monotonic() > deadline:
                 raise Late("%d of %d started within %g s" % (sum(s.starts > 0 for s in self.services()), n, timeout))
             else:

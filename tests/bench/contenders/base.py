@@ -26,6 +26,7 @@ class Contender:
     most = 10**6        # services; more is beyond it, or beyond the time of a run
     settle_s = 0.0      # how long a service must have run before its restart is not throttled
     kills = 100         # restarts measured in one round: few where each is delayed by design
+    stays = True        # the process that is started is the supervisor
     patience_s = 60     # for one thing
 
     @classmethod
@@ -117,7 +118,11 @@ class Contender:
         return tree.read(self.path("said"))[-2000:]
 
     def wait_started(self):
-        return self.board.wait_all_started(self.n, self.patience_s + self.n / 50)
+        return self.board.wait_all_started(self.n, self.patience_s + self.n / 50, self.has_ended)
+
+    def has_ended(self):
+        """Its first process has, and should not have."""
+        return self.stays and (tree.stat(self.pid) or "Z")[0] == "Z"
 
     def call(self, words, timeout=60):
         """Run one of its clients to the end; its output."""

@@ -11,6 +11,7 @@ class Pm2(Contender):
     needs = ("pm2", "node")
     note = "each client command starts Node; measured up to 100 services"
     most = 100
+    stays = False
     kills = 20
     settle_s = 1.2
 

@@ -21,7 +21,7 @@ class Runit(Scan):
         return ["sv", "status"] + [self.service_dir(k) for k in (range(self.n) if i is None else [i])]
 
     def reload(self, changed, added, removed):
-        super().reload(changed, added, removed)
+        self.change(changed, added, removed)
         return ["sv", "restart", self.service_dir(changed)]
 
     def logger(self, i):

@@ -21,7 +21,7 @@ class S6(Scan):
         return ["sh", "-c", 'for d in "$0"/*; do s6-svstat "$d" || exit 1; done', self.services_dir()]
 
     def reload(self, changed, added, removed):
-        super().reload(changed, added, removed)
+        self.change(changed, added, removed)
         return ["sh", "-c", 's6-svscanctl -an "$0" && s6-svc -r "$1"', self.services_dir(), self.service_dir(changed)]
 
     def logger(self, i):

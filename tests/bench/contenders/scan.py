@@ -32,8 +32,8 @@ class Scan(Contender):
             self.write(os.path.join(new, "log", "run"), "#!/bin/sh\nexec %s\n" % " ".join(self.logger(i)), 0o755)
         os.rename(new, self.service_dir(i))
 
-    def reload(self, changed, added, removed):
-        """The files; telling the supervisor is left to each."""
+    def change(self, changed, added, removed):
+        """The files of a reload; telling the supervisor is left to each."""
         self.write(os.path.join(self.service_dir(changed), "run"),
                    "#!/bin/sh\nexec %s anew\n" % " ".join(self.service_words(changed)), 0o755)
         os.rename(self.service_dir(removed), self.path("removed.%d" % removed))

@@ -18,6 +18,7 @@ class Storm(Work):
                "backoff": ("status of one, default backoff", "ms")}
     more_is_better = ("rate",)
     chart = "rate"
+    once = True
     notes = ("With no delay wherever it can be told so. CPU is that of the whole tree. Where a status had no answer in "
              "the time, there is no figure.",)
 
@@ -28,7 +29,7 @@ class Storm(Work):
         return super().takes(contender, 0 if contender.name == "pm2" else size, quick)
 
     def measure(self, contender, build, size, put, quick):
-        seconds = 3 if quick else 10
+        seconds = 3 if quick else 10 if contender.name == "procd" or contender.is_floor else 5
         with contender(build, size, ["crash"]) as c:
             c.start()
             c.wait_started()

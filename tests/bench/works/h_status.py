@@ -6,7 +6,7 @@ import tree
 from figures import Goal
 from works.base import Work
 
-LIMITS_MS = ((1000, 4), (10000, 25))
+LIMITS_MS = ((1000, 4), (9900, 25), (10000, 25))
 
 
 class Status(Work):
@@ -23,7 +23,7 @@ class Status(Work):
             main = c.supervisor()
             before = self.main_switches(main)
         for figure, which in (("one", 0), ("all", None)):
-            times = 3 if quick or not (c.is_floor or c.name == "procd") else 15
+            times = 15 if c.is_floor or c.name == "procd" else 1 if which is None else 3
             done = subprocess.run([c.program("stopwatch"), str(times), "0"] + c.status_command(which), check=True,
                                   capture_output=True, text=True, env=c.environment(), timeout=c.patience_s)
             put(figure, [float(line) / 1e3 for line in done.stdout.split()])

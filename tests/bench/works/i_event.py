@@ -35,6 +35,7 @@ class Readers(threading.Thread):
 
 class Event(Work):
     letter = "I"
+    once = True
     title = "the end of a child, told to a subscriber"
     figures = {"alone": ("the only subscriber", "us"), "crowd": ("of 64, half of them stopped", "us")}
     notes = ("Run by root the 64 are of five users, otherwise they are 16: procd takes 16 connections of one user.",)

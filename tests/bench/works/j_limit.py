@@ -21,6 +21,9 @@ class Limit(Work):
     once = True
     notes = ("Output is captured. Reading the configuration is `procd check` of the same file.",)
 
+    def sizes(self, wanted):
+        return wanted if max(wanted) < 1000 else [1000, MANY]
+
     def takes(self, contender, size, quick):
         return contender.name == "procd"
 

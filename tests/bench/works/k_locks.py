@@ -9,6 +9,7 @@ from works.base import Work
 
 class Locks(Work):
     letter = "K"
+    once = True
     title = "lock-free, beside locks (N: readers or senders)"
     figures = {"look": ("a look at the configuration while it is replaced", "ns"),
                "event": ("an event through the channel, with a reader", "ns"),
