@@ -410,6 +410,7 @@ deb-check:
 # Everything that a release must pass, on top of what CI did.
 release-check:
 	tests/check-version --release
+	rpmspec -q contrib/rpm/procd.spec
 	$(MAKE) lint check distcheck deb
 	$(MAKE) deb-check
 

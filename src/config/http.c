@@ -69,8 +69,9 @@ static struct setting *given(const struct candidate *c, const char *name)
 
 static struct place place_of(const struct candidate *c, const struct setting *s)
 {
-	return s == NULL ? (struct place){ 0 } :
-	       setting_place(c, s, s->value.line, s->value.column);
+	struct place nowhere = { 0 };
+
+	return s == NULL ? nowhere : setting_place(c, s, s->value.line, s->value.column);
 }
 
 static bool only_this_machine(const struct listen_address *a)
