@@ -22,7 +22,6 @@ ENUMTEXT(event_kind, "event type",
 	 [EVENT_SHUTDOWN_PROGRESS] = "shutdown_progress",
 	 [EVENT_RESOURCE_ALERT] = "resource_alert",
 	 [EVENT_SUPERVISOR_RECOVERED] = "supervisor_recovered",
-	 [EVENT_DEGRADED] = "degraded",
 	 [EVENT_SPAWN_DEFERRED] = "spawn_deferred",
 	 [EVENT_RUN_SKIPPED] = "run_skipped",
 	 [EVENT_OVERLAP] = "overlap");
