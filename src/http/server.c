@@ -287,6 +287,7 @@ static void on_next(struct loop_timer *t)
 	turn(container_of(t, struct server, next));
 }
 
+static void complain(void *ctx, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 static void complain(void *ctx, const char *fmt, va_list ap)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
