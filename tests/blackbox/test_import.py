@@ -293,7 +293,7 @@ def test_an_ecosystem_of_pm2_runs_the_same_programs(w):
     p.wait_state("run@1", "running")
     wait_until(lambda: os.path.exists(w.path("starts")) and read_text(w.path("starts")).count("\n") == 2, "two instances")
     for i in (0, 1):
-        check(b"NODE_APP_INSTANCE=%d\0" % i in environ(p.pid_of("run@%d" % i)), "the instance's number")
+        check(b"NODE_APP_INSTANCE=%d" % i in environ(p.pid_of("run@%d" % i)), "the instance's number")
     s = effective(w)
     for key, value in (("stop_timeout", 2500), ("stop_signal", "SIGINT"), ("memory_soft_limit", 300 << 20),
                        ("on_memory_limit", "restart"), ("restart", "always"), ("restart_max_attempts", 4),
