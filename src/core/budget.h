@@ -8,9 +8,10 @@
 #define BUDGET_RATE 500
 #define BUDGET_INTERVAL_NS (NS_PER_SEC / BUDGET_RATE)
 /* The burst: so many for each subsystem, and never less than the minimum. A mass death (all of
- * thousands at once, a few times) is restarted at the machine's own speed. */
+ * thousands at once, a few times) is restarted at the machine's own speed, and so is a crash loop
+ * without delay for its first seconds. */
 #define BUDGET_BURST_EACH 4
-#define BUDGET_BURST_MIN 1000
+#define BUDGET_BURST_MIN 20000
 /* A process that lived this long was no quick restart: its own life bounds the rate. */
 #define BUDGET_QUICK_NS NS_PER_SEC
 
