@@ -57,6 +57,8 @@ static bool portion(struct sampler *s, int64_t now, int64_t interval, bool *anyo
 	if (s->watch_cursor < s->nwatches || s->cursor < s->nslots)
 		return false;
 	s->watch_cursor = s->cursor = 0;
+	if (s->setup.records != NULL)
+		records_unmap_idle(s->setup.records);	/* each was looked at; not soon again */
 	return true;
 }
 

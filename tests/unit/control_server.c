@@ -561,7 +561,7 @@ END_TEST
 static void send_events(int n, const char *padding)
 {
 	for (int i = 0; i < n; i++)
-		event_send(t.chan, EVENT_DEGRADED, json_pack("{s:s}", "name", padding));
+		event_send(t.chan, EVENT_RUN_SKIPPED, json_pack("{s:s}", "name", padding));
 }
 
 START_TEST(a_subscriber_gets_the_past_it_asks_for_and_every_new_event)
