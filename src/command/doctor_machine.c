@@ -48,6 +48,8 @@ static const struct {
 	  "Linux 5.9 or later" IN_CONTAINER },
 	{ FEATURE_CGROUP_KILL, "a tree is killed process by process",
 	  "Linux 5.14 or later" },
+	{ FEATURE_LANDLOCK, "what asks for landlock_read or landlock_write does not start",
+	  "Linux 5.13 or later, with landlock among the modules of the kernel's lsm=" IN_CONTAINER },
 	{ FEATURE_MEMBARRIER, "reading shared state costs a little more",
 	  "Linux 4.14 or later" IN_CONTAINER },
 };

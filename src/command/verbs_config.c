@@ -208,12 +208,12 @@ static void add_keys(struct strbuf *out, const json_t *keys, const char *name, c
 }
 
 /* The difference for people; the same words for the plan and for what was done. */
-static int print_changes(const struct cli_options *o, json_t *diff)
+static int print_changes(const struct cli_options *o, json_t *diff, bool keys_wanted)
 {
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 
 	if (o->json) {
-		if (!cli_value(o, "keys")) {	/* scripts count on five lists */
+		if (!keys_wanted) {	/* scripts count on five lists */
 			json_object_del(diff, "keys");
 			json_object_del(diff, "settings");
 		}
@@ -244,7 +244,7 @@ int verb_plan(const struct cli_options *o)
 	auto_free(json_decrefp) json_t *diff = NULL;
 	int rc = call_once(o, "config.plan", json_object(), false, &diff);
 
-	return rc != 0 ? rc : print_changes(o, diff);
+	return rc != 0 ? rc : print_changes(o, diff, cli_value(o, "keys") != NULL);
 }
 
 int verb_reload_config(const struct cli_options *o)
@@ -254,5 +254,5 @@ int verb_reload_config(const struct cli_options *o)
 			   json_pack("{s:b}", "allow_empty", cli_value(o, "allow-empty") != NULL),
 			   true, &diff);
 
-	return rc != 0 ? rc : print_changes(o, diff);
+	return rc != 0 ? rc : print_changes(o, diff, false);
 }

@@ -162,6 +162,26 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 			  "there is none; procd's own log has logging.json", o->name);
 }
 
+/* Its start will fail. What is meant inside another root is not looked for out here. */
+static void warn_paths(const struct candidate *c, const struct place *place,
+		       const struct subsystem_options *o, const char *key, const struct strlist *paths)
+{
+	for (size_t i = 0; i < paths->n && o->rights->root_dir == NULL; i++)
+		if (access(paths->items[i], F_OK) < 0)
+			diag_warn(c->diag, place, "subsystem.%s.%s: %s: %s", o->name, key,
+				  paths->items[i], strerror(errno));
+}
+
+static void warn_landlock(const struct candidate *c, const struct scope *scope,
+			  const struct subsystem_options *o)
+{
+	struct place reading = PLACE_IN(c, scope, RIGHTS(landlock_read));
+	struct place writing = PLACE_IN(c, scope, RIGHTS(landlock_write));
+
+	warn_paths(c, &reading, o, "landlock_read", &o->rights->landlock_read);
+	warn_paths(c, &writing, o, "landlock_write", &o->rights->landlock_write);
+}
+
 static void warn_watch(const struct candidate *c, const struct scope *scope,
 		       const struct subsystem_options *o)
 {
@@ -395,6 +415,7 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_env_files(c, scope, o);
 	warn_credentials(c, scope, o);
 	warn_watch(c, scope, o);
+	warn_landlock(c, scope, o);
 	check_ambient(c, scope, o);
 	check_ready(c, scope, o);
 	check_heap_profile(c, scope, o);

@@ -184,6 +184,7 @@ struct subsystem_rights {
 	char *root_dir;			/* absolute; NULL: procd's */
 	bool private_tmp;
 	enum protect_system protect_system;
+	struct strlist landlock_read, landlock_write;	/* absolute, inside root_dir */
 	enum seccomp_profile seccomp;
 	uint64_t memory_max, memory_high;	/* bytes; 0: not given */
 	int64_t cpu_quota;			/* per cent of one processor; 0: not given */

@@ -416,18 +416,36 @@ static void credentials_resolve(struct resolve *r, const struct scope *scope,
 	}
 }
 
-static void watch_resolve(struct resolve *r, const struct scope *scope, struct subsystem_policy *o)
+/* Lists of paths, which are meant from the directory of the configuration. */
+static void path_list_resolve(struct resolve *r, const struct place *place, const char *key,
+			      struct strlist *paths)
 {
-	for (size_t i = 0; i < o->watch.n; i++) {
-		char *item = o->watch.items[i];
+	for (size_t i = 0; i < paths->n; i++) {
+		char *item = paths->items[i];
 		char *full = path_absolute(r->base, item);
-		struct place place = PLACE_SUB(r, scope, POLICY(watch));
 
 		if (*item == '\0' || strlen(full) >= PATH_MAX)
-			diag_error(r->c->diag, &place, "watch: \"%.80s\" is not a path", item);
-		o->watch.items[i] = full;
+			diag_error(r->c->diag, place, "%s: \"%.80s\" is not a path", key, item);
+		paths->items[i] = full;
 		free(item);
 	}
+}
+
+static void watch_resolve(struct resolve *r, const struct scope *scope, struct subsystem_policy *o)
+{
+	struct place place = PLACE_SUB(r, scope, POLICY(watch));
+
+	path_list_resolve(r, &place, "watch", &o->watch);
+}
+
+static void landlock_resolve(struct resolve *r, const struct scope *scope,
+			     struct subsystem_rights *o)
+{
+	struct place reading = PLACE_SUB(r, scope, RIGHTS(landlock_read));
+	struct place writing = PLACE_SUB(r, scope, RIGHTS(landlock_write));
+
+	path_list_resolve(r, &reading, "landlock_read", &o->landlock_read);
+	path_list_resolve(r, &writing, "landlock_write", &o->landlock_write);
 }
 
 /* --- the machine ---------------------------------------------------------------------------------- */
@@ -457,6 +475,7 @@ static void rights_resolve(struct resolve *r, const struct scope *scope, struct 
 	ids_resolve(r, scope, o);
 	env_files_resolve(r, scope, o);
 	credentials_resolve(r, scope, o);
+	landlock_resolve(r, scope, o);
 	numa_resolve(r, scope, o);
 }
 

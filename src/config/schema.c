@@ -448,6 +448,12 @@ const struct option schema[] = {
 	  .choices = &protect_system_text,
 	  .help = "Read-only for it: true: /usr and /boot; \"full\": /etc, too; \"strict\": all but "
 		  "/dev, /proc, /sys and a private /tmp." },
+	{ SUB("landlock_read", RIGHTS(landlock_read), strings, RESTART), .def = "[]",
+	  .help = "With it or landlock_write, it can reach only files beneath paths of the two lists; "
+		  "these it can read and execute." },
+	{ SUB("landlock_write", RIGHTS(landlock_write), strings, RESTART), .def = "[]",
+	  .help = "Paths beneath which it can also write, make and remove files; either list implies "
+		  "no_new_privileges." },
 	{ SUB("seccomp", RIGHTS(seccomp), enum, RESTART), .def = "\"none\"",
 	  .choices = &seccomp_profile_text, .only = SECCOMP_PROFILES,
 	  .help = "System calls that it may not make; all but none imply no_new_privileges." },

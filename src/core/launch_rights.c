@@ -87,6 +87,15 @@ static void set_filter(struct plan_builder *b, const struct subsystem_rights *r)
 	plan_header(b)->flags |= PLAN_NO_NEW_PRIVILEGES;
 }
 
+/* As for a filter: a set-user-ID program must not be led astray by what it cannot reach. */
+static void set_landlock(struct plan_builder *b, const struct subsystem_rights *r)
+{
+	if (r->landlock_read.n + r->landlock_write.n == 0)
+		return;
+	plan_set_landlock(b, &r->landlock_read, &r->landlock_write);
+	plan_header(b)->flags |= PLAN_NO_NEW_PRIVILEGES;
+}
+
 static void set_credentials(struct plan_builder *b, const struct start_files *files)
 {
 	const struct strlist *items = &files->options->rights->credentials;
@@ -103,6 +112,7 @@ void launch_rights(struct plan_builder *b, const struct subsystem_options *o,
 	if (files != NULL && files->options->rights->credentials.n > 0 && files->credentials != NULL)
 		set_credentials(b, files);
 	set_mounts(b, o->rights);
+	set_landlock(b, o->rights);
 	set_filter(b, o->rights);
 	set_cpus(b, o->rights);
 	set_placement(plan_header(b), o->rights);

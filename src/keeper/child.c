@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "keeper/child.h"
 #include "keeper/confine.h"
+#include "keeper/landlock.h"
 #include "keeper/mounts.h"
 #include "keeper/slice.h"
 
@@ -526,6 +527,7 @@ IN_CHILD static int child_step(const struct child_job *job, enum spawn_stage sta
 		failed = -mounts_reenter(job->plan);
 		return failed != 0 ? failed : child_chdir(job->plan);
 	case STAGE_NO_NEW_PRIVILEGES: return -confine_no_new_privileges(job->plan);
+	case STAGE_LANDLOCK: return -landlock_confine(job->plan);
 	case STAGE_SIGNALS:
 		failed = child_death_signal(job);
 		return failed != 0 ? failed : child_signals();

@@ -2,6 +2,7 @@
  * the real thing would. A seccomp filter that says EPERM is the same as an old kernel. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <linux/membarrier.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -38,6 +39,7 @@ static const char *const names[FEATURE_COUNT] = {
 	[FEATURE_MEMBARRIER] = "membarrier",
 	[FEATURE_OPENAT2] = "openat2",
 	[FEATURE_PROC] = "proc",
+	[FEATURE_LANDLOCK] = "landlock",
 };
 
 /* Probed for `procd features`, but no code of procd runs on it. */
@@ -175,6 +177,9 @@ bool kernel_feature_available(enum kernel_feature f)
 		return syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) > 0;
 	case FEATURE_OPENAT2:
 		return probe_openat2();
+	case FEATURE_LANDLOCK:
+		return syscall(SYS_landlock_create_ruleset, NULL, 0,
+			       LANDLOCK_CREATE_RULESET_VERSION) > 0;
 	case FEATURE_PROC:
 		return access("/proc/self/stat", R_OK) == 0;
 	default:

@@ -27,7 +27,7 @@ ENUMTEXT(spawn_stage, "spawn stage",
 	 [STAGE_CAPABILITIES] = "capabilities", [STAGE_GROUPS] = "groups", [STAGE_GID] = "gid",
 	 [STAGE_UID] = "uid", [STAGE_AMBIENT] = "ambient_capabilities", [STAGE_CHDIR] = "chdir",
 	 [STAGE_NO_NEW_PRIVILEGES] = "no_new_privileges", [STAGE_SIGNALS] = "signals",
-	 [STAGE_SECCOMP] = "seccomp", [STAGE_EXEC] = "exec");
+	 [STAGE_LANDLOCK] = "landlock", [STAGE_SECCOMP] = "seccomp", [STAGE_EXEC] = "exec");
 
 ENUMTEXT(plan_cgroup_limit, "limit", [LIMIT_MEMORY_MAX] = "memory_max",
 	 [LIMIT_MEMORY_HIGH] = "memory_high", [LIMIT_CPU_QUOTA] = "cpu_quota",
@@ -129,6 +129,16 @@ void plan_set_cwd(struct plan_builder *b, const char *path)
 	uint32_t at = path != NULL ? plan_add_string(b, path) : 0;
 
 	plan_header(b)->cwd = at;
+}
+
+void plan_set_landlock(struct plan_builder *b, const struct strlist *read,
+		       const struct strlist *write)
+{
+	uint32_t at = read->n > 0 ? plan_add_vector(b, read) : 0;
+
+	plan_header(b)->landlock_read = at;
+	at = write->n > 0 ? plan_add_vector(b, write) : 0;
+	plan_header(b)->landlock_write = at;
 }
 
 void plan_set_root_dir(struct plan_builder *b, const char *path)
@@ -342,7 +352,10 @@ static bool sandbox_ok(const struct plan *p)
 				       bytes_ok(p, p->filter,
 						p->nfilter * (uint32_t)sizeof(uint64_t));
 
-	return filter && credentials_ok(p) && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
+	bool paths = (p->landlock_read == 0 || vector_ok(p, p->landlock_read, false)) &&
+		     (p->landlock_write == 0 || vector_ok(p, p->landlock_write, false));
+
+	return filter && paths && credentials_ok(p) && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
 	       p->protect_system < PLAN_PROTECT_COUNT;
 }
 

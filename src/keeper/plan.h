@@ -45,7 +45,7 @@ enum spawn_stage {
 	STAGE_MOUNT_NAMESPACE, STAGE_ROOT_DIR, STAGE_PRIVATE_TMP, STAGE_CREDENTIALS,
 	STAGE_PROTECT_SYSTEM,
 	STAGE_CAPABILITIES, STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_AMBIENT, STAGE_CHDIR,
-	STAGE_NO_NEW_PRIVILEGES, STAGE_SIGNALS, STAGE_SECCOMP, STAGE_EXEC,
+	STAGE_NO_NEW_PRIVILEGES, STAGE_LANDLOCK, STAGE_SIGNALS, STAGE_SECCOMP, STAGE_EXEC,
 	STAGE_COUNT
 };
 extern const struct enumtext spawn_stage_text;	/* "exec", "chdir", ... */
@@ -136,6 +136,7 @@ struct plan {
 	uint32_t root_dir;		/* string or 0; then cwd and exec_paths are meant inside */
 	uint32_t protect_system;	/* enum plan_protect */
 	uint32_t credentials, ncredentials;	/* struct plan_credential each */
+	uint32_t landlock_read, landlock_write;	/* vectors of paths, meant inside root_dir; 0: none */
 	uint32_t filter, nfilter;	/* struct sock_filter each, and their number; 0: none */
 	uint64_t capabilities;		/* for PLAN_SET_CAPABILITIES: bits that stay */
 	uint64_t ambient;		/* for PLAN_SET_AMBIENT */
@@ -157,6 +158,8 @@ void plan_set_filter(struct plan_builder *b, const uint64_t *code, size_t n);
 void plan_set_credentials(struct plan_builder *b, size_t n);
 void plan_set_credential(struct plan_builder *b, size_t i, const char *name, size_t name_size,
 			 const void *data, size_t size);
+void plan_set_landlock(struct plan_builder *b, const struct strlist *read,
+		       const struct strlist *write);
 void plan_set_root_dir(struct plan_builder *b, const char *path);
 void plan_set_cpus(struct plan_builder *b, const uint64_t *mask, size_t words);
 void plan_set_ready(struct plan_builder *b, int fd, const char *path);

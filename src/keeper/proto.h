@@ -14,7 +14,7 @@
 #include "keeper/plan.h"
 #include "keeper/record.h"
 
-#define KEEPER_PROTO_VERSION 12
+#define KEEPER_PROTO_VERSION 13
 #define HOLD_MAX 64
 #define HOLD_KEY_CAP 32
 #define HELD_PER_PACKET 64

@@ -277,7 +277,7 @@ def test_one_that_stays_unhealthy_gives_up(w):
 
 def test_a_critical_one_takes_procd_with_it(w):
     p = w.procd(w.sub("a", health="command:false", critical=True, restart="never",
-                      **quick(on_unhealthy="restart", health_retries=1)))
+                      **quick(on_unhealthy="restart", health_retries=1)), wait=False)
     equal(p.wait_end(), 1, "exit code")
 
 

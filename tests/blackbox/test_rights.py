@@ -552,6 +552,86 @@ def test_an_unknown_profile_is_refused_at_load(w):
     contains(r.err, "none, default, no-network")
 
 
+# --- landlock ---------------------------------------------------------------------------------------
+
+PROGRAMS = [d for d in ("/usr", "/bin", "/lib", "/lib64", "/etc", "/dev") if os.path.exists(d)]
+
+
+def need_landlock(w):
+    if not w.run("features", "--json").expect(0).json()["kernel"]["landlock"]["available"]:
+        raise Skip("this kernel has no Landlock")
+
+
+def reach(w, **keys):
+    """What a program says that tries to read here and there, and to write."""
+    for name in ("mine", "theirs"):
+        os.makedirs(w.path(name), exist_ok=True)
+        write_text(w.path(name + "/file"), name)
+    script = "cd /; for d in mine theirs; do cat %s/$d/file; echo new >%s/$d/new; done 2>&1; echo end; exec sleep 1000"
+    return shell("a", script % (w.dir, w.dir), **keys)
+
+
+def said(p):
+    p.wait_state("a", "running")
+    lines = wait_until(lambda: [x for x in [p.ctl("logs", "a").expect(0).out] if "end\n" in x], "the end of the program's words")
+    return lines[0]
+
+
+def test_landlock_leaves_what_is_named_and_refuses_the_rest(w):
+    need_landlock(w)
+    os.chmod(w.dir, 0o755)
+    p = w.procd(reach(w, landlock_read=PROGRAMS + [w.path("theirs")], landlock_write=["mine"]))
+    out = said(p)
+    contains(out, "mine")
+    contains(out, "theirs")
+    check(os.path.exists(w.path("mine/new")) and not os.path.exists(w.path("theirs/new")), out)
+    equal(status_of(p.pid_of("a"))["NoNewPrivs"], "1", "no_new_privileges")
+    p.write(reach(w, landlock_read=PROGRAMS, landlock_write=[w.path("mine")]))
+    os.unlink(w.path("mine/new"))
+    mark = p.mark()
+    p.ctl("reload-config").expect(0)
+    p.wait_state("a", "running", after=mark)
+    wait_until(lambda: p.ctl("logs", "a").expect(0).out.count("end\n") == 2, "the second run")
+    check("ermission denied" in p.ctl("logs", "a").expect(0).out.split("end\n")[1].split("mine", 1)[1], "theirs can be read")
+    check(os.path.exists(w.path("mine/new")), "what may be written was not")
+    p.stop()
+
+
+def test_landlock_works_for_ordinary_users(w):
+    need_root()
+    need_landlock(w)
+    readable(w)
+    os.makedirs(w.path("mine"))
+    os.chown(w.path("mine"), *NOBODY)
+    p = w.procd(reach(w, landlock_read=PROGRAMS, landlock_write=["mine"]), user=NOBODY)
+    contains(said(p), "ermission denied")
+    check(os.path.exists(w.path("mine/new")), "the write")
+    p.stop()
+
+
+def test_credentials_are_within_landlocks_reach(w):
+    need_root()
+    need_landlock(w)
+    write_text(w.path("secret"), "psst")
+    q = w.procd(shell("a", "cat $CREDENTIALS_DIRECTORY/s; echo end; exec sleep 1000", landlock_read=PROGRAMS,
+                      credentials=["s=" + w.path("secret")]))
+    contains(said(q), "psst")
+    q.stop()
+
+
+def test_F38_landlock_fails_closed(w):
+    need_landlock(w)
+    p = w.procd(w.sub("a", landlock_read=["/not-here"], restart="never"))
+    failed_start(p, "a", "landlock", "ENOENT")
+    r = w.run("check", "-c", p.config_path).expect(0)
+    contains(r.err, "landlock_read: /not-here: No such file")
+    p.stop()
+    if os.geteuid() == 0:
+        for call in ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"):
+            for fault in ("error=ENOSYS", "error=EPERM"):
+                fails_closed(w, "landlock", call, fault, landlock_read=["/"])
+
+
 # --- credentials ------------------------------------------------------------------------------------
 
 def test_credentials_are_files_that_only_the_child_has(w):
