@@ -166,7 +166,7 @@ struct subsystem {
 	bool boot_pending;		/* the instance's first readiness waits for it */
 	bool busy;			/* counted in core->nbusy, in core->busy */
 	struct list dirty, busy_link;
-	struct list turn_link;		/* in core->turns.queue or .held */
+	struct list turn_link;		/* in core->turns.first, .queue or .held */
 	bool turn_held, turn_paid;	/* by the budget; has passed it */
 	struct list waiters;		/* of requests */
 	uint64_t event_seq;		/* of its last state_changed */

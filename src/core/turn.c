@@ -5,7 +5,8 @@
  * of a storm of others does not stand in their queue. Retries of starts that the machine had no
  * resources for do ask: they are the storm of a machine in trouble.
  *
- * The number in flight is for all. Who passed the budget and finds that full keeps what it paid. */
+ * The number in flight is for all. Who passed the budget and finds that full keeps what it paid, and
+ * waits behind those that never ask: an order is not to wait for a burst of crash loops. */
 #include "base/clock.h"
 #include "core/live.h"
 #include "core/narrate.h"
@@ -19,6 +20,11 @@ static bool lived_long(const struct subsystem *s)
 {
 	return s->proc.pid != 0 &&
 	       s->proc.ended_mono_ns - s->proc.started_mono_ns >= BUDGET_QUICK_NS;
+}
+
+static bool asks_the_budget(const struct subsystem *s, enum fact fact)
+{
+	return fact != FACT_WANT_UP && !(fact == FACT_DUE && lived_long(s));
 }
 
 static void tell_held(struct core *c)
@@ -70,6 +76,7 @@ static void budget_due(struct timer *timer)
 
 void turns_init(struct core *c)
 {
+	list_init(&c->turns.first);
 	list_init(&c->turns.queue);
 	list_init(&c->turns.held);
 	c->turns.timer.fire = budget_due;
@@ -95,7 +102,7 @@ static bool pay(struct subsystem *s, enum fact fact)
 	struct turns *t = &c->turns;
 	int64_t at_ns = 0;
 
-	if (s->turn_paid || fact == FACT_WANT_UP || (fact == FACT_DUE && lived_long(s)))
+	if (s->turn_paid || !asks_the_budget(s, fact))
 		return true;
 	if (s->turn_held)
 		return false;
@@ -122,7 +129,7 @@ bool turn_take(struct subsystem *s, enum fact fact)
 	if (s->turn_held)
 		leave(s);
 	if (list_empty(&s->turn_link))
-		list_append(&t->queue, &s->turn_link);
+		list_append(asks_the_budget(s, fact) ? &t->queue : &t->first, &s->turn_link);
 	return false;
 }
 
@@ -155,7 +162,9 @@ bool turns_next(struct core *c)
 	if (sockets_are_coming(c))
 		return !list_empty(&c->dirty);
 	for (uint32_t i = t->inflight; i < TURN_INFLIGHT_MAX; i++) {
-		item = list_pop(&t->queue);
+		item = list_pop(&t->first);
+		if (item == NULL)
+			item = list_pop(&t->queue);
 		if (item == NULL)
 			break;
 		subsystem_mark(list_entry(item, struct subsystem, turn_link));

@@ -13,7 +13,8 @@
 
 struct turns {
 	uint32_t inflight;
-	struct list queue;	/* those that wait until fewer are in flight, in order */
+	struct list first;	/* those that wait until fewer are in flight, in order: who does not */
+	struct list queue;	/* ask the budget, and then who has passed it */
 	struct list held;	/* those whose restart waits for the budget, in order */
 	struct budget budget;
 	struct timer timer;	/* armed while held is not empty */

@@ -231,6 +231,37 @@ START_TEST(orders_do_not_ask_the_budget)
 }
 END_TEST
 
+/* Within the burst nothing is held, and the starts under way are the bottleneck. */
+START_TEST(orders_and_what_had_run_for_a_while_pass_those_that_crash)
+{
+	struct fx_order *start;
+	uint32_t ordered, healthy;
+
+	add_many(MANY, RESTART_ALWAYS, 0);
+	policy_write(fx_add("healthy"))->restart_delay_ms = 0;
+	fx_add("ordered")->autostart = false;
+	fx_start();
+	ordered = fx_slot("ordered");
+	healthy = fx_slot("healthy");
+	fx.manual_exec = true;
+	for (uint32_t i = 0; i < MANY; i++)
+		fx_end_slot(i, W_EXITCODE(1, 0), 0);
+	fx_settle();
+	ck_assert_int_eq(asked(), TURN_INFLIGHT_MAX);
+	fx_advance_ms(2000);
+	start = fx_order(CORE_START, "ordered");
+	fx_die("healthy", SIGKILL);
+	ck_assert(!fx.child[ordered].asked && !fx.child[healthy].asked);
+	exec_asked(2);
+	fx_settle();
+	ck_assert(fx.child[ordered].asked && fx.child[healthy].asked);
+	fx.manual_exec = false;
+	exec_asked(MANY);
+	fx_settle();
+	ck_assert_str_eq(fx_answer(start), "");
+}
+END_TEST
+
 START_TEST(a_held_one_can_be_stopped_and_the_rest_goes_on)
 {
 	struct fx_order *stop;
@@ -274,5 +305,6 @@ FX_MAIN("core: turn", so_many_starts_are_under_way_and_each_answer_lets_one_more
 	crash_loops_without_delay_are_held_to_the_rate,
 	a_thousand_with_the_default_delays_restart_as_the_formula_says,
 	what_had_run_for_a_while_does_not_stand_in_the_storms_queue,
-	orders_do_not_ask_the_budget, a_held_one_can_be_stopped_and_the_rest_goes_on,
+	orders_do_not_ask_the_budget, orders_and_what_had_run_for_a_while_pass_those_that_crash,
+	a_held_one_can_be_stopped_and_the_rest_goes_on,
 	nobody_that_waits_is_forgotten_when_the_storm_ends)
