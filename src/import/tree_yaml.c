@@ -82,9 +82,11 @@ static int copy_list(struct copying *c, const yaml_node_t *node, int depth, stru
 	size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
 
 	*out = (struct value){ .kind = VALUE_ARRAY, .items = x_calloc(n + 1, sizeof(struct value)) };
-	for (; out->n < n; out->n++)
-		if (copy(c, node->data.sequence.items.start[out->n], depth, &out->items[out->n]) < 0)
+	for (size_t i = 0; i < n; i++) {
+		out->items[out->n] = (struct value)VALUE_INIT;
+		if (copy(c, node->data.sequence.items.start[i], depth, &out->items[out->n++]) < 0)
 			return -EINVAL;
+	}
 	return 0;
 }
 
