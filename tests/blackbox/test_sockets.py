@@ -341,6 +341,7 @@ def test_a_stale_file_is_replaced_and_a_live_one_is_not(w):
     write_text(other, "precious")
     p = w.procd(sub(w, "stale", ["unix:" + stale]) + sub(w, "live", ["unix:" + live], restart="never") +
                 sub(w, "other", ["unix:" + other], restart="never"))
+    p.wait_state("stale", "running")
     equal(ask(stale)["pid"], p.pid_of("stale"), "stale")
     p.wait_state("live", "failed")
     p.wait_state("other", "failed")
