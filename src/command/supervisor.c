@@ -333,10 +333,10 @@ static void rooms_close(struct supervisor *s)
 /* The last words to the keeper, which waits for this process to end. */
 static int leave(struct supervisor *s, int exit_code)
 {
-	if (!s->yielding)
-		keeper_leave(s->keeper, exit_code);
-	/* not before: who is killed without having said that it is over has a successor */
-	if (s->finished && !s->yielding)
+	bool said = !s->yielding && keeper_leave(s->keeper, exit_code);
+
+	/* not before: who did not say that it is over, or was killed, has a successor */
+	if (s->finished && said)
 		run_files_end(s);
 	keeper_client_free(s->keeper);
 	alarm_free(s->alarm);

@@ -34,6 +34,7 @@ struct keeper_client {
 	struct loop_io io;
 	struct list queue;
 	size_t packet_max;
+	bool broken;		/* something could not be said: the keeper will never hear it */
 	const struct keeper_facts *facts;
 	void *ctx;
 };
@@ -43,13 +44,14 @@ struct keeper_client {
 /* Is a packet to be sent later? Any other failure is the keeper's end, or as good as it:
  * something is lost, and only a new beginning, from the records, makes that good. The reading
  * side starts it. */
-static bool later(const struct keeper_client *k, int err)
+static bool later(struct keeper_client *k, int err)
 {
 	if (err == 0 || err == -EAGAIN)
 		return err != 0;
 	/* not by the log thread: what follows from it may be quicker */
 	dprintf(STDERR_FILENO, "procd: cannot talk to the keeper: %s\n", strerror(-err));
 	shutdown(k->fd, SHUT_RDWR);
+	k->broken = true;
 	return false;
 }
 
@@ -203,12 +205,13 @@ static void flush_last(struct keeper_client *k)
 	}
 }
 
-void keeper_leave(struct keeper_client *k, int exit_code)
+bool keeper_leave(struct keeper_client *k, int exit_code)
 {
 	struct km_leave m = { .h = { KM_LEAVE, sizeof(m) }, .exit_code = exit_code };
 
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
 	flush_last(k);
+	return !k->broken && list_empty(&k->queue);
 }
 
 void keeper_yield(struct keeper_client *k, int exe, const char *path, bool keeper_too)

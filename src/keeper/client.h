@@ -53,8 +53,9 @@ void keeper_hold_slot(struct keeper_client *k, uint32_t slot, int fd);
 int keeper_take_held(struct keeper_client *k, uint32_t *slot);
 /* This process serves. */
 void keeper_ready(struct keeper_client *k);
-/* Flush everything queued (blocking, at most 2 s), then say LEAVE. The caller exits next. */
-void keeper_leave(struct keeper_client *k, int exit_code);
+/* Flush everything queued (blocking, at most 2 s), then say LEAVE. The caller exits next. False: it
+ * could not be said, so the keeper will start another supervisor, which needs the state files. */
+bool keeper_leave(struct keeper_client *k, int exit_code);
 /* The same with UPGRADE: the next supervisor is to be started from EXE, found at PATH; with
  * KEEPER_TOO the keeper executes it, too. EXE stays the caller's. */
 void keeper_yield(struct keeper_client *k, int exe, const char *path, bool keeper_too);

@@ -375,7 +375,7 @@ START_TEST(leaving_flushes_what_waits)
 	} m;
 
 	keeper_release(k, 1, 1);
-	keeper_leave(k, 3);
+	ck_assert(keeper_leave(k, 3));
 	keeper_client_free(k);
 	ck_assert_int_gt(recv(keeper_end, &m, sizeof(m), 0), 0);
 	ck_assert_uint_eq(m.h.type, KM_RELEASE);
@@ -383,6 +383,19 @@ START_TEST(leaving_flushes_what_waits)
 	ck_assert_uint_eq(last.h.type, KM_LEAVE);
 	ck_assert_int_eq(last.exit_code, 3);
 	ck_assert_int_eq(recv(keeper_end, &m, sizeof(m), 0), 0);	/* closed */
+	records_unmap(&r);
+}
+END_TEST
+
+START_TEST(leaving_a_keeper_that_does_not_hear_is_known)
+{
+	struct records r = { .fd = -1 };
+	struct keeper_client *k = welcomed(&r);
+
+	close(keeper_end);
+	keeper_end = -1;
+	ck_assert(!keeper_leave(k, 0));
+	keeper_client_free(k);
 	records_unmap(&r);
 }
 END_TEST
@@ -433,7 +446,7 @@ int main(void)
 		a_keeper_that_does_not_read_blocks_nobody,
 		a_plan_that_is_too_big_is_refused_here,
 		a_held_descriptor_travels_also_through_the_queue,
-		leaving_flushes_what_waits,
+		leaving_flushes_what_waits, leaving_a_keeper_that_does_not_hear_is_known,
 		every_feature_has_a_name_and_can_be_refused,
 		what_is_used_is_available,
 	};
