@@ -77,8 +77,10 @@ static bool is_token_character(char c)
 /* Fewer, if it is no random text; but nobody can see that. */
 static size_t bits_at_most(const char *text, size_t n)
 {
-	bool hex = strspn(text, "0123456789abcdefABCDEF") >= n;
+	bool hex = true;
 
+	for (size_t i = 0; i < n; i++)
+		hex = hex && strchr("0123456789abcdefABCDEF", text[i]) != NULL;
 	return n * (hex ? 4 : 6);
 }
 

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "base/signame.h"
 
+#define VARIABLE_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+
 struct command {
 	struct strlist words;
 	bool may_fail, no_variables;
@@ -17,9 +19,9 @@ struct command {
 static void add_shell_word(const struct command *c, const char *word, struct strbuf *out)
 {
 	auto_free(strbuf_fini) struct strbuf literal = STRBUF_INIT;
-	size_t name = strspn(word + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+	size_t name = *word != '$' ? 0 : strspn(word + 1, VARIABLE_CHARACTERS);
 
-	if (!c->no_variables && word[0] == '$' && name > 0 && word[1 + name] == '\0') {
+	if (!c->no_variables && name > 0 && word[1 + name] == '\0') {
 		strbuf_addstr(out, word);
 		return;
 	}
@@ -31,7 +33,7 @@ static void add_shell_word(const struct command *c, const char *word, struct str
 		} else if (p[1] == '$') {
 			strbuf_addch(&literal, *p++);
 		} else if (close != NULL && (size_t)(close - p) == 2 + strspn(p + 2,
-			   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")) {
+								VARIABLE_CHARACTERS)) {
 			if (literal.len > 0)
 				import_shell_word(literal.buf, out);
 			strbuf_reset(&literal);

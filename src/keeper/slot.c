@@ -65,14 +65,22 @@ void slot_hold(struct slots *s, uint32_t slot, int fd)
 
 	if (own->held > 0)
 		close(own->held);
-	/* out of the way of what a child gets (keeper/child.h) */
-	if (fd >= 0 && fd < LOW_END) {
-		int high = fcntl(fd, F_DUPFD_CLOEXEC, LOW_END);
-
-		close(fd);
-		fd = high;
-	}
 	own->held = fd > 0 ? fd : 0;
+	(void)slot_lift(own);
+}
+
+int slot_lift(struct slot *own)
+{
+	int high;
+
+	if (own->held <= 0 || own->held >= LOW_END)
+		return own->held > 0 ? 0 : -EBADF;
+	high = fcntl(own->held, F_DUPFD_CLOEXEC, LOW_END);
+	if (high < 0)
+		return -errno;
+	close(own->held);
+	own->held = high;
+	return 0;
 }
 
 void slots_tell(struct slots *s, uint32_t slot, enum slot_fact fact)

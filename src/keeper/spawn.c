@@ -356,17 +356,21 @@ static void reap_failed(pid_t pid, int pidfd)
 	closep(&pidfd);
 }
 
-/* False: one is not held, which nobody but a supervisor that spoke nonsense can bring about. */
-static bool take_sockets(const struct keeper *k, const struct plan *plan, struct child_job *job)
+/* 0 or errno. EBADF: one is not held, which nobody but a supervisor that spoke nonsense can bring
+ * about. */
+static int take_sockets(const struct keeper *k, const struct plan *plan, struct child_job *job)
 {
 	_Static_assert(3 + PLAN_MAX_LISTEN <= LOW_RUN_DIR, "the keeper's own descriptors stay");
 
 	for (uint32_t i = 0; i < plan->nlisten; i++) {
-		job->listen_fds[i] = slot_get(&k->slots, plan->listen[i])->held;
-		if (job->listen_fds[i] <= 0)
-			return false;
+		struct slot *own = slot_get(&k->slots, plan->listen[i]);
+		int ret = slot_lift(own);
+
+		if (ret < 0)
+			return -ret;
+		job->listen_fds[i] = own->held;
 	}
-	return true;
+	return 0;
 }
 
 void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct plan *plan)
@@ -387,9 +391,9 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 	bool watched;
 	pid_t pid;
 
-	if (stage == STAGE_NONE && !take_sockets(k, plan, &job)) {
-		stage = STAGE_LISTEN;
-		errnum = EBADF;
+	if (stage == STAGE_NONE) {
+		errnum = take_sockets(k, plan, &job);
+		stage = errnum != 0 ? STAGE_LISTEN : STAGE_NONE;
 	}
 	if (stage != STAGE_NONE) {
 		spawn_refuse(k, slot, spawn_id, stage, errnum);
