@@ -31,7 +31,7 @@ class Orders(threading.Thread):
 
 class Reload(Work):
     letter = "F"
-    title = "reload: one changed, one added, one removed of N"
+    title = "reload with three changes"
     figures = {"effect": ("until in effect", "ms"), "order": ("slowest order meanwhile", "ms"),
                "touched": ("others touched", "")}
     chart = "effect"
