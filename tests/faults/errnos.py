@@ -78,7 +78,7 @@ PLAUSIBLE = {
     "setresuid": ["EPERM", "EAGAIN"], "setresgid": ["EPERM"], "setgroups": ["EPERM", "ENOMEM"],
     "setuid": ["EPERM", "EAGAIN"], "setgid": ["EPERM"], 
     "setpriority": ["EACCES", "EPERM"], "getpriority": ["ESRCH"],
-    "sched_setaffinity": ["EPERM", "EINVAL"], "sched_getaffinity": ["EPERM"],
+    "sched_setaffinity": ["EPERM", "EINVAL"], "sched_getaffinity": ["EPERM"], "sched_getattr": ["EPERM"],
     "sched_setscheduler": ["EPERM"], "sched_getscheduler": ["EPERM"], "sched_getparam": ["EPERM"],
     "sched_setattr": ["EPERM"], "ioprio_set": ["EPERM"],
     "capset": ["EPERM"], "capget": ["EPERM"], "seccomp": ["EPERM", "EINVAL"], "unshare": ["EPERM"],
