@@ -187,7 +187,7 @@ char *instances_running(void)
 		return NULL;
 	for (size_t i = 0; i < found.gl_pathc && n < INSTANCES_NAMED; i++) {
 		char *end = strrchr(found.gl_pathv[i], '/');
-		int fd = socket_connect(found.gl_pathv[i]);
+		int fd = socket_connect(found.gl_pathv[i], 0);
 
 		if (fd < 0)
 			continue;

@@ -33,7 +33,7 @@ int socket_address(const char *path, struct sockaddr_un *addr, int *dirfd)
 	return -ENAMETOOLONG;
 }
 
-int socket_connect(const char *path)
+int socket_connect(const char *path, int flags)
 {
 	auto_free(closep) int dirfd = -1;
 	struct sockaddr_un addr;
@@ -41,7 +41,7 @@ int socket_connect(const char *path)
 
 	if (rc < 0)
 		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)

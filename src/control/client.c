@@ -29,7 +29,7 @@ void client_fini(struct client *c)
 
 int client_connect(struct client *c, const char *path, struct error *e)
 {
-	int fd = socket_connect(path);
+	int fd = socket_connect(path, 0);
 
 	if (fd < 0) {
 		error_set(e, fd == -EACCES || fd == -EPERM ? ERROR_IO_PERMISSION :

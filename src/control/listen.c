@@ -31,7 +31,7 @@ static int check_place(const char *path, struct error *e)
 			  "(not a socket); remove it or set control.socket", path);
 		return -EEXIST;
 	}
-	fd = socket_connect(path);
+	fd = socket_connect(path, 0);
 	if (fd == -ECONNREFUSED || fd == -ENOENT)
 		return 0;
 	if (fd < 0 && fd != -EAGAIN) {

@@ -29,24 +29,6 @@ static char *wanted_path(void)
 	return path;
 }
 
-static int connect_to(const char *path)
-{
-	auto_free(closep) int dirfd = -1;
-	struct sockaddr_un addr;
-	int fd, rc = socket_address(path, &addr, &dirfd);
-
-	if (rc < 0)
-		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0)
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
-}
-
 static void on_pause(struct loop_timer *t)
 {
 	web_reach(container_of(t, struct control, web_pause));
@@ -63,7 +45,7 @@ void web_reach(struct control *s)
 		return;
 	if (s->web_pause.cb == NULL)
 		loop_timer_init(&s->web_pause, s->loop, on_pause);
-	fd = connect_to(path);
+	fd = socket_connect(path, SOCK_NONBLOCK);
 	if (fd == -ENOENT || fd == -ECONNREFUSED)
 		return;
 	if (fd < 0) {

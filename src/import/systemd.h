@@ -44,8 +44,9 @@ bool unit_size(const char *text, long long *out);
 
 /* --- commands ---------------------------------------------------------------------------------- */
 
-/* KEY = all the ExecXXX= of the unit, in order; as words, where that is one without variables, else as a
- * script. What several of them mean depends on KEY no further: each has to succeed. */
+/* KEY = all lines of the unit that set EXEC ("ExecStart"), in order; as words, where that is one
+ * without variables, else as a script. What several of them mean depends on KEY no further: each has
+ * to succeed. */
 int unit_commands(struct unit *u, const char *exec, const char *key);
 
 /* Everything that is in U, into U->s. */

@@ -123,7 +123,7 @@ int unit_take_count(struct unit *u, const struct unit_rule *rule, const struct d
 	return strcmp(value, "infinity") == 0 ? 0 : unit_take_number(u, rule, d, value);
 }
 
-/* LimitXXX=: "64K", "1024:4096", "infinity". */
+/* The Limit...= settings: "64K", "1024:4096", "infinity". */
 int unit_take_limit(struct unit *u, const struct unit_rule *rule, const struct directive *d,
 		      const char *value)
 {

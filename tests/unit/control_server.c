@@ -870,7 +870,7 @@ START_TEST(a_path_longer_than_a_socket_address_works)
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	fd = control_listen(&config, &e);
 	ck_assert_int_ge(fd, 0);
-	peer = socket_connect(path);
+	peer = socket_connect(path, 0);
 	ck_assert_int_ge(peer, 0);
 	close(peer);
 	close(fd);
