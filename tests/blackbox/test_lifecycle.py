@@ -105,6 +105,7 @@ def test_S06_start_and_stop_are_idempotent(w):
 def test_restart_request_makes_one_new_instance(w):
     p = w.procd(w.sub("a", "--lock", w.path("lock"), "--starts", w.path("starts")))
     old = p.wait_state("a", "running")["pid"]
+    wait_until(lambda: os.path.exists(w.path("starts")) and read_text(w.path("starts")).split(), "the first start")
     mark = p.mark()
     p.ctl("restart", "a").expect(0)
     a = p.of("a")
