@@ -32,6 +32,7 @@ static size_t file_size(void)
 	return page_size() + RING_DATA;
 }
 
+/* What is there is written over where the file system knows no better way. */
 static int reserve(int fd, size_t from, size_t to)
 {
 	static const char zeros[4096];
@@ -255,11 +256,13 @@ static int move_to_memory(struct ring *r)
 
 static int reserve_data(struct ring *r, uint64_t claim)
 {
-	if (MIN(claim, (uint64_t)RING_DATA) <= atomic_load(&r->header->reserved))
+	size_t have = atomic_load(&r->header->reserved);
+
+	if (MIN(claim, (uint64_t)RING_DATA) <= have)
 		return 0;
 	auto_free(closep) int fd = openat(r->dirfd, r->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0 || reserve(fd, page_size(), file_size()) < 0) {
+	if (fd < 0 || reserve(fd, page_size() + have, file_size()) < 0) {
 		int err = move_to_memory(r);
 
 		if (err < 0)
