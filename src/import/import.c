@@ -17,7 +17,7 @@
 struct format {
 	const char *name;
 	int (*read)(struct import *im, const char *path);
-	/* Does a file called BASE (NULL: not known) with this TEXT look like it? */
+	/* Does a file called BASE with this TEXT look like it? */
 	bool (*fits)(const char *base, const char *text);
 	/* What such a file is called in a directory; NULL: no fixed name. */
 	const char *const *files;

@@ -82,9 +82,22 @@ static int read_drop_ins(struct unit *u, const char *name)
 	return 0;
 }
 
+static bool is_unit(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 8 && strcmp(name + n - 8, ".service") == 0;
+}
+
+/* Length of NAME without ".service"; a unit may be in a file of any name. */
+static size_t stem_of(const char *name)
+{
+	return strlen(name) - (is_unit(name) ? strlen(".service") : 0);
+}
+
 static void unit_init(struct unit *u, struct import *im, const char *path, const char *name)
 {
-	size_t stem = strlen(name) - (strlen(name) > 8 ? strlen(".service") : 0);
+	size_t stem = stem_of(name);
 	const char *at = memchr(name, '@', stem);
 
 	*u = (struct unit){ .im = im, .path = x_strdup(path), .name = x_strdup(name) };
@@ -145,8 +158,7 @@ static int fill(struct unit *u)
 		return 0;
 	}
 	choose_instance(u);
-	stem = u->number ? x_strdup(u->prefix) : x_strndup(u->name, strlen(u->name) - (strlen(u->name) > 8 ?
-							   strlen(".service") : 0));
+	stem = u->number ? x_strdup(u->prefix) : x_strndup(u->name, stem_of(u->name));
 	u->s = import_add(u->im, u->name, stem, u->path, 0);
 	if (u->s == NULL)
 		return -EINVAL;
@@ -174,13 +186,6 @@ static int read_unit(struct import *im, const char *path, const char *name, bool
 }
 
 /* --- directories ------------------------------------------------------------------------------- */
-
-static bool is_unit(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > 8 && strcmp(name + n - 8, ".service") == 0;
-}
 
 /* "web@.service" among NAMES that hold "web@blue.service", too. */
 static bool has_instances(const struct strlist *names, const char *template)

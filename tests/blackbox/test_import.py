@@ -199,6 +199,9 @@ def test_settings_of_systemd_become_keys(w):
         check(any(l.startswith("# not mapped: ") and what in l for l in text.splitlines()), what + " is told")
     one = imported(w, os.path.join(path, "worker@red.service"))
     contains(one, "worker-red.json", "an instance that is no file")
+    os.rename(os.path.join(path, "db.service"), w.path("application.conf"))
+    contains(imported(w, w.path("application.conf")), "[subsystem.application.conf]",
+             "a unit in a file of another name")
 
 
 def test_what_is_wrong_in_a_unit_is_told_with_its_line(w):
