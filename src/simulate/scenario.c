@@ -8,6 +8,7 @@
 
 #define FORMS "start, crash NAME, crash NAME every TIME, flap NAME, dependency NAME fails"
 #define WORDS_MAX 5
+#define TIME_MAX_MS (366 * 24 * 3600 * MS_PER_SEC)	/* simulated times are sums of such */
 
 static size_t split(char *text, char **words)
 {
@@ -29,9 +30,9 @@ static bool time_parse(const char *text, const char *what, int64_t *ns, struct e
 {
 	int64_t ms;
 
-	if (duration_parse(text, &ms) != 0) {
-		error_set(e, ERROR_STATE_VALUE, 0, "%s: '%s' is not a time, such as 250ms or 10s",
-			  what, text);
+	if (duration_parse(text, &ms) != 0 || ms > TIME_MAX_MS) {
+		error_set(e, ERROR_STATE_VALUE, 0, "%s: '%s' is not a time of up to a year, such as "
+			  "250ms or 10s", what, text);
 		return false;
 	}
 	*ns = ms * NS_PER_MS;

@@ -69,7 +69,8 @@ END_TEST
 
 START_TEST(a_time_that_is_none_is_an_error)
 {
-	static const char *const bad[] = { "web=", "web=x", "=", "1s,web=-1", "web" };
+	static const char *const bad[] = { "web=", "web=x", "=", "1s,web=-1", "web", "367d",
+					   "web=106751d23h47m16s" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		ck_assert_msg(!takes_parse(bad[i], &t, &e), "accepted: %s", bad[i]);
