@@ -111,7 +111,6 @@ static void drop_oldest(struct stream *s)
 		ring_advance(r, ring_written(r) + line.raw_len);
 	}
 	ring_lost_add(r, lost);
-	forward_target(s)->lost_lines += lost;
 }
 
 static void enlarge_pipe(struct stream *s, size_t available)

@@ -42,7 +42,6 @@ struct target {
 	int64_t blocked_since_ns;	/* 0: the last write was taken */
 	int err;			/* negative errno of the last failure; 0: fine */
 	int64_t retry_at_ns, pause_ns;
-	uint64_t lost_lines;
 };
 
 void targets_init(struct targets *ts, struct ev_loop *loop, void (*ready)(void *ctx), void *ctx);

@@ -24,7 +24,6 @@ struct output {
 	struct ev_loop *loop;
 	struct mailbox inbox;
 	struct mailbox *drained;	/* the main thread's */
-	int run_dirfd;
 
 	struct targets targets;
 	struct ownlog ownlog;

@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 
-#define HEADERS_MAX 65535
 #define SYMBOLS_MAX ((uint64_t)256 << 20)	/* bytes of one table */
 #define NOTES_MAX ((uint64_t)64 << 10)
 
