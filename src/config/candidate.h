@@ -96,6 +96,8 @@ void candidate_put_path(struct candidate *c, const char *path, size_t len, struc
 			const struct source_point *at);
 
 struct setting *scope_find(const struct scope *s, int key);
+/* The same for the first key that fills the field at AT (config/part.h). */
+struct setting *scope_find_at(const struct scope *s, uint32_t at);
 struct setting *scope_add(struct scope *s);	/* to be filled; others may have moved */
 
 #endif

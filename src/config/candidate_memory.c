@@ -86,6 +86,14 @@ struct setting *scope_find(const struct scope *s, int key)
 	return NULL;
 }
 
+struct setting *scope_find_at(const struct scope *s, uint32_t at)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (schema_row(s->settings[i].key)->at == at)
+			return &s->settings[i];
+	return NULL;
+}
+
 struct place item_of_list_place(const struct candidate *c, uint32_t node, int key, size_t at)
 {
 	const struct setting *s = scope_find(c->owners[node], key);

@@ -24,24 +24,11 @@ bool check_is_bad(const struct setting *s)
 	return s != NULL && s->bad;
 }
 
-/* What SCOPE itself gives for the key at AT. */
-static const struct setting *given_in(const struct scope *scope, uint32_t at)
-{
-	for (size_t key = schema_top_n; key < schema_n; key++) {
-		const struct setting *s = schema[key].at == at ? scope_find(scope, (int)key)
-								       : NULL;
-
-		if (s != NULL)
-			return s;
-	}
-	return NULL;
-}
-
 bool check_bad_in(const struct candidate *c, const struct scope *scope, uint32_t at)
 {
-	const struct setting *s = given_in(scope, at);
+	const struct setting *s = scope_find_at(scope, at);
 
-	return check_is_bad(s != NULL ? s : given_in(&c->defaults, at));
+	return check_is_bad(s != NULL ? s : scope_find_at(&c->defaults, at));
 }
 
 char *check_parent(const char *path, const char **why)
@@ -69,7 +56,7 @@ char *check_parent(const char *path, const char **why)
 static const struct setting *chosen_in(const struct candidate *c, const struct scope *scope,
 				       const struct subsystem_options *o, uint32_t at)
 {
-	const struct setting *s = given_in(scope, at);
+	const struct setting *s = scope_find_at(scope, at);
 	const struct option *row = s != NULL ? schema_row(s->key) : NULL;
 
 	return s == NULL || row->def == NULL || !row->type->equal(row, c->plain, o) ? s : NULL;
@@ -83,9 +70,9 @@ static struct place place_in(const struct candidate *c, const struct scope *scop
 		.file = scope->file, .line = scope->line, .column = scope->column,
 		.label = scope->label,
 	};
-	const struct setting *s = given_in(scope, at);
+	const struct setting *s = scope_find_at(scope, at);
 
-	s = s != NULL ? s : given_in(&c->defaults, at);
+	s = s != NULL ? s : scope_find_at(&c->defaults, at);
 	return s != NULL ? check_place(c, s) : candidate_place(c, &header);
 }
 
@@ -153,7 +140,7 @@ static void warn_logs(const struct candidate *c, const struct scope *scope,
 	struct place format = PLACE_IN(c, scope, POLICY(log_format));
 
 	if (o->log_file != NULL && o->stdio[1].kind != STDIO_LOG && o->stdio[2].kind != STDIO_LOG &&
-	    given_in(scope, AT_OWN(log_file)))
+	    scope_find_at(scope, AT_OWN(log_file)))
 		diag_warn(c->diag, &file, "subsystem.%s.log_file: stays empty, neither stdout nor "
 			  "stderr is \"log\"", o->name);
 	if (o->log_file == NULL && !check_bad_in(c, scope, AT_OWN(log_file)) &&
@@ -197,7 +184,7 @@ static void warn_watch(const struct candidate *c, const struct scope *scope,
 static void check_periodic(const struct candidate *c, const struct scope *scope,
 			   const struct subsystem_options *o)
 {
-	const struct setting *type = given_in(scope, AT_OWN(type));
+	const struct setting *type = scope_find_at(scope, AT_OWN(type));
 	struct place place = check_place(c, type);
 
 	if (!subsystem_is_periodic(o)) {

@@ -229,19 +229,12 @@ void resolve_fini(struct resolve *r)
 static struct place place_of(const struct resolve *r, const struct scope *scope, bool top,
 			     uint32_t at)
 {
-	size_t from = top ? 0 : schema_top_n, to = top ? schema_top_n : schema_n;
+	const struct setting *s = scope_find_at(scope, at);
 
-	for (size_t key = from; key < to; key++) {
-		const struct setting *s;
-
-		if (schema[key].at != at)
-			continue;
-		s = scope_find(scope, (int)key);
-		if (s == NULL && !top)
-			s = scope_find(&r->c->defaults, (int)key);
-		if (s != NULL)
-			return setting_place(r->c, s, s->value.line, s->value.column);
-	}
+	if (s == NULL && !top)
+		s = scope_find_at(&r->c->defaults, at);
+	if (s != NULL)
+		return setting_place(r->c, s, s->value.line, s->value.column);
 	return (struct place){ .label = scope->name };
 }
 
