@@ -149,6 +149,19 @@ static bool to_stdout(const struct wanted *w)
 	return strcmp(w->output, "-") == 0;
 }
 
+/* A file is replaced, so that nobody ever finds half of one. A device or a pipe is written to: a file
+ * in the place of /dev/null would be the end of more than this profile. */
+static int write_whole(const char *path, const struct strbuf *text, mode_t mode)
+{
+	auto_free(closep) int fd = -1;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return file_replace_at(AT_FDCWD, path, text->buf, text->len, mode);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd_write_all(fd, text->buf, text->len);
+}
+
 static int output_write(const struct wanted *w, const struct strbuf *text)
 {
 	mode_t mask = umask(0);
@@ -158,7 +171,7 @@ static int output_write(const struct wanted *w, const struct strbuf *text)
 	umask(mask);
 	if (to_stdout(w))
 		return cli_print(text->buf, text->len);
-	rc = file_replace_at(AT_FDCWD, w->output, text->buf, text->len, 0666 & ~mask);
+	rc = write_whole(w->output, text, 0666 & ~mask);
 	if (rc == 0)
 		return 0;
 	error_set(&e, ERROR_IO, -rc, "cannot write %s", w->output);

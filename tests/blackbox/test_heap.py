@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 
 from harness import *
@@ -304,6 +305,22 @@ def test_S14_a_snapshot_of_a_running_one_is_true_to_the_byte(w):
     p.kill_supervisor()
     p.ctl("profile", "heap", "a", "-o", w.path("third.json")).expect(0)
     equal(totals(load(w.path("third.json"))["pps"]), KNOWN, "after a death of the supervisor")
+    p.stop()
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(w):
+    w.need_feature("heap_profiling")
+    pipe = w.path("pipe")
+    os.mkfifo(pipe)
+    fd = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    p = w.procd(sub("a", heap(w, "known", "say", "pause"), pipe, ready="log:here"))
+    p.wait_state("a", "running")
+    p.ctl("profile", "heap", "a", "-o", pipe).expect(0)
+    equal(totals(json.loads(os.read(fd, 65536))["pps"]), KNOWN, "what came through the pipe")
+    p.ctl("stop", "a").expect(0)
+    wait_until(lambda: "heap_profile: %s: is no regular file" % pipe in read_text(p.log_path), "told")
+    check(stat.S_ISFIFO(os.lstat(pipe).st_mode), "the pipe is still one")
+    os.close(fd)
     p.stop()
 
 

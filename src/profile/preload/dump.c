@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "profile/heap_dhat.h"
@@ -57,8 +58,11 @@ static int open_new(const char *path)
 int heap_dump(const char *path)
 {
 	char temporary[PATH_MAX];
+	struct stat st;
 	int fd, ret;
 
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return -EINVAL;
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%d.tmp", path, (int)getpid()) >=
 	    sizeof(temporary))
 		return -ENAMETOOLONG;

@@ -81,7 +81,7 @@ static void write_file(void)
 	ret = heap_dump(self.path);
 	heap_wrap_leave();
 	if (ret < 0)
-		say(self.path, error_text(-ret));
+		say(self.path, ret == -EINVAL ? "is no regular file" : error_text(-ret));
 	atomic_store(&self.writing, 2);
 }
 
