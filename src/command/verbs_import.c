@@ -26,6 +26,8 @@ static int fail_to_write(const struct cli_options *o, const char *path, int err)
 
 	if (err == -EEXIST)
 		error_set(&e, ERROR_IO, 0, "%s is there already; --force replaces it", path);
+	else if (err == -EINVAL)
+		error_set(&e, ERROR_IO, 0, "%s is no regular file and is not replaced", path);
 	else
 		error_set(&e, ERROR_IO, -err, "cannot write %s", path);
 	return fail(o, EXIT_CANNOT_CREATE, &e);
@@ -55,7 +57,7 @@ static int write_file(const struct cli_options *o, const char *path, bool force,
 	int r;
 
 	if (lstat(path, &st) == 0 && (!force || !S_ISREG(st.st_mode)))
-		return fail_to_write(o, path, force ? -EINVAL : -EEXIST);
+		return fail_to_write(o, path, S_ISREG(st.st_mode) ? -EEXIST : -EINVAL);
 	r = force ? file_replace_at(AT_FDCWD, path, text->buf, text->len, MODE) :
 	    write_new(path, text);
 	return r < 0 ? fail_to_write(o, path, r) : EXIT_OK;

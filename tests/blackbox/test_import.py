@@ -396,6 +396,11 @@ def test_the_file_is_written_whole_or_not_at_all(w):
     w.run("import", path, "-o", out, "--force").expect(78)
     contains(read_text(out), "[subsystem.other]", "the file after a failure")
     w.run("import", path, "-o", w.path("no/such/dir.toml")).expect(78)
+    write_text(path, "web: /bin/true\n")
+    os.symlink("out.toml", w.path("link"))
+    for more in ((), ("--force",)):
+        contains(w.run("import", path, "-o", w.path("link"), *more).expect(73).err, "no regular file", "message")
+    check(os.path.islink(w.path("link")), "the link is still one")
     equal(sorted(f for f in os.listdir(w.dir) if f.startswith("out")), ["out.toml"], "files")
 
 
