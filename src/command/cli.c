@@ -354,7 +354,8 @@ static int check_arguments(struct cli_options *o, int argc, char *const *argv)
 		return cli_fail_usage(o, "%s: unexpected argument \"%s\"", verb->name,
 				      o->args.items[verb->max_args]);
 	if (o->sets.n > 0 && !(verb->flags & VERB_SETS))
-		return cli_fail_usage(o, "%s: --set belongs to run, check and config", verb->name);
+		return cli_fail_usage(o, "%s: --set belongs to run, check, config, "
+				      "simulate and doctor", verb->name);
 	if (o->name && (verb->flags & VERB_SETS)) {
 		strlist_take(&o->sets, x_asprintf("name=%s", o->name));
 		o->name = NULL;
@@ -371,14 +372,10 @@ int cli_parse(struct cli_options *o, int argc, char *const *argv)
 	rc = parse_all(&p);
 	if (rc != CLI_GO_ON && !p.help)
 		return rc;
-	if (p.help) {
-		cli_usage(o->verb);
-		return EXIT_OK;
-	}
-	if (p.version) {
-		cli_version();
-		return EXIT_OK;
-	}
+	if (p.help)
+		return cli_usage(o->verb);
+	if (p.version)
+		return cli_version();
 	if (!o->verb)
 		o->verb = &verb_table[VERB_RUN];
 	return check_arguments(o, argc, argv);

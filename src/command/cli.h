@@ -46,9 +46,9 @@ int cli_dispatch(const struct cli_options *o);
  * again in its own role, or cli_dispatch(). Returns the exit code. */
 int cli_main(int argc, char **argv);
 
-/* Help of one verb, or (NULL) the overview; and the version line. Both to stdout. */
-void cli_usage(const struct verb *verb);
-void cli_version(void);
+/* Help of one verb, or (NULL) the overview; and the version line. Both as cli_print(). */
+int cli_usage(const struct verb *verb);
+int cli_version(void);
 
 /* Tell a failure: text "procd: MESSAGE" on stderr, or with --json {"error":{...}} on stdout.
  * Returns EXIT_CODE. EXTRA: more members of data, borrowed, may be NULL. */

@@ -100,7 +100,7 @@ static void add_verb(struct strbuf *out, const struct verb *verb)
 	add_common(out);
 }
 
-void cli_usage(const struct verb *verb)
+int cli_usage(const struct verb *verb)
 {
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 
@@ -108,12 +108,12 @@ void cli_usage(const struct verb *verb)
 		add_verb(&out, verb);
 	else
 		add_overview(&out);
-	cli_print(out.buf, out.len);
+	return cli_print(out.buf, out.len);
 }
 
-void cli_version(void)
+int cli_version(void)
 {
 	static const char text[] = "procd " PROCD_VERSION "\n";
 
-	cli_print(text, sizeof(text) - 1);
+	return cli_print(text, sizeof(text) - 1);
 }

@@ -135,6 +135,9 @@ def test_help_and_version_go_to_stdout(w):
     check(r.out.startswith("procd "), r.out)
     contains(w.run("--help").expect(0).out, "status", "help")
     contains(w.run("status", "--help").expect(0).out, "--json", "help of a verb")
+    for word in ("--help", "--version"):
+        with open("/dev/full", "w") as full:
+            equal(subprocess.run([w.procd_path, word], stdout=full, stderr=subprocess.PIPE).returncode, 71, word)
 
 
 def test_second_instance_is_75_and_names_the_holder(w):
