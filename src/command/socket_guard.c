@@ -22,6 +22,7 @@
 struct socket_guard {
 	struct supervisor *supervisor;
 	int fd;				/* inotify; -1: this system has none to spare */
+	int watch;			/* of the directory; -1: there is none */
 	struct loop_io changes;
 	struct loop_timer due;
 	bool told;			/* that it cannot be made */
@@ -33,8 +34,11 @@ static void watch_again(struct socket_guard *g)
 	auto_free(freep) char *dir = x_strdup(g->supervisor->socket);
 
 	*strrchr(dir, '/') = '\0';
-	if (g->fd >= 0 && inotify_add_watch(g->fd, *dir ? dir : "/", IN_DELETE | IN_MOVED_FROM |
-					    IN_ONLYDIR) < 0)
+	if (g->fd < 0)
+		return;
+	g->watch = inotify_add_watch(g->fd, *dir ? dir : "/",
+				     IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR);
+	if (g->watch < 0)
 		log_debug("%s: cannot be watched: %s", dir, strerror(errno));
 }
 
@@ -90,6 +94,7 @@ struct socket_guard *socket_guard_start(struct supervisor *s)
 	struct socket_guard *g = x_calloc(1, sizeof(*g));
 
 	g->supervisor = s;
+	g->watch = -1;
 	g->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	loop_io_init(&g->changes, s->loop, on_changes);
 	loop_timer_init(&g->due, s->loop, on_due);
@@ -102,6 +107,14 @@ struct socket_guard *socket_guard_start(struct supervisor *s)
 	if (is_missing(g))
 		loop_timer_set(&g->due, MOMENT_NS);
 	return g;
+}
+
+void socket_guard_rest(struct socket_guard *g)
+{
+	if (g && g->watch >= 0)
+		inotify_rm_watch(g->fd, g->watch);
+	if (g)
+		g->watch = -1;
 }
 
 void socket_guard_stop(struct socket_guard *g)

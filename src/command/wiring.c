@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "command/socket_guard.h"
 #include "command/supervisor.h"
 #include "config/store.h"
 #include "core/listing.h"
@@ -315,12 +316,27 @@ static void op_dump(void *ctx)
 	}
 }
 
+/* While the children still end, so that nobody has to wait for the kernel: see socket_guard.h. */
+static void stop_watching(struct supervisor *s)
+{
+	const struct config *config = config_current();
+
+	if (s->resting)
+		return;
+	s->resting = true;
+	socket_guard_rest(s->guard);
+	if (config->hot_reload)
+		loader_published(s->loader, config, false);
+}
+
 static void op_daemon_state(void *ctx, enum daemon_state state, bool booted, const char *text)
 {
 	struct supervisor *s = ctx;
 
 	if (s->manager)
 		service_manager_state(s->manager, state, booted, text);
+	if (state == DAEMON_STOPPING)
+		stop_watching(s);
 }
 
 static void op_finished(void *ctx, int exit_code)

@@ -215,13 +215,13 @@ static void cgroup_remove_below(int dirfd, int depth)
 		return;
 	direntry_init(&r, dirfd);
 	while ((name = direntry_next(&r, DIRENTRY_DIRECTORIES)) != NULL) {
+		if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+			continue;
 		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0) {
-			cgroup_remove_below(fd, depth + 1);
-			unlinkat(dirfd, name, AT_REMOVEDIR);
-		}
+		cgroup_remove_below(fd, depth + 1);
+		unlinkat(dirfd, name, AT_REMOVEDIR);
 		close(fd);
 	}
 }

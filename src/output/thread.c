@@ -481,7 +481,7 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 
 void output_stop(struct output *o)
 {
-	const struct timespec pause = { .tv_nsec = NS_PER_MS };
+	const struct timespec pause = { .tv_nsec = NS_PER_MS / 10 };
 	int64_t until = clock_mono_ns() + 2 * NS_PER_SEC;
 
 	log_set_sink(NULL, NULL);
