@@ -120,28 +120,41 @@ class Daemon:
         return (("keeper", self.process.pid), ("supervisor", self.supervisor))
 
     def state(self):
-        """{role: (RSS KiB, anonymous KiB, files, CPU seconds)}. Anonymous: without the event ring, a mapped file of
-        memory_pool_size whose pages are only touched as events come."""
+        """{role: (RSS KiB, anonymous KiB, files, CPU seconds)}, the least of some looks: an answer on its way to a
+        client needs memory for a moment, a child that is being started descriptors. Anonymous: without the event
+        ring, a mapped file of memory_pool_size whose pages are only touched as events come."""
         result = {}
         for role, pid in self.both():
-            with open("/proc/%d/smaps_rollup" % pid) as f:
-                text = f.read()
+            looks = []
+            for _ in range(40):
+                looks.append(self.memory(pid) + (self.files(pid),))
+                time.sleep(0.007)
             with open("/proc/%d/stat" % pid) as f:
                 fields = f.read().rsplit(")", 1)[1].split()
-            result[role] = (int(re.search(r"^Rss:\s+(\d+)", text, re.M).group(1)),
-                            int(re.search(r"^Anonymous:\s+(\d+)", text, re.M).group(1)),
-                            self.files(pid),
-                            (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+            result[role] = tuple(map(min, zip(*looks))) + (
+                (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),)
         return result
 
     @staticmethod
+    def memory(pid):
+        with open("/proc/%d/smaps_rollup" % pid) as f:
+            text = f.read()
+        return tuple(int(re.search(r"^%s:\s+(\d+)" % key, text, re.M).group(1)) for key in ("Rss", "Anonymous"))
+
+    @staticmethod
     def files(pid):
-        """The least of some looks: whoever is alive at the moment has a descriptor, too."""
-        looks = []
-        for _ in range(20):
-            looks.append(len(os.listdir("/proc/%d/fd" % pid)))
-            time.sleep(0.007)
-        return min(looks)
+        """Without the pidfds of processes that live: whoever is alive at the moment has one."""
+        n = 0
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            try:
+                if os.readlink("/proc/%d/fd/%s" % (pid, fd)) == "anon_inode:[pidfd]":
+                    with open("/proc/%d/fdinfo/%s" % (pid, fd)) as f:
+                        n += int(re.search(r"^Pid:\s+(-?\d+)", f.read(), re.M).group(1)) <= 0
+                else:
+                    n += 1
+            except FileNotFoundError:
+                pass
+        return n
 
     def total_restarts(self):
         return json.loads(Client(self.socket).call("status.get", {"names": ["healthy"]}))["result"]["stats"][
