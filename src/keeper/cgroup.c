@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -247,6 +248,53 @@ void cgroup_fini(struct cgroup *c, int low)
 	c->usable = false;
 }
 
+/* --- whose it is ------------------------------------------------------------------------------ */
+
+/* Kernels before 5.7 have no such thing. */
+#define SIGNATURE "user.procd.owner"
+
+void cgroup_sign(int low, const char *owner)
+{
+	fsetxattr(low, SIGNATURE, owner, strlen(owner), 0);
+}
+
+static bool signed_by(int parent_fd, const char *name, const char *owner)
+{
+	char text[PATH_MAX + 64];
+	ssize_t n;
+	int fd;
+
+	if (strncmp(name, "procd-", 6) != 0 || strlen(name) >= CGROUP_NAME_CAP)
+		return false;
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = fgetxattr(fd, SIGNATURE, text, sizeof(text));
+	close(fd);
+	return n == (ssize_t)strlen(owner) && memcmp(text, owner, (size_t)n) == 0;
+}
+
+bool cgroup_find_signed(const char *owner, char found[CGROUP_NAME_CAP])
+{
+	char dir[PATH_MAX];
+	struct direntry_reader r;
+	const char *name;
+	int fd, n = 0;
+
+	found[0] = '\0';
+	fd = cgroup_find_own(dir, NULL) ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return false;
+	direntry_init(&r, fd);
+	while ((name = direntry_next(&r, DIRENTRY_DIRECTORIES)) != NULL)
+		if (signed_by(fd, name, owner) && n++ == 0)
+			memcpy(found, name, strlen(name) + 1);
+	close(fd);
+	if (n != 1)
+		found[0] = '\0';
+	return n == 1;
+}
+
 /* --- one slot's group ------------------------------------------------------------------------- */
 
 int cgroup_make(int low, unsigned slot)
@@ -348,18 +396,28 @@ bool cgroup_has_groups_below(int low, unsigned slot)
 	return fstatat(low, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink > 2;
 }
 
-bool cgroup_has(const struct cgroup *c, unsigned slot, pid_t pid)
+int64_t cgroup_slot_of(const struct cgroup *c, pid_t pid)
 {
-	char file[32], line[PATH_MAX + 64], own[PATH_MAX + 32];
+	char file[32], line[PATH_MAX + 64], own[PATH_MAX + 32], *end;
 	struct linereader r;
-	bool has = false;
-	int n = snprintf(own, sizeof(own), "0::%s/%u", c->path, slot);
+	int64_t slot = -1;
+	int n = snprintf(own, sizeof(own), "0::%s/", c->path);
 
 	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
 	if (!linereader_open(&r, AT_FDCWD, file, line, sizeof(line)))
-		return false;
-	while (!has && linereader_next(&r))
-		has = strncmp(line, own, (size_t)n) == 0 && (line[n] == '\0' || line[n] == '/');
+		return -1;
+	while (slot < 0 && linereader_next(&r)) {
+		if (strncmp(line, own, (size_t)n) != 0)
+			continue;
+		slot = (int64_t)strtoul(line + n, &end, 10);
+		if (end == line + n || (*end != '\0' && *end != '/'))
+			slot = -1;
+	}
 	linereader_close(&r);
-	return has;
+	return slot;
+}
+
+bool cgroup_has(const struct cgroup *c, unsigned slot, pid_t pid)
+{
+	return cgroup_slot_of(c, pid) == (int64_t)slot;
 }

@@ -8,12 +8,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define CGROUP_NAME_CAP 32
+
 struct cgroup {
 	bool usable;
 	bool has_kill;		/* cgroup.kill (kernel 5.14) */
 	bool refuse_kill;	/* tests: do without it; set before cgroup_init() */
 	char parent[PATH_MAX];	/* directory of the group that the keeper was started in */
-	char name[32];		/* "procd-PID" or "procd-PID-N", below PARENT */
+	char name[CGROUP_NAME_CAP];	/* "procd-PID" or "procd-PID-N", below PARENT */
 	/* keeper/limits.h: */
 	bool controllers_known;	/* it was tried to make them work */
 	uint32_t controllers;	/* which do */
@@ -26,6 +28,11 @@ struct cgroup {
 bool cgroup_find_own(char dir[PATH_MAX], char path[PATH_MAX]);
 /* Can a group be made and used below DIR? Makes one and removes it. *HAS_KILL as above. */
 bool cgroup_try(const char *dir, bool *has_kill);
+
+/* Say in the keeper's group, open as LOW, whose it is: OWNER. Nothing is lost when that fails. */
+void cgroup_sign(int low, const char *owner);
+/* The name of the group below ours that OWNER signed; false: there is none, or more than one. */
+bool cgroup_find_signed(const char *owner, char name[CGROUP_NAME_CAP]);
 
 /* Make this keeper's group (or take over OLD, "" for none: the group of a dead keeper of the same
  * run directory, with all its members) and open it as descriptor LOW (the keeper's fixed number for
@@ -47,6 +54,8 @@ int cgroup_write(int low, unsigned slot, const char *file, const char *text);	/*
 /* Direct members into PIDS; their number (may exceed MAX), or -errno. */
 int cgroup_members(int low, unsigned slot, pid_t *pids, int max);
 bool cgroup_has_groups_below(int low, unsigned slot);
+/* The slot in whose group, or below, PID is; -1: none of ours. */
+int64_t cgroup_slot_of(const struct cgroup *c, pid_t pid);
 /* Is PID a member of the slot's group or of one below? */
 bool cgroup_has(const struct cgroup *c, unsigned slot, pid_t pid);
 

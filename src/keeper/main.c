@@ -208,15 +208,22 @@ static int keeper_reopen(struct keeper *k, const struct handover *h)
 
 /* --- SETUP ------------------------------------------------------------------------------------ */
 
-/* The group of a keeper that was killed is taken over with what lives in it. */
-static void trees_open(struct keeper *k)
+/* The group of a keeper that was killed is taken over with what lives in it. The records say which
+ * one it is; when they are lost, the group says whose it is. */
+static void trees_open(struct keeper *k, bool after_a_death)
 {
 	struct records_header *h = k->records.header;
-	char old[sizeof(h->cgroup)];
+	char old[sizeof(h->cgroup)], owner[PATH_MAX + 64];
 
 	records_group_get(h, old);
-	if (kernel_feature_usable(FEATURE_CGROUP2))
+	if (kernel_feature_usable(FEATURE_CGROUP2)) {
+		rundir_identity(&k->rundir, owner, sizeof(owner));
+		if (old[0] == '\0' && after_a_death)
+			cgroup_find_signed(owner, old);
 		cgroup_init(&k->tree.cgroup, LOW_CGROUP, old);
+	}
+	if (k->tree.cgroup.usable)
+		cgroup_sign(LOW_CGROUP, owner);
 	records_group_set(h, k->tree.cgroup.usable ? k->tree.cgroup.name : "");
 }
 
@@ -250,7 +257,7 @@ static enum setup_stage instance_open(struct keeper *k, const struct km_setup *s
 		rundir_close(&k->rundir);
 		return stage;
 	}
-	trees_open(k);
+	trees_open(k, holder != 0);
 	k->records.header->keeper_pid = getpid();
 	k->records.header->keeper_start_ticks = process_start_time(getpid());
 	k->records.header->keeper_started_mono_ns = k->started_ns;

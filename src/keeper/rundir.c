@@ -68,17 +68,24 @@ static int place_open(const char *path, bool *created, bool *unsafe)
 
 static const struct timespec holder_pause = { .tv_nsec = 10 * 1000 * 1000 };
 
+/* 0: there is none, or not all of it. */
+static pid_t pid_read(int fd)
+{
+	char text[16];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[MAX(n, 0)] = '\0';
+	return n > 0 && text[n - 1] == '\n' ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
 /* The holder writes its pid right after it got the lock: wait a moment for it. */
 static pid_t holder_read(int fd)
 {
-	char text[16];
-	ssize_t n;
-
 	for (int i = 0; i < HOLDER_TRIES; i++) {
-		n = pread(fd, text, sizeof(text) - 1, 0);
-		text[n > 0 ? n : 0] = '\0';
-		if (n > 0 && text[n - 1] == '\n')
-			return (pid_t)strtol(text, NULL, 10);
+		pid_t pid = pid_read(fd);
+
+		if (pid != 0)
+			return pid;
 		nanosleep(&holder_pause, NULL);
 	}
 	return 0;
@@ -143,6 +150,7 @@ static enum setup_stage rundir_lock(struct rundir *d, int *errnum, pid_t *holder
 			return *errnum == EAGAIN || *errnum == EACCES ? SETUP_LOCKED : SETUP_LOCK;
 		}
 		if (lock_current(d->fd, fd)) {
+			*holder = pid_read(fd);
 			d->lock_fd = dup3(fd, LOW_LOCK, O_CLOEXEC);
 			*errnum = d->lock_fd < 0 ? errno : -pid_write(fd);
 			close(fd);
@@ -169,6 +177,14 @@ enum setup_stage rundir_open(struct rundir *d, const char *path, int *errnum, pi
 	d->fd = LOW_RUN_DIR;
 	memcpy(d->path, path, strlen(path) + 1);
 	return rundir_lock(d, errnum, holder);
+}
+
+void rundir_identity(const struct rundir *d, char *out, size_t cap)
+{
+	struct stat st = { 0 };
+
+	fstat(d->fd, &st);
+	snprintf(out, cap, "%ju:%ju %s", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, d->path);
 }
 
 enum setup_stage rundir_pid_file(struct rundir *d, const char *path, int *errnum)

@@ -19,8 +19,11 @@ struct rundir {
 };
 
 /* Make (with parents) and verify PATH, open it as LOW_RUN_DIR, lock it. On failure *ERRNUM says
- * why, and *HOLDER is the pid of whoever has the lock (SETUP_LOCKED; 0 unknown). */
+ * why, and *HOLDER is the pid of whoever has the lock (SETUP_LOCKED; 0 unknown), or, at success, had
+ * it until he was killed (0: nobody). */
 enum setup_stage rundir_open(struct rundir *d, const char *path, int *errnum, pid_t *holder);
+/* What tells this run directory from each other one of this boot. */
+void rundir_identity(const struct rundir *d, char *out, size_t cap);
 /* Under the lock. Refuses what is not a plain file of ours. */
 enum setup_stage rundir_pid_file(struct rundir *d, const char *path, int *errnum);
 /* Remove pid file (when it is still ours), lock, and the directory if we made it and it is

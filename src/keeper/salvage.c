@@ -1,6 +1,7 @@
 /* The FIFO is the proof: it lies in a directory that is ours alone, under the number of the slot,
- * and only a child of ours was given it. Its descendants have it, too, so the oldest process that
- * leads a session is the one that was started. */
+ * and only a child of ours was given it. For a child whose output is not captured it is the group of
+ * its slot, below the group that our run directory's keeper signed. Its descendants have both, too, so
+ * the oldest process that leads a session is the one that was started. */
 #include "keeper/salvage.h"
 
 #include <fcntl.h>
@@ -17,12 +18,18 @@
 #include "keeper/linereader.h"
 #include "keeper/proctable.h"
 
-static bool any_fifo(void)
+static bool any_in(int dirfd, enum direntry_kind kind)
 {
 	struct direntry_reader r;
 
-	direntry_init(&r, LOW_FIFO);
-	return direntry_next(&r, DIRENTRY_ALL) != NULL;
+	direntry_init(&r, dirfd);
+	return direntry_next(&r, kind) != NULL;
+}
+
+static bool any_proof(const struct keeper *k)
+{
+	return any_in(LOW_FIFO, DIRENTRY_ALL) ||
+	       (k->tree.cgroup.usable && any_in(LOW_CGROUP, DIRENTRY_DIRECTORIES));
 }
 
 /* The slot whose FIFO PID has open as FD; -1: none. The link's text says which it may be, the FIFO
@@ -91,7 +98,7 @@ bool salvage_records(struct keeper *k)
 	const struct proctable *t = &k->tree.procs;
 	uint32_t found = 0;
 
-	if (!any_fifo() || proctable_look(&k->tree.procs) < 0)
+	if (!any_proof(k) || proctable_look(&k->tree.procs) < 0)
 		return false;
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct proc *p = &t->procs[i];
@@ -103,8 +110,10 @@ bool salvage_records(struct keeper *k)
 		slot = slot_of_stream(p->pid, 1);
 		if (slot < 0)
 			slot = slot_of_stream(p->pid, 2);
+		if (slot < 0 && k->tree.cgroup.usable)
+			slot = cgroup_slot_of(&k->tree.cgroup, p->pid);
 		/* What runs beside a main process writes to the same FIFO, and ends by itself. */
-		if (slot >= 0 && proc_marker(p->pid, name) && record_name_is_main(name))
+		if (slot >= 0 && slot < RECORDS_MAX_SLOTS && proc_marker(p->pid, name) && record_name_is_main(name))
 			found += write_record(k, (uint32_t)slot, p, name);
 	}
 	k->records.header->damaged += found;

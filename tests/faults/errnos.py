@@ -35,6 +35,7 @@ PLAUSIBLE = {
     "statfs": ["EIO", "ENOSYS"], "fstatfs": ["EIO", "ENOSYS"],
     "access": ["EACCES", "EIO"], "faccessat": ["EACCES", "EIO"], "faccessat2": ["EACCES", "ENOSYS"],
     "getdents64": ["EIO", "ENOMEM"],
+    "fsetxattr": ["EOPNOTSUPP", "ENOSPC", "ENOMEM"], "fgetxattr": ["EOPNOTSUPP", "ENODATA"],
     "readlink": ["EACCES", "EIO"], "readlinkat": ["EACCES", "EIO"],
     "getcwd": ["ENOENT", "ENOMEM"],
     "chdir": ["EACCES", "EIO"], "fchdir": ["EACCES", "EIO"], "chroot": ["EPERM"],
