@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/signame.h"
+#include "base/text.h"
 #include "event/event.h"
 
 #define BODY_MAX 6144
@@ -61,38 +62,11 @@ static void put_int_or_null(struct writer *w, int64_t n, int64_t none)
 		put_int(w, n);
 }
 
-/* Length of the valid UTF-8 sequence of two to four bytes at S, 0 when there is none. Continuation
- * bytes end at the NUL. RFC 3629, section 4. */
-static size_t utf8_sequence(const unsigned char *s)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t n;
-
-	if (s[0] >= 0xc2 && s[0] <= 0xdf) {
-		n = 2;
-	} else if (s[0] >= 0xe0 && s[0] <= 0xef) {
-		n = 3;
-		low = s[0] == 0xe0 ? 0xa0 : 0x80;
-		high = s[0] == 0xed ? 0x9f : 0xbf;
-	} else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-		n = 4;
-		low = s[0] == 0xf0 ? 0x90 : 0x80;
-		high = s[0] == 0xf4 ? 0x8f : 0xbf;
-	} else {
-		return 0;
-	}
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 /* One character that cannot be copied as it is; returns how many bytes of S it took. */
 static size_t put_special(struct writer *w, const unsigned char *s)
 {
 	static const char hex[] = "0123456789abcdef";
+	uint32_t code;
 	size_t n;
 
 	if (*s == '"' || *s == '\\') {
@@ -107,7 +81,7 @@ static size_t put_special(struct writer *w, const unsigned char *s)
 		put_bytes(w, escaped, sizeof(escaped));
 		return 1;
 	}
-	n = utf8_sequence(s);
+	n = utf8_decode((const char *)s, strnlen((const char *)s, 4), &code);
 	if (n == 0) {
 		put_literal(w, "\xef\xbf\xbd");
 		return 1;

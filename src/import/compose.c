@@ -172,7 +172,8 @@ void compose_note_others(struct compose *x, const struct value *table, const cha
 	}
 }
 
-void compose_set_oneshots(struct compose *x)
+/* A process that others wait for the end of is a oneshot. When all services are there. */
+static void set_oneshots(struct compose *x)
 {
 	for (size_t i = 0; i < x->ended.n; i++) {
 		struct import_service *s = import_find(x->im, x->ended.items[i]);
@@ -200,7 +201,7 @@ static int read_all(struct compose *x, const struct value *all,
 		if (one(x, name) < 0)
 			return -EINVAL;
 	}
-	compose_set_oneshots(x);
+	set_oneshots(x);
 	return 0;
 }
 

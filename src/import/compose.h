@@ -26,8 +26,6 @@ int compose_depends_on(struct compose *x);
 int compose_text(struct compose *x, const char *key, const char *to);
 /* A note for each key of TABLE that is not in KNOWN, which ends at NULL. */
 void compose_note_others(struct compose *x, const struct value *table, const char *const *known);
-/* A process that others wait for the end of is a oneshot. When all services are there. */
-void compose_set_oneshots(struct compose *x);
 
 int compose_process(struct compose *x, const char *name);	/* process_compose.c */
 int compose_container(struct compose *x, const char *name);	/* containers.c */

@@ -17,7 +17,7 @@ char *put_text(char *p, const char *s)
 	return put(p, s, strlen(s));
 }
 
-char *put_number(char *p, unsigned long n)
+static char *put_number(char *p, unsigned long n)
 {
 	char digits[24];
 	size_t i = sizeof digits;
@@ -71,21 +71,14 @@ char *put_stamp(struct stamp *stamp, char *p, int64_t real_ns)
 	return p;
 }
 
-size_t utf8_length(const char *s, size_t n)
-{
-	unsigned char c = (unsigned char)*s;
-	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	return len > 0 && len <= n && (len == 1 || utf8_valid(s, len)) ? len : 0;
-}
-
 static char *put_json(char *p, const char *s, size_t n)
 {
 	static const char hex[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < n;) {
 		unsigned char c = (unsigned char)s[i];
-		size_t len = utf8_length(s + i, n - i);
+		uint32_t code;
+		size_t len = c < 0x80 ? 1 : utf8_decode(s + i, n - i, &code);
 
 		if (len > 1) {
 			p = put(p, s + i, len);

@@ -48,7 +48,6 @@ char *format_message_syslog(struct stamp *stamp, char *p, enum log_level level,
 
 char *put(char *p, const char *s, size_t n);
 char *put_text(char *p, const char *s);
-char *put_number(char *p, unsigned long n);
 char *put_name_pid(char *p, const char *name, int pid);	/* "web[4242]"; PID 0: "web" */
 char *put_stamp(struct stamp *stamp, char *p, int64_t real_ns);
 char *put_level(char *p, enum log_level level);		/* in a column of its own */
@@ -56,7 +55,5 @@ char *put_level(char *p, enum log_level level);		/* in a column of its own */
 char *put_severity(char *p, enum log_level level);
 /* Further lines of MESSAGE are set off, so that no line looks like a message of its own. */
 char *put_message(char *p, const char *message);
-/* Length of the valid UTF-8 sequence at S, 0 when there is none. */
-size_t utf8_length(const char *s, size_t n);
 
 #endif

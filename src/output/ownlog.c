@@ -97,7 +97,8 @@ static char *put_terminal(struct ownlog *log, char *p, const char *s, size_t n)
 	if (n > 0 && s[n - 1] == '\r')
 		n--;
 	for (size_t i = 0; i < n;) {
-		size_t color = color_length(s + i, n - i), len = MAX(utf8_length(s + i, n - i), 1u);
+		size_t color = color_length(s + i, n - i), len;
+		uint32_t code;
 
 		if (color > 0) {
 			if (log->color)
@@ -106,6 +107,7 @@ static char *put_terminal(struct ownlog *log, char *p, const char *s, size_t n)
 			i += color;
 			continue;
 		}
+		len = MAX(utf8_decode(s + i, n - i, &code), (size_t)1);
 		p = put_visible(p, s + i, len);
 		i += len;
 	}
