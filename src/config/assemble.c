@@ -40,14 +40,13 @@ static struct setting *given(const struct assembly *a, const struct scope *s, in
 static void computed_defaults(const struct assembly *a, const struct scope *s,
 			      struct subsystem_options *o)
 {
-	for (size_t key = schema_top_n; key < schema_n; key++)
-		if (schema[key].def_oneshot != NULL && o->type == TYPE_ONESHOT &&
-		    given(a, s, (int)key) == NULL)
+	for (size_t key = schema_top_n; key < schema_n && o->type == TYPE_ONESHOT; key++)
+		if (schema[key].def_oneshot != NULL && given(a, s, (int)key) == NULL)
 			default_apply(&schema[key], schema[key].def_oneshot, o);
+	if (o->policy->restart != RESTART_EXPONENTIAL_BACKOFF)
+		return;
 	for (size_t key = schema_top_n; key < schema_n; key++)
-		if (schema[key].def_backoff != NULL &&
-		    o->policy->restart == RESTART_EXPONENTIAL_BACKOFF &&
-		    given(a, s, (int)key) == NULL)
+		if (schema[key].def_backoff != NULL && given(a, s, (int)key) == NULL)
 			default_apply(&schema[key], schema[key].def_backoff, o);
 }
 

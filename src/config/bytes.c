@@ -36,8 +36,19 @@ static bool is_control(unsigned char c)
 	return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
 }
 
+/* ASCII without control characters, as most files are? */
+static bool is_plain(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
+			return false;
+	return true;
+}
+
 static bool all_fine(const char *text, size_t n)
 {
+	if (is_plain(text, n))
+		return true;
 	for (size_t i = 0; i < n; i++)
 		if (is_control((unsigned char)text[i]) &&
 		    !(text[i] == '\r' && i + 1 < n && text[i + 1] == '\n'))

@@ -76,31 +76,41 @@ static struct place place_in(const struct candidate *c, const struct scope *scop
 	return s != NULL ? check_place(c, s) : candidate_place(c, &header);
 }
 
-#define PLACE_IN(c, scope, field) place_in(c, scope, AT_##field)
+/* Complain of the key of FIELD, where it stands for SCOPE. It is looked for only then. */
+#define ERROR_AT(c, scope, field, ...) \
+	diag_error((c)->diag, PLACE_IN(c, scope, AT_##field), __VA_ARGS__)
+#define WARN_AT(c, scope, field, ...) \
+	diag_warn((c)->diag, PLACE_IN(c, scope, AT_##field), __VA_ARGS__)
+#define PLACE_IN(c, scope, at) ((struct place[]){ place_in(c, scope, at) })
+
+static const char *key_at(uint32_t at)
+{
+	for (size_t key = schema_top_n; key < schema_n; key++)
+		if (schema[key].at == at)
+			return schema[key].name;
+	BUG("no key fills this field");
+}
 
 static void warn_env_files(const struct candidate *c, const struct scope *scope,
 			   const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, RIGHTS(env_file));
+	const struct strlist *files = &o->rights->env_file;
 
-	for (size_t i = 0; i < o->rights->env_file.n; i++)
-		if (o->rights->env_file.items[i][0] != '-' &&
-		    access(o->rights->env_file.items[i], R_OK) < 0)
-			diag_warn(c->diag, &place, "subsystem.%s.env_file: %s: %s", scope->name,
-				  o->rights->env_file.items[i], strerror(errno));
+	for (size_t i = 0; i < files->n; i++)
+		if (files->items[i][0] != '-' && access(files->items[i], R_OK) < 0)
+			WARN_AT(c, scope, RIGHTS(env_file), "subsystem.%s.env_file: %s: %s",
+				scope->name, files->items[i], strerror(errno));
 }
 
 static void warn_credentials(const struct candidate *c, const struct scope *scope,
 			     const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, RIGHTS(credentials));
-
 	for (size_t i = 0; i < o->rights->credentials.n; i++) {
 		const char *path = strchr(o->rights->credentials.items[i], '=') + 1;
 
 		if (access(path, R_OK) < 0)
-			diag_warn(c->diag, &place, "subsystem.%s.credentials: %s: %s", scope->name,
-				  path, strerror(errno));
+			WARN_AT(c, scope, RIGHTS(credentials), "subsystem.%s.credentials: %s: %s",
+				scope->name, path, strerror(errno));
 	}
 }
 
@@ -108,16 +118,15 @@ static void warn_credentials(const struct candidate *c, const struct scope *scop
 static void warn_root(const struct candidate *c, const struct scope *scope,
 		      const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, RIGHTS(root_dir));
 	const char *root = o->rights->root_dir;
 	struct stat st;
 
 	if (stat(root, &st) < 0)
-		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s: %s", scope->name, root,
-			  strerror(errno));
+		WARN_AT(c, scope, RIGHTS(root_dir), "subsystem.%s.root_dir: %s: %s", scope->name,
+			root, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
-		diag_warn(c->diag, &place, "subsystem.%s.root_dir: %s is no directory", scope->name,
-			  o->rights->root_dir);
+		WARN_AT(c, scope, RIGHTS(root_dir), "subsystem.%s.root_dir: %s is no directory",
+			scope->name, root);
 }
 
 /* The kernel would refuse it at each start. */
@@ -125,60 +134,47 @@ static void check_ambient(const struct candidate *c, const struct scope *scope,
 			  const struct subsystem_options *o)
 {
 	uint64_t beyond = o->rights->ambient_capabilities.mask & ~o->rights->capabilities.mask;
-	struct place place = PLACE_IN(c, scope, RIGHTS(ambient_capabilities));
 
 	if (o->rights->capabilities.set && beyond != 0)
-		diag_error(c->diag, &place, "subsystem.%s.ambient_capabilities: %s is not among its "
-			   "capabilities", scope->name,
-			   enumtext_name(&capability_text, __builtin_ctzll(beyond)));
+		ERROR_AT(c, scope, RIGHTS(ambient_capabilities), "subsystem.%s.ambient_capabilities: "
+			 "%s is not among its capabilities", scope->name,
+			 enumtext_name(&capability_text, __builtin_ctzll(beyond)));
 }
 
 static void warn_logs(const struct candidate *c, const struct scope *scope,
 		      const struct subsystem_options *o)
 {
-	struct place file = PLACE_IN(c, scope, OWN(log_file));
-	struct place format = PLACE_IN(c, scope, POLICY(log_format));
-
 	if (o->log_file != NULL && o->stdio[1].kind != STDIO_LOG && o->stdio[2].kind != STDIO_LOG &&
 	    scope_find_at(scope, AT_OWN(log_file)))
-		diag_warn(c->diag, &file, "subsystem.%s.log_file: stays empty, neither stdout nor "
-			  "stderr is \"log\"", o->name);
+		WARN_AT(c, scope, OWN(log_file), "subsystem.%s.log_file: stays empty, neither stdout "
+			"nor stderr is \"log\"", o->name);
 	if (o->log_file == NULL && !check_bad_in(c, scope, AT_OWN(log_file)) &&
 	    chosen_in(c, scope, o, AT_POLICY(log_format)))
-		diag_warn(c->diag, &format, "subsystem.%s.log_format: says how log_file looks, and "
-			  "there is none; procd's own log has logging.json", o->name);
+		WARN_AT(c, scope, POLICY(log_format), "subsystem.%s.log_format: says how log_file "
+			"looks, and there is none; procd's own log has logging.json", o->name);
 }
 
 /* Its start will fail. What is meant inside another root is not looked for out here. */
-static void warn_paths(const struct candidate *c, const struct place *place,
-		       const struct subsystem_options *o, const char *key, const struct strlist *paths)
+static void warn_paths(const struct candidate *c, const struct scope *scope, uint32_t at,
+		       const struct subsystem_options *o)
 {
+	const struct strlist *paths = part_read(at, o);
+
 	for (size_t i = 0; i < paths->n && o->rights->root_dir == NULL; i++)
 		if (access(paths->items[i], F_OK) < 0)
-			diag_warn(c->diag, place, "subsystem.%s.%s: %s: %s", o->name, key,
-				  paths->items[i], strerror(errno));
-}
-
-static void warn_landlock(const struct candidate *c, const struct scope *scope,
-			  const struct subsystem_options *o)
-{
-	struct place reading = PLACE_IN(c, scope, RIGHTS(landlock_read));
-	struct place writing = PLACE_IN(c, scope, RIGHTS(landlock_write));
-
-	warn_paths(c, &reading, o, "landlock_read", &o->rights->landlock_read);
-	warn_paths(c, &writing, o, "landlock_write", &o->rights->landlock_write);
+			diag_warn(c->diag, PLACE_IN(c, scope, at), "subsystem.%s.%s: %s: %s",
+				  o->name, key_at(at), paths->items[i], strerror(errno));
 }
 
 static void warn_watch(const struct candidate *c, const struct scope *scope,
 		       const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, POLICY(watch));
 	struct stat st;
 
 	for (size_t i = 0; i < o->policy->watch.n; i++)
 		if (stat(o->policy->watch.items[i], &st) == 0 && S_ISDIR(st.st_mode))
-			diag_warn(c->diag, &place, "subsystem.%s.watch: %s is a directory; name the "
-				  "files in it", o->name, o->policy->watch.items[i]);
+			WARN_AT(c, scope, POLICY(watch), "subsystem.%s.watch: %s is a directory; name "
+				"the files in it", o->name, o->policy->watch.items[i]);
 }
 
 static void check_periodic(const struct candidate *c, const struct scope *scope,
@@ -188,28 +184,25 @@ static void check_periodic(const struct candidate *c, const struct scope *scope,
 	struct place place = check_place(c, type);
 
 	if (!subsystem_is_periodic(o)) {
-		place = PLACE_IN(c, scope, POLICY(random_delay_ms));
 		if (chosen_in(c, scope, o, AT_POLICY(random_delay_ms)) &&
 		    !check_bad_in(c, scope, AT_POLICY(schedule)) &&
 		    !check_bad_in(c, scope, AT_POLICY(every_ms)))
-			diag_warn(c->diag, &place, "subsystem.%s.random_delay: has no effect without "
-				  "schedule or every", o->name);
+			WARN_AT(c, scope, POLICY(random_delay_ms), "subsystem.%s.random_delay: has no "
+				"effect without schedule or every", o->name);
 		return;
 	}
 	if (type != NULL && !type->bad && type->value.text != NULL &&
 	    strcmp(type->value.text, "service") == 0)
 		diag_error(c->diag, &place, "subsystem.%s.type: one with schedule or every is a "
 			   "oneshot; leave type out", o->name);
-	place = PLACE_IN(c, scope, POLICY(every_ms));
 	if (o->policy->schedule != NULL && o->policy->every_ms >= 0)
-		diag_error(c->diag, &place, "subsystem.%s.every: only one of schedule and every can "
-			   "say when it runs", o->name);
-	place = PLACE_IN(c, scope, POLICY(restart));
+		ERROR_AT(c, scope, POLICY(every_ms), "subsystem.%s.every: only one of schedule and "
+			 "every can say when it runs", o->name);
 	if (o->policy->restart == RESTART_ALWAYS ||
 	    o->policy->restart == RESTART_EXPONENTIAL_BACKOFF)
-		diag_warn(c->diag, &place, "subsystem.%s.restart: with \"%s\" each run is followed by "
-			  "the next, whatever schedule or every say", o->name,
-			  enumtext_name(&restart_policy_text, (int)o->policy->restart));
+		WARN_AT(c, scope, POLICY(restart), "subsystem.%s.restart: with \"%s\" each run is "
+			"followed by the next, whatever schedule or every say", o->name,
+			enumtext_name(&restart_policy_text, (int)o->policy->restart));
 }
 
 /* What says how health is probed, where it is not. */
@@ -241,18 +234,12 @@ static void warn_health(const struct candidate *c, const struct scope *scope,
 static void warn_memory_limit(const struct candidate *c, const struct config *config,
 			      const struct scope *scope, const struct subsystem_options *o)
 {
-	struct place place;
-
-	if (o->policy->memory_soft_limit != 0 && !config->monitoring.track_resources) {
-		place = PLACE_IN(c, scope, POLICY(memory_soft_limit));
-		diag_warn(c->diag, &place, "subsystem.%s.memory_soft_limit: has no effect with "
-			  "monitoring.track_resources = false", scope->name);
-	}
-	if (o->policy->memory_soft_limit == 0 && o->policy->on_memory_limit != ON_MEMORY_EVENT) {
-		place = PLACE_IN(c, scope, POLICY(on_memory_limit));
-		diag_warn(c->diag, &place, "subsystem.%s.on_memory_limit: has no effect without "
-			  "the key \"memory_soft_limit\"", scope->name);
-	}
+	if (o->policy->memory_soft_limit != 0 && !config->monitoring.track_resources)
+		WARN_AT(c, scope, POLICY(memory_soft_limit), "subsystem.%s.memory_soft_limit: has no "
+			"effect with monitoring.track_resources = false", scope->name);
+	if (o->policy->memory_soft_limit == 0 && o->policy->on_memory_limit != ON_MEMORY_EVENT)
+		WARN_AT(c, scope, POLICY(on_memory_limit), "subsystem.%s.on_memory_limit: has no "
+			"effect without the key \"memory_soft_limit\"", scope->name);
 }
 
 static const uint32_t hook_keys[] = {
@@ -260,14 +247,6 @@ static const uint32_t hook_keys[] = {
 	AT_POLICY(stop_command),
 	AT_POLICY(reload_command),
 };
-
-static const char *key_at(uint32_t at)
-{
-	for (size_t key = schema_top_n; key < schema_n; key++)
-		if (schema[key].at == at)
-			return schema[key].name;
-	BUG("no key fills this field");
-}
 
 static bool runs_as_root(const struct programs *programs, const struct subsystem_options *o)
 {
@@ -279,29 +258,28 @@ static void warn_command(const struct candidate *c, const struct scope *scope,
 			 const struct subsystem_options *o, uint32_t at,
 			 const struct strlist *command, struct programs *programs)
 {
-	struct place place = place_in(c, scope, at);
 	const char *path;
 
 	if (command->n == 0)
 		return;
 	path = program_find(programs, o, command->items[0]);
 	if (path == NULL)
-		diag_warn(c->diag, &place, "subsystem.%s.%s: \"%.200s\" is not there or not "
-			  "executable (yet)", scope->name, key_at(at), command->items[0]);
+		diag_warn(c->diag, PLACE_IN(c, scope, at), "subsystem.%s.%s: \"%.200s\" is not "
+			  "there or not executable (yet)", scope->name, key_at(at),
+			  command->items[0]);
 	else if (runs_as_root(programs, o))
-		program_warn(programs, c, &place, path);
+		program_warn(programs, c, PLACE_IN(c, scope, at), path);
 }
 
 static void warn_probe(const struct candidate *c, const struct scope *scope,
 		       const struct subsystem_options *o, uint32_t at,
 		       const struct probe_option *probe, struct programs *programs)
 {
-	struct place place = place_in(c, scope, at);
 	const char *path = probe != NULL && probe->kind == PROBE_COMMAND
 				   ? program_find(programs, o, probe->command.items[0]) : NULL;
 
 	if (path != NULL && runs_as_root(programs, o))
-		program_warn(programs, c, &place, path);
+		program_warn(programs, c, PLACE_IN(c, scope, at), path);
 }
 
 static void warn_commands(const struct candidate *c, const struct scope *scope,
@@ -328,44 +306,38 @@ static void warn_hidden_socket(const struct candidate *c, const struct config *c
 {
 	const char *dir = config->run_dir;
 	bool root = o->rights->root_dir != NULL, tmp = o->rights->private_tmp;
-	struct place place;
+	uint32_t at = subsystem_ready_kind(o) == PROBE_NOTIFY ? AT_POLICY(ready)
+							      : AT_POLICY(watchdog_ms);
 
 	if (!subsystem_notifies(o) || dir == NULL ||
 	    (!root && !(tmp && (is_below(dir, "/tmp") || is_below(dir, "/var/tmp")))))
 		return;
-	place = subsystem_ready_kind(o) == PROBE_NOTIFY ? PLACE_IN(c, scope, POLICY(ready))
-							: PLACE_IN(c, scope, POLICY(watchdog_ms));
-	diag_warn(c->diag, &place, "subsystem.%s: NOTIFY_SOCKET is in %s, which it does not see "
-		  "with %s", scope->name, dir, root ? "root_dir" : "private_tmp");
+	diag_warn(c->diag, PLACE_IN(c, scope, at), "subsystem.%s: NOTIFY_SOCKET is in %s, which it "
+		  "does not see with %s", scope->name, dir, root ? "root_dir" : "private_tmp");
 }
 
 /* Only what procd reads can say that it is ready. */
 static void check_ready(const struct candidate *c, const struct scope *scope,
 			const struct subsystem_options *o)
 {
-	struct place place;
-
-	if (subsystem_ready_kind(o) != PROBE_LOG || stdio_is_captured(&o->stdio[1]) ||
-	    stdio_is_captured(&o->stdio[2]))
-		return;
-	place = PLACE_IN(c, scope, POLICY(ready));
-	diag_error(c->diag, &place, "subsystem.%s.ready: log: needs output that procd reads, and "
-		   "stdout and stderr go elsewhere", scope->name);
+	if (subsystem_ready_kind(o) == PROBE_LOG && !stdio_is_captured(&o->stdio[1]) &&
+	    !stdio_is_captured(&o->stdio[2]))
+		ERROR_AT(c, scope, POLICY(ready), "subsystem.%s.ready: log: needs output that procd "
+			 "reads, and stdout and stderr go elsewhere", scope->name);
 }
 
 static void check_heap_profile(const struct candidate *c, const struct scope *scope,
 			       const struct subsystem_options *o)
 {
-	struct place place = PLACE_IN(c, scope, RIGHTS(heap_profile));
 	const char *why = NULL;
 	auto_free(freep) char *dir = check_parent(o->rights->heap_profile, &why);
 
 	if (o->rights->heap_profile != NULL && o->rights->root_dir != NULL)
-		diag_error(c->diag, &place, "subsystem.%s.heap_profile: does not go with root_dir: the "
-			   "program could not load the profiler there", scope->name);
+		ERROR_AT(c, scope, RIGHTS(heap_profile), "subsystem.%s.heap_profile: does not go with "
+			 "root_dir: the program could not load the profiler there", scope->name);
 	else if (dir != NULL)
-		diag_warn(c->diag, &place, "subsystem.%s.heap_profile: the directory %s %s",
-			  scope->name, dir, why);
+		WARN_AT(c, scope, RIGHTS(heap_profile), "subsystem.%s.heap_profile: the directory %s "
+			"%s", scope->name, dir, why);
 }
 
 /* Each would write over what the other wrote. */
@@ -373,13 +345,11 @@ static void warn_shared_profile(const struct candidate *c, const struct scope *s
 				const struct subsystem_options *a,
 				const struct subsystem_options *b)
 {
-	struct place place = PLACE_IN(c, scope, RIGHTS(heap_profile));
-
 	if (a->rights->heap_profile != NULL && b->rights->heap_profile != NULL &&
 	    strcmp(a->rights->heap_profile, b->rights->heap_profile) == 0)
-		diag_warn(c->diag, &place, "subsystem.%s.heap_profile: %s and %s write the same file; "
-			  "%%n stands for the name, %%i for the instance", scope->name, a->name,
-			  b->name);
+		WARN_AT(c, scope, RIGHTS(heap_profile), "subsystem.%s.heap_profile: %s and %s write "
+			"the same file; %%n stands for the name, %%i for the instance", scope->name,
+			a->name, b->name);
 }
 
 static void check_subsystem(const struct candidate *c, const struct config *config,
@@ -387,22 +357,20 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 			    struct programs *programs)
 {
 	const struct subsystem_rights *r = o->rights;
-	struct place place;
 
 	check_periodic(c, scope, o);
 	if (r->root_dir != NULL)
 		warn_root(c, scope, o);
 	else
 		warn_commands(c, scope, o, programs);
-	if (r->working_dir != NULL && r->root_dir == NULL && access(r->working_dir, X_OK) < 0) {
-		place = PLACE_IN(c, scope, RIGHTS(working_dir));
-		diag_warn(c->diag, &place, "subsystem.%s.working_dir: %s: %s", scope->name,
-			  r->working_dir, strerror(errno));
-	}
+	if (r->working_dir != NULL && r->root_dir == NULL && access(r->working_dir, X_OK) < 0)
+		WARN_AT(c, scope, RIGHTS(working_dir), "subsystem.%s.working_dir: %s: %s", scope->name,
+			r->working_dir, strerror(errno));
 	warn_env_files(c, scope, o);
 	warn_credentials(c, scope, o);
 	warn_watch(c, scope, o);
-	warn_landlock(c, scope, o);
+	warn_paths(c, scope, AT_RIGHTS(landlock_read), o);
+	warn_paths(c, scope, AT_RIGHTS(landlock_write), o);
 	check_ambient(c, scope, o);
 	check_ready(c, scope, o);
 	check_heap_profile(c, scope, o);
@@ -410,12 +378,11 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	warn_logs(c, scope, o);
 	warn_health(c, scope, o);
 	warn_memory_limit(c, config, scope, o);
-	if (r->set_ids && geteuid() != 0 && (r->uid != geteuid() || r->gid != getegid())) {
-		place = r->user != NULL ? PLACE_IN(c, scope, RIGHTS(user))
-					: PLACE_IN(c, scope, RIGHTS(group));
-		diag_warn(c->diag, &place, "subsystem.%s: procd does not run as root and cannot "
-			  "change user or group: its start will fail", scope->name);
-	}
+	if (r->set_ids && geteuid() != 0 && (r->uid != geteuid() || r->gid != getegid()))
+		diag_warn(c->diag,
+			  PLACE_IN(c, scope, r->user != NULL ? AT_RIGHTS(user) : AT_RIGHTS(group)),
+			  "subsystem.%s: procd does not run as root and cannot change user or group: "
+			  "its start will fail", scope->name);
 }
 
 void check_subsystems(const struct candidate *c, const struct config *config)

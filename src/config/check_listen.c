@@ -55,10 +55,12 @@ void check_listen(const struct candidate *c, const struct config *config)
 
 	for (uint32_t i = 0; i < config->nsubsystems; i++) {
 		const struct subsystem_options *o = config->subsystems[i];
-		struct place place = place_of(c, i, "listen", 0);
-		struct place idle = place_of(c, i, "idle_timeout", 0);
-		struct place activation = place_of(c, i, "socket_activation", 0);
+		struct place place;
 
+		if (o->policy->listen.n == 0 && !o->policy->socket_activation &&
+		    o->policy->idle_timeout_ms <= 0)
+			continue;
+		place = place_of(c, i, "listen", 0);
 		if (o->policy->listen.n > LISTEN_MAX)
 			diag_error(c->diag, &place, "subsystem.%s.listen: at most %d sockets",
 				   o->name, LISTEN_MAX);
@@ -68,13 +70,17 @@ void check_listen(const struct candidate *c, const struct config *config)
 				   "descriptors 3 to %u; ready = \"fd:%d\" is among them", o->name,
 				   2 + o->policy->listen.n, o->policy->ready->fd);
 		if (o->policy->listen.n == 0 && o->policy->socket_activation &&
-		    !check_bad_in(c, c->owners[i], AT_POLICY(listen)))
-			diag_error(c->diag, &activation, "subsystem.%s.socket_activation: there is no "
+		    !check_bad_in(c, c->owners[i], AT_POLICY(listen))) {
+			place = place_of(c, i, "socket_activation", 0);
+			diag_error(c->diag, &place, "subsystem.%s.socket_activation: there is no "
 				   "socket to wait at; name one with listen", o->name);
+		}
 		if (o->policy->idle_timeout_ms > 0 && !o->policy->socket_activation &&
-		    !check_bad_in(c, c->owners[i], AT_POLICY(socket_activation)))
-			diag_error(c->diag, &idle, "subsystem.%s.idle_timeout: nothing would start it "
+		    !check_bad_in(c, c->owners[i], AT_POLICY(socket_activation))) {
+			place = place_of(c, i, "idle_timeout", 0);
+			diag_error(c->diag, &place, "subsystem.%s.idle_timeout: nothing would start it "
 				   "again; set socket_activation, too", o->name);
+		}
 		for (size_t at = 0; at < o->policy->listen.n; at++)
 			check_one(c, i, o, at, &owners);
 	}

@@ -52,8 +52,9 @@ const char *program_find(struct programs *p, const struct subsystem_options *o, 
 {
 	const char *dir = o->rights->working_dir != NULL ? o->rights->working_dir
 							  : p->config->work_dir;
-	auto_free(freep) char *key = x_asprintf("%s\n%s\n%s", name, dir != NULL ? dir : "",
-						path_variable(o));
+	auto_free(freep) char *relative = *name == '/' ? NULL :
+		x_asprintf("%s\n%s\n%s", name, dir != NULL ? dir : "", path_variable(o));
+	const char *key = relative != NULL ? relative : name;
 	auto_free(freep) char *full = NULL;
 	char *found = map_find(&p->found, key);
 

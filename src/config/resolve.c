@@ -475,12 +475,15 @@ static void rights_resolve(struct resolve *r, const struct scope *scope, struct 
 static void resolve_subsystem(struct resolve *r, const struct scope *scope,
 			      struct subsystem_options *o)
 {
-	struct place schedule = PLACE_SUB(r, scope, POLICY(schedule));
 	struct subsystem_policy *policy = part_resolve(AT_POLICY(refs), o);
 	struct subsystem_rights *rights = part_resolve(AT_RIGHTS(refs), o);
 
 	paths_resolve(r, schema_top_n, schema_n, o);
-	resolve_zone(r, &schedule, o);
+	if (policy->schedule != NULL) {
+		struct place place = PLACE_SUB(r, scope, POLICY(schedule));
+
+		resolve_zone(r, &place, o);
+	}
 	if (!policy->resolved)
 		watch_resolve(r, scope, policy);
 	if (!rights->resolved)

@@ -53,7 +53,7 @@ void resolve_zone(struct resolve *r, const struct place *place, struct subsystem
 	auto_free(freep) char *name = NULL;
 	struct zone *z;
 
-	if (o->policy->schedule == NULL || o->policy->zone != NULL)
+	if (o->policy->zone != NULL)
 		return;
 	name = x_strndup(o->policy->schedule + o->policy->cron->zone_at, o->policy->cron->zone_len);
 	z = map_find(&r->zones, name);

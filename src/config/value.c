@@ -161,6 +161,19 @@ static int parse_escape(struct parser *ps, struct strbuf *sb)
 	return 0;
 }
 
+/* ASCII that stands for itself. */
+static void take_plain(struct parser *ps, char quote, struct strbuf *sb)
+{
+	const char *from = ps->p;
+	size_t n;
+
+	while (ps->p < ps->end && *ps->p >= ' ' && *ps->p != quote && *ps->p != '\\')
+		ps->p++;
+	n = (size_t)(ps->p - from);
+	ps->column += (int)n;
+	strbuf_add(sb, from, n);
+}
+
 static int parse_string(struct parser *ps, struct value *out)
 {
 	auto_free(strbuf_fini) struct strbuf sb = STRBUF_INIT;
@@ -172,7 +185,7 @@ static int parse_string(struct parser *ps, struct value *out)
 		return fail(ps, "multi-line strings (%c%c%c) are not accepted; use \\n", quote,
 			    quote, quote);
 	advance(ps);
-	while (peek(ps) != quote) {
+	for (take_plain(ps, quote, &sb); peek(ps) != quote; take_plain(ps, quote, &sb)) {
 		if (peek(ps) < 0 || peek(ps) == '\n')
 			return fail_at(ps, line, column, "the string is not closed");
 		if (peek(ps) == 0)
