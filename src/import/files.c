@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/alloc.h"
 #include "base/fd.h"
@@ -50,6 +51,14 @@ static int make_text(struct import *im, const char *path, struct strbuf *out)
 	return 0;
 }
 
+static bool is_masked(const char *path)
+{
+	struct stat link, st;
+
+	return lstat(path, &link) == 0 && S_ISLNK(link.st_mode) && stat(path, &st) == 0 &&
+	       S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 static int refuse(struct import *im, const char *path, int err)
 {
 	switch (-err) {
@@ -64,7 +73,8 @@ static int refuse(struct import *im, const char *path, int err)
 	case EISDIR:
 		return import_fail(im, path, 0, "is a directory");
 	case EINVAL:
-		return import_fail(im, path, 0, "is not an ordinary file");
+		return import_fail(im, path, 0, is_masked(path) ? "is masked: a link to /dev/null" :
+				   "is not an ordinary file");
 	default:
 		return import_fail(im, path, 0, "cannot be read: %s", strerror(-err));
 	}

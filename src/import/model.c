@@ -206,8 +206,27 @@ void import_quote(const char *marked, struct strbuf *out)
 	toml_quote(text.buf, false, out);
 }
 
+/* Would a shell take S as it is, wherever in a command it stands? */
+static bool is_plain_word(const char *s)
+{
+	static const char *const reserved[] = {
+		"if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until",
+		"for", "in", "time", "function", "select", "coproc",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+		if (strcmp(s, reserved[i]) == 0)
+			return false;
+	return *s != '\0' && s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				      "_./:,@+-")] == '\0';
+}
+
 void import_shell_word(const char *s, struct strbuf *out)
 {
+	if (is_plain_word(s)) {
+		strbuf_addstr(out, s);
+		return;
+	}
 	strbuf_addch(out, '\'');
 	for (; *s != '\0'; s++)
 		strbuf_addstr(out, *s == '\'' ? "'\\''" : (char[]){ *s, '\0' });
@@ -296,7 +315,7 @@ void import_list_add(struct import_service *s, const char *key, const char *mark
 	const struct import_setting *old = find_setting(s, key);
 
 	strbuf_addstr(&text, "[");
-	if (old != NULL) {	/* it was made here: "[...]" */
+	if (old != NULL && strcmp(old->toml, "[]") != 0) {	/* it was made here: "[...]" */
 		strbuf_add(&text, old->toml + 1, strlen(old->toml) - 2);
 		strbuf_addstr(&text, ", ");
 	}
@@ -365,7 +384,7 @@ void import_hold_back(struct import_service *s, const char *fmt, ...)
 	import_remark(s, "autostart", "not started by itself: %s", text.buf);
 }
 
-/* --- notes and edges --------------------------------------------------------------------------- */
+/* --- notes ------------------------------------------------------------------------------------- */
 
 void import_note(struct import_service *s, int line, const char *what, const char *fmt, ...)
 {
@@ -386,62 +405,4 @@ void import_note(struct import_service *s, int line, const char *what, const cha
 	s->notes[s->nnotes++] = (struct import_note){
 		.what = x_strdup(what), .why = strbuf_detach(&why), .line = line,
 	};
-}
-
-static void add_edge(struct import_service *s, const struct import_edge *edge)
-{
-	if (s->nedges == s->edges_cap) {
-		s->edges_cap = s->edges_cap != 0 ? s->edges_cap * 2 : 4;
-		s->edges = x_reallocarray(s->edges, s->edges_cap, sizeof(*s->edges));
-	}
-	s->edges[s->nedges++] = *edge;
-}
-
-void import_edge(struct import_service *s, const char *key, const char *id, const char *condition,
-		 int line)
-{
-	add_edge(s, &(struct import_edge){
-		.key = key, .id = x_strdup(id), .condition = x_strdup(condition), .line = line,
-	});
-}
-
-void import_soft_edge(struct import_service *s, const char *key, const char *id, int line)
-{
-	add_edge(s, &(struct import_edge){
-		.key = key, .id = x_strdup(id), .line = line, .quiet = true,
-	});
-}
-
-static void resolve_edge(struct import *im, struct import_service *s, const struct import_edge *e,
-			 struct map *seen)
-{
-	struct import_service *to = import_find(im, e->id);
-	auto_free(freep) char *text = NULL, *mark = NULL;
-
-	if (to == s)
-		return;
-	if (to == NULL) {
-		auto_free(freep) char *what = x_asprintf("%s on %s", e->key, e->id);
-
-		if (!e->quiet)
-			import_note(s, e->line, what, "%s is not among what was imported", e->id);
-		return;
-	}
-	mark = x_asprintf("%s %s", e->key, to->name);
-	if (map_put(seen, mark, s) != NULL)
-		return;
-	text = e->condition != NULL ? x_asprintf("%s:%s", to->name, e->condition) :
-	       x_strdup(to->name);
-	import_list_add(s, e->key, text);
-}
-
-void import_resolve(struct import *im)
-{
-	for (size_t i = 0; i < im->n; i++) {
-		struct import_service *s = im->services[i];
-		auto_free(map_fini) struct map seen = MAP_INIT;
-
-		for (size_t k = 0; k < s->nedges; k++)
-			resolve_edge(im, s, &s->edges[k], &seen);
-	}
 }

@@ -13,7 +13,7 @@
 
 /* --- one unit ---------------------------------------------------------------------------------- */
 
-struct directive *unit_find(struct unit *u, const char *section, const char *key)
+struct directive *unit_find(const struct unit *u, const char *section, const char *key)
 {
 	for (size_t i = u->n; i > 0; i--) {
 		struct directive *d = &u->lines[i - 1];
@@ -100,7 +100,9 @@ static void unit_init(struct unit *u, struct import *im, const char *path, const
 	size_t stem = stem_of(name);
 	const char *at = memchr(name, '@', stem);
 
-	*u = (struct unit){ .im = im, .path = x_strdup(path), .name = x_strdup(name) };
+	*u = (struct unit){
+		.im = im, .path = x_strdup(path), .name = x_strdup(name), .bounding = UINT64_MAX,
+	};
 	u->prefix = x_strndup(name, at != NULL ? (size_t)(at - name) : stem);
 	if (at != NULL && at + 1 < name + stem)
 		u->instance = x_strndup(at + 1, (size_t)(name + stem - at - 1));
@@ -169,6 +171,8 @@ static int fill(struct unit *u)
 	if (u->number) {
 		import_int(u->s, "instances", 1);
 		import_remark(u->s, "instances", "a template: %%i is the number here, from 0");
+		if (u->one_of_many)
+			import_hold_back(u->s, "nothing says which instances of it there were");
 	}
 	return 0;
 }

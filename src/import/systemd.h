@@ -22,11 +22,11 @@ struct unit {
 	struct directive *lines;
 	size_t n, cap;
 	struct import_service *s;
-	const char *user;	/* User=, NULL: root */
+	uint64_t bounding, ambient;	/* capabilities, so far */
 };
 
 /* The one that counts; NULL: none, or the last one is empty. */
-struct directive *unit_find(struct unit *u, const char *section, const char *key);
+struct directive *unit_find(const struct unit *u, const char *section, const char *key);
 
 /* --- values ------------------------------------------------------------------------------------ */
 
@@ -48,6 +48,10 @@ bool unit_size(const char *text, long long *out);
  * without variables, else as a script. What several of them mean depends on KEY no further: each has
  * to succeed. */
 int unit_commands(struct unit *u, const char *exec, const char *key);
+
+/* The directories that the system would make before the start: a oneshot that does, on which U->s
+ * depends. -EINVAL: the import has failed. */
+int unit_directories(struct unit *u);
 
 /* Everything that is in U, into U->s. */
 int unit_settings(struct unit *u);

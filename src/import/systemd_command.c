@@ -4,6 +4,7 @@
 #include "import/systemd.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "base/alloc.h"
 #include "base/signame.h"
@@ -47,12 +48,37 @@ static void add_shell_word(const struct command *c, const char *word, struct str
 		import_shell_word(literal.buf, out);
 }
 
+/* As a whole, or in braces; a $NAME within a word is nothing there. */
+static bool is_variable(const char *word)
+{
+	size_t name = *word == '$' ? strspn(word + 1, VARIABLE_CHARACTERS) : 0;
+
+	if (name > 0 && word[1 + name] == '\0')
+		return true;
+	for (const char *p = strstr(word, "${"); p != NULL; p = strstr(p + 2, "${"))
+		if (p[2 + strspn(p + 2, VARIABLE_CHARACTERS)] == '}')
+			return true;
+	return false;
+}
+
 static bool has_variables(const struct command *c)
 {
 	for (size_t i = 1; i < c->words.n && !c->no_variables; i++)
-		if (strchr(c->words.items[i], '$') != NULL)
+		if (is_variable(c->words.items[i]))
 			return true;
 	return false;
+}
+
+/* "$$" is a dollar. */
+static void halve_dollars(char *word)
+{
+	char *to = word;
+
+	for (const char *p = word; *p != '\0'; p++) {
+		*to++ = *p;
+		p += p[0] == '$' && p[1] == '$';
+	}
+	*to = '\0';
 }
 
 /* PREFIXES of the program's name: what of them there is here. */
@@ -138,6 +164,11 @@ static bool take_signal(struct unit *u, const struct command *c, const char *key
 
 	if (to == NULL || signo <= 0)
 		return false;
+	if (signo == SIGSTOP || signo == SIGTSTP || signo == SIGCONT) {
+		import_note(u->s, 0, c->words.items[0], "%s ends nothing; stop_signal follows there at "
+			    "once", signame(signo));
+		return true;
+	}
 	import_text_value(u->s, to, signame(signo));
 	return true;
 }
@@ -146,6 +177,8 @@ static bool take_words(struct unit *u, struct command *c, const char *key)
 {
 	if (has_variables(c) || (c->may_fail && strcmp(key, "command") != 0))
 		return false;
+	for (size_t i = 1; i < c->words.n && !c->no_variables; i++)
+		halve_dollars(c->words.items[i]);
 	import_list(u->s, key, &c->words);
 	if (c->may_fail)
 		import_remark(u->s, key, "a failure of it counted as success");

@@ -70,8 +70,8 @@ static const struct unit_rule rules[] = {
 	{ "Service", "MemoryLimit", unit_take_size, "memory_max" },
 	{ "Service", "MemoryHigh", unit_take_size, "memory_high" },
 	{ "Service", "CPUQuota", unit_take_text, "cpu_quota" },
-	{ "Service", "CPUWeight", unit_take_number, "cpu_weight" },
-	{ "Service", "IOWeight", unit_take_number, "io_weight" },
+	{ "Service", "CPUWeight", unit_take_count, "cpu_weight" },
+	{ "Service", "IOWeight", unit_take_count, "io_weight" },
 	{ "Service", "TasksMax", unit_take_count, "tasks_max" },
 	{ "Service", "CapabilityBoundingSet", unit_take_capabilities, "capabilities" },
 	{ "Service", "AmbientCapabilities", unit_take_capabilities, "ambient_capabilities" },
@@ -84,11 +84,11 @@ static const struct unit_rule rules[] = {
 	LIMIT("MSGQUEUE", "msgqueue"), LIMIT("NICE", "nice"), LIMIT("NOFILE", "nofile"),
 	LIMIT("NPROC", "nproc"), LIMIT("RSS", "rss"), LIMIT("RTPRIO", "rtprio"),
 	LIMIT("RTTIME", "rttime"), LIMIT("SIGPENDING", "sigpending"), LIMIT("STACK", "stack"),
-	{ "Service", "RuntimeDirectory*", unit_take_note, "the directory has to be there; pre_start can make it" },
-	{ "Service", "StateDirectory*", unit_take_note, "the directory has to be there; pre_start can make it" },
-	{ "Service", "CacheDirectory*", unit_take_note, "the directory has to be there; pre_start can make it" },
-	{ "Service", "LogsDirectory*", unit_take_note, "the directory has to be there; pre_start can make it" },
-	{ "Service", "ConfigurationDirectory*", unit_take_note, "the directory has to be there" },
+	{ "Service", "RuntimeDirectory*", unit_take_directory, NULL },
+	{ "Service", "StateDirectory*", unit_take_directory, NULL },
+	{ "Service", "CacheDirectory*", unit_take_directory, NULL },
+	{ "Service", "LogsDirectory*", unit_take_directory, NULL },
+	{ "Service", "ConfigurationDirectory*", unit_take_directory, NULL },
 	{ "Service", "Protect*", unit_take_note, SANDBOX },
 	{ "Service", "Private*", unit_take_note, SANDBOX },
 	{ "Service", "Restrict*", unit_take_note, SANDBOX },
@@ -105,8 +105,11 @@ static const struct unit_rule rules[] = {
 	{ "Service", "ExecStartPost", unit_take_note, "there is no hook after the start" },
 	{ "Service", "ExecCondition", unit_take_note, "pre_start can refuse the start, as a failure" },
 	{ "Service", "Sockets", unit_take_note, "listen names sockets" },
+	{ "Service", "LoadCredential", unit_take_credential, "credentials" },
 	{ "Service", "LoadCredential*", unit_take_note, "credentials names files" },
+	{ "Service", "RestartForceExitStatus", unit_take_note, "these are failures, which restart follows" },
 	{ "Install", "Alias", unit_take_nothing, NULL },
+	{ "Install", "DefaultInstance", unit_take_nothing, NULL },
 	{ "Install", "*", unit_take_note, "what has autostart starts with procd" },
 };
 
@@ -127,7 +130,7 @@ static bool adds_up(const struct unit_rule *rule)
 {
 	return rule->apply == unit_take_list || rule->apply == unit_take_environment || rule->apply == unit_take_note ||
 	       rule->apply == unit_take_environment_file || rule->apply == unit_take_edges ||
-	       rule->apply == unit_take_capabilities;
+	       rule->apply == unit_take_capabilities || rule->apply == unit_take_credential;
 }
 
 static bool is_forgotten(const struct unit *u, size_t at)
@@ -169,26 +172,49 @@ static const struct {
 	{ "ExecStop", "stop_command" }, { "ExecStopPost", "post_stop" },
 };
 
+static bool is_oneshot(const struct unit *u)
+{
+	const struct directive *type = unit_find(u, "Service", "Type");
+
+	return type != NULL && strcmp(type->value, "oneshot") == 0;
+}
+
 static void set_defaults(struct unit *u)
 {
-	struct directive *type = unit_find(u, "Service", "Type");
-	bool oneshot = type != NULL && strcmp(type->value, "oneshot") == 0;
-
 	if (!import_has(u->s, "restart"))
 		import_text_value(u->s, "restart", "never");
 	if (!import_has(u->s, "start_timeout"))
-		import_ms(u->s, "start_timeout", oneshot ? 0 : 90000);
+		import_ms(u->s, "start_timeout", is_oneshot(u) ? 0 : 90000);
 	if (!import_has(u->s, "stop_timeout"))
 		import_ms(u->s, "stop_timeout", 90000);
 	if (import_has(u->s, "pre_start") || import_has(u->s, "post_stop"))
 		import_ms(u->s, "hook_timeout", 90000);
 }
 
+/* What a oneshot undoes when it is stopped: nobody here knows that it is still "active". */
+static void drop_stop_commands(struct unit *u)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		struct directive *d = &u->lines[i];
+
+		if (strcmp(d->section, "Service") != 0 || strcmp(d->key, "ExecStop") != 0)
+			continue;
+		d->taken = true;
+		if (*d->value != '\0')
+			unit_note(u, d, "a oneshot that has run is stopped already");
+	}
+}
+
 int unit_settings(struct unit *u)
 {
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+	if (is_oneshot(u))
+		drop_stop_commands(u);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (is_oneshot(u) && strcmp(commands[i].exec, "ExecStop") == 0)
+			continue;
 		if (unit_commands(u, commands[i].exec, commands[i].key) < 0)
 			return -EINVAL;
+	}
 	if (!import_has(u->s, "command"))
 		return import_fail(u->im, u->path, 0, "there is no ExecStart= in [Service]");
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
@@ -198,5 +224,5 @@ int unit_settings(struct unit *u)
 		if (!u->lines[i].taken && strncmp(u->lines[i].section, "X-", 2) != 0)
 			unit_note(u, &u->lines[i], "procd has nothing like it");
 	set_defaults(u);
-	return 0;
+	return unit_directories(u);
 }

@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/signame.h"
 
+#define STOP_TIMEOUT_MAX_MS (24LL * 3600 * 1000)
+
 static int fail(struct unit *u, const struct directive *d, const char *what)
 {
 	return import_fail(u->im, d->file, d->line, "%s=: \"%.60s\" is not %s", d->key, d->value, what);
@@ -71,6 +73,13 @@ int unit_take_time(struct unit *u, const struct unit_rule *rule, const struct di
 
 	if (!unit_duration(value, &ms))
 		return fail(u, d, "a span of time");
+	if (ms <= 0 && strcmp(rule->to, "stop_timeout") == 0) {	/* 0 is no limit there, too */
+		import_ms(u->s, rule->to, STOP_TIMEOUT_MAX_MS);
+		import_remark(u->s, rule->to, "there: no limit");
+		return 0;
+	}
+	if (ms == 0 && strcmp(rule->to, "watchdog") == 0)
+		return 0;
 	if (ms < 0 && strcmp(rule->to, "start_timeout") != 0) {
 		unit_note(u, d, "there has to be a limit");
 		return 0;
@@ -120,6 +129,10 @@ int unit_take_size(struct unit *u, const struct unit_rule *rule, const struct di
 int unit_take_count(struct unit *u, const struct unit_rule *rule, const struct directive *d,
 		      const char *value)
 {
+	if (strchr(value, '%') != NULL || strcmp(value, "idle") == 0) {
+		unit_note(u, d, "only numbers, no part of what the machine has");
+		return 0;
+	}
 	return strcmp(value, "infinity") == 0 ? 0 : unit_take_number(u, rule, d, value);
 }
 
@@ -300,6 +313,25 @@ int unit_take_stream(struct unit *u, const struct unit_rule *rule, const struct 
 	return 0;
 }
 
+/* Is WORD in one of the lists that KEY sets? */
+static bool is_among(const struct unit *u, const char *key, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i < u->n; i++) {
+		const struct directive *d = &u->lines[i];
+
+		for (const char *p = d->value; strcmp(d->key, key) == 0 && *p != '\0';) {
+			size_t len = strcspn(p, " \t");
+
+			if (len == n && strncmp(p, word, n) == 0)
+				return true;
+			p += len + strspn(p + len, " \t");
+		}
+	}
+	return false;
+}
+
 int unit_take_exit_codes(struct unit *u, const struct unit_rule *rule, const struct directive *d,
 			   const char *value)
 {
@@ -309,6 +341,8 @@ int unit_take_exit_codes(struct unit *u, const struct unit_rule *rule, const str
 
 	strbuf_addstr(&list, "[0");
 	for (char *word = strtok_r(copy, " \t", &rest); word != NULL; word = strtok_r(NULL, " \t", &rest)) {
+		if (is_among(u, "RestartForceExitStatus", word))
+			continue;	/* a success would not be followed by a start */
 		if (word[strspn(word, "0123456789")] == '\0' && strlen(word) < 4)
 			strbuf_addf(&list, ", %d", atoi(word));
 		else
@@ -332,42 +366,6 @@ int unit_take_scheduling(struct unit *u, const struct unit_rule *rule, const str
 	text = number ? x_asprintf("%s:%s", value, p != NULL ? p->value :
 				   strcmp(rule->to, "io_class") == 0 ? "4" : "1") : x_strdup(value);
 	import_text_value(u->s, rule->to, text);
-	return 0;
-}
-
-int unit_take_capabilities(struct unit *u, const struct unit_rule *rule, const struct directive *d,
-			     const char *value)
-{
-	if (*value == '~') {
-		unit_note(u, d, "those that are kept have to be named");
-		return 0;
-	}
-	if (*value == '\0')
-		import_raw(u->s, rule->to, "[]");
-	return unit_take_list(u, rule, d, value);
-}
-
-int unit_take_protect_system(struct unit *u, const struct unit_rule *rule, const struct directive *d,
-			       const char *value)
-{
-	if (strcmp(value, "full") != 0 && strcmp(value, "strict") != 0)
-		return unit_take_bool(u, rule, d, value);
-	import_text_value(u->s, rule->to, value);
-	return 0;
-}
-
-int unit_take_dynamic_user(struct unit *u, const struct unit_rule *rule, const struct directive *d,
-			     const char *value)
-{
-	bool on = false;
-
-	(void)rule;
-	if (!unit_bool(value, &on))
-		return fail(u, d, "a boolean");
-	if (on && unit_find(u, "Service", "User") == NULL) {
-		unit_note(u, d, "a user has to exist, and to be named by user");
-		import_hold_back(u->s, "it would run with procd's own rights");
-	}
 	return 0;
 }
 

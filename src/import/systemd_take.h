@@ -46,6 +46,8 @@ TAKE(edges);
 TAKE(burst);
 TAKE(nothing);
 TAKE(cpus);
+TAKE(credential);
+TAKE(directory);
 #undef TAKE
 
 #endif

@@ -71,24 +71,25 @@ bool unit_duration(const char *text, long long *ms)
 
 bool unit_size(const char *text, long long *out)
 {
-	size_t digits = strspn(text, "0123456789");
+	size_t digits = strspn(text, "0123456789"), n = digits;
 	const char *sign = "KMGTP", *at;
+	double number;
 
 	*out = -1;
 	if (strcmp(text, "infinity") == 0)
 		return true;
-	if (digits == 0 || digits > 15 || strlen(text + digits) > 1)
+	if (text[n] == '.')
+		n += 1 + strspn(text + n + 1, "0123456789");
+	if (digits == 0 || n > 15 || strlen(text + n) > 1)
 		return false;
-	*out = atoll(text);
-	if (text[digits] == '\0')
-		return true;
-	at = strchr(sign, text[digits]);
-	for (const char *p = sign; at != NULL && p <= at; p++) {
-		if (*out > LLONG_MAX / 1024)
-			return false;
-		*out *= 1024;
-	}
-	return at != NULL || text[digits] == 'B';
+	number = strtod(text, NULL);
+	at = text[n] != '\0' ? strchr(sign, text[n]) : NULL;
+	for (const char *p = sign; at != NULL && p <= at; p++)
+		number *= 1024;
+	if (number > 9e18 || (at == NULL && text[n] != '\0' && text[n] != 'B'))
+		return false;
+	*out = (long long)number;
+	return true;
 }
 
 /* --- specifiers -------------------------------------------------------------------------------- */
@@ -197,10 +198,16 @@ static bool add_specifier(const struct unit *u, char c, struct strbuf *out)
 	}
 }
 
+/* What is none stays as it is: "50%", "date +%e". */
+static bool is_specifier(char c)
+{
+	return strchr("%nNpPiIjJfHlqvambugUGhstSCLETV" "ABcdDMorRwWyY", c) != NULL;
+}
+
 int unit_expand(struct unit *u, const struct directive *d, const char *text, struct strbuf *out)
 {
 	for (const char *p = text; *p != '\0'; p++) {
-		if (*p != '%') {
+		if (*p != '%' || p[1] == '\0' || !is_specifier(p[1])) {
 			strbuf_addch(out, *p);
 			continue;
 		}

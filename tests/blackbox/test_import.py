@@ -208,7 +208,7 @@ def test_what_is_wrong_in_a_unit_is_told_with_its_line(w):
     for text, line, part in (
             ("[Service]\nExecStart=/bin/x 'y\n", 2, "quote"),
             ("[Service]\nExecStart=/bin/x \\q\n", 2, "escape"),
-            ("[Service]\nExecStart=/bin/x %Z\n", 2, "specifier"),
+            ("[Service]\nExecStart=/bin/x %d\n", 2, "specifier"),
             ("[Service]\nExecStart=-\n", 2, "missing"),
             ("[Service]\nExecStart=/bin/x\nRestart=sometimes\n", 3, "restart policy"),
             ("[Service]\nExecStart=/bin/x\n\nTimeoutStopSec=soon\n", 4, "time"),
@@ -221,6 +221,55 @@ def test_what_is_wrong_in_a_unit_is_told_with_its_line(w):
         contains(err, "%s:%d:" % (path, line), repr(text))
         contains(err, part, repr(text))
     contains(refused(w, write_text(w.path("x.service"), "[Unit]\nDescription=x\n")), "no ExecStart=", "no command")
+
+
+def unit(w, name, *lines):
+    return write_text(w.path("units", name), "\n".join(lines) + "\n")
+
+
+def test_units_as_distributions_write_them(w):
+    os.makedirs(w.path("units"))
+    unit(w, "store.service", "[Service]", "ExecStart=/bin/sh -c 'exec sleep $$((600 + $LATE)) %' %% 5% %e",
+         "CPUQuota=50%", "TasksMax=90%", "CPUWeight=idle", "MemoryMax=1.5G", "TimeoutStopSec=0",
+         "CapabilityBoundingSet=", "CapabilityBoundingSet=CAP_CHOWN CAP_KILL", "CapabilityBoundingSet=~cap_kill",
+         "ProtectSystem=strict", "ReadWritePaths=-/var/lib/store", "SuccessExitStatus=3 4",
+         "RestartForceExitStatus=3", "ExecStop=/bin/kill -s STOP $MAINPID", "LoadCredential=key:/etc/hosts")
+    unit(w, "keys.service", "[Service]", "ExecStart=/bin/true", "ProtectSystem=full", "ReadWritePaths=/etc/keys",
+         "TimeoutStopSec=infinity", "WatchdogSec=0")
+    unit(w, "rules.service", "[Unit]", "After=a.target b.target", "[Service]", "Type=oneshot", "RemainAfterExit=yes",
+         "ExecStart=/bin/true", "ExecStop=/bin/false")
+    unit(w, "line@.service", "[Service]", "ExecStart=/bin/true %i")
+    unit(w, "keep.service", "[Service]", "ExecStart=/bin/true", "CapabilityBoundingSet=~CAP_SYS_ADMIN")
+    text = imported(w, w.path("units"))
+    s = effective(w)
+    equal(s["store"]["command"], ["/bin/sh", "-c", "exec sleep $((600 + $LATE)) %", "%", "5%", "%e"], "no shell of ours")
+    for key, value in (("cpu_quota", "50%"), ("memory_max", 3 << 29), ("stop_timeout", 86400000),
+                       ("capabilities", ["CAP_CHOWN"]), ("protect_system", "full"), ("stop_signal", "SIGTERM"),
+                       ("success_exit_codes", [0, 4]), ("credentials", ["key=/etc/hosts"])):
+        equal(s["store"][key], value, key)
+    equal(s["keys"]["protect_system"], True, "it may write below /etc")
+    equal(s["keys"]["stop_timeout"], 86400000, "no limit")
+    equal(s["rules"]["stop_command"], None, "nothing to stop")
+    equal(s["line"]["autostart"], False, "a template that nobody made an instance of")
+    kept = s["keep"]["capabilities"]
+    check("CAP_CHOWN" in kept and "CAP_SYS_ADMIN" not in kept, "all but one")
+    told(text, "TasksMax=90%", "CPUWeight=idle", "SIGSTOP ends nothing", "ExecStop=/bin/false", "after on a.target, b.target")
+
+
+def test_directories_of_a_unit_are_made_for_its_user(w):
+    need_root()
+    name = os.path.basename(w.dir)
+    os.makedirs(w.path("units"))
+    unit(w, "web.service", "[Service]", "User=nobody", "RuntimeDirectory=%s/a" % name, "RuntimeDirectoryMode=0750",
+         "ExecStart=/bin/sh -c 'touch $RUNTIME_DIRECTORY/it; exec sleep 600'")
+    p = w.procd(imported(w, w.path("units")))
+    try:
+        p.wait_state("web", "running")
+        wait_until(lambda: os.path.exists("/run/%s/a/it" % name), "its file")
+        equal(os.stat("/run/%s/a" % name).st_mode & 0o777, 0o750, "mode")
+        p.stop()
+    finally:
+        shutil.rmtree("/run/" + name, ignore_errors=True)
 
 
 # --- runit, s6, dinit ---------------------------------------------------------------------------------
