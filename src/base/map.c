@@ -12,12 +12,18 @@ static uint64_t hash_bytes(const char *key, size_t len)
 	return hash_fold(hash_add(HASH_START, key, len));
 }
 
+static void drop_key(const struct map *m, struct map_slot *slot)
+{
+	if (!m->borrows)
+		free((char *)(uintptr_t)slot->key);
+}
+
 void map_fini(struct map *m)
 {
 	for (size_t i = 0; i < m->cap; i++)
-		free(m->slots[i].key);
+		drop_key(m, &m->slots[i]);
 	free(m->slots);
-	*m = (struct map)MAP_INIT;
+	*m = (struct map){ .borrows = m->borrows };
 }
 
 /* The slot that holds the key, else the free one where it would go. CAP is not 0. */
@@ -53,7 +59,8 @@ void *map_find_n(const struct map *m, const char *key, size_t len)
 
 static void grow(struct map *m)
 {
-	struct map bigger = { .n = m->n, .cap = MAX(m->cap * 2, (size_t)8) };
+	struct map bigger = { .n = m->n, .cap = MAX(m->cap * 2, (size_t)8),
+			      .borrows = m->borrows };
 
 	bigger.slots = x_calloc(bigger.cap, sizeof(*bigger.slots));
 	for (size_t i = 0; i < m->cap; i++) {
@@ -78,7 +85,7 @@ void *map_put(struct map *m, const char *key, void *value)
 		grow(m);
 	slot = slot_of(m, key, len, hash);
 	if (slot->key == NULL) {
-		*slot = (struct map_slot){ x_strdup(key), value, hash };
+		*slot = (struct map_slot){ m->borrows ? key : x_strdup(key), value, hash };
 		m->n++;
 		return NULL;
 	}
@@ -115,7 +122,7 @@ void *map_remove(struct map *m, const char *key)
 	if (slot->key == NULL)
 		return NULL;
 	value = slot->value;
-	free(slot->key);
+	drop_key(m, slot);
 	close_gap(m, (size_t)(slot - m->slots));
 	m->n--;
 	return value;

@@ -152,7 +152,7 @@ static void remove_missing(struct core *c, const struct config_diff *diff, enum 
 static void update_changed(struct core *c, const struct config_diff *diff)
 {
 	const struct config *config = config_current();
-	struct map restarted = MAP_INIT;
+	struct map restarted = MAP_INIT_BORROWING;
 
 	for (size_t i = 0; i < diff->restarted.n; i++)
 		map_put(&restarted, diff->restarted.items[i], diff->restarted.items[i]);

@@ -28,15 +28,15 @@ struct edge {
 /* A subsystem's share. */
 struct edge_ends {
 	struct list out, in;
+	struct list work;		/* in core->edge_work */
+	uint64_t visit;
 	uint32_t unmet, stuck, stops, ordered;	/* of its out edges */
 	uint32_t holds;			/* of its in edges */
 	uint32_t face;			/* what the edges were last computed from */
 	uint32_t version, shown;	/* of what it waits for; the one on the board */
-	bool shown_waiting, shown_stuck;
-	bool called;			/* it asked its dependencies for their start */
-	bool boot_stuck;		/* counted in core->boot_stuck */
-	struct list work;		/* in core->edge_work */
-	uint64_t visit;
+	bool shown_waiting : 1, shown_stuck : 1;
+	bool called : 1;		/* it asked its dependencies for their start */
+	bool boot_stuck : 1;		/* counted in core->boot_stuck */
 };
 
 void edges_init(struct edge_ends *e);

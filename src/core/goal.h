@@ -29,7 +29,7 @@ struct goal_inputs {
 
 struct goal {
 	bool up;
-	enum goal_why why;
+	enum goal_why why : 8;
 };
 
 /* The strongest voice wins: shutdown, removal, an operator's stop, illness, an operator's start,

@@ -4,6 +4,7 @@
  * it: then the look counts.) A wrong guess costs a start: who connects later waits in the backlog. */
 #include "core/idle.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "config/listen.h"
 #include "core/live.h"
@@ -21,9 +22,9 @@ static int64_t timeout_ns(const struct subsystem *s)
 static void plan_look(struct subsystem *s, int64_t now)
 {
 	int64_t step = MIN(MAX(timeout_ns(s) / LOOKS, STEP_MIN_NS), STEP_MAX_NS);
-	int64_t end = s->idle.busy_mono_ns + timeout_ns(s);
+	int64_t end = s->idle->busy_mono_ns + timeout_ns(s);
 
-	timer_arm(&s->core->timers, &s->idle.look, MIN(now + step, MAX(end, now + STEP_MIN_NS)));
+	timer_arm(&s->core->timers, &s->idle->look, MIN(now + step, MAX(end, now + STEP_MIN_NS)));
 }
 
 /* The answer comes to core_looked(). False: nobody can tell. */
@@ -40,8 +41,8 @@ static bool ask(struct subsystem *s)
 static void judge(struct subsystem *s, bool used, int64_t now)
 {
 	if (used)
-		s->idle.busy_mono_ns = now;
-	if (now - s->idle.busy_mono_ns < timeout_ns(s)) {
+		s->idle->busy_mono_ns = now;
+	if (now - s->idle->busy_mono_ns < timeout_ns(s)) {
 		sockets_listen_on(s);
 		plan_look(s, now);
 		return;
@@ -54,11 +55,11 @@ static void judge(struct subsystem *s, bool used, int64_t now)
 
 static void look(struct timer *t)
 {
-	struct subsystem *s = container_of(t, struct subsystem, idle.look);
+	struct subsystem *s = container_of(t, struct idle, look)->owner;
 
 	/* what needs it uses it */
-	s->idle.looking = !edges_needed(s) && ask(s);
-	if (!s->idle.looking)
+	s->idle->looking = !edges_needed(s) && ask(s);
+	if (!s->idle->looking)
 		judge(s, true, clock_mono_ns());
 }
 
@@ -67,20 +68,25 @@ void core_looked(struct core *c, uint32_t slot, uint64_t id, bool connected)
 	struct subsystem *s = registry_tenant(&c->registry, slot);
 
 	/* it may have ended meanwhile, or somebody began to need it */
-	if (s == NULL || s->id != id || !s->idle.looking)
+	if (s == NULL || s->id != id || s->idle == NULL || !s->idle->looking)
 		return;
-	s->idle.looking = false;
+	s->idle->looking = false;
 	judge(s, connected || edges_needed(s), clock_mono_ns());
-}
-
-void idle_init(struct subsystem *s)
-{
-	s->idle.look.fire = look;
 }
 
 bool idle_watches(const struct subsystem *s)
 {
-	return s->idle.looking || timer_armed(&s->idle.look);
+	return s->idle != NULL && (s->idle->looking || timer_armed(&s->idle->look));
+}
+
+static void begin(struct subsystem *s)
+{
+	if (s->idle == NULL)
+		s->idle = x_calloc(1, sizeof(*s->idle));
+	s->idle->owner = s;
+	s->idle->look.fire = look;
+	s->idle->busy_mono_ns = clock_mono_ns();
+	plan_look(s, s->idle->busy_mono_ns);
 }
 
 void idle_refresh(struct subsystem *s)
@@ -88,21 +94,22 @@ void idle_refresh(struct subsystem *s)
 	bool wanted = timeout_ns(s) > 0 && s->state == STATE_RUNNING && subsystem_is_up(s) &&
 		      s->goal.up && !s->bounce && s->sockets.n > 0;
 
-	if (!wanted) {
+	if (!wanted)
 		idle_drop(s);
-	} else if (!idle_watches(s)) {
-		s->idle.busy_mono_ns = clock_mono_ns();
-		plan_look(s, s->idle.busy_mono_ns);
-	}
+	else if (!idle_watches(s))
+		begin(s);
 }
 
 void idle_connection(struct subsystem *s)
 {
-	s->idle.busy_mono_ns = clock_mono_ns();
+	if (s->idle != NULL)
+		s->idle->busy_mono_ns = clock_mono_ns();
 }
 
 void idle_drop(struct subsystem *s)
 {
-	s->idle.looking = false;
-	timer_disarm(&s->core->timers, &s->idle.look);
+	if (s->idle == NULL)
+		return;
+	s->idle->looking = false;
+	timer_disarm(&s->core->timers, &s->idle->look);
 }

@@ -8,12 +8,12 @@ struct subsystem;
 
 /* A subsystem's share. */
 struct idle {
+	struct subsystem *owner;
 	struct timer look;		/* armed until the next look */
 	bool looking;			/* it is being looked after now */
 	int64_t busy_mono_ns;		/* when it was last known to be of use */
 };
 
-void idle_init(struct subsystem *s);
 /* Begin or cease to look, as state and options want it; whenever settle has looked at S. */
 void idle_refresh(struct subsystem *s);
 /* Is somebody waiting for news of connections to S? */

@@ -116,14 +116,12 @@ void ready_answered(struct subsystem *s)
 void ready_init(struct subsystem *s)
 {
 	s->ready.timer.fire = fired;
-	ready_ask_init(s);
 }
 
 void ready_fini(struct subsystem *s)
 {
-	free(s->ready.status);
-	free(s->ready.ask.detail);
-	s->ready.status = s->ready.ask.detail = NULL;
+	ready_ask_forget(s);
+	free(take(s->ready.status));
 }
 
 void ready_reset(struct subsystem *s)
@@ -134,7 +132,6 @@ void ready_reset(struct subsystem *s)
 	ready_fini(s);
 	s->ready = (struct readiness){
 		.timer = s->ready.timer,
-		.ask.timer = s->ready.ask.timer,
 		.watchdog_ns = MAX(o->policy->watchdog_ms, 0) * NS_PER_MS,
 	};
 }
@@ -345,8 +342,8 @@ static void say_probe(const struct subsystem *s, struct strbuf *out)
 		return;
 	}
 	probe_option_format(s->options->policy->ready, out);
-	if (s->ready.ask.detail != NULL)
-		strbuf_addf(out, " (%s)", s->ready.ask.detail);
+	if (ready_ask_detail(s) != NULL)
+		strbuf_addf(out, " (%s)", ready_ask_detail(s));
 }
 
 bool ready_missed(const struct subsystem *s, struct strbuf *out)

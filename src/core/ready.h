@@ -24,21 +24,21 @@ enum expiry {
 };
 
 struct readiness {
-	bool told;			/* what its probe asks for has come */
-	enum expiry expiry;
+	struct timer timer;		/* of the deadline while it starts, of the watchdog then */
 	int64_t deadline_mono_ns;	/* of the start; 0: none */
-	bool extended;			/* ... as it asked for itself */
 	int64_t watchdog_ns;		/* longest silence while it runs; 0: any */
 	int64_t sign_mono_ns;		/* last sign of life */
-	struct timer timer;		/* of the deadline while it starts, of the watchdog then */
-	bool late;			/* the timer came late, and everybody had another turn */
-	bool reloading, stopping;	/* it said so, and not READY=1 since */
-	bool changed;			/* status shows something else than what is here */
-	bool ill;			/* it said so (WATCHDOG=trigger) */
+	struct ready_ask *ask;		/* NULL: its probe was never one to be asked */
+	char *status;			/* what it said of itself, cleaned; NULL: nothing */
+	int errnum;			/* likewise what it reported; 0: nothing */
 	int main_pid;			/* that it named, for core/main_pid.h; 0: none */
-	struct ready_ask ask;
-	int errnum;			/* what it reported; 0: nothing */
-	char *status;			/* likewise, cleaned; NULL: nothing */
+	enum expiry expiry : 8;
+	bool told : 1;			/* what its probe asks for has come */
+	bool extended : 1;		/* the deadline, as it asked for itself */
+	bool late : 1;			/* the timer came late, and everybody had another turn */
+	bool reloading : 1, stopping : 1;	/* it said so, and not READY=1 since */
+	bool changed : 1;		/* status shows something else than what is here */
+	bool ill : 1;			/* it said so (WATCHDOG=trigger) */
 };
 
 void ready_init(struct subsystem *s);

@@ -34,7 +34,7 @@ static int64_t timeout_of(const struct subsystem *s)
 
 static void answered(struct subsystem *s, enum probe_result result, const char *detail)
 {
-	struct ready_ask *a = &s->ready.ask;
+	struct ready_ask *a = s->ready.ask;
 
 	a->asking = false;
 	if (result == PROBE_PASSED) {
@@ -53,29 +53,47 @@ static void answered(struct subsystem *s, enum probe_result result, const char *
 
 static void ask(struct timer *t)
 {
-	struct subsystem *s = container_of(t, struct subsystem, ready.ask.timer);
+	struct ready_ask *a = container_of(t, struct ready_ask, timer);
+	struct subsystem *s = a->owner;
 
-	s->ready.ask.asking = true;
+	a->asking = true;
 	prober_start(s, s->options->policy->ready, timeout_of(s), answered);
-}
-
-void ready_ask_init(struct subsystem *s)
-{
-	s->ready.ask.timer.fire = ask;
 }
 
 void ready_ask_begin(struct subsystem *s)
 {
-	if (!is_asked(s) || s->ready.ask.asking)
+	struct ready_ask *a = s->ready.ask;
+
+	if (!is_asked(s) || (a != NULL && a->asking))
 		return;
-	s->ready.ask.pause_ns = PAUSE_FIRST_NS;
-	timer_arm(&s->core->timers, &s->ready.ask.timer, clock_mono_ns());
+	if (a == NULL)
+		s->ready.ask = a = x_calloc(1, sizeof(*a));
+	a->owner = s;
+	a->timer.fire = ask;
+	a->pause_ns = PAUSE_FIRST_NS;
+	timer_arm(&s->core->timers, &a->timer, clock_mono_ns());
 }
 
 void ready_ask_end(struct subsystem *s)
 {
-	if (s->ready.ask.asking)
+	struct ready_ask *a = s->ready.ask;
+
+	if (a == NULL)
+		return;
+	if (a->asking)
 		prober_cancel(s);
-	s->ready.ask.asking = false;
-	timer_disarm(&s->core->timers, &s->ready.ask.timer);
+	a->asking = false;
+	timer_disarm(&s->core->timers, &a->timer);
+}
+
+void ready_ask_forget(struct subsystem *s)
+{
+	if (s->ready.ask != NULL)
+		free(s->ready.ask->detail);
+	free(take(s->ready.ask));
+}
+
+const char *ready_ask_detail(const struct subsystem *s)
+{
+	return s->ready.ask != NULL ? s->ready.ask->detail : NULL;
 }

@@ -213,7 +213,7 @@ void recovery_load(struct core *c)
 {
 	const struct config *config = config_current();
 	uint32_t nslots = MAX(places_nrecords(c), c->memory.nslots);
-	struct map wanted = MAP_INIT;
+	struct map wanted = MAP_INIT_BORROWING;
 	struct places places;
 
 	places_find(&places, c, nslots);

@@ -20,14 +20,14 @@ struct registry {
 	uint32_t cap;
 	uint32_t first_free;		/* no free slot below it */
 	uint32_t n;			/* subsystems */
-	struct map names;
+	struct map names;		/* borrowed from those that have them */
 };
-#define REGISTRY_INIT { .names = MAP_INIT }
+#define REGISTRY_INIT { .names = MAP_INIT_BORROWING }
 
 void registry_fini(struct registry *r);		/* the subsystems are the caller's */
 /* Lowest free slot; false when RECORDS_MAX_SLOTS are taken. */
 bool registry_free_slot(struct registry *r, uint32_t *slot);
-/* SLOT must be free and NAME unknown. */
+/* SLOT must be free and NAME, which S keeps, unknown. */
 void registry_add(struct registry *r, uint32_t slot, const char *name, struct subsystem *s);
 void registry_remove(struct registry *r, uint32_t slot, const char *name);
 struct subsystem *registry_find(const struct registry *r, const char *name);	/* NULL: unknown */

@@ -58,12 +58,13 @@ static void ladder_fired(struct timer *t)
 struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 				struct subsystem_options *options)
 {
-	struct subsystem *s = x_calloc(1, sizeof(*s));
+	size_t name_size = strlen(options->name) + 1;
+	struct subsystem *s = x_calloc(1, sizeof(*s) + name_size);
 
 	s->core = core;
 	s->slot = s->proc.slot = slot;
 	s->id = id;
-	s->name = x_strdup(options->name);
+	memcpy(s->name, options->name, name_size);
 	s->options = subsystem_options_ref(options);
 	s->state = STATE_STOPPED;
 	s->prev = STATE_STOPPED;
@@ -80,7 +81,6 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	list_init(&s->turn_link);
 	list_init(&s->waiters);
 	edges_init(&s->edges);
-	idle_init(s);
 	return s;
 }
 
@@ -94,12 +94,12 @@ void subsystem_free(struct subsystem *s)
 	free(s->start_trouble);
 	free(s->end_tail);
 	ready_fini(s);
+	free(s->idle);
 	health_fini(s);
 	schedule_fini(s);
 	if (s->beside != NULL)
 		free(s->beside->reloads.trouble);
 	free(s->beside);
-	free(s->name);
 	free(s);
 }
 

@@ -35,41 +35,41 @@ enum proc_phase {
 };
 
 struct process {
-	enum proc_phase phase;
+	uint64_t spawn_id;
+	int64_t asked_mono_ns, started_mono_ns, ended_mono_ns;
 	uint32_t slot;			/* where the keeper has it: the subsystem's, or a second
 					 * place (core/overlap.h) */
-	uint64_t spawn_id;
 	int pid;
-	int64_t asked_mono_ns, started_mono_ns, ended_mono_ns;
 	int wait_status;
-	enum spawn_stage stage;		/* of a start that failed or was deferred */
-	int errnum;
-	bool status_known;		/* false: it ended while nobody could look */
-	bool tree_empty;		/* nothing lives any more, as far as the keeper said */
-	bool unrecorded;		/* the keeper has no record of it: nothing to release */
-	bool inflight;			/* counted in core->turns.inflight */
-	bool in_pre_start;		/* ASKED: pre_start comes first, the keeper was not asked */
-	bool held;			/* REST: nothing lives, but a hook has to end first */
-	bool post_stopped;		/* post_stop ran */
-	uint32_t missing;		/* bits of enum plan_cgroup_limit: not in force */
-	bool reading;			/* ASKED of the readers of files, not yet of the keeper */
-	bool binding;			/* likewise of who binds sockets */
-	uint8_t profiler;		/* enum preload_verdict: why heap_profile is not in force */
-	bool end_held;			/* UP: core/main_pid.h */
+	int errnum;			/* of a start that failed or was deferred */
 	int following;			/* the keeper was asked to; 0: nobody */
+	uint32_t missing;		/* bits of enum plan_cgroup_limit: not in force */
+	enum spawn_stage stage : 8;	/* as ERRNUM */
+	enum proc_phase phase : 8;
+	uint8_t profiler;		/* enum preload_verdict: why heap_profile is not in force */
+	bool status_known : 1;		/* false: it ended while nobody could look */
+	bool tree_empty : 1;		/* nothing lives any more, as far as the keeper said */
+	bool unrecorded : 1;		/* the keeper has no record of it: nothing to release */
+	bool inflight : 1;		/* counted in core->turns.inflight */
+	bool in_pre_start : 1;		/* ASKED: pre_start comes first, the keeper was not asked */
+	bool held : 1;			/* REST: nothing lives, but a hook has to end first */
+	bool post_stopped : 1;		/* post_stop ran */
+	bool reading : 1;		/* ASKED of the readers of files, not yet of the keeper */
+	bool binding : 1;		/* likewise of who binds sockets */
+	bool end_held : 1;		/* UP: core/main_pid.h */
 };
 
 /* How the last process ended, or why the last start failed. */
 struct ending {
-	bool known;			/* there was an end at all */
 	int pid;
 	int exit_code;			/* -1: none */
 	int signal;			/* 0: none */
-	bool core_dumped, killed;
-	bool status_lost;
-	enum spawn_stage stage;		/* STAGE_NONE: it did run */
 	int errnum;
-	enum expiry expiry;		/* it was ended for this */
+	enum spawn_stage stage : 8;	/* STAGE_NONE: it did run */
+	enum expiry expiry : 8;		/* it was ended for this */
+	bool known : 1;			/* there was an end at all */
+	bool core_dumped : 1, killed : 1;
+	bool status_lost : 1;
 };
 
 /* How its last run came to an end by itself. */
@@ -80,11 +80,11 @@ enum ladder_step {
 	LADDER_IDLE, LADDER_ASKED, LADDER_ASKED_ALL, LADDER_FORCED, LADDER_KILLED
 };
 struct ladder {
-	enum ladder_step step;
-	bool commanded;			/* stop_command has had its turn in this stop */
-	bool obeyed;			/* with success: so far no signal was needed */
-	int64_t began_mono_ns;
 	struct timer timer;
+	int64_t began_mono_ns;
+	enum ladder_step step : 8;
+	bool commanded : 1;		/* stop_command has had its turn in this stop */
+	bool obeyed : 1;		/* with success: so far no signal was needed */
 };
 
 /* Hooks, commands and probes of a subsystem. */
@@ -102,75 +102,73 @@ struct beside {
  * read, there is always something: beside_of() and the like. */
 struct subsystem {
 	struct core *core;
-	uint32_t slot;
 	uint64_t id;
-	char *name;
+	uint32_t slot;
+	uint32_t facts;			/* bit per enum fact */
 	struct subsystem_options *options;	/* counted: of the process, or of the next one */
 	struct subsystem_options *next;		/* counted or NULL: for the next process */
 
 	/* wanted */
 	struct goal goal;
-	enum operator_wish wish;
-	bool config_up, removed;
-	bool revived;			/* it was removed and came back, and has not run since */
-	bool pulled;			/* something that needs or wants it was started */
-	bool ill;			/* stopped because it was unhealthy */
-	bool kick;			/* an order: start it once it is down */
-	bool bounce;			/* take it down once although the goal is up */
-	enum reason order_reason;	/* of kick and bounce */
-	uint32_t cause;			/* core/on_failure.h: slot + 1 of whose failure; 0: none */
+	enum operator_wish wish : 8;
+	enum reason order_reason : 8;	/* of kick and bounce */
+	bool config_up : 1, removed : 1;
+	bool revived : 1;		/* it was removed and came back, and has not run since */
+	bool pulled : 1;		/* something that needs or wants it was started */
+	bool ill : 1;			/* stopped because it was unhealthy */
+	bool kick : 1;			/* an order: start it once it is down */
+	bool bounce : 1;		/* take it down once although the goal is up */
+	bool goal_changed : 1;		/* since settle looked */
 
 	/* is */
-	enum subsystem_state state;
-	enum reason reason;
-	int64_t since_mono_ns;
-	struct process proc;
-	struct ending end;
-	char *end_tail;			/* the last lines of its stderr; NULL: none */
-	enum outcome outcome;		/* NONE: it runs, never did, or was stopped */
-	struct ladder ladder;
-	struct overlap *overlap;	/* under way; NULL: none */
-	struct beside *beside;		/* what runs, or ran, beside its process; NULL: nothing */
-	bool pre_started;		/* pre_start was successful for the start under way */
-	struct socket_list sockets;
-	struct idle idle;
-	uint64_t restart_count;
+	enum subsystem_state state : 8;
+	enum subsystem_state prev : 8;	/* told by its last state_changed */
+	enum reason reason : 8;
+	enum outcome outcome : 8;	/* NONE: it runs, never did, or was stopped */
+	bool pre_started : 1;		/* pre_start was successful for the start under way */
+	bool gave_up : 1;
+	bool memory_over : 1;		/* its soft limit, since it was last below 90 % of it */
+	bool adopting : 1;		/* until it runs: the reason shown is "adopted" */
+	bool ready_shown : 1;		/* as the last ready_changed said */
+	uint32_t cause;			/* core/on_failure.h: slot + 1 of whose failure; 0: none */
 	uint32_t attempt;		/* automatic restarts since the last reset */
-	bool gave_up;
-	bool memory_over;		/* its soft limit, since it was last below 90 % of it */
-	bool adopting;			/* until it runs: the reason shown is "adopted" */
-	char *start_trouble;		/* what the last start's stage has to say; NULL: nothing */
+	uint64_t restart_count;
+	uint64_t event_seq;		/* of its last state_changed */
+	int64_t since_mono_ns;
 	int64_t next_restart_ms;	/* -1: none decided */
 	int64_t next_restart_mono_ns;	/* 0: none pending */
+	struct process proc;
+	struct ending end;
+	struct ladder ladder;
+	struct readiness ready;
+	char *end_tail;			/* the last lines of its stderr; NULL: none */
+	char *start_trouble;		/* what the last start's stage has to say; NULL: nothing */
+	struct overlap *overlap;	/* under way; NULL: none */
+	struct beside *beside;		/* what runs, or ran, beside its process; NULL: nothing */
+	struct checkup *checkup;	/* core/health.h; NULL: never asked */
+	struct idle *idle;		/* core/idle.h; NULL: never looked after */
+	struct periodic *periodic;	/* core/schedule.h; NULL: nothing was ever planned */
+	struct socket_list sockets;
+	struct watcher watcher;
 
 	/* waits for */
 	struct timer wait;		/* min_uptime, stable run, restart delay or spawn retry */
-	enum fact wait_fact;
-	bool due;			/* the delay is over; the start waits for its turn */
 	uint32_t spawn_tries;		/* deferred ones of this start */
-
-	struct readiness ready;
-	bool ready_shown;		/* as the last ready_changed said */
-	struct checkup *checkup;	/* core/health.h; NULL: never asked */
-
+	enum fact wait_fact : 8;
+	bool due : 1;			/* the delay is over; the start waits for its turn */
 	struct edge_ends edges;
-	struct periodic *periodic;	/* core/schedule.h; NULL: nothing was ever planned */
-	struct watcher watcher;
 
 	/* bookkeeping */
-	bool goal_changed;		/* since settle looked */
-	uint32_t facts;			/* bit per enum fact */
-	bool attached;			/* output captures it */
-	bool noted, note_stale;		/* core/notes.h: there is one; it says something else */
-	bool undecided;			/* while resuming: see recovery_decide() */
-	bool boot_pending;		/* the instance's first readiness waits for it */
-	bool busy;			/* counted in core->nbusy, in core->busy */
+	bool attached : 1;		/* output captures it */
+	bool noted : 1, note_stale : 1;	/* core/notes.h: there is one; it says something else */
+	bool undecided : 1;		/* while resuming: see recovery_decide() */
+	bool boot_pending : 1;		/* the instance's first readiness waits for it */
+	bool busy : 1;			/* counted in core->nbusy, in core->busy */
+	bool turn_held : 1, turn_paid : 1;	/* by the budget; has passed it */
 	struct list dirty, busy_link;
 	struct list turn_link;		/* in core->turns.first, .queue or .held */
-	bool turn_held, turn_paid;	/* by the budget; has passed it */
 	struct list waiters;		/* of requests */
-	uint64_t event_seq;		/* of its last state_changed */
-	enum subsystem_state prev;	/* told by that event */
+	char name[];
 };
 
 /* Takes a reference to OPTIONS; not yet in registry or board. */

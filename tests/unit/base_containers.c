@@ -126,6 +126,21 @@ START_TEST(a_map_finds_what_was_put_and_only_that)
 }
 END_TEST
 
+START_TEST(a_map_that_borrows_keeps_the_keys_where_they_are)
+{
+	static const char key[] = "a", same[] = "a";
+	auto_free(map_fini) struct map m = MAP_INIT_BORROWING;
+	int one = 1;
+
+	ck_assert_ptr_null(map_put(&m, key, &one));
+	ck_assert_ptr_eq(map_put(&m, same, &one), &one);
+	map_for_each(slot, &m)
+		ck_assert_ptr_eq(slot->key, key);
+	ck_assert_ptr_eq(map_remove(&m, same), &one);
+	map_put(&m, key, &one);
+}
+END_TEST
+
 /* A long random life, compared with an array that is obviously right. */
 START_TEST(a_map_agrees_with_an_array_over_a_long_life)
 {
