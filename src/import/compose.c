@@ -99,6 +99,31 @@ int compose_duration(struct compose *x, const struct value *v, const char *key, 
 	return 0;
 }
 
+bool compose_is_variable(struct compose *x, const struct value *v, const char *key)
+{
+	const char *text = tree_text(v);
+	auto_free(freep) char *what = text != NULL ? x_asprintf("%s = %s", key, text) : NULL;
+
+	if (text == NULL || strchr(text, '$') == NULL)
+		return false;
+	import_note(x->s, tree_line(v), what, "only texts may hold variables");
+	return true;
+}
+
+int compose_number(struct compose *x, const struct value *table, const char *key, long *out)
+{
+	const struct value *v = tree_get(table, key);
+	const char *text = tree_text(v);
+	char *end = NULL;
+
+	if (v == NULL || compose_is_variable(x, v, key))
+		return 1;
+	*out = text != NULL ? strtol(text, &end, 10) : 0;
+	if (text == NULL || end == text || *end != '\0' || *out < 0 || *out > 100000000)
+		return compose_fail(x, v, key, "a number");
+	return 0;
+}
+
 static const struct {
 	const char *there, *here;
 } conditions[] = {

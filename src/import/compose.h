@@ -21,6 +21,10 @@ void compose_expand(const char *text, struct strbuf *out);
 int compose_environment(struct compose *x, const struct value *v, bool expand);
 /* "1m30s", 10, "500ms". */
 int compose_duration(struct compose *x, const struct value *v, const char *key, const char *to);
+/* V is to be a number and is a variable: noted. */
+bool compose_is_variable(struct compose *x, const struct value *v, const char *key);
+/* KEY of TABLE, not below 0. 1: it is not there or a variable, and *OUT is as it was. */
+int compose_number(struct compose *x, const struct value *table, const char *key, long *out);
 /* depends_on: a list of names, or a table of conditions. */
 int compose_depends_on(struct compose *x);
 int compose_text(struct compose *x, const char *key, const char *to);

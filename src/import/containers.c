@@ -47,7 +47,8 @@ static int set_command(struct compose *x)
 static int set_restart(struct compose *x)
 {
 	const struct value *v = tree_get(x->service, "restart");
-	const char *text = v != NULL ? tree_text(v) : "no";
+	const char *text = v != NULL ? tree_text(v) : "no", *times = NULL;
+	size_t digits;
 
 	if (text == NULL)
 		return compose_fail(x, v, "restart", "a restart policy");
@@ -55,12 +56,19 @@ static int set_restart(struct compose *x)
 		import_text_value(x->s, "restart", "never");
 	else if (strcmp(text, "always") == 0 || strcmp(text, "unless-stopped") == 0)
 		import_text_value(x->s, "restart", "always");
-	else if (strncmp(text, "on-failure", 10) == 0)
+	else if (strcmp(text, "on-failure") == 0)
 		import_text_value(x->s, "restart", "on-failure");
+	else if (strncmp(text, "on-failure:", 11) == 0)
+		times = text + 11;
 	else
 		return compose_fail(x, v, "restart", "a restart policy");
-	if (strncmp(text, "on-failure:", 11) == 0)
-		import_int(x->s, "restart_max_attempts", atoi(text + 11));
+	if (times == NULL)
+		return 0;
+	digits = strspn(times, "0123456789");
+	if (digits == 0 || digits > 8 || times[digits] != '\0')
+		return compose_fail(x, v, "restart", "a restart policy: on-failure:N, N a number");
+	import_text_value(x->s, "restart", "on-failure");
+	import_int(x->s, "restart_max_attempts", atoi(times));
 	return 0;
 }
 
@@ -87,10 +95,11 @@ static int set_env_files(struct compose *x)
 static int set_health(struct compose *x)
 {
 	const struct value *check = tree_get(x->service, "healthcheck"), *test = tree_get(check, "test");
-	const char *retries = tree_text(tree_get(check, "retries"));
 	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
 	auto_free(strbuf_fini) struct strbuf probe = STRBUF_INIT;
 	bool shell = tree_text(test) != NULL;
+	long retries;
+	int r;
 
 	if (test == NULL || tree_bool(tree_get(check, "disable"), false))
 		return 0;
@@ -109,9 +118,10 @@ static int set_health(struct compose *x)
 	    compose_duration(x, tree_get(check, "timeout"), "timeout", "health_timeout") < 0 ||
 	    compose_duration(x, tree_get(check, "start_period"), "start_period", "health_start_period") < 0)
 		return -EINVAL;
-	if (retries != NULL)
-		import_int(x->s, "health_retries", atoi(retries));
-	return 0;
+	r = compose_number(x, check, "retries", &retries);
+	if (r == 0)
+		import_int(x->s, "health_retries", retries);
+	return r < 0 ? r : 0;
 }
 
 static int set_stop(struct compose *x)
@@ -142,21 +152,22 @@ static void set_user(struct compose *x)
 		import_text_value(x->s, "group", colon + 1);
 }
 
-static void set_limits(struct compose *x)
+static int set_limits(struct compose *x)
 {
 	const struct value *deploy = tree_get(x->service, "deploy");
 	const struct value *limits = tree_get(tree_get(deploy, "resources"), "limits");
 	const char *memory = tree_text(tree_get(x->service, "mem_limit"));
-	const char *cpus = tree_text(tree_get(x->service, "cpus"));
-	const char *replicas = tree_text(tree_get(deploy, "replicas"));
+	const struct value *cpus = tree_get(x->service, "cpus");
 	auto_free(freep) char *size = NULL, *percent = NULL;
+	double processors;
+	long replicas = 1;
+	char *end;
+	int r;
 
 	if (memory == NULL)
 		memory = tree_text(tree_get(limits, "memory"));
 	if (cpus == NULL)
-		cpus = tree_text(tree_get(limits, "cpus"));
-	if (replicas == NULL)
-		replicas = tree_text(tree_get(x->service, "scale"));
+		cpus = tree_get(limits, "cpus");
 	if (memory != NULL) {	/* "512m", "1gb" */
 		size = x_strdup(memory);
 		for (char *p = size; *p != '\0'; p++)
@@ -166,12 +177,19 @@ static void set_limits(struct compose *x)
 			size[strlen(size) - 1] = '\0';
 		import_text_value(x->s, "memory_max", size);
 	}
-	if (cpus != NULL) {
-		percent = x_asprintf("%d%%", (int)(MIN(strtod(cpus, NULL), 8192.0) * 100));
+	if (cpus != NULL && !compose_is_variable(x, cpus, "cpus")) {
+		processors = tree_text(cpus) != NULL ? strtod(cpus->text, &end) : -1;
+		if (!(processors >= 0 && processors <= 8192) || end == cpus->text || *end != '\0')
+			return compose_fail(x, cpus, "cpus", "a number of processors");
+		percent = x_asprintf("%d%%", (int)(processors * 100));
 		import_text_value(x->s, "cpu_quota", percent);
 	}
-	if (replicas != NULL && atoi(replicas) > 1)
-		import_int(x->s, "instances", atoi(replicas));
+	r = compose_number(x, deploy, "replicas", &replicas);
+	if (r == 1)
+		r = compose_number(x, x->service, "scale", &replicas);
+	if (r == 0 && replicas > 1)
+		import_int(x->s, "instances", replicas);
+	return r < 0 ? r : 0;
 }
 
 int compose_container(struct compose *x, const char *name)
@@ -189,7 +207,8 @@ int compose_container(struct compose *x, const char *name)
 	    set_health(x) < 0 || set_stop(x) < 0)
 		return -EINVAL;
 	set_user(x);
-	set_limits(x);
+	if (set_limits(x) < 0)
+		return -EINVAL;
 	compose_note_others(x, x->service, known);
 	return 0;
 }

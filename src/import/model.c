@@ -34,6 +34,7 @@ static void service_free(struct import_service *s)
 	free(s->notes);
 	free(s->edges);
 	strlist_fini(&s->environment);
+	map_fini(&s->variables);
 	free(s->id);
 	free(s->name);
 	free(s->origin);
@@ -314,6 +315,10 @@ void import_list_add(struct import_service *s, const char *key, const char *mark
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 	const struct import_setting *old = find_setting(s, key);
 
+	if (old != NULL && strlen(old->toml) > IMPORT_LIST_MAX) {
+		import_note(s, 0, marked, "%s is too long already", key);
+		return;
+	}
 	strbuf_addstr(&text, "[");
 	if (old != NULL && strcmp(old->toml, "[]") != 0) {	/* it was made here: "[...]" */
 		strbuf_add(&text, old->toml + 1, strlen(old->toml) - 2);
@@ -341,19 +346,21 @@ void import_shell(struct import_service *s, const char *key, const char *script)
 
 bool import_variable(struct import_service *s, const char *name, size_t len, const char *marked)
 {
+	auto_free(freep) char *key = x_strndup(name, len);
+	uintptr_t place;
 	char *entry;
 
-	if (len == 0 || memchr(name, '=', len) != NULL || memchr(name, ' ', len) != NULL ||
-	    memchr(name, '\t', len) != NULL || memchr(name, '\n', len) != NULL)
+	if (*key == '\0' || strpbrk(key, "= \t\n") != NULL)
 		return false;
-	entry = x_asprintf("%.*s=%s", (int)len, name, marked);
-	for (size_t i = 0; i < s->environment.n; i++)
-		if (strncmp(s->environment.items[i], entry, len + 1) == 0) {
-			free(s->environment.items[i]);
-			s->environment.items[i] = entry;
-			return true;
-		}
+	entry = x_asprintf("%s=%s", key, marked);
+	place = (uintptr_t)map_find(&s->variables, key);
+	if (place > 0) {
+		free(s->environment.items[place - 1]);
+		s->environment.items[place - 1] = entry;
+		return true;
+	}
 	strlist_take(&s->environment, entry);
+	map_put(&s->variables, key, (void *)(uintptr_t)s->environment.n);
 	return true;
 }
 

@@ -20,6 +20,7 @@
 
 #define IMPORT_SERVICES_MAX 10000	/* of one import */
 #define IMPORT_NOTES_MAX 1000		/* of one service; what is more is counted */
+#define IMPORT_LIST_MAX ((size_t)256 << 10)	/* bytes of one list; what is more becomes notes */
 
 struct import_setting {
 	char *key;		/* of daemon.toml */
@@ -58,6 +59,7 @@ struct import_service {
 	struct import_edge *edges;
 	size_t nedges, edges_cap;
 	struct strlist environment;	/* "NAME=VALUE", marked */
+	struct map variables;		/* NAME -> its place there, from 1 */
 };
 
 struct import {

@@ -8,25 +8,11 @@
 #include "import/command_line.h"
 #include "import/compose.h"
 
-static int number_of(struct compose *x, const struct value *table, const char *key, long *out)
-{
-	const struct value *v = tree_get(table, key);
-	const char *text = tree_text(v);
-	char *end = NULL;
-
-	if (v == NULL)
-		return 1;
-	*out = text != NULL ? strtol(text, &end, 10) : 0;
-	if (text == NULL || end == text || *end != '\0' || *out < 0 || *out > 100000000)
-		return compose_fail(x, v, key, "a number");
-	return 0;
-}
-
 /* A count of seconds. */
 static int take_seconds(struct compose *x, const struct value *table, const char *key, const char *to)
 {
 	long seconds;
-	int r = number_of(x, table, key, &seconds);
+	int r = compose_number(x, table, key, &seconds);
 
 	if (r == 0 && (seconds > 0 || strstr(to, "interval") == NULL))
 		import_ms(x->s, to, seconds * 1000LL);
@@ -89,13 +75,13 @@ static int set_restarts(struct compose *x)
 		import_bool(x->s, "critical", true);
 	if (tree_bool(tree_get(a, "exit_on_end"), false))
 		import_note(x->s, tree_line(a), "exit_on_end", "critical ends procd for a failure only");
-	r = number_of(x, a, "backoff_seconds", &n);
+	r = compose_number(x, a, "backoff_seconds", &n);
 	if (r == 0) {
 		import_ms(x->s, "restart_delay", n * 1000LL);
 		import_ms(x->s, "restart_max_delay", n * 1000LL);
 	}
 	if (r >= 0)
-		r = number_of(x, a, "max_restarts", &n);
+		r = compose_number(x, a, "max_restarts", &n);
 	if (r == 0)
 		import_int(x->s, "restart_max_attempts", n);
 	return r < 0 ? r : 0;
@@ -154,7 +140,7 @@ static int set_probes(struct compose *x)
 	    take_seconds(x, alive, "period_seconds", "health_interval") < 0 ||
 	    take_seconds(x, alive, "timeout_seconds", "health_timeout") < 0)
 		return -EINVAL;
-	r = number_of(x, alive, "failure_threshold", &n);
+	r = compose_number(x, alive, "failure_threshold", &n);
 	if (r == 0 && n > 0)
 		import_int(x->s, "health_retries", n);
 	return r < 0 ? r : 0;
@@ -188,7 +174,7 @@ static int set_rest(struct compose *x)
 	};
 	const char *namespace = tree_text(tree_get(x->service, "namespace"));
 	long n;
-	int r = number_of(x, x->service, "replicas", &n);
+	int r = compose_number(x, x->service, "replicas", &n);
 
 	if (r == 0 && n > 1) {
 		import_int(x->s, "instances", n);

@@ -10,6 +10,7 @@
 #include "import/supervisord.h"
 
 #define SECTIONS_MAX 10000
+#define PAIRS_MAX 1000		/* of one section */
 #define TIER_MAX 64		/* programs of one priority whose order is written down */
 
 /* --- sections ---------------------------------------------------------------------------------- */
@@ -51,13 +52,17 @@ static int enter_section(struct reading *r, const char *name, int line)
 	return 0;
 }
 
-static void add_pair(struct sup_section *s, const struct ini_line *l)
+static int add_pair(struct reading *r, const struct ini_line *l)
 {
+	struct sup_section *s = r->current;
 	struct sup_pair *p = NULL;
 
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->pairs[i].key, l->key) == 0)
 			p = &s->pairs[i];
+	if (p == NULL && s->n == PAIRS_MAX)
+		return import_fail(r->x->im, r->file, l->line, "these are more than %d settings of [%s]",
+				   PAIRS_MAX, s->name);
 	if (p == NULL) {
 		if (s->n == s->cap) {
 			s->cap = s->cap != 0 ? s->cap * 2 : 8;
@@ -69,6 +74,7 @@ static void add_pair(struct sup_section *s, const struct ini_line *l)
 	free(p->value);
 	p->value = x_strdup(l->value);
 	p->line = l->line;
+	return 0;
 }
 
 static int include(struct reading *r, const struct ini_line *l)
@@ -101,8 +107,7 @@ static int take_line(void *ctx, const struct ini_line *l)
 		return enter_section(r, l->section, l->line);
 	if (strcmp(l->section, "include") == 0 && strcmp(l->key, "files") == 0)
 		return include(r, l);
-	add_pair(r->current, l);
-	return 0;
+	return add_pair(r, l);
 }
 
 static int read_one(struct supervisord *x, const char *path, bool included, struct strlist *globs)

@@ -7,6 +7,7 @@
 
 #define TREE_DEPTH_MAX 32
 #define TREE_VALUES_MAX 100000	/* aliases of YAML counted where they are used */
+#define TREE_KEYS_MAX 10000	/* of one mapping of YAML */
 
 /* The file PATH. -EINVAL: IM has the failure, *OUT is nothing. value_fini() in any case. */
 int tree_read_json(struct import *im, const char *path, struct value *out);

@@ -109,6 +109,9 @@ static bool has_key(const struct value *table, const char *key)
 static int copy_pair(struct copying *c, const char *name, int line, int value, int depth,
 		     struct value *out)
 {
+	if (out->n == TREE_KEYS_MAX)
+		return import_fail(c->im, c->path, line, "these are more than %d keys of one mapping",
+				   TREE_KEYS_MAX);
 	make_room(out);
 	out->items[out->n] = (struct value)VALUE_INIT;
 	out->keys[out->n] = (struct value_key){ .name = x_strdup(name), .line = line };

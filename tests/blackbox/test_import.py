@@ -404,6 +404,11 @@ def test_a_compose_file_becomes_what_can_be_known_of_it(w):
         equal(app[key], value, key)
     equal(s["db"]["health"], "command:/bin/sh -c 'test -S /run/db.sock'", "healthcheck")
     equal(sorted(n.split("@")[0] for n in s if not n.startswith("app")), ["db"], "subsystems")
+    path = write_text(w.path("compose.yaml"), "services:\n  a: {command: x, scale: '${N:-2}', cpus: '$C'}\n")
+    told(imported(w, path), "scale = ${N:-2} (line 2)", "cpus = $C (line 2)")
+    for wrong in ("restart: on-failure:x", "restart: on-failure-7", "cpus: -1", "cpus: many", "scale: -1",
+                  "healthcheck: {test: x, retries: often}"):
+        contains(refused(w, write_text(path, "services:\n a:\n  command: x\n  %s\n" % wrong)), ":4:", wrong)
 
 
 def test_hostile_yaml_is_refused_with_its_line(w):
@@ -416,6 +421,7 @@ def test_hostile_yaml_is_refused_with_its_line(w):
                        ("services:\n  a: {command: x}\n  a: {command: y}\n", ":3:"),
                        ("services:\n  a: {command: [x, [y]]}\n", ":2:"), ("services:\n  a: 5\n", ":2:"),
                        ("services:\n  a: {command: \"x\\0y\"}\n", "control"), ("", "empty"),
+                       ("services:\n" + "".join(" k%d: {}\n" % i for i in range(10001)), "of one mapping"),
                        ("[" * 5000, ""), ("services:\n  ? [a]\n  : b\n", "key")):
         path = write_text(w.path("compose.yaml"), text)
         contains(refused(w, path), part, repr(text[:60]))

@@ -39,6 +39,23 @@ START_TEST(names_are_made_fit_and_stay_different)
 }
 END_TEST
 
+START_TEST(a_list_without_end_becomes_notes)
+{
+	struct import_service *s;
+	char item[1024];
+
+	import_init(&im);
+	s = add("web");
+	memset(item, 'x', sizeof(item) - 1);
+	item[sizeof(item) - 1] = '\0';
+	for (int i = 0; i < 300; i++)
+		import_list_add(s, "groups", item);
+	ck_assert_uint_lt(strlen(toml_of(s, "groups")), IMPORT_LIST_MAX + 2 * sizeof(item));
+	ck_assert_uint_gt(s->nnotes, 40);
+	import_fini(&im);
+}
+END_TEST
+
 START_TEST(what_procd_would_expand_is_protected_and_marks_are_not)
 {
 	static const struct {
@@ -122,8 +139,10 @@ START_TEST(the_last_of_two_settings_and_of_two_variables_counts)
 	ck_assert(import_variable(s, "A", 1, "y"));
 	ck_assert(!import_variable(s, "A B", 3, "y"));
 	ck_assert(!import_variable(s, "", 0, "y"));
-	ck_assert_uint_eq(s->environment.n, 1);
+	ck_assert(import_variable(s, "AB", 2, "z"));
+	ck_assert_uint_eq(s->environment.n, 2);
 	ck_assert_str_eq(s->environment.items[0], "A=y");
+	ck_assert_str_eq(s->environment.items[1], "AB=z");
 	import_fini(&im);
 }
 END_TEST
@@ -131,4 +150,4 @@ END_TEST
 UNIT_MAIN("import: model", names_are_made_fit_and_stay_different,
 	  what_procd_would_expand_is_protected_and_marks_are_not,
 	  a_shell_is_left_out_where_it_has_nothing_to_do, spans_of_time_of_systemd_are_read,
-	  the_last_of_two_settings_and_of_two_variables_counts)
+	  the_last_of_two_settings_and_of_two_variables_counts, a_list_without_end_becomes_notes)
