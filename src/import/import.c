@@ -212,12 +212,13 @@ static const struct format *find_format(struct import *im, const char *path, con
 
 /* --- what procd says to it --------------------------------------------------------------------- */
 
-/* What it may do less without: never run with more rights than it had. */
-static bool takes_rights(const char *key)
+/* What it may do less without: never run with more rights than it had, nor at another time. */
+static bool holds_back(const char *key)
 {
 	static const char *const keys[] = {
 		"user", "group", "supplementary_groups", "root_dir", "umask", "capabilities",
 		"ambient_capabilities", "no_new_privileges", "private_tmp", "protect_system", "seccomp",
+		"schedule",	/* it would run at once instead */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
@@ -236,7 +237,7 @@ static bool refuse_setting(struct import_service *s, int line, const char *why)
 		if (strcmp(setting->key, "command") == 0)
 			return false;
 		setting->refused = x_asprintf("procd refuses it: %s", why);
-		if (takes_rights(setting->key))
+		if (holds_back(setting->key))
 			import_hold_back(s, "it would run without its %s", s->settings[i].key);
 		return true;
 	}

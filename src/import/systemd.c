@@ -109,7 +109,7 @@ static void unit_init(struct unit *u, struct import *im, const char *path, const
 	u->number = at != NULL && u->instance == NULL;
 }
 
-static void unit_fini(struct unit *u)
+void unit_fini(struct unit *u)
 {
 	for (size_t i = 0; i < u->n; i++) {
 		free(u->lines[i].section);
@@ -122,6 +122,39 @@ static void unit_fini(struct unit *u)
 	free(u->name);
 	free(u->prefix);
 	free(u->instance);
+}
+
+bool unit_is_beside(const struct unit *u, const char *name)
+{
+	auto_free(freep) char *dir = import_dir_of(u->path), *path = import_path(dir, name);
+
+	return strchr(name, '/') == NULL && import_is_file(u->im, path);
+}
+
+char *unit_sibling(const struct unit *u, const char *end)
+{
+	auto_free(freep) char *own = x_asprintf("%.*s%s", (int)stem_of(u->name), u->name, end);
+	auto_free(freep) char *of_template = x_asprintf("%s@%s", u->prefix, end);
+
+	if (unit_is_beside(u, own))
+		return take(own);
+	if (strchr(u->name, '@') != NULL && unit_is_beside(u, of_template))
+		return take(of_template);
+	return NULL;
+}
+
+int unit_read(struct unit *x, const struct unit *u, const char *name)
+{
+	auto_free(freep) char *dir = import_dir_of(u->path), *path = import_path(dir, name);
+
+	unit_init(x, u->im, path, name);
+	free(x->prefix);
+	free(x->instance);
+	x->prefix = x_strdup(u->prefix);
+	x->instance = x_strdup(u->instance);
+	x->number = u->number;
+	x->s = u->s;
+	return read_file(x, path) < 0 ? -EINVAL : read_drop_ins(x, name);
 }
 
 /* A template that nobody gave an instance: the one that it names itself, or numbers. */
@@ -166,7 +199,7 @@ static int fill(struct unit *u)
 		return -EINVAL;
 	import_origin(u->s, "%s", u->name);
 	add_aliases(u);
-	if (unit_settings(u) < 0)
+	if (unit_settings(u) < 0 || unit_timer(u) < 0 || unit_sockets(u) < 0)
 		return -EINVAL;
 	if (u->number) {
 		import_int(u->s, "instances", 1);
@@ -220,6 +253,8 @@ static void note_other(struct import *im, const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
+	if (import_find(im, name) != NULL)	/* it belongs to a service */
+		return;
 	for (size_t i = 0; dot != NULL && i < ARRAY_LEN(others); i++)
 		if (strcmp(dot, others[i].end) == 0)
 			import_note(im->whole, 0, name, "%s", others[i].why);
@@ -234,15 +269,15 @@ static int read_dir(struct import *im, const char *dir)
 	for (size_t i = 0; i < names.n; i++) {
 		auto_free(freep) char *path = import_path(dir, names.items[i]);
 
-		if (!is_unit(names.items[i]) || has_instances(&names, names.items[i])) {
-			note_other(im, names.items[i]);
+		if (!is_unit(names.items[i]) || has_instances(&names, names.items[i]))
 			continue;
-		}
 		if (!import_is_file(im, path))
 			import_note(im->whole, 0, names.items[i], "is masked, or no file");
 		else if (read_unit(im, path, names.items[i], true) < 0)
 			return -EINVAL;
 	}
+	for (size_t i = 0; i < names.n; i++)
+		note_other(im, names.items[i]);
 	return 0;
 }
 

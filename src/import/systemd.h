@@ -28,6 +28,21 @@ struct unit {
 /* The one that counts; NULL: none, or the last one is empty. */
 struct directive *unit_find(const struct unit *u, const char *section, const char *key);
 
+void unit_fini(struct unit *u);
+
+/* --- what lies beside it ----------------------------------------------------------------------- */
+
+bool unit_is_beside(const struct unit *u, const char *name);
+/* The name of the file that is U's but for the end (".timer"), or its template's; NULL: there is none.
+ * The caller's. */
+char *unit_sibling(const struct unit *u, const char *end);
+/* Fill X, the caller's to unit_fini() in any case, with NAME beside U; its notes and settings are U's.
+ * -EINVAL: the import has failed. */
+int unit_read(struct unit *x, const struct unit *u, const char *name);
+/* What starts U besides itself. -EINVAL: the import has failed. */
+int unit_timer(struct unit *u);
+int unit_sockets(struct unit *u);
+
 /* --- values ------------------------------------------------------------------------------------ */
 
 /* Append TEXT with its specifiers replaced, marked. -EINVAL: the import has failed. */

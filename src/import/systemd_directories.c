@@ -109,9 +109,8 @@ static int set_owner(struct unit *u, struct strbuf *out)
 
 static int add_maker(struct unit *u, const char *script)
 {
-	auto_free(freep) char *id = x_asprintf("directories of %s", u->name);
-	auto_free(freep) char *name = x_asprintf("%s-directories", u->s->name);
-	struct import_service *s = import_add(u->im, id, name, u->path, 0);
+	auto_free(freep) char *id = x_asprintf("%s-directories", u->s->name);
+	struct import_service *s = import_add(u->im, id, id, u->path, 0);
 
 	if (s == NULL)
 		return -EINVAL;

@@ -4,6 +4,7 @@ for these tests; the scripted child stands in for what they run and tells what i
 import json
 import os
 import shutil
+import socket
 
 from harness import *
 
@@ -195,7 +196,7 @@ def test_settings_of_systemd_become_keys(w):
     equal(s["old"]["autostart"], False, "a forking service is held back")
     equal(s["db"]["restart"], "never", "the default of Restart=")
     equal(s["worker@0" if "worker@0" in s else "worker"]["instances"], 1, "a template without instances")
-    for what in ("ProtectHome=yes", "WantedBy=", "Type=forking", "setup.timer", "network.target"):
+    for what in ("ProtectHome=yes", "WantedBy=", "Type=forking", "network.target"):
         check(any(l.startswith("# not mapped: ") and what in l for l in text.splitlines()), what + " is told")
     one = imported(w, os.path.join(path, "worker@red.service"))
     contains(one, "worker-red.json", "an instance that is no file")
@@ -254,6 +255,47 @@ def test_units_as_distributions_write_them(w):
     kept = s["keep"]["capabilities"]
     check("CAP_CHOWN" in kept and "CAP_SYS_ADMIN" not in kept, "all but one")
     told(text, "TasksMax=90%", "CPUWeight=idle", "SIGSTOP ends nothing", "ExecStop=/bin/false", "after on a.target, b.target")
+
+
+def test_timers_and_sockets_become_keys_of_what_they_start(w):
+    os.makedirs(w.path("units"))
+    service = ("[Service]", "Type=oneshot", "ExecStart=/bin/true")
+    unit(w, "night.service", *service)
+    unit(w, "night.timer", "[Timer]", "OnCalendar=Mon..Fri 02:30", "RandomizedDelaySec=5min", "Persistent=true")
+    unit(w, "often.service", *service)
+    unit(w, "often.timer", "[Timer]", "OnBootSec=1min", "OnUnitActiveSec=15min")
+    unit(w, "year.service", *service)
+    unit(w, "year.timer", "[Timer]", "OnCalendar=2030-01-01")
+    unit(w, "other.timer", "[Timer]", "OnCalendar=daily", "Unit=night.target")
+    unit(w, "talk.service", "[Unit]", "Requires=talk.socket", "[Service]", "ExecStart=/bin/cat")
+    unit(w, "talk.socket", "[Socket]", "ListenStream=%t/talk", "ListenStream=8080", "ListenDatagram=127.0.0.1:53",
+         "ListenFIFO=/run/f", "SocketMode=0600")
+    text = imported(w, w.path("units"))
+    s = effective(w)
+    equal([s["night"]["schedule"], s["night"]["random_delay"]], ["30 2 * * mon-fri", 300000], "a timer of the calendar")
+    equal(s["often"]["every"], 900000, "a timer that repeats")
+    equal(s["year"]["autostart"], False, "a time that cannot be said")
+    equal(s["talk"]["listen"], ["talk.socket=unix:/run/talk", "talk.socket=tcp:[::]:8080",
+                                "talk.socket=udp:127.0.0.1:53"], "sockets")
+    equal(s["talk"]["socket_activation"], True, "nothing else starts it")
+    told(text, "Persistent=true of night.timer", "OnBootSec=1min", "cron has no years", "other.timer", "ListenFIFO=",
+         "SocketMode=0600")
+    check("talk.socket is not among" not in text, "the socket is the service's")
+
+
+def test_a_timer_and_a_socket_do_their_work(w):
+    os.makedirs(w.path("units"))
+    unit(w, "tick.service", "[Service]", "Type=oneshot", "ExecStart=%s --starts %s --exit 0" % (w.child_path, w.path("ticks")))
+    unit(w, "tick.timer", "[Timer]", "OnUnitActiveSec=100ms")
+    unit(w, "talk.service", "[Service]", "ExecStart=%s --report-state %s" % (w.child_path, w.path("talk.json")))
+    unit(w, "talk.socket", "[Socket]", "ListenStream=" + w.path("s"))
+    p = w.procd(imported(w, w.path("units")))
+    wait_until(lambda: os.path.exists(w.path("ticks")) and read_text(w.path("ticks")).count("\n") > 2, "runs")
+    equal(p.of("talk")["state"], "stopped", "nobody has connected")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(w.path("s"))
+        equal(runs(w, p, "talk")["env"]["LISTEN_FDNAMES"], "talk.socket", "its name")
+    p.stop()
 
 
 def test_directories_of_a_unit_are_made_for_its_user(w):
