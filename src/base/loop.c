@@ -183,6 +183,29 @@ void loop_prepare_start(struct loop_prepare *p, struct ev_loop *loop,
 	ev_prepare_start(loop, &p->w);
 }
 
+static void on_check(struct ev_loop *loop, ev_check *w, int revents)
+{
+	struct loop_check *c = container_of(w, struct loop_check, w);
+
+	(void)loop;
+	(void)revents;
+	c->cb(c);
+}
+
+void loop_check_start(struct loop_check *c, struct ev_loop *loop, void (*cb)(struct loop_check *))
+{
+	c->loop = loop;
+	c->cb = cb;
+	ev_check_init(&c->w, on_check);
+	ev_set_priority(&c->w, EV_MAXPRI);
+	ev_check_start(loop, &c->w);
+}
+
+void loop_check_stop(struct loop_check *c)
+{
+	ev_check_stop(c->loop, &c->w);
+}
+
 static void on_async(struct ev_loop *loop, ev_async *w, int revents)
 {
 	struct loop_async *a = container_of(w, struct loop_async, w);

@@ -43,6 +43,14 @@ struct loop_prepare {	/* runs once per turn, before the loop sleeps */
 void loop_prepare_start(struct loop_prepare *p, struct ev_loop *loop,
 			void (*cb)(struct loop_prepare *));
 
+struct loop_check {	/* runs once per turn, after the loop slept and before what woke it */
+	ev_check w;
+	struct ev_loop *loop;
+	void (*cb)(struct loop_check *c);
+};
+void loop_check_start(struct loop_check *c, struct ev_loop *loop, void (*cb)(struct loop_check *));
+void loop_check_stop(struct loop_check *c);
+
 struct loop_async {
 	ev_async w;
 	struct ev_loop *loop;

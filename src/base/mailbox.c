@@ -31,6 +31,14 @@ static void on_wake(struct loop_async *wake)
 	deliver(container_of(wake, struct mailbox, wake));
 }
 
+static void on_turn(struct loop_check *turn)
+{
+	struct mailbox *mb = container_of(turn, struct mailbox, turn);
+
+	if (!cds_wfcq_empty(&mb->head, &mb->tail))
+		deliver(mb);
+}
+
 void mailbox_init(struct mailbox *mb, struct ev_loop *loop,
 		  void (*receive)(void *ctx, struct mail *mail), void *ctx)
 {
@@ -38,13 +46,19 @@ void mailbox_init(struct mailbox *mb, struct ev_loop *loop,
 	mb->receive = receive;
 	mb->ctx = ctx;
 	loop_async_start(&mb->wake, loop, on_wake);
+	loop_check_start(&mb->turn, loop, on_turn);
 }
 
-void mailbox_send(struct mailbox *mb, struct mail *mail)
+void mailbox_leave(struct mailbox *mb, struct mail *mail)
 {
 	cds_wfcq_node_init(&mail->node);
 	rcu_tsan_release(&mail->node);
 	cds_wfcq_enqueue(&mb->head, &mb->tail, &mail->node);
+}
+
+void mailbox_send(struct mailbox *mb, struct mail *mail)
+{
+	mailbox_leave(mb, mail);
 	loop_async_send(&mb->wake);
 }
 
@@ -54,5 +68,6 @@ void mailbox_fini(struct mailbox *mb)
 	while (!cds_wfcq_empty(&mb->head, &mb->tail))
 		deliver(mb);
 	loop_async_stop(&mb->wake);
+	loop_check_stop(&mb->turn);
 	cds_wfcq_destroy(&mb->head, &mb->tail);
 }

@@ -361,7 +361,10 @@ void output_set_pid(struct output *o, uint32_t slot, int pid)
 	struct order *order = order_new(ORDER_SET_PID, slot, 0);
 
 	order->pid = pid;
-	send_order(o, order);
+	if (pid != 0)
+		send_order(o, order);
+	else	/* a hold: it matters to whoever reads next */
+		mailbox_leave(&o->inbox, &order->mail);
 }
 
 void output_watch(struct output *o, uint32_t slot, struct subsystem_options *options,

@@ -240,6 +240,43 @@ START_TEST(four_senders_lose_nothing_and_each_keeps_its_order)
 }
 END_TEST
 
+static int received_before;
+
+static void on_byte(struct loop_io *io, int revents)
+{
+	struct office *office = ev_userdata(io->loop);
+
+	(void)revents;
+	received_before = office->received;
+	ev_break(io->loop, EVBREAK_ALL);
+}
+
+START_TEST(what_is_left_in_a_mailbox_wakes_nobody_and_comes_before_what_does)
+{
+	struct office office = { .loop = loop_new("auto"), .in_order = true };
+	struct letter *letter = x_calloc(1, sizeof(*letter));
+	struct loop_io io;
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	mailbox_init(&office.box, office.loop, on_letter, &office);
+	ev_set_userdata(office.loop, &office);
+	loop_io_init(&io, office.loop, on_byte);
+	loop_io_set(&io, fds[0], EV_READ);
+	ev_run(office.loop, EVRUN_NOWAIT);
+	mailbox_leave(&office.box, &letter->mail);
+	ck_assert_int_eq(office.received, 0);
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+	ev_run(office.loop, 0);
+	ck_assert_int_eq(received_before, 1);
+	loop_io_set(&io, -1, 0);
+	mailbox_fini(&office.box);
+	ev_loop_destroy(office.loop);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 START_TEST(closing_a_mailbox_delivers_what_is_left)
 {
 	struct office office = { .loop = loop_new("auto"), .in_order = true };
@@ -336,5 +373,6 @@ END_TEST
 UNIT_MAIN("base: loop", each_supported_backend_makes_a_loop, a_loop_leaves_children_alone,
 	  io_is_seen_while_it_is_watched, a_timer_fires_once_and_not_too_early,
 	  prepare_runs_once_per_turn, four_senders_lose_nothing_and_each_keeps_its_order,
+	  what_is_left_in_a_mailbox_wakes_nobody_and_comes_before_what_does,
 	  closing_a_mailbox_delivers_what_is_left,
 	  readers_see_whole_snapshots_and_all_old_ones_are_freed)
