@@ -76,15 +76,11 @@ static bool is_ready(const struct subsystem *s)
 /* Readiness as an event of its own, for those who route traffic. */
 void publish_ready(struct subsystem *s, enum reason reason)
 {
-	json_t *j;
-
 	if (s->ready_shown == is_ready(s) || overlap_is_second(s))
 		return;
 	s->ready_shown = is_ready(s);
-	j = publish_ident(s);
-	json_object_set_new(j, "ready", json_boolean(s->ready_shown));
-	json_object_set_new(j, "reason", json_text(enumtext_name(&reason_text, (int)reason)));
-	event_send(s->core->chan, EVENT_READY_CHANGED, j);
+	event_ready_changed(s->core->chan, &(struct ready_event){
+		.id = s->id, .name = s->name, .ready = s->ready_shown, .reason = reason });
 }
 
 static void groups_text(const struct subsystem_options *o, struct strbuf *out)

@@ -22,12 +22,22 @@ ENUMTEXT(daemon_state, "daemon state",
 	 [DAEMON_RELOADING] = "reloading",
 	 [DAEMON_STOPPING] = "stopping");
 
+/* What was replaced and may still be looked at. It waits for others, as each call of the helper
+ * costs more than the records: a wake-up of its thread and a barrier on every processor. */
+#define BATCH 32
+struct batch {
+	struct rcu_head rcu;
+	unsigned n;
+	void *gone[BATCH];
+};
+
 struct board {
 	uint32_t max_slots;
 	_Atomic uint32_t nslots;	/* highest slot ever in use + 1, lowered when the end is freed */
 	struct board_daemon *daemon;	/* RCU */
 	struct board_record **records;	/* RCU, each */
 	_Atomic uint32_t *hashes;	/* of the names; 0 where there is no record */
+	struct batch *batch;		/* not full yet; NULL: none */
 };
 
 /* FNV-1a; never 0. */
@@ -52,10 +62,18 @@ struct board *board_new(uint32_t max_slots)
 	return b;
 }
 
+static void free_batch(struct batch *batch)
+{
+	for (unsigned i = 0; batch != NULL && i < batch->n; i++)
+		free(batch->gone[i]);
+	free(batch);
+}
+
 void board_free(struct board *b)
 {
 	if (b == NULL)
 		return;
+	free_batch(b->batch);
 	for (uint32_t i = 0; i < atomic_load(&b->nslots); i++)
 		free(b->records[i]);
 	free(b->daemon);
@@ -66,14 +84,18 @@ void board_free(struct board *b)
 
 /* --- main thread ---------------------------------------------------------------------------- */
 
-static void free_record(struct rcu_head *head)
+static void on_grace_period(struct rcu_head *head)
 {
-	free(container_of(head, struct board_record, rcu));
+	free_batch(container_of(head, struct batch, rcu));
 }
 
-static void free_daemon(struct rcu_head *head)
+static void retire(struct board *b, void *old)
 {
-	free(container_of(head, struct board_daemon, rcu));
+	if (b->batch == NULL)
+		b->batch = x_calloc(1, sizeof(*b->batch));
+	b->batch->gone[b->batch->n++] = old;
+	if (b->batch->n == BATCH)
+		rcu_retire(&take(b->batch)->rcu, on_grace_period);
 }
 
 void board_put(struct board *b, uint32_t slot, struct board_record *record)
@@ -93,14 +115,12 @@ void board_put(struct board *b, uint32_t slot, struct board_record *record)
 		n--;
 	atomic_store_explicit(&b->nslots, n, memory_order_release);
 	if (old != NULL)
-		rcu_retire(&old->rcu, free_record);
+		retire(b, old);
 }
 
 void board_put_daemon(struct board *b, struct board_daemon *daemon)
 {
-	struct board_daemon *old = rcu_publish(&b->daemon, daemon);
-
-	rcu_retire(&old->rcu, free_daemon);
+	retire(b, rcu_publish(&b->daemon, daemon));
 }
 
 static const struct board_texts no_texts = {

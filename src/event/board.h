@@ -29,7 +29,6 @@ enum health { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 extern const struct enumtext health_text;
 
 struct board_record {
-	struct rcu_head rcu;
 	uint64_t id;
 	uint32_t slot;
 	enum subsystem_state state;
@@ -65,7 +64,6 @@ extern const struct enumtext daemon_state_text;
 
 /* The instance as a whole; replaced like the others. */
 struct board_daemon {
-	struct rcu_head rcu;
 	enum daemon_state state;
 	uint64_t generation;
 	int keeper_pid;

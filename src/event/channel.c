@@ -296,23 +296,28 @@ void chan_unsubscribe(struct chan *c, void (*wake)(void *ctx), void *ctx)
 	pthread_mutex_unlock(&c->wakers_lock);
 }
 
-/* Whoever sends says so before looking at the cork, whoever takes the cork out does that before
- * looking whether something was sent (both sequentially consistent): one of them wakes. */
+enum cork { CORK_OUT, CORK_IN, CORK_OWING };	/* the last: something was sent that nobody was woken for */
+
+/* Whoever finds the cork in leaves a note on it, for the one that takes it out. */
 static void announce(struct chan *c)
 {
-	if (atomic_exchange(&c->unannounced, false))
-		wake_all(c);
+	int cork = atomic_load(&c->cork);
+
+	while (cork != CORK_OUT)
+		if (atomic_compare_exchange_weak(&c->cork, &cork, CORK_OWING))
+			return;
+	wake_all(c);
 }
 
 void chan_cork(struct chan *c)
 {
-	atomic_store(&c->corked, true);
+	atomic_store(&c->cork, CORK_IN);
 }
 
 void chan_uncork(struct chan *c)
 {
-	atomic_store(&c->corked, false);
-	announce(c);
+	if (atomic_exchange(&c->cork, CORK_OUT) == CORK_OWING)
+		wake_all(c);
 }
 
 void chan_unmap_idle(struct chan *c)
@@ -335,9 +340,7 @@ uint64_t chan_send(struct chan *c, const char *body, size_t len)
 	if (atomic_load_explicit(&c->closed, memory_order_acquire))
 		return 0;
 	seq = is_lock_free(c) ? lockfree_send(c, body, len) : mutex_send(c, body, len);
-	atomic_store(&c->unannounced, true);
-	if (!atomic_load(&c->corked))
-		announce(c);
+	announce(c);
 	return seq;
 }
 

@@ -48,7 +48,7 @@ struct chan {
 	uint64_t bytes, history;	/* copies: the file cannot change them under our feet */
 	enum chan_mode mode;
 	_Atomic bool closed;
-	_Atomic bool corked, unannounced;
+	_Atomic int cork;		/* enum cork, channel.c */
 	pthread_mutex_t lock;		/* CHAN_MUTEX: around all use of the mapping */
 	pthread_mutex_t wakers_lock;	/* subscribe and unsubscribe only */
 	_Atomic uint32_t nwakers;	/* slots in use are below this */

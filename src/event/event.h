@@ -56,6 +56,15 @@ struct state_event {
 };
 uint64_t event_state_changed(struct chan *chan, const struct state_event *e);
 
+/* All fields of a ready_changed event but the times, which are now. Likewise. */
+struct ready_event {
+	uint64_t id;
+	const char *name;
+	bool ready;
+	enum reason reason;
+};
+uint64_t event_ready_changed(struct chan *chan, const struct ready_event *e);
+
 /* Any other kind: FIELDS is a JSON object (stolen; may be NULL) whose members follow "at" and
  * "at_mono_ns", which are added here. Too long (8 KiB, shutdown_progress 16 KiB): long texts and
  * the ends of arrays are cut and "truncated":true is added. Returns its seq. */

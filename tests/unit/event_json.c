@@ -69,6 +69,23 @@ START_TEST(a_state_change_looks_as_in_the_contract)
 }
 END_TEST
 
+START_TEST(a_change_of_readiness_looks_as_in_the_contract)
+{
+	struct ready_event e = { .id = 7, .name = "a\"b", .ready = true, .reason = REASON_START };
+	auto_free(freep) char *line = NULL;
+	auto_free(json_decrefp) json_t *j = NULL;
+
+	ck_assert_uint_eq(event_ready_changed(chan, &e), 1);
+	line = last_line();
+	j = parse(line);
+	ck_assert_str_eq(json_string_value(json_object_get(j, "type")), "ready_changed");
+	ck_assert_ptr_nonnull(json_string_value(json_object_get(j, "at")));
+	ck_assert_int_gt(json_integer_value(json_object_get(j, "at_mono_ns")), 0);
+	ck_assert_ptr_nonnull(strstr(line, ",\"id\":7,\"name\":\"a\\\"b\",\"ready\":true,"
+					   "\"reason\":\"start\"}"));
+}
+END_TEST
+
 START_TEST(exceptions_are_told_only_when_they_are_so)
 {
 	struct state_event e = plain_event();
@@ -286,6 +303,7 @@ int main(void)
 {
 	const TTest *tests[] = {
 		a_state_change_looks_as_in_the_contract,
+		a_change_of_readiness_looks_as_in_the_contract,
 		exceptions_are_told_only_when_they_are_so,
 		an_error_without_errno_or_message_is_valid_too,
 		text_from_outside_becomes_valid_utf8_and_nothing_else_changes,
