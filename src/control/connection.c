@@ -21,6 +21,7 @@
 
 #define LINGER_MS 1000			/* for a peer that is shown out to read the reason */
 #define DISCARD_MAX (4u * 1024 * 1024)
+#define NEWS_MAX (32u * 1024)		/* a longer text is made for each */
 #define ORDERS_MAX 64			/* on their way for one connection; the next ones wait */
 
 static void on_ready(struct loop_io *io, int revents);
@@ -186,15 +187,19 @@ static bool handle_lines(struct connection *c)
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-/* False: the connection is broken. */
+/* False: the connection is broken. Who does not read costs no call before there is room again. */
 static bool flush(struct connection *c)
 {
+	if (c->blocked)
+		return true;
 	while (connection_backlog(c) > 0) {
 		ssize_t n = passing_send(&c->passing, c->fd, c->out.buf, c->sent,
 					 connection_backlog(c));
 
-		if (n < 0)
+		if (n < 0) {
+			c->blocked = errno == EAGAIN;
 			return only_later("cannot write to");
+		}
 		c->sent += (size_t)n;
 		c->active_ns = clock_mono_ns();
 	}
@@ -231,36 +236,72 @@ static void bound_lag(struct connection *c)
 	}
 }
 
+/* What another one got. */
+static void share_news(struct connection *c, const struct news *news)
+{
+	if (c->cursor != news->from || news->to <= news->from || news->text.len == 0)
+		return;
+	strbuf_add(&c->out, news->text.buf, news->text.len);
+	c->cursor = news->to;
+}
+
+/* C got what follows FROM, and AT in what it is sent. */
+static void keep_news(struct connection *c, uint64_t from, size_t at)
+{
+	struct news *news = &c->server->news;
+
+	if (c->cursor == from || c->server->nsubscribers < 2 || c->out.len - at > NEWS_MAX)
+		return;
+	strbuf_reset(&news->text);
+	strbuf_add(&news->text, c->out.buf + at, c->out.len - at);
+	news->from = from;
+	news->to = c->cursor;
+}
+
+/* Up to the last, or as far as it fits: then CHAN_OK. */
+static enum chan_result fetch_events(struct connection *c)
+{
+	auto_free(strbuf_fini) struct strbuf body = STRBUF_INIT;
+	enum chan_result result = CHAN_OK;
+	uint64_t lost, from = c->cursor;
+	size_t at = c->out.len;
+
+	while (connection_backlog(c) <= OUT_HIGH) {
+		strbuf_reset(&body);
+		result = chan_try_recv(c->server->setup.chan, &c->cursor, &body, &lost);
+		if (result == CHAN_GAP) {
+			add_gap(c, lost);
+			from = c->cursor;
+			at = c->out.len;
+			continue;
+		}
+		if (result != CHAN_OK)
+			break;
+		rpc_notify_begin(&c->out, "event");
+		event_line(c->cursor, body.buf, body.len, &c->out);
+		rpc_notify_end(&c->out);
+	}
+	keep_news(c, from, at);
+	return result;
+}
+
 /* Returns whether there is more than fits now. */
 static bool pump_events(struct connection *c)
 {
-	auto_free(strbuf_fini) struct strbuf body = STRBUF_INIT;
-	struct chan *chan = c->server->setup.chan;
-	uint64_t lost;
-
 	if (connection_backlog(c) > OUT_HIGH)
 		return true;
 	bound_lag(c);
-	while (connection_backlog(c) <= OUT_HIGH) {
-		strbuf_reset(&body);
-		switch (chan_try_recv(chan, &c->cursor, &body, &lost)) {
-		case CHAN_OK:
-			rpc_notify_begin(&c->out, "event");
-			event_line(c->cursor, body.buf, body.len, &c->out);
-			rpc_notify_end(&c->out);
-			break;
-		case CHAN_GAP:
-			add_gap(c, lost);
-			break;
-		case CHAN_EMPTY:
-			c->caught_up = true;
-			return false;
-		case CHAN_CLOSED:
-			c->closing = true;
-			return false;
-		}
+	share_news(c, &c->server->news);
+	switch (fetch_events(c)) {
+	case CHAN_EMPTY:
+		c->caught_up = true;
+		return false;
+	case CHAN_CLOSED:
+		c->closing = true;
+		return false;
+	default:
+		return true;
 	}
-	return true;
 }
 
 /* --- the pump --------------------------------------------------------------------------------- */
@@ -341,6 +382,8 @@ static void on_ready(struct loop_io *io, int revents)
 {
 	struct connection *c = container_of(io, struct connection, io);
 
+	if (revents & EV_WRITE)
+		c->blocked = false;
 	if ((revents & EV_READ) && !receive(c)) {
 		connection_free(c);
 		return;

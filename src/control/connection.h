@@ -31,6 +31,7 @@ struct connection {
 	struct loop_timer deadline;
 	struct strbuf in, out;
 	size_t sent;			/* bytes of OUT that are gone */
+	bool blocked;			/* the peer takes no more until its descriptor says so */
 	struct list passing;		/* descriptors that go out with some of them (passing.h) */
 	int64_t active_ns;		/* last byte in either direction */
 	int64_t line_began_ns;		/* of an unfinished line; 0: none */

@@ -70,6 +70,9 @@ static void on_event(struct loop_async *a)
 	struct control *s = container_of(a, struct control, event_wake);
 	int64_t sent = atomic_exchange(&s->event_sent_ns, 0);
 
+	/* each is the first to be told some time */
+	if (!list_empty(&s->connections))
+		list_append(&s->connections, list_pop(&s->connections));
 	run_all(s, wants_events);
 	if (sent != 0)
 		tally_took(s->setup.tally, TALLY_FANOUT, clock_mono_ns() - sent);
@@ -84,8 +87,10 @@ void control_count_subscriber(struct control *s, int delta)
 {
 	if (delta > 0 && s->nsubscribers++ == 0)
 		chan_subscribe(s->setup.chan, wake_for_event, s);
-	if (delta < 0 && --s->nsubscribers == 0)
+	if (delta < 0 && --s->nsubscribers == 0) {
 		chan_unsubscribe(s->setup.chan, wake_for_event, s);
+		strbuf_fini(&s->news.text);
+	}
 }
 
 void control_count_follower(struct control *s, int delta)
@@ -340,6 +345,7 @@ struct control *control_start(const struct control_setup *setup, struct error *e
 	s->refs = 1;
 	atomic_init(&s->next_listen_fd, -1);
 	strbuf_init(&s->features);
+	strbuf_init(&s->news.text);
 	list_init(&s->connections);
 	list_init(&s->busy);
 	s->sampler = sampler_new(&(struct sampler_setup){

@@ -11,6 +11,13 @@
 
 #define DENIALS_PER_WINDOW 8	/* lines in the log per 10 s, the rest is counted */
 
+/* Events FROM + 1 to TO as lines: they were made for one subscriber, and most of the others stand at
+ * the same place and want the same. */
+struct news {
+	uint64_t from, to;
+	struct strbuf text;
+};
+
 struct control {
 	struct control_setup setup;
 	struct ev_loop *loop;
@@ -35,6 +42,7 @@ struct control {
 	unsigned nconnections, nsubscribers, nfollowers;
 	uint64_t last_connection;
 	struct list busy;		/* connections with more to do in the next turn */
+	struct news news;
 
 	_Atomic int64_t event_sent_ns;	/* of the first event that no connection has; 0: none */
 	int64_t denial_window_ns;
