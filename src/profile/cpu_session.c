@@ -1,75 +1,17 @@
 /* Records come from one ring per processor, so they are put in order by their time: in each round only
  * what is older than the round before is taken, for nothing older can come any more. A sample is
- * resolved to places in files at once, as the mappings are at that moment; names are looked up at the
- * end, once per place. */
+ * resolved to places in files at once, as the mappings are at that moment. */
 #include "profile/cpu_session.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <sys/auxv.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "profile/cpu_kernel.h"
-#include "profile/cpu_maps.h"
-#include "profile/cpu_pprof.h"
-#include "profile/cpu_ring.h"
-#include "profile/symbols.h"
-
-#define VDSO_SIZE_MAX (64 * 1024)
-
-struct location {
-	uint64_t number;
-	uint64_t address;
-	struct cpu_region *region;	/* NULL: unknown, or the kernel's */
-	bool kernel;
-};
-
-struct stack {
-	uint64_t *locations;		/* numbers, leaf first */
-	size_t n;
-	pid_t pid;
-	char *thread;
-	int64_t count;
-};
-
-struct watched {	/* the events of a thread, to notice when it and all its heirs have ended */
-	const int *fds;
-	size_t n;
-	bool ended;
-};
-
-struct batch {
-	int *fds;
-	size_t n;
-};
-
-struct cpu_session {
-	unsigned hz;
-	int64_t began_real_ns, began_ns;
-	struct cpu_ring *rings;
-	size_t nrings;
-	struct batch *batches;
-	size_t nbatches;
-	struct watched *watched;
-	size_t nwatched, nended;
-	struct strbuf waiting;		/* records that are too young */
-	uint64_t horizon_ns;		/* what is older was taken */
-	struct cpu_maps maps;
-	struct map threads;		/* "TID" -> its name */
-	struct map locations;		/* "REGION ADDRESS" -> struct location */
-	struct location **by_number;
-	size_t nlocations;
-	struct map stacks;		/* numbers and thread, as text -> struct stack */
-	struct cpu_region **used;	/* by number - 1 */
-	uint64_t nused;
-	bool kernel_used;
-	struct cpu_totals totals;
-};
+#include "profile/cpu_session_inner.h"
 
 struct cpu_session *cpu_session_new(unsigned hz)
 {
@@ -98,7 +40,7 @@ void cpu_session_free(struct cpu_session *s)
 	for (size_t i = 0; i < s->nlocations; i++)
 		free(s->by_number[i]);
 	map_for_each(slot, &s->stacks) {
-		struct stack *stack = slot->value;
+		struct cpu_stack *stack = slot->value;
 
 		free(stack->locations);
 		free(stack->thread);
@@ -152,7 +94,7 @@ static int event_connect(struct cpu_session *s, int fd, int cpu, struct error *e
 }
 
 /* Switch all events of S on or off. 0 or negative errno. */
-static int events_switch(const struct batch *b, unsigned long request)
+static int events_switch(const struct cpu_batch *b, unsigned long request)
 {
 	for (size_t i = 0; i < b->n; i++)
 		if (ioctl(b->fds[i], request, 0) < 0)
@@ -166,7 +108,7 @@ int cpu_session_attach(struct cpu_session *s, const int *cpus, size_t ncpus, int
 	int rc = 0;
 
 	s->batches = x_reallocarray(s->batches, s->nbatches + 1, sizeof(*s->batches));
-	s->batches[s->nbatches++] = (struct batch){ fds, nfds };
+	s->batches[s->nbatches++] = (struct cpu_batch){ fds, nfds };
 	for (size_t i = 0; i < nfds && rc == 0; i++)
 		rc = event_connect(s, fds[i], cpus[i % ncpus], e);
 	if (rc < 0)
@@ -176,7 +118,7 @@ int cpu_session_attach(struct cpu_session *s, const int *cpus, size_t ncpus, int
 		error_set(e, ERROR_PLATFORM, -rc, "cannot switch on perf events");
 	for (size_t i = 0; i + ncpus <= nfds && rc == 0; i += ncpus) {
 		s->watched = x_reallocarray(s->watched, s->nwatched + 1, sizeof(*s->watched));
-		s->watched[s->nwatched++] = (struct watched){ .fds = fds + i, .n = ncpus };
+		s->watched[s->nwatched++] = (struct cpu_watched){ .fds = fds + i, .n = ncpus };
 	}
 	return rc;
 }
@@ -216,10 +158,10 @@ void cpu_session_add_process(struct cpu_session *s, pid_t pid)
 
 /* --- samples ------------------------------------------------------------------------------------- */
 
-static struct location *location_of(struct cpu_session *s, struct cpu_region *region, bool kernel,
+static struct cpu_location *location_of(struct cpu_session *s, struct cpu_region *region, bool kernel,
 				    uint64_t address)
 {
-	struct location *l;
+	struct cpu_location *l;
 	char key[48];
 
 	snprintf(key, sizeof(key), "%c%llx %llx", kernel ? 'k' : 'u',
@@ -229,7 +171,7 @@ static struct location *location_of(struct cpu_session *s, struct cpu_region *re
 	if (l != NULL)
 		return l;
 	l = x_calloc(1, sizeof(*l));
-	*l = (struct location){ .number = s->nlocations + 1, .address = address, .region = region,
+	*l = (struct cpu_location){ .number = s->nlocations + 1, .address = address, .region = region,
 				.kernel = kernel };
 	map_put(&s->locations, key, l);
 	s->by_number = x_reallocarray(s->by_number, s->nlocations + 1, sizeof(*s->by_number));
@@ -285,7 +227,7 @@ static void sample_take(struct cpu_session *s, const struct cpu_record *r)
 	auto_free(strbuf_fini) struct strbuf key = STRBUF_INIT;
 	const char *thread = thread_name(s, r->pid, r->tid);
 	size_t n = chain_resolve(s, r, numbers);
-	struct stack *stack;
+	struct cpu_stack *stack;
 
 	if (n == 0)
 		return;
@@ -297,7 +239,7 @@ static void sample_take(struct cpu_session *s, const struct cpu_record *r)
 	stack = map_find(&s->stacks, key.buf);
 	if (stack == NULL) {
 		stack = x_calloc(1, sizeof(*stack));
-		*stack = (struct stack){ .locations = take(numbers), .n = n, .pid = r->pid,
+		*stack = (struct cpu_stack){ .locations = take(numbers), .n = n, .pid = r->pid,
 					 .thread = x_strdup(thread) };
 		map_put(&s->stacks, key.buf, stack);
 	}
@@ -406,7 +348,7 @@ size_t cpu_session_poll(const struct cpu_session *s, struct pollfd *fds)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->nwatched; i++) {
-		const struct watched *w = &s->watched[i];
+		const struct cpu_watched *w = &s->watched[i];
 
 		for (size_t j = 0; !w->ended && j < (all ? w->n : 1); j++)
 			fds[n++] = (struct pollfd){ .fd = w->fds[j], .events = POLLIN };
@@ -418,7 +360,7 @@ size_t cpu_session_poll(const struct cpu_session *s, struct pollfd *fds)
 static void thread_ended(struct cpu_session *s, int fd)
 {
 	for (size_t i = 0; i < s->nwatched; i++) {
-		struct watched *w = &s->watched[i];
+		struct cpu_watched *w = &s->watched[i];
 
 		for (size_t j = 0; !w->ended && j < w->n; j++)
 			if (w->fds[j] == fd) {
@@ -442,146 +384,11 @@ bool cpu_session_lives(const struct cpu_session *s)
 	return s->nended < s->nwatched;
 }
 
-/* --- the end ------------------------------------------------------------------------------------- */
-
-/* The vdso is the same in all processes, so ours will do. */
-static int vdso_open(void)
+void cpu_session_end(struct cpu_session *s)
 {
-	const void *image = (const void *)(uintptr_t)getauxval(AT_SYSINFO_EHDR);
-	int fd = image != NULL ? memfd_create("vdso", MFD_CLOEXEC) : -1;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
-
-	while (fd >= 0 && n < VDSO_SIZE_MAX && write(fd, (const char *)image + n, page) > 0)
-		n += page;
-	return fd;
-}
-
-static struct symbols *symbols_of(struct cpu_file *f)
-{
-	if (strcmp(f->path, "[vdso]") == 0 && f->fd < 0)
-		f->fd = vdso_open();
-	return f->fd >= 0 ? symbols_new(f->fd, f->path) : NULL;
-}
-
-static void locations_add(struct cpu_session *s, struct pprof *p, const struct cpu_region *region,
-			  struct symbols *symbols)
-{
-	struct symbol_frame frames[SYMBOL_FRAMES_MAX];
-	struct pprof_line lines[SYMBOL_FRAMES_MAX];
-
-	for (size_t i = 0; i < s->nlocations; i++) {
-		const struct location *l = s->by_number[i];
-		size_t n = 0;
-
-		if (l->region != region || l->kernel)
-			continue;
-		if (symbols != NULL)
-			n = symbols_find(symbols, l->address - region->start + region->offset, frames,
-					 SYMBOL_FRAMES_MAX);
-		for (size_t j = 0; j < n; j++)
-			lines[j] = (struct pprof_line){ frames[j].function, frames[j].file,
-							frames[j].line, frames[j].start_line };
-		pprof_location(p, l->number, region != NULL ? region->number : 0, l->address, lines,
-			       n);
-	}
-}
-
-/* A file at a time: its symbols are freed before the next one's are read. */
-static void regions_add(struct cpu_session *s, struct pprof *p)
-{
-	for (uint64_t i = 0; i < s->nused; i++) {
-		struct cpu_file *file = s->used[i]->file;
-		struct symbols *symbols;
-
-		if (file == NULL || s->used[i]->number != i + 1)
-			continue;
-		symbols = symbols_of(file);
-		for (uint64_t j = i; j < s->nused; j++) {
-			struct cpu_region *r = s->used[j];
-			struct pprof_mapping m;
-
-			if (r->file != file)
-				continue;
-			m = (struct pprof_mapping){
-				.start = r->start, .limit = r->limit, .offset = r->offset,
-				.file = file->path,
-				.build_id = symbols != NULL ? symbols_build_id(symbols) : NULL,
-				.has_functions = symbols != NULL,
-				.has_files = symbols != NULL && symbols_has_lines(symbols),
-				.has_lines = symbols != NULL && symbols_has_lines(symbols),
-				.has_inlines = symbols != NULL && symbols_has_lines(symbols),
-			};
-			pprof_mapping(p, r->number, &m);
-			locations_add(s, p, r, symbols);
-			r->file = NULL;	/* done */
-		}
-		symbols_free(symbols);
-	}
-	locations_add(s, p, NULL, NULL);
-}
-
-static void kernel_add(struct cpu_session *s, struct pprof *p)
-{
-	struct cpu_kernel kernel = CPU_KERNEL_INIT;
-	struct pprof_mapping m = { .start = UINT64_MAX, .file = "[kernel.kallsyms]",
-				   .has_functions = true };
-
-	cpu_kernel_read(&kernel);
-	for (size_t i = 0; i < s->nlocations; i++) {
-		const struct location *l = s->by_number[i];
-		struct pprof_line line;
-
-		if (!l->kernel)
-			continue;
-		m.start = MIN(m.start, l->address & ~UINT64_C(0xfff));
-		m.limit = MAX(m.limit, l->address | 0xfff);
-		line.function = cpu_kernel_function(&kernel, l->address);
-		if (line.function == NULL)
-			line.function = "[kernel]";
-		pprof_location(p, l->number, s->nused + 1, l->address,
-			       &(struct pprof_line){ .function = line.function }, 1);
-	}
-	pprof_mapping(p, s->nused + 1, &m);
-	cpu_kernel_fini(&kernel);
-}
-
-static void samples_add(struct cpu_session *s, struct pprof *p)
-{
-	int64_t period_ns = NS_PER_SEC / (int64_t)s->hz;
-
-	map_for_each(slot, &s->stacks) {
-		const struct stack *stack = slot->value;
-
-		pprof_sample(p, &(struct pprof_sample){
-			.locations = stack->locations, .n = stack->n, .count = stack->count,
-			.nanoseconds = stack->count * period_ns, .pid = (uint64_t)stack->pid,
-			.thread = stack->thread });
-	}
-}
-
-void cpu_session_finish(struct cpu_session *s, const struct strlist *comments, struct strbuf *out,
-			struct cpu_totals *totals)
-{
-	auto_free(strlist_fini) struct strlist all = STRLIST_INIT;
-	struct pprof p;
-
 	for (size_t i = 0; i < s->nbatches; i++)
 		events_switch(&s->batches[i], PERF_EVENT_IOC_DISABLE);
 	round_take(s);
 	waiting_take(s, UINT64_MAX);
 	s->totals.duration_ns = clock_mono_ns() - s->began_ns;
-	strlist_copy(&all, comments);
-	strlist_take(&all, x_asprintf("samples lost: %llu", (unsigned long long)s->totals.lost));
-	pprof_init(&p);
-	samples_add(s, &p);
-	regions_add(s, &p);
-	if (s->kernel_used)
-		kernel_add(s, &p);
-	pprof_finish(&p, &(struct pprof_end){
-		.start_real_ns = s->began_real_ns, .duration_ns = s->totals.duration_ns,
-		.period_ns = NS_PER_SEC / (int64_t)s->hz,
-		.comments = (const char *const *)all.items, .ncomments = all.n });
-	strbuf_add(out, p.out.buf, p.out.len);
-	pprof_fini(&p);
-	*totals = s->totals;
 }
