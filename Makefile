@@ -193,11 +193,12 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(CONFIG_MK) \
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< \
 		$(filter %.a,$^) $(ALL_LIBS)
 
-# tests/fuzz/fuzz_ROOM_WHAT.c is a libFuzzer target for ROOM. `make fuzz` builds the rooms with
-# coverage feedback; `make check` links the same file with replay.c and runs the corpus through it.
+# tests/fuzz/fuzz_ROOM_WHAT.c, or fuzz_ROOM.c, is a libFuzzer target for ROOM. `make fuzz` builds the
+# rooms with coverage feedback; `make check` links the same file with replay.c and runs the corpus
+# through it.
 FUZZ_SECONDS ?= 10
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(filter-out $(left-out), \
-	$(foreach r,$(ROOMS),$(wildcard tests/fuzz/fuzz_$(r)_*.c))))
+	$(foreach r,$(ROOMS),$(wildcard tests/fuzz/fuzz_$(r).c tests/fuzz/fuzz_$(r)_*.c))))
 room-of-fuzz = $(word 2,$(subst _, ,$(notdir $(1))))
 define fuzz-rule
 $(1): $(1).o $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o) \
