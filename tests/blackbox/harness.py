@@ -72,7 +72,7 @@ def contains(text, part, what="text"):
         raise Failure("%s: %r not found in:\n%s" % (what, part, text))
 
 
-def wait_until(probe, what, timeout=10.0):
+def wait_until(probe, what, timeout=30.0):
     """Return probe()'s first true result; raise Failure when TIMEOUT passed."""
     deadline = time.monotonic() + timeout * SCALE
     while True:
@@ -105,8 +105,16 @@ def alive(pid):
     return bool(fields) and fields[0] not in "ZX"
 
 
-def wait_gone(pid, timeout=10.0):
+def wait_gone(pid, timeout=30.0):
     wait_until(lambda: not alive(pid), "pid %d is gone" % pid, timeout)
+
+
+def wait_ignores(pid, name):
+    """Until PID ignores or blocks the signal: it does so a moment after it runs."""
+    def does():
+        masks = dict(line.split(":\t", 1) for line in read_text("/proc/%d/status" % pid).splitlines())
+        return (int(masks["SigIgn"], 16) | int(masks["SigBlk"], 16)) & 1 << (getattr(signal, name) - 1)
+    wait_until(does, "pid %d ignores %s" % (pid, name))
 
 
 def start_ticks(pid):
@@ -453,7 +461,7 @@ class Procd:
     def socket(self):
         return self.given_socket or os.path.join(self.run_dir, "control.sock")
 
-    def wait_up(self, timeout=10.0):
+    def wait_up(self, timeout=30.0):
         def probe():
             if self.process.poll() is not None:
                 log = read_text(self.log_path)
@@ -492,7 +500,7 @@ class Procd:
                     if any(e.startswith(b"PROCD_SUBSYSTEM=") for e in environ(p)) and alive(p)]
         wait_until(lambda: not left(), lambda: "no supervised process is left, but: %s" % left(), timeout)
 
-    def supervisor_pid(self, other_than=None, timeout=10.0):
+    def supervisor_pid(self, other_than=None, timeout=30.0):
         def find():
             for pid in children_of(self.pid):
                 if comm(pid) == "procd-super" and alive(pid) and pid != other_than:
@@ -541,7 +549,7 @@ class Procd:
     def find_events(self, after=0, **fields):
         return [e for e in self.read_events()[after:] if all(e.get(k, None) == v for k, v in fields.items())]
 
-    def wait_event(self, predicate=None, after=0, timeout=10.0, **fields):
+    def wait_event(self, predicate=None, after=0, timeout=30.0, **fields):
         """The first event past AFTER whose FIELDS equal and PREDICATE is true."""
         seen = [after]
 
@@ -558,7 +566,7 @@ class Procd:
             return None
         return wait_until(probe, "an event with %r" % (fields or "the predicate"), timeout)
 
-    def wait_state(self, name, state, after=0, timeout=10.0, **fields):
+    def wait_state(self, name, state, after=0, timeout=30.0, **fields):
         return self.wait_event(type="state_changed", name=name, state=state, after=after, timeout=timeout, **fields)
 
     def states(self, name, after=0):
@@ -584,11 +592,11 @@ class Procd:
     def pid_of(self, name):
         return self.of(name)["pid"]
 
-    def connect(self, timeout=10.0):
+    def connect(self, timeout=30.0):
         from rpc import Connection
         return Connection(self.socket, timeout * SCALE)
 
-    def rpc(self, method, params=None, timeout=10.0):
+    def rpc(self, method, params=None, timeout=30.0):
         connection = self.connect(timeout)
         try:
             return connection.call(method, params)
@@ -596,7 +604,7 @@ class Procd:
             connection.close()
 
 
-def read_report(path, timeout=10.0):
+def read_report(path, timeout=30.0):
     """The JSON that `child --report-state PATH` wrote."""
     wait_until(lambda: os.path.exists(path), "the child's report " + path, timeout)
     with open(path, "rb") as f:
@@ -605,7 +613,13 @@ def read_report(path, timeout=10.0):
     return report
 
 
-def wait_pid_file(path, timeout=10.0):
+def starts(path, at_least):
+    """The pids that `child --starts PATH` noted, when there are AT_LEAST: it does so a moment after it runs."""
+    wait_until(lambda: len(read_text(path).split()) >= at_least, "%d starts in %s" % (at_least, path))
+    return read_text(path).split()
+
+
+def wait_pid_file(path, timeout=30.0):
     wait_until(lambda: os.path.exists(path), "the pid file " + path, timeout)
     return int(read_text(path))
 

@@ -426,6 +426,8 @@ def test_what_is_to_die_with_procd_is_dead_and_begins_anew(w):
                       restart="never"))
     p = w.procd(config)
     pids_ = {n: p.wait_state(n, "running")["pid"] for n in ("k", "s")}
+    for n in pids_:
+        starts(w.path("starts-" + n), 1)
     # The supervisor's death concerns neither.
     p.kill_supervisor()
     equal({n: p.pid_of(n) for n in pids_}, pids_, "pids after the supervisor's death")
@@ -439,8 +441,8 @@ def test_what_is_to_die_with_procd_is_dead_and_begins_anew(w):
     equal(q.pid_of("k"), pids_["k"], "pid of the kept one")
     check(q.pid_of("s") != pids_["s"], "pid of the stopped one")
     equal([e for e in q.find_events(type="state_changed", name="s") if e["state"] == "failed"], [], "failures")
-    equal(len(read_text(w.path("starts-s")).split()), 2, "starts of s")
-    equal(len(read_text(w.path("starts-k")).split()), 1, "starts of k")
+    equal(len(starts(w.path("starts-s"), 2)), 2, "starts of s")
+    equal(len(starts(w.path("starts-k"), 1)), 1, "starts of k")
     equal(read_text(w.path("lock-s")) + read_text(w.path("lock-k")), "", "two of one")
     q.stop()
 

@@ -86,7 +86,7 @@ def test_E2_every_code_that_a_client_can_provoke(w):
                 + "[subsystem.broken]\ncommand = \"/no/such\"\nautostart = false\nrestart = \"never\"\n"
                 + "[subsystem.slow]\ncommand = %s\nready = \"command:false\"\nautostart = false\n" % w.child()
                 + w.sub("stubborn", "--ignore", "TERM"))
-    p.wait_event(type="state_changed", name="stubborn", state="running")
+    wait_ignores(p.wait_state("stubborn", "running")["pid"], "SIGTERM")
     for code, name, category, provoke in TABLE:
         try:
             data = provoke(w, p)
@@ -137,7 +137,7 @@ def test_G5_every_action_of_the_signal_table(w):
 def test_G5_immediate_and_default_which_is_procds_own(w):
     config = "[signals]\nSIGALRM = \"immediate\"\nhangup = \"default\"\n" + w.sub("a", "--ignore", "TERM")
     p = w.procd(config)
-    p.wait_event(type="state_changed", name="a", state="running")
+    wait_ignores(p.wait_state("a", "running")["pid"], "SIGTERM")
     p.write(config + w.sub("b"))
     os.kill(p.pid, signal.SIGHUP)
     p.wait_event(type="config_reloaded")

@@ -232,7 +232,7 @@ def test_F39_a_probe_that_spews_disturbs_nobody(w):
                 w.sub("b", "--print", "mine"))
     equal(health(p, "a", "unhealthy")["detail"], "exited with code 3", "detail")
     equal(p.ctl("logs", "a").out, "", "logs of a")
-    equal(p.ctl("logs", "b").out, "mine\n", "logs of b")
+    wait_until(lambda: p.ctl("logs", "b").out == "mine\n", lambda: "logs of b: " + p.ctl("logs", "b").out)
     p.stop()
 
 
@@ -282,8 +282,9 @@ def test_a_critical_one_takes_procd_with_it(w):
 
 
 def test_an_unhealthy_one_that_ignores_term_is_killed(w):
-    p = w.procd(w.sub("a", "--ignore-term", "--print", "set", health="command:sh -c 'exit 1'", stop_timeout_ms=300,
-                      **quick(on_unhealthy="restart", health_start_period_ms=300, restart="never")))
+    set_ = w.path("set")
+    p = w.procd(w.sub("a", "--ignore-term", "--pid-file", set_, health="command:test ! -e " + set_, stop_timeout_ms=300,
+                      **quick(on_unhealthy="restart", restart="never")))
     e = p.wait_state("a", "failed")
     equal((e["reason"], e["signal"], e.get("killed")), ("health", "SIGKILL", True), "its end")
     p.stop()

@@ -128,9 +128,12 @@ def test_every_verb_takes_every_kind_of_name(w):
         p.ctl("is-active", target).expect(0)
         p.ctl("is-ready", target).expect(0)
         p.ctl("wait", target, "--for", "ready", "--timeout", "5s").expect(0)
-        out = p.ctl("logs", target).expect(0).out
-        equal(sorted({line.split(" | ")[0].strip() for line in out.splitlines() if " | " in line}), want if len(want) > 1 else [], "logs " + target)
-        contains(out, "hello", "logs " + target)
+
+        def in_logs():
+            out = p.ctl("logs", target).expect(0).out
+            contained = "hello" in out
+            return contained, sorted({line.split(" | ")[0].strip() for line in out.splitlines() if " | " in line})
+        soon(in_logs, (True, want if len(want) > 1 else []), "logs " + target)
     p.stop()
 
 
@@ -241,6 +244,7 @@ def test_they_survive_the_supervisors_death(w):
     p = w.procd(w.sub("worker", "--starts", w.path("starts"), instances=3))
     wait_running(p, *names("worker", 3))
     before = pids_of(p)
+    starts(w.path("starts"), 3)
     p.ctl("stop", "worker@1").expect(0)
     p.kill_supervisor()
     equal(pids_of(p), dict(before, **{"worker@1": None}), "pids")

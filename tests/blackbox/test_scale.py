@@ -243,14 +243,15 @@ def test_one_that_cannot_start_is_told(w):
 
 def test_without_waiting_and_with_too_little_time(w):
     p = w.procd(w.sub("worker", "--ignore", "TERM", instances=3, stop_timeout="1s"))
-    p.wait_state("worker@2", "running")
+    for i in range(3):
+        wait_ignores(p.wait_state("worker@%d" % i, "running")["pid"], "SIGTERM")
     p.ctl("scale", "worker", "2", "--timeout", "100ms").expect(124)
     r = p.ctl("scale", "worker", "1", "--timeout", "10s").expect(0)
     contains(r.err, "worker@1: needed SIGKILL", "note")
     wait_until(lambda: sorted(pids_of(p)) == ["worker@0"], "both are gone")
     r = p.ctl("scale", "worker", "4", "--no-wait").expect(0)
     contains(r.out, "worker@3: added (ordered)", "output")
-    p.wait_state("worker@3", "running")
+    wait_ignores(p.wait_state("worker@3", "running")["pid"], "SIGTERM")
     p.stop(want=3)
 
 

@@ -26,7 +26,7 @@ def test_S10_ignored_term_is_followed_by_kill_at_the_deadline(w):
 
 def test_F18_blocked_term_is_no_way_out(w):
     p = w.procd(w.sub("a", "--block", "TERM", "--block", "INT", stop_timeout_ms=100))
-    p.wait_state("a", "running")
+    wait_ignores(p.wait_state("a", "running")["pid"], "SIGINT")
     p.ctl("stop", "a").expect(0)
     equal(stopped(p, "a")["signal"], "SIGKILL", "signal")
     p.stop()
