@@ -3,7 +3,8 @@
  * costs no more than the reading of what it says.
  *
  * A timer that fires late says that procd itself stood still, and then what it waited for may be
- * lying in a socket that nobody has read: so there is one more turn of the loop before it counts.
+ * lying in a socket that nobody has read, or the program stood still, too (a container that was
+ * frozen), and goes on at this moment: so it has as long again, up to a second, before that counts.
  * The same rule gives a supervisor that follows a dead one the time to read what came meanwhile. */
 #include "core/ready.h"
 
@@ -20,7 +21,7 @@
 #include "core/publish.h"
 
 #define LATE_NS (20 * NS_PER_MS)
-#define ANOTHER_TURN_NS NS_PER_MS
+#define THAW_NS NS_PER_SEC
 #define EXTEND_MAX_NS (24 * INT64_C(3600) * NS_PER_SEC)	/* by one message */
 
 static enum probe_kind kind_of(const struct subsystem *s)
@@ -78,7 +79,7 @@ static void fired(struct timer *t)
 	}
 	if (!s->ready.late && now - t->at_ns > LATE_NS) {
 		s->ready.late = true;
-		timer_arm(&s->core->timers, t, now + ANOTHER_TURN_NS);
+		timer_arm(&s->core->timers, t, now + MIN(now - t->at_ns, THAW_NS));
 		return;
 	}
 	subsystem_note(s, s->state == STATE_STARTING ? FACT_OVERDUE : FACT_SILENT);

@@ -150,6 +150,52 @@ def test_F05_after_a_halt_there_is_no_storm_and_no_missed_deadline(w):
     p.stop()
 
 
+def test_F05_after_all_of_it_stood_still_there_is_no_storm_and_no_missed_deadline(w):
+    """Keeper, supervisor and children at once, as a frozen container would have it."""
+    probes, every, beat = w.path("probes"), 200, 100
+    p = w.procd(w.sub("crash", "--starts", w.path("crash"), restart="always", restart_delay_ms=500)
+                + w.sub("stuck", "--ignore-term", stop_timeout_ms=1500)
+                + w.sub("job", "--exit", 0, every_ms=every)
+                + w.sub("probed", "--starts", w.path("calm"), health="command:sh -c 'echo >>%s'" % probes, health_interval_ms=100,
+                        health_timeout="5s", on_unhealthy="restart", health_retries=1)
+                + w.sub("watched", "--notify", "READY=1", "--beat", beat, ready="notify", watchdog="700ms"))
+    running = {n: p.wait_state(n, "running")["pid"] for n in ("crash", "stuck", "probed", "watched")}
+    wait_ignores(running["stuck"], "SIGTERM")
+    starts(w.path("crash"), 1)
+    wait_until(lambda: len(read_bytes(probes)) >= 2, "probes")
+    supervisor, mark = p.supervisor_pid(), p.mark()
+    still = [p.pid, supervisor, running["stuck"], running["probed"], running["watched"]]
+    p.ctl("stop", "--no-wait", "stuck").expect(0)
+    begin = p.wait_state("stuck", "stopping", after=mark)
+    os.kill(running["crash"], signal.SIGKILL)
+    p.wait_state("crash", "restarting", after=mark)
+    for pid in still:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: all(stat_fields(pid)[0] == "T" for pid in still), "they stand still")
+    # beyond every deadline above: the length of the halt is what is tested, not an oracle
+    wait_until(lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC) > begin["at_mono_ns"] + 2000 * 10**6, "time")
+    probed, going_on = len(read_bytes(probes)), time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    for pid in still:
+        os.kill(pid, signal.SIGCONT)
+    p.wait_state("stuck", "stopped", after=mark, killed=True)
+    p.wait_state("crash", "running", after=mark)
+
+    def jobs():
+        return [e["at_mono_ns"] for e in p.find_events(type="state_changed", name="job", state="starting") if e["at_mono_ns"] > going_on]
+    wait_until(lambda: len(jobs()) >= 6, "the job goes on")
+    wait_until(lambda: len(read_bytes(probes)) >= probed + 6, "so do the probes")
+    for n, at in enumerate(jobs(), 1):
+        check(n <= (at - jobs()[0]) / 1e6 // every + 2, "%d runs of the job within %.0f ms" % (n, (at - jobs()[0]) / 1e6))
+    seen = len(read_bytes(probes)) - probed
+    ms = (time.clock_gettime_ns(time.CLOCK_MONOTONIC) - going_on) / 1e6
+    check(seen <= ms / 100 + 2, "%d probes within %.0f ms" % (seen, ms))
+    equal(len(starts(w.path("crash"), 2)), 2, "starts of the one that was killed")
+    equal({n: p.pid_of(n) for n in ("probed", "watched")}, {n: running[n] for n in ("probed", "watched")}, "pids")
+    equal(p.find_events(type="health_changed", health="unhealthy"), [], "failed probes")
+    equal(p.supervisor_pid(), supervisor, "supervisor")
+    p.stop()
+
+
 def test_F05_output_goes_on_where_it_stood_after_a_halt(w):
     path = w.path("a.log")
     p = w.procd(w.sub("a", "--line-size", 100, "--spew", "4000/4000", "--print", "end", log_file=path))

@@ -257,6 +257,27 @@ START_TEST(who_is_stopping_is_not_watched)
 }
 END_TEST
 
+/* Frozen for 3 s, thawed, and then nothing: a second. Frozen for 200 ms: as long. */
+START_TEST(who_stood_still_with_procd_has_a_moment)
+{
+	policy_write(add("web", "notify"))->watchdog_ms = 1000;
+	fx_start();
+	say("web", "READY=1");
+	fx.now += 1200 * NS_PER_MS;
+	core_settle(fx.core);
+	fx_advance_ms(199);
+	ck_assert_str_eq(fx_signals(), "");
+	say("web", "WATCHDOG=1");
+	fx_advance_ms(1);
+	fx.now += 4000 * NS_PER_MS;
+	core_settle(fx.core);
+	fx_advance_ms(999);
+	ck_assert_str_eq(fx_signals(), "");
+	fx_advance_ms(1);
+	ck_assert_str_eq(fx_signals(), "ABRT/tree+cont");
+}
+END_TEST
+
 START_TEST(a_late_timer_leaves_another_turn_to_read)
 {
 	policy_write(add("web", "notify"))->start_timeout_ms = 1000;
@@ -583,6 +604,7 @@ int main(void)
 		with_another_probe_ready_says_nothing, silence_is_ended_by_abort_and_failed,
 		one_that_says_that_it_is_ill_is_ended_at_once,
 		it_may_change_its_watchdog_and_end_it, who_is_stopping_is_not_watched,
+		who_stood_still_with_procd_has_a_moment,
 		a_late_timer_leaves_another_turn_to_read, the_next_supervisor_keeps_the_deadline,
 		the_next_supervisor_hears_what_was_said_when_time_was_up,
 		the_next_supervisor_knows_that_it_was_ready, a_new_start_knows_nothing_of_the_last,
