@@ -983,7 +983,7 @@ def test_watchdog_and_a_killed_supervisor(w):
 
 
 def test_stopping_ends_the_watchdog(w):
-    p = w.procd(w.sub("a", "--notify", "STOPPING=1", "--sleep", 800, "--exit", 0, watchdog="200ms", restart="never"))
+    p = w.procd(w.sub("a", "--notify", "STOPPING=1", "--sleep", 1500, "--exit", 0, watchdog="1s", restart="never"))
     e = p.wait_state("a", "stopped")
     equal(e["reason"], "exit", "it was allowed to end by itself")
     p.stop()

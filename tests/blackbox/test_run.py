@@ -83,9 +83,9 @@ def test_force_phase_sends_the_force_signal(w):
     trace = w.path("signals")
     p = w.procd('[shutdown]\ntimeout_ms = 50\nforce_timeout_ms = 100\nkill_timeout = 60\n'
                 'force_signal = "SIGUSR1"\n'
-                + w.sub("a", "--trap", "TERM=" + trace, "--trap-exit", "USR1=9"))
+                + w.sub("a", "--trap", "TERM=" + trace, "--trap-exit", "USR1=9", "--pid-file", w.path("set")))
     p.wait_state("a", "running")
-    wait_until(lambda: p.of("a")["pid"], "a pid")
+    wait_pid_file(w.path("set"))
     p.stop(want=0)
     equal(read_text(trace).split(), ["TERM", "TERM"][:len(read_text(trace).split())], "signals")
     equal(p.find_events(type="state_changed", name="a", state="stopped")[-1]["exit_code"], 9, "exit code")

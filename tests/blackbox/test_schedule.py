@@ -121,6 +121,7 @@ def test_F47_F48_F51_somebody_sets_the_clock(w):
     wait_until(lambda: clock.next_run(p, "a") == "2036-01-01T09:00:00", "planned by the new time")
     clock.show("1971-01-01 08:30:00")
     wait_until(lambda: clock.next_run(p, "b") == "1971-01-01T12:30:00", "planned by the new time")
+    wait_until(lambda: all(starts(w.path(n)) for n in ("a", "b", "tick")), "the runs")
     equal([starts(w.path(n)) for n in ("a", "b", "tick")], [1, 1, 1], "runs")
     p.stop()
 
