@@ -40,7 +40,7 @@ static bool is_control(unsigned char c)
 static bool is_plain(const char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
+		if (is_control((unsigned char)text[i]) || (unsigned char)text[i] >= 0x80)
 			return false;
 	return true;
 }

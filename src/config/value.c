@@ -161,13 +161,17 @@ static int parse_escape(struct parser *ps, struct strbuf *sb)
 	return 0;
 }
 
-/* ASCII that stands for itself. */
+static bool stands_for_itself(char c, char quote)
+{
+	return c >= ' ' && (unsigned char)c < 0x80 && c != quote && c != '\\';
+}
+
 static void take_plain(struct parser *ps, char quote, struct strbuf *sb)
 {
 	const char *from = ps->p;
 	size_t n;
 
-	while (ps->p < ps->end && *ps->p >= ' ' && *ps->p != quote && *ps->p != '\\')
+	while (ps->p < ps->end && stands_for_itself(*ps->p, quote))
 		ps->p++;
 	n = (size_t)(ps->p - from);
 	ps->column += (int)n;
