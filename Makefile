@@ -81,7 +81,7 @@ lib-of = $(BUILD)/lib$(1).a
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean distclean check unit blackbox install uninstall dist distcheck asan tsan \
+.PHONY: all clean distclean check unit tools blackbox install uninstall dist distcheck asan tsan \
 	fuzz fuzz-programs corpus coverage lint headers bench bench-deps bench-doc sample faults \
 	variant smoke matrix deb deb-check release-check
 
@@ -211,6 +211,9 @@ $(foreach t,$(FUZZ),$(eval $(call fuzz-rule,$(t))))
 
 unit: $(UNIT)
 	@tests/run-unit $(BUILD) $(UNIT)
+
+# What tests/run-blackbox needs besides procd, when it is called by hand.
+tools: $(TOOLS)
 
 # BACKENDS="poll select" and CHAN=mutex: the same tests with other event loops, another channel.
 blackbox: all $(TOOLS)
