@@ -3,6 +3,7 @@
 #include "command/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -400,6 +401,16 @@ int cli_dispatch(const struct cli_options *o)
 	return handlers[verb_id(o->verb)](o);
 }
 
+/* A closed one would be the next file's number, and what is printed would go into the control socket.
+ * What takes its place refuses, as the closed one did: /dev/null, opened the wrong way round. (A
+ * supervisor has one that takes everything.) */
+static void keep_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int cli_main(int argc, char **argv)
 {
 	auto_free(cli_options_fini) struct cli_options o = CLI_OPTIONS_INIT;
@@ -409,5 +420,6 @@ int cli_main(int argc, char **argv)
 		return rc;
 	if (o.verb == &verb_table[VERB_RUN])
 		return run_keeper(argc, argv);
+	keep_standard_descriptors();
 	return cli_dispatch(&o);
 }

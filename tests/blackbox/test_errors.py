@@ -163,3 +163,17 @@ def test_D3_a_shutdown_says_why(w):
     why(w.sub("a"), lambda p: running(p).ctl("shutdown").expect(0), "request")
     why(w.sub("a") + "[subsystem.b]\ncommand = \"/no/such\"\ncritical = true\nrestart = \"never\"\n",
         lambda p: None, "critical")
+
+
+def test_what_is_printed_nowhere_does_not_go_into_the_socket(w):
+    p = w.procd(w.sub("a"))
+    p.wait_state("a", "running")
+    argv = [w.procd_path, "-s", p.socket]
+    for closed, words, want in (((1,), ["status"], 71), ((0, 1), ["metrics"], 71), ((1, 2), ["status"], 71),
+                                ((0, 1, 2), ["why", "a"], 71), ((2,), ["status", "nobody"], 4), ((0,), ["status"], 0)):
+        r = subprocess.run(argv + words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           timeout=30, preexec_fn=lambda: [os.close(fd) for fd in closed])
+        equal(r.returncode, want, "%s without %s" % (words, closed))
+        if 2 not in closed and want == 71:
+            contains(r.stderr.decode(), "cannot write to standard output", words)
+    p.stop()
