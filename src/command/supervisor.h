@@ -58,7 +58,6 @@ struct supervisor {
 	uint64_t unmapped_seq;		/* the last event when the ring was let go of */
 	struct loop_timer deadline;
 	struct alarm *alarm;		/* likewise, by the time of day */
-	bool resting;		/* it stops: files are not watched any more */
 	bool finished;
 	int exit_code;
 	const char *run_dir;		/* the keeper's; the configuration may say another by now */

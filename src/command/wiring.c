@@ -316,27 +316,25 @@ static void op_dump(void *ctx)
 	}
 }
 
-/* While the children still end, so that nobody has to wait for the kernel: see socket_guard.h. */
-static void stop_watching(struct supervisor *s)
-{
-	const struct config *config = config_current();
-
-	if (s->resting)
-		return;
-	s->resting = true;
-	socket_guard_rest(s->guard);
-	if (config->hot_reload)
-		loader_published(s->loader, config, false);
-}
-
 static void op_daemon_state(void *ctx, enum daemon_state state, bool booted, const char *text)
 {
 	struct supervisor *s = ctx;
 
 	if (s->manager)
 		service_manager_state(s->manager, state, booted, text);
-	if (state == DAEMON_STOPPING)
-		stop_watching(s);
+}
+
+/* Files are watched no more while the children still end, so that nobody has to wait for the kernel:
+ * see socket_guard.h. */
+static void op_ending(void *ctx)
+{
+	struct supervisor *s = ctx;
+	const struct config *config = config_current();
+
+	keeper_ending(s->keeper);
+	socket_guard_rest(s->guard);
+	if (config->hot_reload)
+		loader_published(s->loader, config, false);
 }
 
 static void op_finished(void *ctx, int exit_code)
@@ -374,5 +372,6 @@ const struct core_ops supervisor_core_ops = {
 	.reopen_logs = op_reopen_logs,
 	.dump = op_dump,
 	.daemon_state = op_daemon_state,
+	.ending = op_ending,
 	.finished = op_finished,
 };

@@ -91,6 +91,9 @@ struct core_ops {
 	 * second); for the service manager. BOOTED: each start that came with procd is ready, has
 	 * failed for good, or has used up its time */
 	void (*daemon_state)(void *ctx, enum daemon_state state, bool booted, const char *text);
+	/* procd begins to end, or goes on with it: what ends from now on is not started again. Before the
+	 * first signal of that; may be NULL */
+	void (*ending)(void *ctx);
 	/* everything is down: leave with this code (interface 1) */
 	void (*finished)(void *ctx, int exit_code);
 };

@@ -131,6 +131,12 @@ void shutdown_init(struct core *c)
 	c->shutdown.timer.fire = phase_due;
 }
 
+static void tell_ending(const struct core *c)
+{
+	if (c->ops->ending != NULL)
+		c->ops->ending(c->ops_ctx);
+}
+
 static void begin(struct core *c, const char *why)
 {
 	struct shutdown *sd = &c->shutdown;
@@ -148,6 +154,7 @@ static void begin(struct core *c, const char *why)
 	json_object_set_new(j, "total", json_integer(sd->total));
 	event_send(c->chan, EVENT_SHUTDOWN_STARTED, j);
 	narrate_shutdown(why, sd->total);
+	tell_ending(c);
 	registry_for_each(s, &c->registry) {
 		edges_refresh(s);
 		subsystem_mark(s);
@@ -258,5 +265,6 @@ void shutdown_settled(struct core *c)
 void shutdown_resume(struct core *c)
 {
 	c->state = DAEMON_STOPPING;
+	tell_ending(c);
 	arm_next(c);
 }

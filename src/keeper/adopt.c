@@ -243,7 +243,7 @@ static void adopted_ended(struct keeper *k, uint32_t slot, int status)
 	if (r->exited_mono_ns == 0)
 		r->exited_mono_ns = clock_mono_ns();
 	record_seal_end(r);
-	own->tree_left = r->flags & PLAN_TREE ? tree_members(k, slot) : 0;
+	own->tree_left = r->flags & PLAN_TREE ? tree_rest(k, slot) : 0;
 	reap_finish(k, slot);
 }
 

@@ -305,19 +305,26 @@ int cgroup_make(int low, unsigned slot)
 	return mkdirat(low, name, 0755) < 0 ? -errno : 0;
 }
 
+int cgroup_remove(int low, unsigned slot)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", slot);
+	return unlinkat(low, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
 int cgroup_remake(int low, unsigned slot)
 {
 	char name[16];
-	int fd;
+	int fd, ret;
 
 	snprintf(name, sizeof(name), "%u", slot);
 	fd = openat(low, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
 		cgroup_remove_below(fd, 0);
 	closep(&fd);
-	if (unlinkat(low, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return -errno;
-	return cgroup_make(low, slot);
+	ret = cgroup_remove(low, slot);
+	return ret < 0 && ret != -ENOENT ? ret : cgroup_make(low, slot);
 }
 
 int cgroup_open(int low, unsigned slot)

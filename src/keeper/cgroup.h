@@ -44,6 +44,7 @@ void cgroup_fini(struct cgroup *c, int low);
 
 /* All relative to the descriptor of the keeper's group. */
 int cgroup_make(int low, unsigned slot);		/* 0 or -errno */
+int cgroup_remove(int low, unsigned slot);		/* 0 or -errno; -EBUSY: it has members */
 /* Replace it by a new one; -EBUSY while it has members. Since 6.14 a kernel ends whatever is cloned
  * into a group from outside once cgroup.kill was written there. */
 int cgroup_remake(int low, unsigned slot);

@@ -34,6 +34,7 @@ struct keeper_client {
 	struct loop_io io;
 	struct list queue;
 	size_t packet_max;
+	bool ending;		/* SIGNAL_LAST */
 	bool broken;		/* something could not be said: the keeper will never hear it */
 	const struct keeper_facts *facts;
 	void *ctx;
@@ -131,10 +132,15 @@ void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, in
 		.signo = signo,
 		.spawn_id = spawn_id,
 		.scope = scope,
-		.then_cont = then_cont,
+		.flags = (then_cont ? SIGNAL_THEN_CONT : 0) | (k->ending ? SIGNAL_LAST : 0),
 	};
 
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
+void keeper_ending(struct keeper_client *k)
+{
+	k->ending = true;
 }
 
 void keeper_follow(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, pid_t pid)

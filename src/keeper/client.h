@@ -40,6 +40,8 @@ int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, cons
 		 size_t plan_size);
 void keeper_signal(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, int signo,
 		   enum signal_scope scope, bool then_cont);
+/* procd ends: who is told to end from now on is not started again. */
+void keeper_ending(struct keeper_client *k);
 /* PID, of the same tree, is to be the main process; facts->main is the answer. */
 void keeper_follow(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, pid_t pid);
 /* Look for sockets among the first COUNT (at most PLAN_MAX_LISTEN) descriptors that the process was

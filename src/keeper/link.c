@@ -128,10 +128,12 @@ static bool take_signal(struct keeper *k, const void *msg, size_t size)
 		return true;
 	if (m->signo == SIGKILL)
 		r->killed = 1;
+	if (m->flags & SIGNAL_LAST)
+		slot_get(&k->slots, m->slot)->last_run = true;
 	if (m->scope == SCOPE_TREE)
-		tree_signal(k, m->slot, m->signo, m->then_cont);
+		tree_signal(k, m->slot, m->signo, m->flags & SIGNAL_THEN_CONT);
 	else
-		tree_signal_leader(k, m->slot, m->signo, m->then_cont);
+		tree_signal_leader(k, m->slot, m->signo, m->flags & SIGNAL_THEN_CONT);
 	return true;
 }
 

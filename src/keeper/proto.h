@@ -124,13 +124,20 @@ struct km_slot {
 
 enum signal_scope { SCOPE_MAIN, SCOPE_TREE };
 
+enum signal_flag {
+	SIGNAL_THEN_CONT = 1 << 0,	/* follow with SIGCONT, so that a stopped process can act */
+	/* procd ends: what the slot was needed for is not started again. A keeper that is older than
+	 * this flag takes it for the one above, which does no harm. */
+	SIGNAL_LAST = 1 << 1,
+};
+
 struct km_signal {
 	struct km_header h;
 	uint32_t slot;
 	int32_t signo;
 	uint64_t spawn_id;
 	uint32_t scope;		/* enum signal_scope */
-	uint32_t then_cont;	/* follow with SIGCONT, so that a stopped process can act */
+	uint32_t flags;		/* enum signal_flag */
 	/* SCOPE_TREE with SIGKILL: the keeper repeats it until the tree is empty. */
 };
 

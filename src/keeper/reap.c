@@ -97,7 +97,7 @@ void reap_slot(struct keeper *k, uint32_t slot)
 		return;
 	}
 	/* while the dead leader still has its number, nothing new can pass for its session */
-	own->tree_left = r->flags & PLAN_TREE ? tree_members(k, slot) : 0;
+	own->tree_left = r->flags & PLAN_TREE ? tree_rest(k, slot) : 0;
 	if (ret > 0 && by_session)
 		ret = wait_for(P_PID, (id_t)r->pid, &si, 0, &ru);
 	record_exit(r, ret > 0 ? &si : NULL, &ru);

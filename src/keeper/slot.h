@@ -30,8 +30,9 @@ struct slot {
 	uint32_t tree_left;	/* members seen when the leader was reaped */
 	uint8_t untold;		/* enum slot_fact */
 	bool in_untold, watched;
-	bool kill_tree;		/* SIGKILL was wished: repeat until the tree is empty */
-	bool seen_empty;	/* one look over /proc found the killed tree empty */
+	bool kill_tree : 1;	/* SIGKILL was wished: repeat until the tree is empty */
+	bool seen_empty : 1;	/* one look over /proc found the killed tree empty */
+	bool last_run : 1;	/* procd ends: it is not started again */
 	bool has_cgroup;	/* its directory was made */
 	bool cgroup_worn;	/* somebody may have used cgroup.kill: no start before it is new */
 	bool adopted;		/* the live leader is not our child (keeper/adopt.h) */

@@ -422,7 +422,7 @@ void spawn_slot(struct keeper *k, uint32_t slot, uint64_t spawn_id, const struct
 		spawn_refuse(k, slot, spawn_id, job.stage, job.errnum);
 		return;
 	}
-	own->kill_tree = own->seen_empty = false;
+	own->kill_tree = own->seen_empty = own->last_run = false;
 	own->adopted = false;
 	own->tree_left = 0;
 	watched = pidfd >= 0 && thrift_has_room(k, pidfd);

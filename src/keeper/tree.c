@@ -141,6 +141,18 @@ uint32_t tree_members(struct keeper *k, uint32_t slot)
 	return cgroup_populated(LOW_CGROUP, slot);
 }
 
+uint32_t tree_rest(struct keeper *k, uint32_t slot)
+{
+	struct slot *own = slot_get(&k->slots, slot);
+
+	/* the kernel removes no group with members, or with groups below */
+	if (own->last_run && own->has_cgroup && cgroup_remove(LOW_CGROUP, slot) == 0) {
+		own->has_cgroup = false;
+		return 0;
+	}
+	return tree_members(k, slot);
+}
+
 bool tree_has(struct keeper *k, uint32_t slot, pid_t pid, pid_t *parent)
 {
 	const struct proc *p;
@@ -338,7 +350,7 @@ static bool watch_one(struct keeper *k, uint32_t slot)
 	struct record *r = record_get(&k->records, slot);
 	uint32_t state = atomic_load_explicit(&r->state, memory_order_relaxed);
 
-	if (state == RECORD_EXITED && tree_members(k, slot) == 0) {
+	if (state == RECORD_EXITED && tree_rest(k, slot) == 0) {
 		/* one look over /proc can miss who forks meanwhile: two must agree */
 		if (own->kill_tree && !own->has_cgroup && !own->seen_empty) {
 			own->seen_empty = true;

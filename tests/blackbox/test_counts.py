@@ -20,6 +20,7 @@ CALLS = {
     "restart after SIGKILL": (32, 36, 31),
     "reload, 1 of 100 changed": (46, 36, 128),
     "event, to one subscriber": (0, 0, 1),
+    "end of procd, one of 50": (21, 0, 15),
 }
 # Allocations of the supervisor, likewise.
 BLOCKS = {
@@ -116,6 +117,16 @@ def test_calls_of_a_start(w):
         p.rpc("subsystem.start", {"names": ["*"]}, timeout=30)
     counter.within("start, one of 50 at once", 50)
     p.stop()
+
+
+def test_calls_of_the_end(w):
+    """The group of each goes with it: nothing is left to be done one by one when all have ended."""
+    need_plain_build()
+    p = w.procd(sleepers(50))
+    all_run(p, 50)
+    with Counter(w, p) as counter:
+        p.stop()
+    counter.within("end of procd, one of 50", 50)
 
 
 def test_calls_of_a_restart(w):

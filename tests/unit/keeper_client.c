@@ -297,7 +297,7 @@ START_TEST(a_keeper_that_does_not_read_blocks_nobody)
 			memcpy(&m, packet, sizeof(m));
 			ck_assert_uint_eq(m.h.type, KM_SIGNAL);
 			ck_assert_uint_eq(m.spawn_id, (uint64_t)got + 1);
-			ck_assert_uint_eq(m.then_cont, 1);
+			ck_assert_uint_eq(m.flags, SIGNAL_THEN_CONT);
 		}
 		got++;
 	}

@@ -371,7 +371,8 @@ static inline void rig_signal(struct rig *r, uint32_t slot, int signo, enum sign
 {
 	struct km_signal m = { .h = { KM_SIGNAL, sizeof(m) }, .slot = slot, .signo = signo,
 			       .spawn_id = record_get(&r->records, slot)->spawn_id,
-			       .scope = scope, .then_cont = then_cont };
+			       .scope = scope,
+			       .flags = then_cont ? SIGNAL_THEN_CONT : 0 };
 
 	rig_send(r, &m, sizeof(m));
 }

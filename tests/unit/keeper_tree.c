@@ -22,14 +22,19 @@ static void teardown(void)
 }
 
 /* A script as a child in a tree; it knows where to write pids. */
-static pid_t start_tree(const char *without, const char *script)
+static pid_t start_again(const char *script)
 {
-	setenv("PROCD_TEST_NO_FEATURE", without, 1);
-	rig_start(&rig);
 	rig_spawn(&rig, 0, &(struct wish){
 		.argv = { "/bin/sh", "-c", script, "sh", pid_path[0], pid_path[1], pid_path[2] },
 		.env = { "PROCD_SUBSYSTEM=web" }, .flags = PLAN_TREE });
 	return rig_started(&rig);
+}
+
+static pid_t start_tree(const char *without, const char *script)
+{
+	setenv("PROCD_TEST_NO_FEATURE", without, 1);
+	rig_start(&rig);
+	return start_again(script);
 }
 
 /* The exit, and the end of the tree if that is told apart. Returns the wait status. */
@@ -94,6 +99,34 @@ START_TEST(a_signal_to_the_main_process_spares_the_others)
 	rig_signal(&rig, 0, SIGTERM, SCOPE_TREE, false);
 	ck_assert_uint_eq(rig_expect(&rig, KM_GONE).slot.spawn_id, m.spawn_id);
 	ck_assert(!alive(pid));
+}
+END_TEST
+
+START_TEST(who_is_not_to_be_started_again_ends_as_others_do_and_may_be)
+{
+	pid_t pid;
+	struct km_exited m;
+
+	for (int round = 0; round < 2; round++) {
+		struct km_signal last = { .h = { KM_SIGNAL, sizeof(last) }, .signo = SIGTERM,
+					  .scope = SCOPE_MAIN, .flags = SIGNAL_LAST };
+
+		unlink(pid_path[0]);
+		if (round == 0)
+			start_tree(kernels[_i], WRITE_AND_SLEEP(1) " & exec sleep 1000");
+		else
+			start_again(WRITE_AND_SLEEP(1) " & exec sleep 1000");
+		pid = wait_pid_file(pid_path[0]);
+		last.spawn_id = record_get(&rig.records, 0)->spawn_id;
+		rig_send(&rig, &last, sizeof(last));
+		m = rig_expect(&rig, KM_EXITED).exited;
+		ck_assert_uint_gt(m.tree_left, 0);
+		ck_assert(alive(pid));
+		rig_signal(&rig, 0, SIGTERM, SCOPE_TREE, true);
+		ck_assert_uint_eq(rig_expect(&rig, KM_GONE).slot.spawn_id, m.spawn_id);
+		ck_assert(!alive(pid));
+		rig_release(&rig, 0);
+	}
 }
 END_TEST
 
@@ -289,6 +322,7 @@ int main(int argc, char **argv)
 		{ a_kill_reaches_every_kind_of_descendant, ARRAY_LEN(kernels) },
 		{ a_gentle_signal_reaches_members_and_leader, ARRAY_LEN(kernels) },
 		{ a_signal_to_the_main_process_spares_the_others, ARRAY_LEN(kernels) },
+		{ who_is_not_to_be_started_again_ends_as_others_do_and_may_be, ARRAY_LEN(kernels) },
 		{ members_that_end_by_themselves_are_noticed, ARRAY_LEN(kernels) },
 		{ a_stopped_tree_acts_on_a_signal_with_cont, ARRAY_LEN(kernels) },
 		{ whoever_keeps_forking_is_killed_all_the_same, ARRAY_LEN(kernels) },
