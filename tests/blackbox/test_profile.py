@@ -118,9 +118,12 @@ def test_children_that_come_meanwhile_are_sampled_too(w):
     w.need_feature("profiling")
     p = w.procd(hot(w, "web", "fork"))
     p.wait_state("web", "running")
-    f, _ = profile(w, p, "web", seconds=0.8)
+    for seconds in (0.8, 3, 9):    # a machine that has much to do gives them little
+        f, _ = profile(w, p, "web", seconds=seconds)
+        pids = {s[3]["pid"] for s in f.samples if "hot_child" in s[0]}
+        if len(pids) >= 2:
+            break
     enough(f)
-    pids = {s[3]["pid"] for s in f.samples if "hot_child" in s[0]}
     check(len(pids) >= 2 and p.pid_of("web") not in pids, "pids of children: %r" % pids)
     p.stop()
 

@@ -561,6 +561,7 @@ def test_F117_on_an_old_kernel(w):
     os.kill(pid, signal.SIGUSR1)
     equal(p.wait_state("a", "failed", after=mark)["exit_code"], 42, "exit code")
     p.ctl("stop", "-q", "all").expect(0)
+    p.mark_now()
     check_mortal(w, p, "m", 5)
     p.stop()
     whole(p)

@@ -107,6 +107,17 @@ START_TEST(an_order_without_a_file_is_nonsense)
 }
 END_TEST
 
+/* An end between WELCOME and the first look at its record stands in the record, and is told, too. */
+static void skip_end(void)
+{
+	union packet m = { .h = { 0 } };
+
+	ck_assert(readable(rig.fd, clock_mono_ns() + PATIENCE_NS));
+	ck_assert_int_gt(recv(rig.fd, &m, sizeof(m), MSG_PEEK), 0);
+	if (m.h.type == KM_EXITED)
+		rig_expect(&rig, KM_EXITED);
+}
+
 START_TEST(what_happened_during_the_exec_is_told)
 {
 	int code;
@@ -117,6 +128,8 @@ START_TEST(what_happened_during_the_exec_is_told)
 
 		snprintf(text, sizeof(text), "sleep 0.0%d; exit %d", code, code);
 		rig_spawn(&rig, 1, &(struct wish){ .argv = { "/bin/sh", "-c", text } });
+		if (code > 1)
+			skip_end();
 		rig_started(&rig);
 		rig_upgrade(&rig, "/proc/self/exe", true);
 		ready();
@@ -127,6 +140,7 @@ START_TEST(what_happened_during_the_exec_is_told)
 	}
 	/* a signal waits, too */
 	kill(rig.keeper, SIGHUP);
+	skip_end();
 	rig_expect(&rig, KM_FORWARD);
 }
 END_TEST
