@@ -97,6 +97,7 @@ EXCLUDED = {
     "munmap": "cannot fail for a whole mapping; strace would leave it there",
     "exit": "does not return", "exit_group": "does not return",
     "rt_sigreturn": "does not return",
+    "inotify_rm_watch": "fails only for a wrong number",
     "rt_sigaction": "fails only for a wrong number or pointer",
     "rt_sigprocmask": "fails only for a wrong argument",
     "sigaltstack": "fails only for a wrong argument",
