@@ -169,7 +169,14 @@ char *capture_end(struct captures *c, uint32_t number)
 		cut = nl != NULL && nl + 1 < data + len ? (size_t)(nl - data) + 1 : 0;
 	}
 	cut += lines_last(data + cut, len - cut, OUTPUT_END_LINES);
-	return len > cut ? x_strndup(data + cut, len - cut) : NULL;
+	if (len == cut)
+		return NULL;
+	char *text = x_malloc(len - cut + 1);
+
+	for (size_t i = cut; i < len; i++)	/* a text: it does not end at a NUL byte */
+		text[i - cut] = data[i] != '\0' ? data[i] : ' ';
+	text[len - cut] = '\0';
+	return text;
 }
 
 /* --- all of them ----------------------------------------------------------------------------- */

@@ -296,12 +296,14 @@ def test_the_last_lines_of_a_failed_child_are_in_its_event_and_in_why(w):
                 w.sub("apart", "--print", "quiet", *own, "--print", "what broke", "--exit", 1, restart="never", stderr="log") +
                 w.sub("long", *own, "--line-size", 200, "--spew", 50, "--exit", 1, restart="never") +
                 w.sub("fine", *own, "--print", "all well", "--exit", 0, restart="never") +
-                w.sub("mute", "--exit", 1, restart="never"))
-    tail = {n: ended(p, n).get("stderr_tail") for n in ("shared", "apart", "long", "fine", "mute")}
+                w.sub("mute", "--exit", 1, restart="never") +
+                '[subsystem.zero]\ncommand = ["sh", "-c", "printf \'core\\\\000broken\\\\n\' >&2; exit 1"]\nrestart = "never"\n')
+    tail = {n: ended(p, n).get("stderr_tail") for n in ("shared", "apart", "long", "fine", "mute", "zero")}
     equal(tail["shared"], "first\nwhat broke\n", "stderr in stdout's pipe")
     equal(tail["apart"], "what broke\n", "stderr by itself")
     equal([line[:10] for line in tail["long"].splitlines()], ["0000000048", "0000000049", "0000000050"], "whole lines only")
     equal((tail["fine"], tail["mute"]), (None, None), "nothing to tell")
+    equal(tail["zero"], "core broken\n", "it does not end at a NUL byte")
     equal(p.rpc("subsystem.why", {"names": ["apart"]})["subsystems"][0]["stderr_tail"], "what broke\n", "why")
     contains(p.ctl("why", "shared").expect(0).out, "\n    | first\n    | what broke\n", "why")
     check("stderr_tail" not in p.rpc("subsystem.why", {"names": ["mute"]})["subsystems"][0], "mute has one")
