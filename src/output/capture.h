@@ -19,6 +19,9 @@
 struct captures;
 struct slot;
 
+/* LARGE: that was asked for. SMALL: it fills within a pause, and the kernel refuses a larger one. */
+enum pipe_size { PIPE_UNKNOWN, PIPE_USUAL, PIPE_LARGE, PIPE_SMALL };
+
 /* One FIFO. */
 struct stream {
 	struct loop_io readable;
@@ -31,7 +34,8 @@ struct stream {
 	uint64_t run_from;		/* where in the ring the output of this process begins */
 	uint64_t looked;		/* up to where slot.match saw it */
 	int fd;				/* -1: nothing to capture */
-	bool is_stderr, enlarged, waiting;	/* waiting: ring full, not read */
+	bool is_stderr, waiting;	/* waiting: ring full, not read */
+	unsigned char pipe;		/* enum pipe_size */
 };
 
 struct slot {

@@ -2,7 +2,8 @@
  * on from there. Four things keep a stream from being read at once:
  *
  *   paced     many small writes: instead of waking up for each, a shared timer reads every
- *             millisecond, until nothing comes any more
+ *             millisecond, until nothing comes any more; not where the pipe is too small to hold
+ *             what comes meanwhile, and the kernel refuses a larger one
  *   waiting   the ring is full of lines that a slow, but living target has not taken yet: the child
  *             feels it as a slow pipe. A target that fails, or takes nothing for a second, loses
  *             this privilege: the oldest lines are dropped, counted, and told later
@@ -28,8 +29,9 @@
 #define SMALL_READ (16u * 1024)
 #define BUSY_NS (2 * NS_PER_MS)		/* two reads within this: under load */
 #define PACE_NS (1 * NS_PER_MS)
-#define PIPE_FULL (60u * 1024)		/* of the default 64 KiB */
-#define PIPE_LARGE (256 * 1024)
+#define PIPE_BYTES (64 * 1024)		/* as pipes are */
+#define PIPE_FULL (60u * 1024)		/* of these */
+#define PIPE_BYTES_LARGE (256 * 1024)
 #define DROP_TO_ROOM (16u * 1024)
 #define DRAIN_BYTES (256u * 1024)
 #define DRAIN_NS (20 * NS_PER_MS)
@@ -104,11 +106,22 @@ static void drop_oldest(struct stream *s)
 
 static void enlarge_pipe(struct stream *s, size_t available)
 {
-	if (available < PIPE_FULL || s->enlarged)
+	if (available < PIPE_FULL || s->pipe == PIPE_LARGE)
 		return;
-	s->enlarged = true;
+	s->pipe = PIPE_LARGE;
 	/* Refused beyond the user's share of pipe pages: then it stays as it is. */
-	(void)fcntl(s->fd, F_SETPIPE_SZ, PIPE_LARGE);
+	(void)fcntl(s->fd, F_SETPIPE_SZ, PIPE_BYTES_LARGE);
+}
+
+/* Can it hold what comes within PACE_NS? Who has a thousand pipes is given small ones. Source: pipe(7),
+ * pipe-user-pages-soft. */
+static bool holds_much(struct stream *s)
+{
+	if (s->pipe == PIPE_UNKNOWN)
+		s->pipe = fcntl(s->fd, F_GETPIPE_SZ) >= PIPE_BYTES ||
+			  fcntl(s->fd, F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES ? PIPE_USUAL :
+										 PIPE_SMALL;
+	return s->pipe != PIPE_SMALL;
 }
 
 /* Room for a read: forward again, or give up the oldest lines. False: wait. */
@@ -195,7 +208,7 @@ static void on_readable(struct loop_io *io, int revents)
 	s->read_ns = now;
 	if (end == READ_STOP)
 		stop_reading(s);
-	else if (end == READ_SMALL && before != 0 && now - before < BUSY_NS)
+	else if (end == READ_SMALL && before != 0 && now - before < BUSY_NS && holds_much(s))
 		pace(c, s);
 }
 
@@ -252,6 +265,7 @@ static void open_stream(struct captures *c, struct stream *s)
 		s->fd = -1;
 		return;
 	}
+	s->pipe = PIPE_UNKNOWN;
 	if (s->ring == NULL && open_ring(c, s, false)) {
 		ring_recover(s->ring, s->fd);
 		s->run_from = ring_run_from(s->ring);
