@@ -184,12 +184,12 @@ def formula(delay_ms, max_ms, run_ms, horizon_ms):
     return n
 
 
-def starts_of(path, until_ns):
-    """{name: starts} and the first and last start's time, from the event file."""
+def starts_of(path, until_ns, state="starting"):
+    """{name: starts}, from the event file."""
     starts, first = {}, None
     with open(path, "rb") as f:
         for line in f:
-            if b'"state":"starting"' not in line:
+            if b'"state":"%s"' % state.encode() not in line:
                 continue
             try:
                 e = json.loads(line)
@@ -224,6 +224,8 @@ def storm(args, title, keys, expected):
     for asker in askers:
         asker.start()
     time.sleep(min(5, seconds / 4))
+    while len(starts_of(daemon.events, float("inf"), "running")) <= n:    # each has its FIFO from its first start on
+        time.sleep(0.2)
     before, began = daemon.state(), time.monotonic()
     time.sleep(max(0, seconds + 1 - (time.monotonic() - begin)))
     after, took = daemon.state(), time.monotonic() - began
