@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rcu.h"
+#include "base/resident.h"
 #include "base/title.h"
 #include "command/hints.h"
 #include "command/privileges.h"
@@ -348,13 +349,27 @@ static int leave(struct supervisor *s, int exit_code)
 	return exit_code;
 }
 
+/* Everything was started: from now on there is little to do. */
+static bool start_is_over(struct supervisor *s)
+{
+	bool running = board_daemon(s->board)->state == DAEMON_RUNNING;
+	bool over = running && !s->was_running;
+
+	s->was_running = running;
+	return over;
+}
+
 /* A start of thousands touches many pages of files that are hardly looked at again. */
 static void let_go_of_pages(struct supervisor *s)
 {
 	uint64_t seq = chan_last_seq(s->chan);
 
-	if (seq - s->unmapped_seq < EVENTS_MAPPED)
+	if (start_is_over(s)) {
+		malloc_trim(0);
+		resident_drop_program();
+	} else if (seq - s->unmapped_seq < EVENTS_MAPPED) {
 		return;
+	}
 	s->unmapped_seq = seq;
 	chan_unmap_idle(s->chan);
 	tally_unmap_idle(s->tally);

@@ -55,6 +55,7 @@ struct supervisor {
 	struct strbuf unsaved;		/* that of the running one, where bundle_save() failed */
 	bool yielding;			/* make room for the new executable */
 	struct loop_prepare before_sleep;
+	bool was_running;		/* the instance, when last looked at */
 	uint64_t unmapped_seq;		/* the last event when the ring was let go of */
 	struct loop_timer deadline;
 	struct alarm *alarm;		/* likewise, by the time of day */

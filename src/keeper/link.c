@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/resident.h"
 #include "keeper/fetch.h"
 #include "keeper/follow.h"
 #include "keeper/inner.h"
@@ -213,6 +214,12 @@ static bool take_taken(struct keeper *k, const void *msg, size_t size)
 }
 
 /* EXE is taken. */
+static void take_ready(struct keeper *k)
+{
+	upgrade_ready(k);
+	resident_drop_program();
+}
+
 static bool take_upgrade(struct keeper *k, const void *msg, size_t size, int *exe)
 {
 	const struct km_upgrade *m = msg;
@@ -262,7 +269,7 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_TAKEN: return take_taken(k, msg, size);
 	case KM_LEAVE: return take_leave(k, msg, size);
 	case KM_UPGRADE: return take_upgrade(k, msg, size, fd);
-	case KM_READY: upgrade_ready(k); return true;
+	case KM_READY: take_ready(k); return true;
 	case KM_PONG: return true;
 	default: return false;
 	}
