@@ -58,10 +58,9 @@ static void emit_next_run(struct strbuf *out, const struct board_record *r, int6
 {
 	auto_free(strbuf_fini) struct strbuf at = STRBUF_INIT;
 
-	if (r->next_run_real_ns != 0)
-		clock_format_rfc3339(r->next_run_real_ns, &at);
-	else if (r->next_run_mono_ns != 0)
-		clock_format_rfc3339(clock_real_ns() + r->next_run_mono_ns - now, &at);
+	if (r->next_run_ns != 0)
+		clock_format_rfc3339(r->next_run_ns + (r->next_run_real ? 0 : clock_real_ns() - now),
+				     &at);
 	emit_text(out, "next_run_at", at.len > 0 ? at.buf : NULL);
 }
 
@@ -139,7 +138,7 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r,
 	emit_int_or_null(out, "start_timeout_left_ms", r->ready_by_mono_ns != 0,
 			 MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
 	emit_text(out, "status_text", *r->texts->status ? r->texts->status : NULL);
-	emit_text(out, "doing", r->doing);
+	emit_text(out, "doing", r->texts->doing);
 	emit_slot_degraded(out, r, output);
 	emit_resources(out, sample);
 	emit_depends_on(out, r->name);

@@ -98,6 +98,7 @@ static void put_board_record(struct subsystem *s)
 	auto_free(strbuf_fini) struct strbuf status = STRBUF_INIT;
 	auto_free(strbuf_fini) struct strbuf degraded = STRBUF_INIT;
 	auto_free(freep) char *last_error = subsystem_end_text(s);
+	const char *doing = hooks_doing(s);
 	struct board_record *r;
 
 	groups_text(o, &groups);
@@ -118,7 +119,7 @@ static void put_board_record(struct subsystem *s)
 		.description = o->links->description, .last_error = last_error,
 		.groups = groups.buf, .waits_for = waits_for.buf, .awaits = awaits.buf,
 		.status = status.buf, .health_detail = checkup_of(s)->detail, .degraded = degraded.buf,
-		.cause = on_failure_cause(s),
+		.cause = on_failure_cause(s), .doing = doing != NULL ? doing : overlap_doing(s),
 	});
 	r->waiting = s->edges.shown_waiting;
 	r->id = s->id;
@@ -145,12 +146,10 @@ static void put_board_record(struct subsystem *s)
 	r->attempt = s->attempt;
 	r->next_restart_mono_ns = s->state == STATE_RESTARTING ? s->next_restart_mono_ns : 0;
 	r->periodic = subsystem_is_periodic(o);
-	r->next_run_real_ns = periodic_of(s)->next_real_ns;
-	r->next_run_mono_ns = periodic_of(s)->next_mono_ns;
+	r->next_run_real = periodic_of(s)->next_real_ns != 0;
+	r->next_run_ns = r->next_run_real ? periodic_of(s)->next_real_ns
+					  : periodic_of(s)->next_mono_ns;
 	r->generation = s->options->generation;
-	r->doing = hooks_doing(s);
-	if (r->doing == NULL)
-		r->doing = overlap_doing(s);
 	r->goal_why = enumtext_name(&goal_why_text, (int)s->goal.why);
 	board_put(s->core->board, s->slot, r);
 }

@@ -97,12 +97,11 @@ static void say_awaits(json_t *lines, const struct board_record *r, int64_t now_
 static void say_next_run(json_t *lines, const struct board_record *r, int64_t now_mono_ns)
 {
 	auto_free(strbuf_fini) struct strbuf in = STRBUF_INIT, at = STRBUF_INIT;
-	int64_t left_ns = r->next_run_real_ns != 0 ? r->next_run_real_ns - clock_real_ns() :
-						     r->next_run_mono_ns - now_mono_ns;
+	int64_t left_ns = r->next_run_ns - (r->next_run_real ? clock_real_ns() : now_mono_ns);
 
 	if (!r->periodic || !r->goal_up)
 		return;
-	if (r->next_run_real_ns == 0 && r->next_run_mono_ns == 0) {
+	if (r->next_run_ns == 0) {
 		if (r->pid != 0)
 			say(lines, "its next run is planned when this one is over");
 		return;
@@ -192,8 +191,8 @@ json_t *core_why(const struct board *board, const struct board_record *r, int64_
 	say_ago(lines, r, now_mono_ns);
 	if (r->pid != 0)
 		say(lines, "its process is %d", r->pid);
-	if (r->doing != NULL)
-		say(lines, "its %s is running", r->doing);
+	if (r->texts->doing != NULL)
+		say(lines, "its %s is running", r->texts->doing);
 	say_awaits(lines, r, now_mono_ns);
 	if (*r->texts->status != '\0')
 		say(lines, "it says: %s", r->texts->status);

@@ -147,9 +147,10 @@ static const char *text_keep(const char *text, char **at)
 struct board_record *board_record_new(const char *name, const struct board_texts *t)
 {
 	const char *const texts[] = { t->description, t->last_error, t->groups, t->waits_for,
-				      t->awaits, t->status, t->health_detail, t->degraded, t->cause };
+				      t->awaits, t->status, t->health_detail, t->degraded, t->cause,
+				      t->doing };
 	size_t n = strlen(name) + 1;
-	size_t at_texts = (sizeof(struct board_record) + n + 7) & ~(size_t)7;
+	size_t at_texts = (offsetof(struct board_record, name) + n + 7) & ~(size_t)7;
 	size_t room = t->last_error != NULL;
 	struct board_record *r;
 	struct board_texts *kept;
@@ -157,7 +158,7 @@ struct board_record *board_record_new(const char *name, const struct board_texts
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		room += text_room(texts[i]);
-	r = x_calloc(1, at_texts + (room > 0 ? sizeof(*kept) + room : 0));
+	r = x_calloc(1, MAX(at_texts + (room > 0 ? sizeof(*kept) + room : 0), sizeof(*r)));
 	memcpy(r->name, name, n);
 	r->texts = &no_texts;
 	if (room == 0)
@@ -174,6 +175,7 @@ struct board_record *board_record_new(const char *name, const struct board_texts
 		.health_detail = text_keep(t->health_detail, &at),
 		.degraded = text_keep(t->degraded, &at),
 		.cause = text_keep(t->cause, &at),
+		.doing = t->doing != NULL ? text_keep(t->doing, &at) : NULL,
 	};
 	r->texts = kept;
 	return r;

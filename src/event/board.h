@@ -12,7 +12,7 @@
 #include "event/event.h"
 
 /* What there is to say of a subsystem in words; most have none of it. NULL in what is handed over is
- * "", but for last_error. */
+ * "", but for last_error and doing. */
 struct board_texts {
 	const char *description;
 	const char *last_error;		/* NULL when none */
@@ -23,39 +23,39 @@ struct board_texts {
 	const char *health_detail;	/* the last answer to its health probe */
 	const char *degraded;		/* what is not as it should be, newline-separated */
 	const char *cause;		/* whose failure it was started for */
+	const char *doing;		/* the hook or command that runs; NULL: none */
 };
 
 enum health { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 extern const struct enumtext health_text;
 
 struct board_record {
+	const struct board_texts *texts;
+	const char *goal_why;		/* static text: "config", "operator", "shutdown", ... */
 	uint64_t id;
-	uint32_t slot;
-	enum subsystem_state state;
-	enum health health;
-	uint32_t health_failures;	/* probes that failed in a row */
-	bool ready, gave_up, autostart, goal_up, oneshot;
-	bool waiting;			/* its start waits for others */
-	int pid;			/* 0: none */
-	uint32_t place;			/* slot of the record, and of the cgroup, of that process: its
-					 * own or a second one (core/overlap.h) */
-	int exit_code;			/* of the last end; -1: none */
-	int signal;			/* of the last end; 0: none */
-	bool killed, core_dumped;
-	enum reason reason;		/* of the last state change */
+	uint64_t generation;		/* configuration generation of its options */
+	uint64_t restart_count;
 	int64_t since_mono_ns;		/* when the state was entered */
 	int64_t started_mono_ns;	/* of the current process; 0: none */
-	uint64_t restart_count;
-	uint32_t attempt;
 	int64_t next_restart_mono_ns;	/* 0: none pending */
-	bool periodic;			/* it has a schedule or a period */
-	int64_t next_run_real_ns;	/* its next run, by the time of day; 0: none planned */
-	int64_t next_run_mono_ns;	/* likewise, by the monotonic clock */
-	uint64_t generation;		/* configuration generation of its options */
-	const char *doing;		/* static text: the hook or command that runs; NULL: none */
-	const char *goal_why;		/* static text: "config", "operator", "shutdown", ... */
+	int64_t next_run_ns;		/* 0: none planned */
 	int64_t ready_by_mono_ns;	/* deadline of its readiness; 0: none */
-	const struct board_texts *texts;
+	uint32_t slot;
+	uint32_t place;			/* slot of the record, and of the cgroup, of its process: its
+					 * own or a second one (core/overlap.h) */
+	int pid;			/* 0: none */
+	int exit_code;			/* of the last end; -1: none */
+	int signal;			/* of the last end; 0: none */
+	uint32_t attempt;
+	uint32_t health_failures;	/* probes that failed in a row */
+	enum subsystem_state state : 8;
+	enum reason reason : 8;		/* of the last state change */
+	enum health health : 8;
+	bool ready : 1, gave_up : 1, autostart : 1, goal_up : 1, oneshot : 1;
+	bool waiting : 1;		/* its start waits for others */
+	bool killed : 1, core_dumped : 1;	/* the last end */
+	bool periodic : 1;		/* it has a schedule or a period */
+	bool next_run_real : 1;		/* NEXT_RUN_NS is by the time of day, not monotonic */
 	char name[];
 };
 

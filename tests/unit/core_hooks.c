@@ -33,7 +33,7 @@ static const char *doing(void)
 {
 	const struct board_record *r = fx_board("web");
 
-	return r == NULL || r->doing == NULL ? "" : r->doing;
+	return r == NULL || r->texts->doing == NULL ? "" : r->texts->doing;
 }
 
 static const char *last_error(void)
