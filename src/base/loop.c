@@ -119,7 +119,7 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
 void loop_io_init(struct loop_io *io, struct ev_loop *loop, void (*cb)(struct loop_io *, int))
 {
 	ev_io_init(&io->w, on_io, -1, 0);
-	io->loop = loop;
+	io->w.data = loop;
 	io->cb = cb;
 }
 
@@ -128,14 +128,14 @@ void loop_io_set(struct loop_io *io, int fd, int events)
 	bool active = ev_is_active(&io->w);
 
 	if (fd < 0 || events == 0) {
-		ev_io_stop(io->loop, &io->w);
+		ev_io_stop(io->w.data, &io->w);
 		return;
 	}
 	if (active && io->w.fd == fd && (io->w.events & (EV_READ | EV_WRITE)) == events)
 		return;
-	ev_io_stop(io->loop, &io->w);
+	ev_io_stop(io->w.data, &io->w);
 	ev_io_set(&io->w, fd, events);
-	ev_io_start(io->loop, &io->w);
+	ev_io_start(io->w.data, &io->w);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)

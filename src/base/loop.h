@@ -19,8 +19,7 @@ bool loop_backend_works(const char *backend);	/* here and now: tries */
 void loop_backends_supported(struct strbuf *out);	/* those that work: "epoll, poll, select" */
 
 struct loop_io {
-	ev_io w;
-	struct ev_loop *loop;
+	ev_io w;		/* its data is the loop */
 	void (*cb)(struct loop_io *io, int revents);
 };
 void loop_io_init(struct loop_io *io, struct ev_loop *loop, void (*cb)(struct loop_io *, int));

@@ -21,7 +21,7 @@ void strlist_take(struct strlist *l, char *s)
 {
 	BUG_ON(s == NULL);
 	if (l->n + 1 >= l->cap) {
-		l->cap = MAX(l->cap * 2, (size_t)4);
+		l->cap = MAX(l->cap * 2, (size_t)2);
 		l->items = x_reallocarray(l->items, l->cap, sizeof(*l->items));
 	}
 	l->items[l->n++] = s;

@@ -501,6 +501,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	if (!s->welcome.recovering || config->generation != generation ||
 	    !bundle_there(s->run_dirfd))
 		bundle_save(s, &bundle, config->generation);
+	strbuf_fini(&bundle);
 	if (s->welcome.records_set_aside)
 		log_warn("the records of an earlier procd in %s were unusable; they were set aside "
 			 "as records.bad, and what it left running is not known", s->run_dir);

@@ -45,6 +45,7 @@ struct core *core_new(const struct core_setup *setup)
 
 	c->chan = setup->chan;
 	c->board = setup->board;
+	c->registry = (struct registry)REGISTRY_INIT;
 	c->tally = setup->tally;
 	c->ops = setup->ops;
 	c->ops_ctx = setup->ops_ctx;

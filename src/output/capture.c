@@ -63,6 +63,7 @@ void capture_attach(struct captures *c, uint32_t number, struct subsystem_option
 		struct stream *err = x_calloc(1, sizeof *err);
 
 		stream_init(c, err, slot, true);
+		err->held = slot->out.held;
 		(void)rcu_publish(&slot->err, err);
 	}
 	if (slot->err != NULL)
@@ -79,7 +80,6 @@ void capture_set_pid(struct captures *c, uint32_t number, int pid)
 		return;
 	if (pid > 0)
 		slot->pid = pid;
-	slot->held = pid == 0;
 	change(&slot->out);
 	if (slot->err != NULL)
 		change(slot->err);
@@ -158,12 +158,13 @@ char *capture_end(struct captures *c, uint32_t number)
 
 	if (s == NULL || s->ring == NULL)
 		return NULL;
-	uint64_t head = ring_head(s->ring), from = MAX(s->run_from, head - MIN(head, OUTPUT_END_BYTES));
+	uint64_t head = ring_head(s->ring), run_from = ring_run_from(s->ring);
+	uint64_t from = MAX(run_from, head - MIN(head, OUTPUT_END_BYTES));
 	const char *data = s->ring->data + from % RING_DATA;
 	size_t len = (size_t)(head - from), cut = 0;
 
 	/* Not from the middle of a line, unless it is all there is. */
-	if (from > s->run_from) {
+	if (from > run_from) {
 		const char *nl = memchr(data, '\n', len);
 
 		cut = nl != NULL && nl + 1 < data + len ? (size_t)(nl - data) + 1 : 0;

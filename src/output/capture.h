@@ -31,10 +31,10 @@ struct stream {
 	struct target *target;		/* NULL: procd's own log */
 	struct ring *ring;		/* RCU; NULL before the first byte */
 	int64_t read_ns;		/* when it was last read */
-	uint64_t run_from;		/* where in the ring the output of this process begins */
-	uint64_t looked;		/* up to where slot.match saw it */
 	int fd;				/* -1: nothing to capture */
-	bool is_stderr, waiting;	/* waiting: ring full, not read */
+	bool is_stderr;
+	bool waiting;			/* ring full, not read */
+	bool held;			/* not read: whose lines these are is not known yet */
 	unsigned char pipe;		/* enum pipe_size */
 };
 
@@ -46,7 +46,6 @@ struct slot {
 	struct stream *err;		/* only where stderr is captured by itself */
 	uint32_t number;
 	int pid;
-	bool held;			/* not read: whose lines these are is not known yet */
 	struct limit limit;		/* log_rate_limit */
 	struct match *match;		/* a line that is waited for; NULL: none */
 };

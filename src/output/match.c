@@ -1,6 +1,6 @@
 /* The ring is looked at, not what is read: so a line counts that came before anybody waited, or that a
  * supervisor captured which died before it could tell. What the process before wrote lies before
- * RUN_FROM and does not count. Lines are those of the log: whole, and cut where that cuts. */
+ * the ring's RUN_FROM and does not count. Lines are those of the log: whole, and cut where that cuts. */
 #include "output/match.h"
 
 #include <regex.h>
@@ -13,12 +13,13 @@
 struct match {
 	regex_t regex;
 	uint64_t spawn_id;
+	uint64_t looked[2];		/* up to where in the rings of stdout and stderr */
 	char text[OUTPUT_LINE_MAX + 1];	/* the line, as a string */
 };
 
-static void begin_stream(struct stream *s)
+static uint64_t run_from(const struct stream *s)
 {
-	s->looked = s->run_from;
+	return s != NULL && s->ring != NULL ? ring_run_from(s->ring) : 0;
 }
 
 void match_begin(struct slot *slot, const char *pattern, uint64_t spawn_id)
@@ -34,10 +35,9 @@ void match_begin(struct slot *slot, const char *pattern, uint64_t spawn_id)
 		return;
 	}
 	m->spawn_id = spawn_id;
+	m->looked[false] = run_from(&slot->out);
+	m->looked[true] = run_from(slot->err);
 	slot->match = m;
-	begin_stream(&slot->out);
-	if (slot->err != NULL)
-		begin_stream(slot->err);
 }
 
 void match_end(struct slot *slot)
@@ -62,16 +62,17 @@ static bool matches(struct match *m, const struct line *line)
 bool match_look(struct stream *s, uint64_t *spawn_id)
 {
 	struct match *m = s->slot->match;
-	uint64_t head;
+	uint64_t head, *looked;
 	struct line line;
 
 	if (m == NULL || s->ring == NULL)
 		return false;
 	head = ring_head(s->ring);
-	s->looked = MAX(s->looked, head - MIN(head, (uint64_t)RING_DATA));
-	while (lines_next(s->ring->data + s->looked % RING_DATA, (size_t)(head - s->looked),
+	looked = &m->looked[s->is_stderr];
+	*looked = MAX(*looked, head - MIN(head, (uint64_t)RING_DATA));
+	while (lines_next(s->ring->data + *looked % RING_DATA, (size_t)(head - *looked),
 			  OUTPUT_LINE_MAX, &line)) {
-		s->looked += line.raw_len;
+		*looked += line.raw_len;
 		if (!matches(m, &line))
 			continue;
 		*spawn_id = m->spawn_id;

@@ -178,7 +178,7 @@ static enum read_end read_stream(struct captures *c, struct stream *s, unsigned 
 
 static void start_reading(struct stream *s)
 {
-	if (!s->slot->held)
+	if (!s->held)
 		loop_io_set(&s->readable, s->fd, EV_READ);
 }
 
@@ -268,7 +268,6 @@ static void open_stream(struct captures *c, struct stream *s)
 	s->pipe = PIPE_UNKNOWN;
 	if (s->ring == NULL && open_ring(c, s, false)) {
 		ring_recover(s->ring, s->fd);
-		s->run_from = ring_run_from(s->ring);
 		forward_later(c, s);	/* the pid of these lines comes with the next order */
 	}
 	start_reading(s);
@@ -357,17 +356,16 @@ void stream_attach(struct captures *c, struct stream *s)
 
 void stream_hold(struct stream *s)
 {
-	s->run_from = 0;
-	if (s->ring != NULL) {
+	s->held = true;
+	if (s->ring != NULL)
 		ring_run_begins(s->ring);
-		s->run_from = ring_run_from(s->ring);
-	}
 	loop_io_set(&s->readable, s->fd, 0);
 	list_remove(&s->paced);
 }
 
 void stream_release(struct stream *s)
 {
+	s->held = false;
 	if (s->fd >= 0 && !s->waiting)
 		start_reading(s);
 }
