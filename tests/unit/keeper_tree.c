@@ -134,10 +134,11 @@ START_TEST(members_that_end_by_themselves_are_noticed)
 {
 	struct km_exited m;
 
-	start_tree(kernels[_i], "sleep 0.3 & exit 4");
+	start_tree(kernels[_i], WRITE_AND_SLEEP(1) " & exit 4");
 	m = rig_expect(&rig, KM_EXITED).exited;
 	ck_assert_int_eq(m.wait_status, 4 << 8);
 	ck_assert_uint_gt(m.tree_left, 0);
+	kill(wait_pid_file(pid_path[0]), SIGTERM);	/* not by the keeper's hand */
 	rig_expect(&rig, KM_GONE);
 	ck_assert_uint_eq(rig_state(&rig, 0), RECORD_GONE);
 }
