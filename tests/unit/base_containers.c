@@ -217,5 +217,6 @@ UNIT_MAIN("base: containers", an_unused_buffer_is_an_empty_text_and_needs_no_fre
 	  a_buffer_holds_bytes_and_is_always_terminated,
 	  formatting_works_for_short_and_long_results, a_detached_text_belongs_to_the_caller,
 	  a_list_is_a_valid_argv_at_any_length, empty_lists_are_equal_and_can_be_copied,
-	  a_map_finds_what_was_put_and_only_that, a_map_agrees_with_an_array_over_a_long_life,
+	  a_map_finds_what_was_put_and_only_that,
+	  a_map_that_borrows_keeps_the_keys_where_they_are, a_map_agrees_with_an_array_over_a_long_life,
 	  a_list_element_may_leave_while_the_list_is_walked)

@@ -244,11 +244,11 @@ static int received_before;
 
 static void on_byte(struct loop_io *io, int revents)
 {
-	struct office *office = ev_userdata(io->loop);
+	struct office *office = ev_userdata(io->w.data);
 
 	(void)revents;
 	received_before = office->received;
-	ev_break(io->loop, EVBREAK_ALL);
+	ev_break(io->w.data, EVBREAK_ALL);
 }
 
 START_TEST(what_is_left_in_a_mailbox_wakes_nobody_and_comes_before_what_does)
