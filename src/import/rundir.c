@@ -223,13 +223,53 @@ static bool has_run(const struct import *im, const char *dir)
 	return import_is_file(im, run);
 }
 
-bool import_is_rundir(const struct import *im, const char *dir)
+/* --- oneshots of s6-rc: a script of execline, "up", and one that undoes it --------------------- */
+
+static bool has_up(const struct import *im, const char *dir)
+{
+	auto_free(freep) char *up = import_path(dir, "up"), *type = import_path(dir, "type");
+
+	return import_is_file(im, up) && import_is_file(im, type);
+}
+
+static int read_oneshot(struct import *im, const char *dir)
+{
+	auto_free(freep) char *name = import_base_of(dir), *up = import_path(dir, "up");
+	auto_free(strlist_fini) struct strlist command = STRLIST_INIT;
+	struct rundir x = { .im = im, .dir = dir, .s6 = true };
+	long ms = 0;
+
+	x.s = import_add(im, name, name, dir, 0);
+	if (x.s == NULL)
+		return -EINVAL;
+	import_origin(x.s, "%s/up", name);
+	strlist_add(&command, "execlineb");
+	strlist_add(&command, "-P");
+	strlist_add(&command, up);
+	import_list(x.s, "command", &command);
+	import_text_value(x.s, "type", "oneshot");
+	import_text_value(x.s, "working_dir", "/");
+	if (read_number(&x, "timeout-up", 604800000, &ms) < 0 || set_dependencies(&x) < 0)
+		return -EINVAL;
+	import_ms(x.s, "start_timeout", ms);
+	if (has(&x, "down"))
+		import_note(x.s, 0, "down", "a oneshot that has run is stopped already");
+	return 0;
+}
+
+static bool holds(const struct import *im, const char *dir, const char *what)
 {
 	auto_free(strlist_fini) struct strlist found = STRLIST_INIT;
-	auto_free(freep) char *pattern = import_path(dir, "*/run");
+	auto_free(freep) char *pattern = import_path(dir, what);
 	struct import scratch = { .only = im->only };
 
-	return has_run(im, dir) || (import_glob(&scratch, pattern, &found) == 0 && found.n > 0);
+	return import_glob(&scratch, pattern, &found) == 0 && found.n > 0;
+}
+
+bool import_is_rundir(const struct import *im, const char *dir)
+{
+	return has_run(im, dir) || has_up(im, dir) || holds(im, dir, "*/run") ||
+	       (holds(im, dir, "*/up") && holds(im, dir, "*/type"));
 }
 
 int import_rundir(struct import *im, const char *path)
@@ -240,6 +280,8 @@ int import_rundir(struct import *im, const char *path)
 		return import_fail(im, path, 0, "is no service directory");
 	if (has_run(im, path))
 		return read_service(im, path);
+	if (has_up(im, path))
+		return read_oneshot(im, path);
 	if (import_list_dir(im, path, &names) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < names.n; i++) {
@@ -247,6 +289,9 @@ int import_rundir(struct import *im, const char *path)
 
 		if (has_run(im, dir)) {
 			if (read_service(im, dir) < 0)
+				return -EINVAL;
+		} else if (has_up(im, dir)) {
+			if (read_oneshot(im, dir) < 0)
 				return -EINVAL;
 		} else if (import_is_dir(im, dir)) {
 			import_note(im->whole, 0, names.items[i], "there is no run in it");

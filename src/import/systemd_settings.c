@@ -181,6 +181,8 @@ static bool is_oneshot(const struct unit *u)
 
 static void set_defaults(struct unit *u)
 {
+	if (!import_has(u->s, "working_dir"))
+		import_text_value(u->s, "working_dir", "/");
 	if (!import_has(u->s, "restart"))
 		import_text_value(u->s, "restart", "never");
 	if (!import_has(u->s, "start_timeout"))

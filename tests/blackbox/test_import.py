@@ -189,7 +189,7 @@ def test_settings_of_systemd_become_keys(w):
     for key, value in (("ready", "notify"), ("restart", "on-failure"), ("restart_delay", 1500),
                        ("restart_max_delay", 1500), ("stop_timeout", 123000), ("stop_signal", "SIGINT"),
                        ("reload_signal", "SIGUSR1"), ("limit_nofile", "200:4096"), ("watchdog", 30000),
-                       ("umask", "0027"), ("description", "The site"), ("after", ["db"]), ("wants", ["db"])):
+                       ("umask", "0027"), ("working_dir", "/"), ("description", "The site"), ("after", ["db"]), ("wants", ["db"])):
         equal(s["web"][key], value, key)
     equal(s["setup"]["type"], "oneshot", "type")
     equal(s["setup"]["before"], ["db"], "before")
@@ -349,6 +349,22 @@ def test_service_directories_of_s6_run_the_same_programs(w):
     write_text(w.path("src/web/notification-fd"), "seven\n")
     contains(refused(w, w.path("src")), w.path("src/web/notification-fd") + ":1", "message")
     p.stop()
+
+
+def test_oneshots_of_s6_rc_become_oneshots(w):
+    os.makedirs(w.path("source", "mount", "dependencies.d"))
+    os.makedirs(w.path("source", "all", "contents.d"))
+    for name, text in (("type", "oneshot"), ("up", "echo up"), ("down", "echo down"), ("timeout-up", "3000"),
+                       ("dependencies.d/dev", "")):
+        write_text(w.path("source", "mount", *name.split("/")), text + "\n")
+    os.makedirs(w.path("source", "dev"))
+    write_text(w.path("source", "dev", "type"), "oneshot\n")
+    write_text(w.path("source", "dev", "up"), "true\n")
+    text = imported(w, w.path("source"))
+    s = effective(w)
+    equal(s["mount"]["command"], ["execlineb", "-P", w.path("source", "mount", "up")], "its script")
+    equal([s["mount"]["type"], s["mount"]["start_timeout"], s["mount"]["depends_on"]], ["oneshot", 3000, ["dev"]], "settings")
+    told(text, "down", "all")
 
 
 def test_services_of_dinit_run_the_same_programs(w):

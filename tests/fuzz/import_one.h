@@ -27,20 +27,23 @@ static void check_accepted(const struct strbuf *text)
 	config_free(config);
 }
 
-static int import_one(const char *name, const char *format, const uint8_t *bytes, size_t size)
+static void check_result(int r, const struct strbuf *out, const struct error *e)
+{
+	check((r == 0) == !error_is_set(e) && (r == 0) == (out->len > 0));
+	if (r == 0)
+		check_accepted(out);
+	else
+		check(strchr(e->message, '\n') == NULL);
+}
+
+static inline int import_one(const char *name, const char *format, const uint8_t *bytes, size_t size)
 {
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
 	auto_free(freep) char *exact = x_malloc(size + 1);	/* a byte too far is a finding */
 	struct error e = ERROR_INIT;
-	int r;
 
 	memcpy(exact, bytes, size);
-	r = import_text(name, exact, size, format, &out, &e);
-	check((r == 0) == !error_is_set(&e) && (r == 0) == (out.len > 0));
-	if (r == 0)
-		check_accepted(&out);
-	else
-		check(strchr(e.message, '\n') == NULL);
+	check_result(import_text(name, exact, size, format, &out, &e), &out, &e);
 	error_fini(&e);
 	return 0;
 }
