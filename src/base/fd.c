@@ -121,20 +121,31 @@ static int create_beside(int dirfd, const char *path, char *name, size_t size)
 	return -EEXIST;
 }
 
-int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode)
+int file_write_beside(int dirfd, const char *path, const void *data, size_t n, mode_t mode,
+		      char name[PATH_MAX])
 {
-	auto_free(closep) int fd = -1;
-	char name[PATH_MAX];
+	auto_free(closep) int fd = create_beside(dirfd, path, name, PATH_MAX);
 	int r;
 
-	fd = create_beside(dirfd, path, name, sizeof(name));
 	if (fd < 0)
 		return fd;
 	r = fd_write_all(fd, data, n);
-	if (r == 0 && (fchmod(fd, mode) < 0 || renameat(dirfd, name, dirfd, path) < 0))
+	if (r == 0 && fchmod(fd, mode) < 0)
 		r = -errno;
 	if (r < 0)
 		unlinkat(dirfd, name, 0);
+	return r;
+}
+
+int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode)
+{
+	char name[PATH_MAX];
+	int r = file_write_beside(dirfd, path, data, n, mode, name);
+
+	if (r == 0 && renameat(dirfd, name, dirfd, path) < 0) {
+		r = -errno;
+		unlinkat(dirfd, name, 0);
+	}
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #ifndef BASE_FD_H
 #define BASE_FD_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -28,6 +29,9 @@ int file_read(const char *path, size_t max, struct strbuf *out);
  * content or the new one, whoever is killed. Not synced: what has to survive a power loss needs
  * more. MODE is exact, whatever the umask. */
 int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode);
+/* Its first half: NAME is what the caller is to rename, or remove. 0 or -errno, and nothing is left. */
+int file_write_beside(int dirfd, const char *path, const void *data, size_t n, mode_t mode,
+		      char name[PATH_MAX]);
 
 /* Leave a copy of the open file FD beside it, as NAME.bad: what is damaged is about to be begun anew,
  * and somebody may want to know. The first MAX bytes; best effort. */

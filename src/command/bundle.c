@@ -4,6 +4,8 @@
  * the bundle. A file that is not what its first line says is kept as "config.bundle.bad" and
  * reported; the files are read then.
  *
+ * The loader thread writes it beside; the main thread, which publishes, only renames it.
+ *
  * While a new one is being applied the old one stays as "config.bundle.before": whoever dies in
  * between leaves word of what the children were started with. */
 #include <errno.h>
@@ -126,20 +128,58 @@ void bundle_remove(int run_dirfd)
 	bundle_applied(run_dirfd);
 }
 
+static void whole(const struct strbuf *text, uint64_t generation, struct strbuf *out)
+{
+	char line[BUNDLE_LINE_LEN + 1];
+
+	head_line(line, generation, text->buf, text->len);
+	strbuf_reserve(out, BUNDLE_LINE_LEN + text->len);
+	strbuf_add(out, line, BUNDLE_LINE_LEN);
+	strbuf_add(out, text->buf, text->len);
+}
+
 int bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation)
 {
 	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;
-	char line[BUNDLE_LINE_LEN + 1];
 	int rc;
 
-	head_line(line, generation, text->buf, text->len);
-	strbuf_add(&all, line, BUNDLE_LINE_LEN);
-	strbuf_add(&all, text->buf, text->len);
+	whole(text, generation, &all);
 	rc = file_replace_at(run_dirfd, BUNDLE_FILE, all.buf, all.len, 0600);
 	if (rc < 0)
 		log_warn("cannot save the running configuration to the run directory: %s; "
 			 "a crash of the supervisor would read the file again", strerror(-rc));
 	return rc;
+}
+
+char *bundle_stage(void *ctx, const struct strbuf *text, uint64_t generation)
+{
+	const struct supervisor *s = ctx;
+	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;
+	char name[PATH_MAX];
+
+	whole(text, generation, &all);
+	return file_write_beside(s->run_dirfd, BUNDLE_FILE, all.buf, all.len, 0600, name) == 0 ?
+		x_strdup(name) : NULL;
+}
+
+void bundle_publish(struct supervisor *s, struct load_result *r, uint64_t generation)
+{
+	auto_free(freep) char *staged = take(r->staged);
+
+	bundle_keep_before(s->run_dirfd);
+	if (staged == NULL || r->staged_for != generation ||
+	    renameat(s->run_dirfd, staged, s->run_dirfd, BUNDLE_FILE) < 0) {
+		bundle_save(s, &r->bundle, generation);
+		r->staged = take(staged);
+	} else {
+		strbuf_fini(&s->unsaved);
+	}
+}
+
+void bundle_unstage(const struct supervisor *s, const struct load_result *r)
+{
+	if (r->staged != NULL)
+		unlinkat(s->run_dirfd, r->staged, 0);
 }
 
 void bundle_save(struct supervisor *s, const struct strbuf *text, uint64_t generation)

@@ -8,16 +8,13 @@
 #include "base/log.h"
 #include "base/nofile.h"
 #include "command/supervisor.h"
-#include "config/descriptors.h"
 #include "config/store.h"
 
 void supervisor_claim_descriptors(const struct supervisor *s, const struct config *config)
 {
-	uint64_t wanted, need = config_descriptors(config, &wanted);
-
-	if (nofile_claim(s->welcome.keeper_pid, wanted) < need)
+	if (nofile_claim(s->welcome.keeper_pid, config->descriptors_wanted) < config->descriptors)
 		log_warn("the keeper needs %llu open files and may not have so many: some starts "
-			 "will have to wait", (unsigned long long)need);
+			 "will have to wait", (unsigned long long)config->descriptors);
 }
 
 void supervisor_reload(struct supervisor *s)
@@ -98,7 +95,7 @@ static void load_plan(struct load_result *r)
 	if (r->exit_code != 0)
 		supervisor_refused(&r->diag, &order->error, &order->result);
 	else
-		order->result = config_plan_json(config_current(), r->config);
+		order->result = take(r->plan);
 	control_answer(order);
 }
 
@@ -108,8 +105,7 @@ void supervisor_on_publishing(void *ctx, uint64_t generation)
 {
 	struct supervisor *s = ctx;
 
-	bundle_keep_before(s->run_dirfd);
-	bundle_save(s, s->publishing, generation);
+	bundle_publish(s, s->publishing, generation);
 }
 
 /* Apply what was read. Returns the summary for a client, NULL with *E set when it was refused. */
@@ -120,7 +116,7 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 	int rc;
 
 	supervisor_claim_descriptors(s, r->config);
-	s->publishing = &r->bundle;
+	s->publishing = r;
 	rc = core_apply(s->core, take(r->config), allow_empty, &summary);
 	tally_add(s->tally, rc == 0 ? TALLY_RELOAD_APPLIED : rc > 0 ? TALLY_RELOAD_UNCHANGED :
 		  TALLY_RELOAD_REJECTED, 1);
@@ -196,5 +192,6 @@ void supervisor_on_load(void *ctx, struct mail *mail)
 	if (order)
 		control_answer(order);
 	error_fini(&error);
+	bundle_unstage(s, r);
 	load_result_free(r);
 }

@@ -66,7 +66,7 @@ static void carry_out(struct supervisor *s, struct load_result *r, struct core_r
 	const struct config *now;
 
 	supervisor_claim_descriptors(s, r->config);
-	s->publishing = &r->bundle;
+	s->publishing = r;
 	if (!core_scale(s->core, take(r->config), request))
 		return;
 	now = config_current();

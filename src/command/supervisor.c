@@ -246,7 +246,9 @@ static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory
 		.sets = options->sets,
 		.no_file = options->no_file,
 	};
-	struct loader_running running = { .read = scale_read_running, .ctx = s };
+	struct loader_running running = {
+		.read = scale_read_running, .stage = bundle_stage, .ctx = s,
+	};
 	struct core_setup core = {
 		.before = s->before,
 		.ops = &supervisor_core_ops,

@@ -50,7 +50,7 @@ struct supervisor {
 	struct list profiles;		/* struct profile_job: the first is at work, the others wait */
 	bool reload_pending;		/* somebody sent SIGHUP: nobody would send it again */
 	struct config *before;		/* while starting: see core_setup */
-	const struct strbuf *publishing;	/* the text of the configuration in core_apply() */
+	struct load_result *publishing;	/* whose configuration is in core_apply() */
 	struct strbuf hints_refused;	/* a line each; status tells them */
 	struct strbuf unsaved;		/* that of the running one, where bundle_save() failed */
 	bool yielding;			/* make room for the new executable */
@@ -170,6 +170,12 @@ int bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation);
  * try. Main thread. */
 void bundle_save(struct supervisor *s, const struct strbuf *text, uint64_t generation);
 void bundle_save_again(struct supervisor *s);
+/* Save R's in two steps, of which the first takes the time: struct loader_running's stage(), on the
+ * loader thread; then, if it is to be published as GENERATION, while what it replaces is kept until
+ * bundle_applied(). And: R was not published after all. */
+char *bundle_stage(void *supervisor, const struct strbuf *text, uint64_t generation);
+void bundle_publish(struct supervisor *s, struct load_result *r, uint64_t generation);
+void bundle_unstage(const struct supervisor *s, const struct load_result *r);
 /* The saved one is about to be replaced: keep what it says until bundle_applied(). */
 void bundle_keep_before(int run_dirfd);
 /* The text of a configuration that was being replaced when somebody died; false: there is none. */

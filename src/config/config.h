@@ -97,9 +97,19 @@ json_t *config_diff_json(const struct config_diff *d);
  * "class": "live"|"restart"|"procd"}], without "name" for those of procd itself. No values: they may be
  * secrets. */
 json_t *config_plan_json(const struct config *old, const struct config *new);
-/* For every subsystem of NEW that equals its namesake in OLD: drop NEW's copy and share OLD's, so
- * that "unchanged" is a pointer comparison. Before publishing; main or loader thread. */
-void config_share_unchanged(const struct config *old, struct config *new);
+/* What publishing a configuration will change. */
+struct config_change {
+	uint64_t from;			/* the generation that it was compared with */
+	struct config_diff diff;
+	bool links;			/* some subsystem of it refers to others */
+	bool listens;			/* some have sockets */
+};
+void config_change_free(struct config_change *change);	/* NULL is fine */
+/* All that has to be known of each subsystem before NEW follows OLD, which is published: NEW->change.
+ * For every subsystem of NEW that equals its namesake in OLD, NEW's copy is dropped and OLD's is shared,
+ * so that "unchanged" is a pointer comparison; the others get their generation. Loader thread, in a
+ * read section; or main thread. */
+void config_compare(const struct config *old, struct config *new);
 /* For every subsystem of NEW that has a namesake in OLD: share OLD's options, whatever NEW says. For
  * what changes how many there are and nothing else. */
 void config_share_namesakes(const struct config *old, struct config *new);

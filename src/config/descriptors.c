@@ -32,12 +32,14 @@ uint64_t config_descriptors(const struct config *config, uint64_t *wanted)
 	return MAX(keeper, supervisor);
 }
 
-void check_descriptors(const struct candidate *c, const struct config *config)
+void check_descriptors(const struct candidate *c, struct config *config)
 {
 	struct place place = { .file = c->shown.n > 0 ? c->shown.items[0] : NULL };
 	uint64_t wanted, need = config_descriptors(config, &wanted);
 	uint64_t have = nofile_claim(0, wanted + DESCRIPTORS_CONNECTIONS);
 
+	config->descriptors = need;
+	config->descriptors_wanted = wanted;
 	if (have < need && !c->saved)
 		diag_error(c->diag, &place, "procd needs %llu open files for %zu subsystems, but "
 			   "its hard limit is %llu; raise it (ulimit -Hn, or LimitNOFILE= of the "

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "config/config.h"
+#include "config/depend.h"
 #include "config/family.h"
 #include "config/type.h"
 
@@ -19,37 +20,53 @@ static void top_diff(const struct config *old, const struct config *new, struct 
 	}
 }
 
-static bool ids_equal(const struct subsystem_options *a, const struct subsystem_options *b)
+static bool ids_equal(const struct subsystem_rights *a, const struct subsystem_rights *b)
 {
-	const struct subsystem_rights *ra = a->rights, *rb = b->rights;
-
-	return ra->set_ids == rb->set_ids && ra->uid == rb->uid && ra->gid == rb->gid &&
-	       ra->ngids == rb->ngids &&
-	       (ra->ngids == 0 || memcmp(ra->gids, rb->gids, ra->ngids * sizeof(*ra->gids)) == 0);
+	return a->set_ids == b->set_ids && a->uid == b->uid && a->gid == b->gid &&
+	       a->ngids == b->ngids &&
+	       (a->ngids == 0 || memcmp(a->gids, b->gids, a->ngids * sizeof(*a->gids)) == 0);
 }
 
-/* A mask of 1 << enum reload_class. */
-static unsigned keys_differing(const struct subsystem_options *a, const struct subsystem_options *b)
+/* What was found for two parts: neighbours often share both. (Nobody makes parts meanwhile, so the
+ * address of one that sharing has freed is not that of another one.) */
+struct pair {
+	const void *a, *b;
+	unsigned classes;
+};
+
+/* In one part. A mask of 1 << enum reload_class. */
+static unsigned part_differing(enum option_part kind, const struct subsystem_options *a,
+			       const struct subsystem_options *b)
 {
 	unsigned classes = 0;
 
 	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (!schema[i].type->equal(&schema[i], a, b))
+		if (schema[i].at >> PART_SHIFT == kind && !schema[i].type->equal(&schema[i], a, b))
 			classes |= 1u << schema[i].reload;
+	if (kind == PART_POLICY && !zone_equal(a->policy->zone, b->policy->zone))
+		classes |= 1u << RELOAD_LIVE;
+	if (kind == PART_RIGHTS && !ids_equal(a->rights, b->rights))
+		classes |= 1u << RELOAD_RESTART;
 	return classes;
 }
 
-static unsigned subsystem_differing(const struct subsystem_options *a,
+static unsigned subsystem_differing(struct pair pairs[PART_N], const struct subsystem_options *a,
 				    const struct subsystem_options *b)
 {
 	unsigned classes;
 
 	if (a == b)
 		return 0;
-	classes = keys_differing(a, b);
-	if (!zone_equal(a->policy->zone, b->policy->zone))
-		classes |= 1u << RELOAD_LIVE;
-	return ids_equal(a, b) ? classes : classes | 1u << RELOAD_RESTART;
+	classes = part_differing(PART_OWN, a, b);
+	for (enum option_part kind = PART_LINKS; kind < PART_N; kind++) {
+		const void *part_a = part_read((uint32_t)kind << PART_SHIFT, a);
+		const void *part_b = part_read((uint32_t)kind << PART_SHIFT, b);
+
+		if (pairs[kind].a != part_a || pairs[kind].b != part_b)
+			pairs[kind] = (struct pair){ part_a, part_b, part_differing(kind, a, b) };
+		classes |= pairs[kind].classes;
+	}
+	return classes;
 }
 
 /* Which number is declared decides what becomes of `procd scale`, also where it changes nothing now. */
@@ -64,28 +81,67 @@ static bool numbers_equal(const struct config *a, const struct config *b)
 	return true;
 }
 
-void config_diff(const struct config *old, const struct config *new, struct config_diff *out)
+/* A takes the place of NEW's subsystem number I. */
+static void share(const struct config *new, size_t i, struct subsystem_options *a)
 {
-	*out = (struct config_diff){ 0 };
-	top_diff(old, new, out);
+	struct subsystem_options *b = new->subsystems[i];
+
+	new->subsystems[i] = subsystem_options_ref(a);
+	subsystem_options_unref(b);
+}
+
+/* Where NAME is in CONFIG, most likely at NEXT. */
+static bool position(const struct config *config, const char *name, uint32_t next, uint32_t *at)
+{
+	*at = next;
+	return (next < config->nsubsystems && strcmp(config->subsystems[next]->name, name) == 0) ||
+	       config_position(config, name, at);
+}
+
+static void subsystems_diff(const struct config *old, const struct config *new, bool sharing,
+			    struct config_diff *out)
+{
+	auto_free(freep) bool *stays = x_calloc(old->nsubsystems + 1, sizeof(*stays));
+	struct pair pairs[PART_N] = { 0 };
+	uint32_t next = 0, at;
+
 	for (size_t i = 0; i < new->nsubsystems; i++) {
 		const struct subsystem_options *b = new->subsystems[i];
-		const struct subsystem_options *a = config_find(old, b->name);
-		unsigned classes = a != NULL ? subsystem_differing(a, b) : 0;
+		unsigned classes;
 
-		if (a == NULL)
+		if (!position(old, b->name, next, &at)) {
 			strlist_add(&out->added, b->name);
-		else if (classes & 1u << RELOAD_RESTART)
+			continue;
+		}
+		stays[at] = true;
+		next = at + 1;
+		classes = subsystem_differing(pairs, old->subsystems[at], b);
+		if (classes & 1u << RELOAD_RESTART)
 			strlist_add(&out->restarted, b->name);
 		else if (classes != 0)
 			strlist_add(&out->updated, b->name);
+		else if (sharing && b != old->subsystems[at])
+			share(new, i, old->subsystems[at]);
 	}
 	for (size_t i = 0; i < old->nsubsystems; i++)
-		if (config_find(new, old->subsystems[i]->name) == NULL)
+		if (!stays[i])
 			strlist_add(&out->removed, old->subsystems[i]->name);
+}
+
+static void diff(const struct config *old, const struct config *new, bool sharing,
+		 struct config_diff *out)
+{
+	*out = (struct config_diff){ 0 };
+	top_diff(old, new, out);
+	subsystems_diff(old, new, sharing, out);
 	out->equal = numbers_equal(old, new) &&
 		     out->added.n + out->removed.n + out->restarted.n + out->updated.n +
 		     out->needs_procd_restart.n + out->settings.n == 0;
+}
+
+void config_diff(const struct config *old, const struct config *new, struct config_diff *out)
+{
+	diff(old, new, false, out);
 }
 
 void config_diff_fini(struct config_diff *d)
@@ -140,15 +196,19 @@ static void add_key(json_t *keys, const char *name, const char *key, enum reload
 static void add_keys(json_t *keys, const struct subsystem_options *a,
 		     const struct subsystem_options *b)
 {
+	unsigned classes = 0;
+
 	if (a == NULL || a == b)
 		return;
 	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (!schema[i].type->equal(&schema[i], a, b))
+		if (!schema[i].type->equal(&schema[i], a, b)) {
 			add_key(keys, b->name, schema[i].name, schema[i].reload);
+			classes |= 1u << schema[i].reload;
+		}
 	/* The same words, and the machine understands them otherwise now. */
-	if (!zone_equal(a->policy->zone, b->policy->zone) && keys_differing(a, b) == 0)
+	if (!zone_equal(a->policy->zone, b->policy->zone) && classes == 0)
 		add_key(keys, b->name, "schedule", RELOAD_LIVE);
-	if (!ids_equal(a, b) && !(keys_differing(a, b) & 1u << RELOAD_RESTART))
+	if (!ids_equal(a->rights, b->rights) && !(classes & 1u << RELOAD_RESTART))
 		add_key(keys, b->name, "user", RELOAD_RESTART);
 }
 
@@ -172,14 +232,7 @@ json_t *config_plan_json(const struct config *old, const struct config *new)
 	return j;
 }
 
-/* A takes the place of NEW's subsystem number I. */
-static void share(struct config *new, size_t i, struct subsystem_options *a)
-{
-	struct subsystem_options *b = new->subsystems[i];
-
-	new->subsystems[i] = subsystem_options_ref(a);
-	subsystem_options_unref(b);
-}
+/* --- before it is published --------------------------------------------------------------------- */
 
 void config_share_namesakes(const struct config *old, struct config *new)
 {
@@ -191,13 +244,37 @@ void config_share_namesakes(const struct config *old, struct config *new)
 	}
 }
 
-void config_share_unchanged(const struct config *old, struct config *new)
+void config_change_free(struct config_change *change)
 {
-	for (size_t i = 0; i < new->nsubsystems; i++) {
-		struct subsystem_options *b = new->subsystems[i];
-		struct subsystem_options *a = config_find(old, b->name);
+	if (change == NULL)
+		return;
+	config_diff_fini(&change->diff);
+	free(change);
+}
 
-		if (a != NULL && a != b && subsystem_differing(a, b) == 0)
-			share(new, i, a);
+static bool has_links(const struct subsystem_options *o)
+{
+	for (int kind = 0; kind < EDGE_NKINDS; kind++)
+		if (edge_list(o, (enum edge_kind)kind)->n > 0)
+			return true;
+	return false;
+}
+
+void config_compare(const struct config *old, struct config *new)
+{
+	struct config_change *change = x_calloc(1, sizeof(*change));
+
+	config_change_free(new->change);
+	new->change = change;
+	change->from = old->generation;
+	diff(old, new, true, &change->diff);
+	new->generation = old->generation + 1;
+	for (size_t i = 0; i < new->nsubsystems; i++) {
+		struct subsystem_options *o = new->subsystems[i];
+
+		change->links |= has_links(o);
+		change->listens |= o->policy->listen.n > 0;
+		if (atomic_load_explicit(&o->refs, memory_order_acquire) == 1)
+			o->generation = new->generation;
 	}
 }

@@ -3,7 +3,9 @@
  * noted first and done one after the other, so that a burst of signals and changes is one load.
  *
  * The thread holds no configuration. It remembers hashes (what is published, what it told last) and
- * the names to watch, nothing else, so it never has to be in step with anybody. */
+ * the names to watch, nothing else, so it never has to be in step with anybody. What it reads is
+ * compared with what is published at that moment; who applies it later sees by the generation whether
+ * that still holds. */
 #include "config/loader.h"
 
 #include <ctype.h>
@@ -14,6 +16,7 @@
 #include "base/hash.h"
 #include "base/thread.h"
 #include "config/issue.h"
+#include "config/store.h"
 #include "config/watch.h"
 
 #define MAIN_FILE_MAX (64u << 20)	/* only to see whether it is blank */
@@ -76,6 +79,8 @@ void load_result_free(struct load_result *r)
 	config_free(r->config);
 	config_diag_fini(&r->diag);
 	strbuf_fini(&r->bundle);
+	free(r->staged);
+	json_decref(r->plan);
 	free(r);
 }
 
@@ -179,6 +184,35 @@ static void on_changed(void *ctx)
 
 /* --- loading -------------------------------------------------------------------------------- */
 
+/* Here and not on the main thread, which all wait for: whatever looks at every subsystem. */
+static void compare(struct load_result *r)
+{
+	const struct config *now;
+
+	rcu_enter();
+	now = config_current();
+	if (now != NULL && r->why == LOAD_PLAN) {
+		r->plan = config_plan_json(now, r->config);
+	} else if (now != NULL) {
+		if (r->why == LOAD_SCALE)
+			config_share_namesakes(now, r->config);
+		config_compare(now, r->config);
+	}
+	rcu_leave();
+}
+
+static void send(struct loader *l, struct load_result *r)
+{
+	if (r->exit_code == 0)
+		compare(r);
+	if (r->config != NULL && r->config->change != NULL && !r->config->change->diff.equal &&
+	    l->running.stage != NULL) {
+		r->staged_for = r->config->generation;
+		r->staged = l->running.stage(l->running.ctx, &r->bundle, r->staged_for);
+	}
+	mailbox_send(l->results, &r->mail);
+}
+
 static struct load_result *load(struct loader *l, enum load_why why, void *cookie)
 {
 	struct config_source source = {
@@ -231,7 +265,7 @@ static void scale_and_tell(struct loader *l, const struct job *job)
 	struct load_result *r = result_new(job->why, job->cookie);
 
 	r->exit_code = load_scaled(l, &job->scales, r);
-	mailbox_send(l->results, &r->mail);
+	send(l, r);
 }
 
 static void load_and_tell(struct loader *l, enum load_why why, void *cookie)
@@ -250,7 +284,7 @@ static void load_and_tell(struct loader *l, enum load_why why, void *cookie)
 		if (r->exit_code == 0)
 			l->good_hash = outcome;
 	}
-	mailbox_send(l->results, &r->mail);
+	send(l, r);
 }
 
 /* Before the thread sleeps: do what was noted. What arrives meanwhile wakes it again. */

@@ -22,15 +22,21 @@ struct load_result {
 	struct config *config;		/* receiver's */
 	struct config_diag diag;	/* receiver's */
 	struct strbuf bundle;		/* receiver's */
+	char *staged;			/* receiver's: see struct loader_running; NULL: not */
+	uint64_t staged_for;		/* the generation in it */
+	json_t *plan;			/* LOAD_PLAN: config_plan_json() */
 	bool unchanged;			/* same content hash as both the published configuration
 					 * and the last good result that was sent */
 };
 void load_result_free(struct load_result *r);
 
-/* Where the text of the running configuration is: a bundle, and its generation. 0 or -errno. Called on
- * the loader thread. */
+/* Where the text of the running configuration is. Called on the loader thread. */
 struct loader_running {
+	/* A bundle, and its generation. 0 or -errno. */
 	int (*read)(void *ctx, struct strbuf *text, uint64_t *generation);
+	/* BUNDLE may become that of GENERATION: make ready what can be. The name of it, owned by the
+	 * caller, or NULL. May be NULL itself. */
+	char *(*stage)(void *ctx, const struct strbuf *bundle, uint64_t generation);
 	void *ctx;
 };
 

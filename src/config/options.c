@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "config/config.h"
 #include "config/defaults.h"
 #include "config/family.h"
 #include "config/type.h"
@@ -177,6 +178,7 @@ void config_free(struct config *config)
 	free(config->by_name);
 	free(config->origins);
 	free(config->file);
+	config_change_free(config->change);
 	strlist_fini(&config->files);
 	strlist_fini(&config->globs);
 	free(config);

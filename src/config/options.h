@@ -261,9 +261,11 @@ enum events_output {
 	EVENTS_NONE, EVENTS_STDOUT, EVENTS_STDERR, EVENTS_FILE, EVENTS_FD
 };
 
+struct config_change;			/* config/config.h */
+
 struct config {
 	struct rcu_head rcu;
-	uint64_t generation;		/* set at publish; the first is 1 */
+	uint64_t generation;		/* the published ones count; the first is 1 */
 	uint64_t content_hash;		/* of all files, in order */
 	uint32_t nmapped;		/* of FILES were read through a memory map */
 
@@ -341,6 +343,8 @@ struct config {
 	uint32_t norigins;
 	uint32_t *by_name;		/* indices of subsystems, sorted by name */
 	uint32_t *families_by_name;
+	uint64_t descriptors, descriptors_wanted;	/* config/descriptors.h */
+	struct config_change *change;	/* between config_compare() and publishing; else NULL */
 };
 void config_free(struct config *config);	/* NULL is fine */
 /* One subsystem or instance by its whole name; NULL: there is none. */

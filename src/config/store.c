@@ -19,13 +19,14 @@ static void free_retired(struct rcu_head *head)
 void config_publish(struct config *new, uint64_t first_generation)
 {
 	uint64_t previous = current != NULL ? current->generation : 0;
+	uint64_t generation = MAX(previous + 1, first_generation);
+	bool stamped = new->generation == generation;	/* by config_compare() */
 	struct config *old;
 
-	new->generation = MAX(previous + 1, first_generation);
-	/* Options that are shared with the old configuration carry their stamp already. */
-	for (size_t i = 0; i < new->nsubsystems; i++)
+	new->generation = generation;
+	for (size_t i = 0; i < new->nsubsystems && !stamped; i++)
 		if (new->subsystems[i]->generation == 0)
-			new->subsystems[i]->generation = new->generation;
+			new->subsystems[i]->generation = generation;
 	old = rcu_publish(&current, new);
 	if (old != NULL)
 		rcu_retire(&old->rcu, free_retired);

@@ -33,6 +33,7 @@ static void add_one(struct core *c, struct subsystem_options *o, enum reason ord
 	uint32_t slot;
 
 	if (!registry_free_slot(&c->registry, &slot)) {
+		c->unplaced = true;
 		log_at(LOG_ERROR, o->name, "not added: all %u slots are taken", RECORDS_MAX_SLOTS);
 		return;
 	}
@@ -46,6 +47,7 @@ void apply_added(struct core *c, enum reason order_reason)
 {
 	const struct config *config = config_current();
 
+	c->unplaced = false;
 	for (size_t i = 0; i < config->nsubsystems; i++)
 		if (registry_find(&c->registry, config->subsystems[i]->name) == NULL)
 			add_one(c, config->subsystems[i], order_reason);
@@ -126,6 +128,7 @@ static void update(struct subsystem *s, struct subsystem_options *o, bool restar
 				   starts_at_once(o);
 		}
 	}
+	health_retime(s);
 	if (!same_times)
 		schedule_renew(s);
 	publish_update(s);
@@ -149,21 +152,28 @@ static void remove_missing(struct core *c, const struct config_diff *diff, enum 
 	}
 }
 
-static void update_changed(struct core *c, const struct config_diff *diff)
+static void update_named(struct core *c, const struct strlist *names, bool restart)
 {
-	const struct config *config = config_current();
-	struct map restarted = MAP_INIT_BORROWING;
-
-	for (size_t i = 0; i < diff->restarted.n; i++)
-		map_put(&restarted, diff->restarted.items[i], diff->restarted.items[i]);
-	for (size_t i = 0; i < config->nsubsystems; i++) {
-		struct subsystem_options *o = config->subsystems[i];
-		struct subsystem *s = registry_find(&c->registry, o->name);
+	for (size_t i = 0; i < names->n; i++) {
+		struct subsystem *s = registry_find(&c->registry, names->items[i]);
+		struct subsystem_options *o = config_find(config_current(), names->items[i]);
 
 		if (s != NULL && (s->removed || subsystem_newest(s) != o))
-			update(s, o, map_find(&restarted, o->name) != NULL);
+			update(s, o, restart);
 	}
-	map_fini(&restarted);
+}
+
+/* Some of them may be there still, on their way down. */
+static void add_named(struct core *c, const struct strlist *names, enum reason reason)
+{
+	update_named(c, names, false);
+	for (size_t i = 0; i < names->n && !c->unplaced; i++)
+		if (registry_find(&c->registry, names->items[i]) == NULL)
+			add_one(c, config_find(config_current(), names->items[i]), reason);
+	if (c->unplaced)
+		apply_added(c, reason);
+	else
+		saved_store_head(c);
 }
 
 void apply_missed(struct core *c, const struct config *before)
@@ -211,10 +221,26 @@ void core_tell_reload(struct core *c)
 	c->status_changed = true;
 }
 
-/* Publish NEW, which differs by DIFF, and note what that means for each subsystem. */
-static void carry_out(struct core *c, struct config *new, const struct config_diff *diff,
-		      enum reason reason)
+/* NEW->change, if need be made here: something else was published since it was made. */
+static const struct config_change *change_of(struct config *new, bool numbers_only)
 {
+	const struct config *now = config_current();
+
+	if (new->change == NULL || new->change->from != now->generation) {
+		if (numbers_only)
+			config_share_namesakes(now, new);
+		config_compare(now, new);
+	}
+	return new->change;
+}
+
+/* Publish NEW and note what that means for each subsystem that is named in NEW->change. The others are
+ * not looked at, unless something of procd's own has changed that concerns them. */
+static void carry_out(struct core *c, struct config *new, enum reason reason)
+{
+	struct config_change *change = take(new->change);
+	const struct config_diff *diff = &change->diff;
+
 	if (c->ops->publishing != NULL)
 		c->ops->publishing(c->ops_ctx, config_current()->generation + 1);
 	config_publish(new, 1);
@@ -225,40 +251,41 @@ static void carry_out(struct core *c, struct config *new, const struct config_di
 	narrate_reload(diff, reason == REASON_RELOAD ? "configuration reloaded" : "scaled");
 	saved_store_head(c);
 	remove_missing(c, diff, reason);
-	update_changed(c, diff);
-	registry_for_each(s, &c->registry)
-		health_retime(s);
-	apply_added(c, reason);
-	sockets_bind(c);
-	edges_build(c);
+	update_named(c, &diff->restarted, true);
+	update_named(c, &diff->updated, false);
+	if (diff->settings.n > 0)
+		registry_for_each(s, &c->registry)
+			health_retime(s);
+	add_named(c, &diff->added, reason);
+	if (change->listens)
+		sockets_bind(c);
+	if (change->links || c->nedges > 0)
+		edges_build(c);
+	config_change_free(change);
 }
 
 bool apply_scaled(struct core *c, struct config *new, struct strlist *affected)
 {
-	struct config_diff diff;
-	bool news;
+	const struct config_diff *diff;
 
 	if (shutdown_active(&c->shutdown)) {
 		config_free(new);
 		return false;
 	}
-	config_share_namesakes(config_current(), new);
-	config_diff(config_current(), new, &diff);
-	strlist_copy(affected, &diff.added);
-	for (size_t i = 0; i < diff.removed.n; i++)
-		strlist_add(affected, diff.removed.items[i]);
-	news = affected->n > 0;
-	if (news)
-		carry_out(c, new, &diff, REASON_REQUEST);
-	else
+	diff = &change_of(new, true)->diff;
+	strlist_copy(affected, &diff->added);
+	for (size_t i = 0; i < diff->removed.n; i++)
+		strlist_add(affected, diff->removed.items[i]);
+	if (affected->n == 0)
 		config_free(new);
-	config_diff_fini(&diff);
-	return news;
+	else
+		carry_out(c, new, REASON_REQUEST);
+	return affected->n > 0;
 }
 
 int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **summary)
 {
-	struct config_diff diff;
+	const struct config_diff *diff;
 
 	if (summary != NULL)
 		*summary = NULL;
@@ -266,17 +293,12 @@ int core_apply(struct core *c, struct config *new, bool allow_empty, json_t **su
 		return refuse(new, -ESHUTDOWN);
 	if (config_declared(new) == 0 && !allow_empty)
 		return refuse(new, -ENOENT);
-	memset(&diff, 0, sizeof(diff));
-	config_share_unchanged(config_current(), new);
-	config_diff(config_current(), new, &diff);
+	diff = &change_of(new, false)->diff;
 	if (summary != NULL)
-		*summary = config_diff_json(&diff);
-	if (diff.equal) {
-		config_diff_fini(&diff);
+		*summary = config_diff_json(diff);
+	if (diff->equal)
 		return refuse(new, -EALREADY);
-	}
-	carry_out(c, new, &diff, REASON_RELOAD);
-	config_diff_fini(&diff);
+	carry_out(c, new, REASON_RELOAD);
 	return 0;
 }
 

@@ -55,6 +55,7 @@ struct core {
 	uint64_t next_id, next_spawn_id;
 	uint32_t counts[STATE_NSTATES];
 	uint64_t total_restarts;
+	bool unplaced;			/* some of the configuration had no slot to be had */
 	bool daemon_changed;		/* counts or state differ from what the board says */
 
 	bool started, recovered;

@@ -411,6 +411,35 @@ START_TEST(live_keys_of_captured_output_reach_the_output_side)
 }
 END_TEST
 
+/* The loader compares while something else may be on its way to be published. */
+START_TEST(what_was_compared_with_another_configuration_is_compared_again)
+{
+	struct config *early;
+
+	start_two();
+	fx_add("a");
+	fx_add("b");
+	fx_add("c");
+	early = fx_draft();
+	config_compare(config_current(), early);
+	ck_assert_uint_eq(early->change->diff.added.n, 1);
+	fx_config();
+	fx_add("a");
+	fx_add("c");
+	cmd(fx.draft->subsystems[0], "/bin/other");
+	ck_assert_int_eq(apply(false), 0);
+	json_decref(summary);
+	ck_assert_int_eq(core_apply(fx.core, early, false, &summary), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(summary, "added")), 1);
+	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(summary, "added"), 0)), "b");
+	ck_assert_uint_eq(json_array_size(json_object_get(summary, "restarted")), 1);
+	ck_assert_uint_eq(config_current()->generation, 3);
+	ck_assert_uint_eq(config_find(config_current(), "c")->generation, 2);
+	ck_assert_uint_eq(config_find(config_current(), "b")->generation, 1);	/* the first that had it */
+	ck_assert_ptr_null(config_current()->change);
+}
+END_TEST
+
 START_TEST(the_instance_is_reloading_then_running_again)
 {
 	start_two();
@@ -444,6 +473,7 @@ int main(void)
 		a_rejected_load_is_told_and_changes_nothing,
 		live_keys_of_captured_output_reach_the_output_side,
 		the_instance_is_reloading_then_running_again,
+		what_was_compared_with_another_configuration_is_compared_again,
 	};
 
 	return unit_run_in("core: reload", fx_setup, teardown, tests, ARRAY_LEN(tests));
