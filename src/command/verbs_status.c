@@ -43,11 +43,14 @@ static void add_figure(struct table *t, struct span v, void (*format)(int64_t n,
 
 static void add_percent(struct status_view *view, struct span v)
 {
-	char text[FIGURE_CAP] = "-";
+	const char *told = text_of(view, v);
+	char text[FIGURE_CAP];
 
-	if (view_has(v))
-		percent_format(strtod(text_of(view, v), NULL), text);
-	table_add(&view->table, TINT_NONE, text);
+	if (v.n > strlen("99.9")) {
+		percent_format(strtod(told, NULL), text);
+		told = text;
+	}
+	table_add(&view->table, TINT_NONE, told);
 }
 
 static void add_row(void *ctx, const struct view *v)
@@ -178,10 +181,14 @@ static int print_table(const struct cli_options *o, const char *text, size_t len
 int verb_status(const struct cli_options *o)
 {
 	auto_free(call_fini) struct call call;
+	json_t *params = call_names(o);
 	const char *text;
 	size_t len;
-	int rc = call_begin(&call, o, "status.get", call_names(o), false, &text, &len);
+	int rc;
 
+	if (!o->json)
+		json_object_set_new(params, "brief", json_true());
+	rc = call_begin(&call, o, "status.get", params, false, &text, &len);
 	if (rc != 0)
 		return rc;
 	if (!o->json)

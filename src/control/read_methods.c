@@ -64,13 +64,14 @@ static void emit_next_run(struct strbuf *out, const struct board_record *r, int6
 	emit_text(out, "next_run_at", at.len > 0 ? at.buf : NULL);
 }
 
-/* Rounded to a tenth. */
+/* Rounded to a tenth; not negative. */
 static void emit_percent(struct strbuf *out, const char *key, double value)
 {
-	char text[32];
+	uint64_t tenths = (uint64_t)(value * 10 + 0.5);
+	char end[3] = { '.', (char)('0' + tenths % 10), '\0' };
 
-	snprintf(text, sizeof(text), "%.1f", value);
-	emit_raw(out, key, text);
+	emit_uint(out, key, tenths / 10);
+	strbuf_add(out, end, 2);
 }
 
 /* What its processes use, as far as it is known. */
@@ -147,6 +148,52 @@ static void emit_subsystem(struct strbuf *out, const struct board_record *r,
 	emit_close(out, '}');
 }
 
+/* What a line of a table says. Members are left out where they say nothing. */
+static void emit_brief(struct strbuf *out, const struct board_record *r,
+		       const struct sample *sample, struct output *output, int64_t now)
+{
+	const struct board_texts *texts = r->texts;
+
+	emit_open(out, NULL, '{');
+	emit_text(out, "name", r->name);
+	emit_text(out, "state", enumtext_name(&subsystem_state_text, r->state));
+	if (r->health != HEALTH_UNKNOWN)
+		emit_text(out, "health", enumtext_name(&health_text, r->health));
+	if (*texts->health_detail)
+		emit_text(out, "health_detail", texts->health_detail);
+	if (r->pid > 0) {
+		emit_int(out, "pid", r->pid);
+		emit_int(out, "uptime_ms", ms_since(now, r->started_mono_ns));
+	}
+	emit_uint(out, "restart_count", r->restart_count);
+	if (r->gave_up)
+		emit_bool(out, "gave_up", true);
+	if (r->next_restart_mono_ns != 0)
+		emit_int(out, "next_restart_ms", MAX(r->next_restart_mono_ns - now, 0) / NS_PER_MS);
+	if (r->next_run_ns != 0)
+		emit_next_run(out, r, now);
+	if (r->exit_code >= 0)
+		emit_int(out, "exit_code", r->exit_code);
+	if (r->signal)
+		emit_text(out, "signal", signame(r->signal));
+	if (texts->last_error)
+		emit_text(out, "last_error", texts->last_error);
+	if (*texts->waits_for)
+		emit_words(out, "waits_for", texts->waits_for, ' ');
+	if (*texts->awaits)
+		emit_text(out, "awaits", texts->awaits);
+	if (*texts->status)
+		emit_text(out, "status_text", texts->status);
+	if (texts->doing)
+		emit_text(out, "doing", texts->doing);
+	emit_slot_degraded(out, r, output);
+	if (sample != NULL)
+		emit_int(out, "rss_bytes", (int64_t)sample->now.rss_bytes);
+	if (sample != NULL && sample->cpu_percent >= 0)
+		emit_percent(out, "cpu_percent", sample->cpu_percent);
+	emit_close(out, '}');
+}
+
 static void emit_stats(struct strbuf *out, const struct board_daemon *d)
 {
 	uint32_t total = 0;
@@ -174,8 +221,11 @@ static void emit_degraded(struct connection *c, struct strbuf *out, const char *
 }
 
 /* Inside a read section. */
-static void emit_status(struct connection *c, struct strbuf *out, const uint32_t *slots, size_t n)
+static void emit_status(struct connection *c, struct strbuf *out, bool brief, const uint32_t *slots,
+			size_t n)
 {
+	void (*emit)(struct strbuf *out, const struct board_record *r, const struct sample *sample,
+		     struct output *output, int64_t now) = brief ? emit_brief : emit_subsystem;
 	const struct board *board = c->server->setup.board;
 	const struct board_daemon *d = board_daemon(board);
 	const struct config *config = config_current();
@@ -196,8 +246,8 @@ static void emit_status(struct connection *c, struct strbuf *out, const uint32_t
 		const struct board_record *r = board_get(board, slots[i]);
 
 		if (r)	/* it may have left since the match */
-			emit_subsystem(out, r, sampler_get(c->server->sampler, r),
-				       c->server->setup.output, now);
+			emit(out, r, sampler_get(c->server->sampler, r), c->server->setup.output,
+			     now);
 	}
 	emit_close(out, ']');
 	emit_stats(out, d);
@@ -239,10 +289,10 @@ void method_status(struct connection *c, const struct rpc_request *r)
 {
 	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
 	auto_free(freep) uint32_t *slots = NULL;
+	bool matched, brief = false;
 	size_t n = 0;
-	bool matched;
 
-	if (!names_or_all(c, r, &names))
+	if (!names_or_all(c, r, &names) || !param_bool(c, r, "brief", &brief))
 		return;
 	rcu_enter();
 	matched = match_names(c, r, &names, &slots, &n);
@@ -252,7 +302,7 @@ void method_status(struct connection *c, const struct rpc_request *r)
 	sampler_ask(c->server->sampler, slots, n);
 	rcu_enter();
 	rpc_result_begin(&c->out, r->id);
-	emit_status(c, &c->out, slots, n);
+	emit_status(c, &c->out, brief, slots, n);
 	rpc_result_end(&c->out);
 	rcu_leave();
 }

@@ -28,8 +28,9 @@ const struct verb verb_table[VERB_COUNT] = {
 		.flags = VERB_LOCAL | VERB_SETS,
 	},
 	[VERB_STATUS] = {
-		.name = "status", .method = "status.get", .access = ACCESS_READ, .params = "names",
-		.arguments = "[NAME...]", .max_args = -1, .serve = method_status,
+		.name = "status", .method = "status.get", .access = ACCESS_READ,
+		.params = "names brief", .arguments = "[NAME...]", .max_args = -1,
+		.serve = method_status,
 		.summary = "show the state of subsystems",
 		.details = NAMES_HELP
 			"Exit 0 when the query worked, whatever the states; 4: unknown NAME.\n",

@@ -271,6 +271,25 @@ def test_status_record_has_all_fields(w):
     p.stop()
 
 
+def test_a_brief_status_says_the_same_and_leaves_out_what_says_nothing(w):
+    p = w.procd(w.sub("a", depends_on=["b"]) + w.sub("b", "--exit", "3", restart="never") + w.sub("c"))
+    p.wait_state("b", "failed")
+    p.wait_state("c", "running")
+    c = p.connect()
+    whole = {s["name"]: s for s in c.request("status.get")["result"]["subsystems"]}
+    brief = {s["name"]: s for s in c.request("status.get", {"brief": True})["result"]["subsystems"]}
+    equal(list(brief), list(whole), "names")
+    moving = ("uptime_ms", "rss_bytes", "cpu_percent")
+    for name, s in brief.items():
+        for key in set(s) - set(moving):
+            equal(s[key], whole[name][key], name + "." + key)
+        for key in set(whole[name]) & {"pid", "exit_code", "signal", "last_error", "waits_for", "status_text"} - set(s):
+            check(whole[name][key] in (None, []), (name, key))
+    equal(brief["b"]["exit_code"], 3, "how it ended")
+    equal(c.request("status.get", {"brief": 1})["error"]["code"], -32602, "bad params")
+    p.stop()
+
+
 def test_lists_have_the_order_of_the_configuration(w):
     def names(out):
         return [line.split()[0] for line in out.splitlines() if line.split("@")[0].split(" ")[0] in "abcd"]
