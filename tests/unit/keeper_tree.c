@@ -48,6 +48,8 @@ static int ck_gone(void)
 	return m.wait_status;
 }
 
+/* Of whoever forks again and again: who got away from a keeper that fails here is to end some day. */
+#define GENERATIONS "5000"
 #define WRITE_AND_SLEEP(n) "sh -c 'echo $$ >$0; exec sleep 1000' \"$" #n "\""
 
 START_TEST(a_kill_reaches_every_kind_of_descendant)
@@ -160,8 +162,9 @@ END_TEST
 START_TEST(whoever_keeps_forking_is_killed_all_the_same)
 {
 	/* children replace themselves again and again; TERM is ignored by all */
-	start_tree(kernels[_i], "trap '' TERM; f() { sh -c 'echo $$ >$0' \"$1\"; (g \"$1\" &); }; "
-		   "g() { sleep 0.001; (f \"$1\" &); }; f \"$1\" & f \"$1\" & exec sleep 1000");
+	start_tree(kernels[_i], "trap '' TERM; f() { sh -c 'echo $$ >$0' \"$1\"; [ $2 -le 0 ] || (g \"$1\" $(($2 - 1)) &); }; "
+		   "g() { sleep 0.001; (f \"$1\" $2 &); }; f \"$1\" " GENERATIONS " & f \"$1\" " GENERATIONS
+		   " & exec sleep 1000");
 	wait_pid_file(pid_path[0]);
 	rig_signal(&rig, 0, SIGTERM, SCOPE_TREE, true);
 	rig_signal(&rig, 0, SIGKILL, SCOPE_TREE, false);
@@ -175,8 +178,9 @@ END_TEST
 
 START_TEST(new_sessions_again_and_again_are_no_way_out)
 {
-	start_tree(kernels[_i], "h='echo $$ >$1; sleep 0.002; setsid sh -c \"$0\" \"$0\" \"$1\" &'; "
-		   "sh -c \"$h\" \"$h\" \"$1\" & exec sleep 1000");
+	start_tree(kernels[_i], "h='echo $$ >$1; sleep 0.002; "
+		   "[ $2 -le 0 ] || setsid sh -c \"$0\" \"$0\" \"$1\" $(($2 - 1)) &'; "
+		   "sh -c \"$h\" \"$h\" \"$1\" " GENERATIONS " & exec sleep 1000");
 	wait_pid_file(pid_path[0]);
 	rig_signal(&rig, 0, SIGKILL, SCOPE_TREE, false);
 	ck_gone();
