@@ -4,6 +4,8 @@
 #include "import/systemd.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "import/formats.h"
@@ -260,6 +262,25 @@ static void note_other(struct import *im, const char *name)
 			import_note(im->whole, 0, name, "%s", others[i].why);
 }
 
+/* The file among NAMES that NAME of DIR is a link to; NULL: none, or a template that it is one of. */
+static const char *linked_to(const char *dir, const char *name, const struct strlist *names)
+{
+	auto_free(freep) char *path = import_path(dir, name), *base = NULL;
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return NULL;
+	target[n] = '\0';
+	base = import_base_of(target);
+	if (strcmp(base, name) == 0 || !is_unit(base) || strstr(base, "@.") != NULL)
+		return NULL;
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->items[i], base) == 0)
+			return names->items[i];
+	return NULL;
+}
+
 static int read_dir(struct import *im, const char *dir)
 {
 	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
@@ -269,15 +290,23 @@ static int read_dir(struct import *im, const char *dir)
 	for (size_t i = 0; i < names.n; i++) {
 		auto_free(freep) char *path = import_path(dir, names.items[i]);
 
-		if (!is_unit(names.items[i]) || has_instances(&names, names.items[i]))
+		if (!is_unit(names.items[i]) || has_instances(&names, names.items[i]) ||
+		    linked_to(dir, names.items[i], &names) != NULL)
 			continue;
 		if (!import_is_file(im, path))
 			import_note(im->whole, 0, names.items[i], "is masked, or no file");
 		else if (read_unit(im, path, names.items[i], true) < 0)
 			return -EINVAL;
 	}
-	for (size_t i = 0; i < names.n; i++)
-		note_other(im, names.items[i]);
+	for (size_t i = 0; i < names.n; i++) {
+		const char *target = linked_to(dir, names.items[i], &names);
+		struct import_service *s = target != NULL ? import_find(im, target) : NULL;
+
+		if (s != NULL)
+			import_alias(im, names.items[i], s);
+		else
+			note_other(im, names.items[i]);
+	}
 	return 0;
 }
 

@@ -240,6 +240,8 @@ def test_units_as_distributions_write_them(w):
     unit(w, "rules.service", "[Unit]", "After=a.target b.target", "[Service]", "Type=oneshot", "RemainAfterExit=yes",
          "ExecStart=/bin/true", "ExecStop=/bin/false")
     unit(w, "line@.service", "[Service]", "ExecStart=/bin/true %i")
+    os.symlink("keep.service", w.path("units", "alias.service"))
+    unit(w, "user.service", "[Unit]", "Requires=alias.service", "[Service]", "ExecStart=/bin/true")
     unit(w, "keep.service", "[Service]", "ExecStart=/bin/true", "CapabilityBoundingSet=~CAP_SYS_ADMIN")
     text = imported(w, w.path("units"))
     s = effective(w)
@@ -252,6 +254,8 @@ def test_units_as_distributions_write_them(w):
     equal(s["keys"]["stop_timeout"], 86400000, "no limit")
     equal(s["rules"]["stop_command"], None, "nothing to stop")
     equal(s["line"]["autostart"], False, "a template that nobody made an instance of")
+    check("alias" not in s, "a link is another name")
+    equal(s["user"]["depends_on"], ["keep"], "what depends on the other name")
     kept = s["keep"]["capabilities"]
     check("CAP_CHOWN" in kept and "CAP_SYS_ADMIN" not in kept, "all but one")
     told(text, "TasksMax=90%", "CPUWeight=idle", "SIGSTOP ends nothing", "ExecStop=/bin/false", "after on a.target, b.target")
