@@ -14,8 +14,8 @@ void check_subsystems(const struct candidate *c, const struct config *config);
 void check_edges(const struct candidate *c, const struct config *config);
 /* Sockets that two would listen on, and too many of one. */
 void check_listen(const struct candidate *c, const struct config *config);
-/* Raises this process's limit on open files to what CONFIG needs, and notes that in it; an error where that is too much,
- * a warning where it leaves too little for clients. A saved configuration is never refused. */
+/* Raises this process's limit on open files to what CONFIG needs, and notes that in it; an error where
+ * that is too much, a warning where it leaves too little for clients. A saved configuration is never refused. */
 void check_descriptors(const struct candidate *c, struct config *config);
 
 /* Warn of files that others than root can change, when root is to obey them (check_owner.c). */

@@ -113,7 +113,8 @@ bool salvage_records(struct keeper *k)
 		if (slot < 0 && k->tree.cgroup.usable)
 			slot = cgroup_slot_of(&k->tree.cgroup, p->pid);
 		/* What runs beside a main process writes to the same FIFO, and ends by itself. */
-		if (slot >= 0 && slot < RECORDS_MAX_SLOTS && proc_marker(p->pid, name) && record_name_is_main(name))
+		if (slot >= 0 && slot < RECORDS_MAX_SLOTS && proc_marker(p->pid, name) &&
+		    record_name_is_main(name))
 			found += write_record(k, (uint32_t)slot, p, name);
 	}
 	k->records.header->damaged += found;

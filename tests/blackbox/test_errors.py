@@ -169,7 +169,7 @@ def test_what_is_printed_nowhere_does_not_go_into_the_socket(w):
     p = w.procd(w.sub("a"))
     p.wait_state("a", "running")
     argv = [w.procd_path, "-s", p.socket]
-    for closed, words, want in (((1,), ["status"], 71), ((0, 1), ["metrics"], 71), ((1, 2), ["status"], 71),
+    for closed, words, want in (((1,), ["status"], 71), ((0, 1), ["graph"], 71), ((1, 2), ["status"], 71),
                                 ((0, 1, 2), ["why", "a"], 71), ((2,), ["status", "nobody"], 4), ((0,), ["status"], 0)):
         r = subprocess.run(argv + words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            timeout=30, preexec_fn=lambda: [os.close(fd) for fd in closed])

@@ -445,7 +445,7 @@ END_TEST
 
 START_TEST(dense_edges_that_fall_over_like_dominoes_are_no_endless_loop)
 {
-	static char name[200][8];
+	static char name[200][16];
 
 	for (int i = 0; i < 200; i++) {
 		struct subsystem_options *o;

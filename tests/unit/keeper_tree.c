@@ -162,7 +162,8 @@ END_TEST
 START_TEST(whoever_keeps_forking_is_killed_all_the_same)
 {
 	/* children replace themselves again and again; TERM is ignored by all */
-	start_tree(kernels[_i], "trap '' TERM; f() { sh -c 'echo $$ >$0' \"$1\"; [ $2 -le 0 ] || (g \"$1\" $(($2 - 1)) &); }; "
+	start_tree(kernels[_i], "trap '' TERM; f() { sh -c 'echo $$ >$0' \"$1\"; "
+		   "[ $2 -le 0 ] || (g \"$1\" $(($2 - 1)) &); }; "
 		   "g() { sleep 0.001; (f \"$1\" $2 &); }; f \"$1\" " GENERATIONS " & f \"$1\" " GENERATIONS
 		   " & exec sleep 1000");
 	wait_pid_file(pid_path[0]);
