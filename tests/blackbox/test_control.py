@@ -272,7 +272,7 @@ def test_status_record_has_all_fields(w):
 
 
 def test_a_brief_status_says_the_same_and_leaves_out_what_says_nothing(w):
-    p = w.procd(w.sub("a", depends_on=["b"]) + w.sub("b", "--exit", "3", restart="never") + w.sub("c"))
+    p = w.procd(w.sub("a", depends_on=["b"]) + w.sub("b", "--exit", "3", type="oneshot") + w.sub("c"))
     p.wait_state("b", "failed")
     p.wait_state("c", "running")
     c = p.connect()

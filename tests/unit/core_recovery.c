@@ -828,7 +828,7 @@ START_TEST(hundreds_of_deaths_lose_and_double_nothing)
 	int spawns = 0, ends = 0, told_ends = 0, told_runs = 0;
 
 	for (int i = 0; i < 6; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "s%d", i);
 		policy_write(fx_add(name))->restart = RESTART_ALWAYS;

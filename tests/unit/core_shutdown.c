@@ -44,7 +44,7 @@ END_TEST
 
 START_TEST(many_are_not_told_one_by_one_but_the_last_is)
 {
-	char name[8];
+	char name[16];
 	int told = 0;
 	int64_t stopped = 0;
 	size_t left = 1;
