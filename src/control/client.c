@@ -221,8 +221,11 @@ json_int_t client_answer_id(const char *line, size_t len)
 
 	if (len < sizeof(start) || memcmp(line, start, sizeof(start) - 1) != 0)
 		return 0;
-	for (size_t i = sizeof(start) - 1; i < len && line[i] >= '0' && line[i] <= '9'; i++)
+	for (size_t i = sizeof(start) - 1; i < len && line[i] >= '0' && line[i] <= '9'; i++) {
+		if (id > (INT64_MAX - 9) / 10)
+			return 0;
 		id = id * 10 + (line[i] - '0');
+	}
 	return id;
 }
 
