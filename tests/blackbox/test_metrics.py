@@ -84,7 +84,7 @@ def test_C22_as_another_user_procd_sees_its_own(w):
     os.chmod(w.dir, 0o755)
     p = w.procd(w.sub("a", user="nobody"))
     p.wait_state("a", "running")
-    check(used(p, "a")["rss_bytes"] > 0 and used(p, "a")["threads"] == 1, "what it uses: %r" % used(p, "a"))
+    wait_until(lambda: used(p, "a")["rss_bytes"] > 0 and used(p, "a")["threads"] == 1, lambda: "it uses something: %r" % used(p, "a"))
     p.stop()
 
 
