@@ -226,10 +226,11 @@ static bool adopt_each(struct keeper *k)
 
 void adopt_all(struct keeper *k)
 {
-	k->adoption.tells_status = k->signaller.have_pidfd &&
+	bool any = adopt_each(k) || (salvage_records(k) && adopt_each(k));
+
+	/* a fork to find that out: not where nobody is adopted */
+	k->adoption.tells_status = any && k->signaller.have_pidfd &&
 				   kernel_feature_usable(FEATURE_PIDFD_INFO_EXIT);
-	if (!adopt_each(k) && salvage_records(k))
-		adopt_each(k);
 }
 
 /* --- their end -------------------------------------------------------------------------------- */

@@ -213,11 +213,12 @@ static bool take_taken(struct keeper *k, const void *msg, size_t size)
 	return true;
 }
 
-/* EXE is taken. */
-static void take_ready(struct keeper *k)
+/* Nothing is left to be told, so what a start needs was run through. */
+static void take_pong(struct keeper *k)
 {
-	upgrade_ready(k);
-	resident_drop_program();
+	if (k->supervisor.ready && !k->supervisor.settled)
+		resident_drop_program();
+	k->supervisor.settled = k->supervisor.ready;
 }
 
 static bool take_upgrade(struct keeper *k, const void *msg, size_t size, int *exe)
@@ -269,8 +270,8 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_TAKEN: return take_taken(k, msg, size);
 	case KM_LEAVE: return take_leave(k, msg, size);
 	case KM_UPGRADE: return take_upgrade(k, msg, size, fd);
-	case KM_READY: take_ready(k); return true;
-	case KM_PONG: return true;
+	case KM_READY: upgrade_ready(k); return true;
+	case KM_PONG: take_pong(k); return true;
 	default: return false;
 	}
 }

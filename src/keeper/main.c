@@ -216,7 +216,8 @@ static void trees_open(struct keeper *k, bool after_a_death)
 	char old[sizeof(h->cgroup)], owner[PATH_MAX + 64];
 
 	records_group_get(h, old);
-	if (kernel_feature_usable(FEATURE_CGROUP2)) {
+	/* refused or not: whether groups can be made is seen when one is made, just below */
+	if (!kernel_feature_refused(FEATURE_CGROUP2)) {
 		rundir_identity(&k->rundir, owner, sizeof(owner));
 		if (old[0] == '\0' && after_a_death)
 			cgroup_find_signed(owner, old);
