@@ -128,7 +128,8 @@ $(foreach r,$(ROOMS),$(eval $(call room-rule,$(r))))
 $(BUILD)/procd: $(foreach r,command simulate import $(if $(WITH_HTTP),http) console control output metrics profile core probe event keeper config base,$(call lib-of,$(r)))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ -Wl,--whole-archive $(call lib-of,command) -Wl,--no-whole-archive \
-		$(WRAPPERS) $(filter-out $(call lib-of,command) $(WRAPPERS),$^) $(ALL_LIBS)
+		$(WRAPPERS) $(filter-out $(call lib-of,command) $(WRAPPERS),$^) \
+		$(if $(SAN),$(DEP_LIBS),$(PROGRAM_LIBS)) -lm $(LIBS)
 
 # The heap profiler's preload object: libc only, and never with a sanitizer, as what it is loaded into.
 # Its malloc stands in front of procd's own, too, so that procd can profile itself; a sanitizer has
