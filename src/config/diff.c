@@ -40,9 +40,9 @@ static unsigned part_differing(enum option_part kind, const struct subsystem_opt
 {
 	unsigned classes = 0;
 
-	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (schema[i].at >> PART_SHIFT == kind && !schema[i].type->equal(&schema[i], a, b))
-			classes |= 1u << schema[i].reload;
+	for (const struct option *const *row = schema_of_part(kind); *row != NULL; row++)
+		if (!(*row)->type->equal(*row, a, b))
+			classes |= 1u << (*row)->reload;
 	if (kind == PART_POLICY && !zone_equal(a->policy->zone, b->policy->zone))
 		classes |= 1u << RELOAD_LIVE;
 	if (kind == PART_RIGHTS && !ids_equal(a->rights, b->rights))

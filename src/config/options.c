@@ -79,12 +79,6 @@ struct subsystem_options *subsystem_options_template(void)
 	return o;
 }
 
-/* Does no part hold it? */
-static bool is_own(const struct option *o)
-{
-	return o->at >> PART_SHIFT == PART_OWN;
-}
-
 struct subsystem_options *subsystem_options_new(const struct subsystem_options *t,
 						const char *name)
 {
@@ -94,9 +88,9 @@ struct subsystem_options *subsystem_options_new(const struct subsystem_options *
 	atomic_init(&o->refs, 1);
 	o->name = x_strdup(name);
 	parts_share(o);
-	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (is_own(&schema[i]) && schema[i].type->copy != NULL)
-			schema[i].type->copy(&schema[i], o, t);
+	for (const struct option *const *row = schema_of_part(PART_OWN); *row != NULL; row++)
+		if ((*row)->type->copy != NULL)
+			(*row)->type->copy(*row, o, t);
 	return o;
 }
 
@@ -127,9 +121,9 @@ void subsystem_options_unref(struct subsystem_options *o)
 {
 	if (o == NULL || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (is_own(&schema[i]) && schema[i].type->clear != NULL)
-			schema[i].type->clear(&schema[i], o);
+	for (const struct option *const *row = schema_of_part(PART_OWN); *row != NULL; row++)
+		if ((*row)->type->clear != NULL)
+			(*row)->type->clear(*row, o);
 	parts_drop(o);
 	free(o->name);
 	free(o->origins);

@@ -34,9 +34,9 @@ static struct part **slot_of(enum option_part kind, struct subsystem_options *o)
 static void copy_values(enum option_part kind, struct subsystem_options *to,
 			const struct subsystem_options *from)
 {
-	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (schema[i].at >> PART_SHIFT == kind && schema[i].type->copy != NULL)
-			schema[i].type->copy(&schema[i], to, from);
+	for (const struct option *const *row = schema_of_part(kind); *row != NULL; row++)
+		if ((*row)->type->copy != NULL)
+			(*row)->type->copy(*row, to, from);
 }
 
 /* O's part of KIND, which nobody else has. */
@@ -133,9 +133,9 @@ static void drop(enum option_part kind, struct subsystem_options *o)
 
 	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (schema[i].at >> PART_SHIFT == kind && schema[i].type->clear != NULL)
-			schema[i].type->clear(&schema[i], o);
+	for (const struct option *const *row = schema_of_part(kind); *row != NULL; row++)
+		if ((*row)->type->clear != NULL)
+			(*row)->type->clear(*row, o);
 	forget_resolved(kind, o);
 	free(p);
 }
@@ -149,8 +149,8 @@ void parts_drop(struct subsystem_options *o)
 static bool same_values(enum option_part kind, const struct subsystem_options *a,
 			const struct subsystem_options *b)
 {
-	for (size_t i = schema_top_n; i < schema_n; i++)
-		if (schema[i].at >> PART_SHIFT == kind && !schema[i].type->equal(&schema[i], a, b))
+	for (const struct option *const *row = schema_of_part(kind); *row != NULL; row++)
+		if (!(*row)->type->equal(*row, a, b))
 			return false;
 	return true;
 }

@@ -1,5 +1,5 @@
 /* The logical-line reader: it knows where a value ends (quotes, brackets over several lines,
- * comments), and hands inih one short canonical line per step: "[sN]" for a table, "k=@" for a
+ * comments), and hands inih one short canonical line per step: "[s]" for a table, "k=@" for a
  * pair. Names and values travel by reference in the context that reader and handler share; inih
  * calls the handler within the same step, so the context is exactly right. Thus nothing depends on
  * how inih was built: line limits, inline comments, ':' and continuation lines never come to pass.
@@ -20,7 +20,7 @@ struct reader {
 	void *ctx;
 	struct cursor at;
 	struct bad_lines bad;		/* already reported for their bytes */
-	unsigned nsections, nerrors;
+	unsigned nerrors;
 	size_t looked_ahead;		/* bytes, at most, in search of ends that were not there */
 	/* the pair that the line given to inih stands for */
 	bool pending;
@@ -155,6 +155,7 @@ static char *next_line(char *line, int size, void *arg)
 {
 	struct reader *r = arg;
 
+	BUG_ON(size < 8);
 	BUG_ON(r->pending);	/* inih did not call the handler: a build that we do not know */
 	for (; r->at.p < r->at.end && r->nerrors < ERRORS_MAX &&
 	       r->looked_ahead < LOOK_AHEAD_MAX; cursor_next_line(&r->at)) {
@@ -164,9 +165,8 @@ static char *next_line(char *line, int size, void *arg)
 		if (*r->at.p == '[') {
 			if (!read_section(r))
 				continue;
-			snprintf(line, (size_t)size, "[s%u]\n", ++r->nsections);
 			cursor_next_line(&r->at);
-			return line;
+			return memcpy(line, "[s]\n", sizeof("[s]\n"));
 		}
 		if (!read_key(r))
 			continue;
@@ -177,9 +177,8 @@ static char *next_line(char *line, int size, void *arg)
 			continue;
 		}
 		r->pending = true;
-		snprintf(line, (size_t)size, "k=@\n");
 		cursor_next_line(&r->at);
-		return line;
+		return memcpy(line, "k=@\n", sizeof("k=@\n"));
 	}
 	return NULL;
 }

@@ -244,20 +244,22 @@ static struct place place_of(const struct resolve *r, const struct scope *scope,
 
 /* --- paths ---------------------------------------------------------------------------------- */
 
-static void paths_resolve(const struct resolve *r, size_t from, size_t to, void *obj)
+static void path_resolve(const struct resolve *r, const struct option *o, void *obj)
 {
-	for (size_t i = from; i < to; i++) {
-		char **path, *full;
+	char **path = o->type->path != NULL ? o->type->path(o, obj) : NULL, *full;
 
-		if (schema[i].type->path == NULL)
-			continue;
-		path = schema[i].type->path(&schema[i], obj);
-		if (path == NULL || *path == NULL || **path == '/')
-			continue;
-		full = path_absolute(r->base, *path);
-		free(*path);
-		*path = full;
-	}
+	if (path == NULL || *path == NULL || **path == '/')
+		return;
+	full = path_absolute(r->base, *path);
+	free(*path);
+	*path = full;
+}
+
+static void paths_resolve(const struct resolve *r, enum option_part part,
+			  struct subsystem_options *o)
+{
+	for (const struct option *const *row = schema_of_part(part); *row != NULL; row++)
+		path_resolve(r, *row, o);
 }
 
 static char *default_run_dir(const char *name)
@@ -308,7 +310,8 @@ static void group_resolve(struct resolve *r, const char *name, struct place plac
 void resolve_top(struct resolve *r, struct config *config)
 {
 	work_dir_resolve(r, config);
-	paths_resolve(r, 0, schema_top_n, config);
+	for (size_t i = 0; i < schema_top_n; i++)
+		path_resolve(r, &schema[i], config);
 	if (config->run_dir == NULL)
 		config->run_dir = default_run_dir(config->name);
 	if (config->control.socket == NULL)
@@ -478,7 +481,10 @@ static void resolve_subsystem(struct resolve *r, const struct scope *scope,
 	struct subsystem_policy *policy = part_resolve(AT_POLICY(refs), o);
 	struct subsystem_rights *rights = part_resolve(AT_RIGHTS(refs), o);
 
-	paths_resolve(r, schema_top_n, schema_n, o);
+	for (enum option_part part = PART_OWN; part < PART_N; part++)
+		if (!(part == PART_POLICY && policy->resolved) &&
+		    !(part == PART_RIGHTS && rights->resolved))
+			paths_resolve(r, part, o);
 	if (policy->schedule != NULL) {
 		struct place place = PLACE_SUB(r, scope, POLICY(schedule));
 

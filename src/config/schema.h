@@ -35,6 +35,8 @@ struct option {
 extern const struct option schema[];
 extern const size_t schema_n;		/* all rows */
 extern const size_t schema_top_n;	/* the first rows are not of [subsystem] */
+/* The rows of [subsystem] whose values PART holds, NULL behind the last. Any thread. */
+const struct option *const *schema_of_part(enum option_part part);
 
 /* A key as written. Above schema_n: schema_n + signo, a signal without a row of its own. */
 struct schema_key {

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <strings.h>
 
 #include "base/alloc.h"
@@ -11,6 +12,30 @@
 #include "base/signame.h"
 #include "base/text.h"
 #include "config/type.h"
+
+/* One list behind the other. */
+static const struct option **of_parts, **of_part[PART_N];
+
+static void sort_by_part(void)
+{
+	const struct option **next = of_parts =
+		x_calloc(schema_n - schema_top_n + PART_N, sizeof(*of_parts));
+
+	for (enum option_part part = PART_OWN; part < PART_N; part++, next++) {
+		of_part[part] = next;
+		for (size_t i = schema_top_n; i < schema_n; i++)
+			if (schema[i].at >> PART_SHIFT == part)
+				*next++ = &schema[i];
+	}
+}
+
+const struct option *const *schema_of_part(enum option_part part)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, sort_by_part);
+	return of_part[part];
+}
 
 /* The row that stands for all signals without a row of their own has no spelling. */
 static bool is_common(const struct option *o)
