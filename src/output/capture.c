@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -225,7 +226,16 @@ int captures_init(struct captures *c, int run_dirfd, struct ev_loop *loop, struc
 		close(c->fifo_dirfd);
 		return c->ring_dirfd;
 	}
-	c->batch = x_malloc(sizeof *c->batch);
+	/* not of the heap: what no line was put into costs nothing */
+	c->batch = mmap(NULL, sizeof *c->batch, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c->batch == MAP_FAILED) {
+		int err = -errno;
+
+		close(c->fifo_dirfd);
+		close(c->ring_dirfd);
+		return err;
+	}
 	return 0;
 }
 
@@ -250,7 +260,7 @@ void captures_fini(struct captures *c)
 	loop_timer_set(&c->pace, -1);
 	close(c->fifo_dirfd);
 	close(c->ring_dirfd);
-	free(c->batch);
+	munmap(c->batch, sizeof *c->batch);
 }
 
 struct ring *captures_ring(struct captures *c, uint32_t number, bool is_stderr)
