@@ -144,7 +144,7 @@ static void check_ambient(const struct candidate *c, const struct scope *scope,
 static void warn_logs(const struct candidate *c, const struct scope *scope,
 		      const struct subsystem_options *o)
 {
-	if (o->log_file != NULL && o->stdio[1].kind != STDIO_LOG && o->stdio[2].kind != STDIO_LOG &&
+	if (o->log_file != NULL && o->streams->stdio[1].kind != STDIO_LOG && o->streams->stdio[2].kind != STDIO_LOG &&
 	    scope_find_at(scope, AT_OWN(log_file)))
 		WARN_AT(c, scope, OWN(log_file), "subsystem.%s.log_file: stays empty, neither stdout "
 			"nor stderr is \"log\"", o->name);
@@ -320,8 +320,8 @@ static void warn_hidden_socket(const struct candidate *c, const struct config *c
 static void check_ready(const struct candidate *c, const struct scope *scope,
 			const struct subsystem_options *o)
 {
-	if (subsystem_ready_kind(o) == PROBE_LOG && !stdio_is_captured(&o->stdio[1]) &&
-	    !stdio_is_captured(&o->stdio[2]))
+	if (subsystem_ready_kind(o) == PROBE_LOG && !stdio_is_captured(&o->streams->stdio[1]) &&
+	    !stdio_is_captured(&o->streams->stdio[2]))
 		ERROR_AT(c, scope, POLICY(ready), "subsystem.%s.ready: log: needs output that procd "
 			 "reads, and stdout and stderr go elsewhere", scope->name);
 }

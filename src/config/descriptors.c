@@ -18,8 +18,8 @@ uint64_t config_descriptors(const struct config *config, uint64_t *wanted)
 
 	for (size_t i = 0; i < config->nsubsystems; i++) {
 		const struct subsystem_options *o = config->subsystems[i];
-		uint64_t streams = (uint64_t)stdio_is_captured(&o->stdio[1]) +
-				   (uint64_t)stdio_is_captured(&o->stdio[2]);
+		uint64_t streams = (uint64_t)stdio_is_captured(&o->streams->stdio[1]) +
+				   (uint64_t)stdio_is_captured(&o->streams->stdio[2]);
 		bool command = o->policy->health != NULL && o->policy->health->kind == PROBE_COMMAND;
 		bool probe = o->policy->health != NULL && !command;
 		uint64_t sockets = o->policy->listen.n + subsystem_speaks(o);

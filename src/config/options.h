@@ -193,6 +193,12 @@ struct subsystem_rights {
 	char *heap_profile;		/* absolute; NULL: none */
 };
 
+/* Where its standard streams lead. */
+struct subsystem_streams {
+	_Atomic uint32_t refs;
+	struct stdio_option stdio[3];	/* stdin, stdout, stderr */
+};
+
 /* [subsystem.NAME]. Counted: a running subsystem keeps the options it was started with. */
 struct subsystem_options {
 	_Atomic uint32_t refs;
@@ -204,11 +210,11 @@ struct subsystem_options {
 	struct strlist command;		/* argv; for shell: one item, the script */
 	int64_t instances;		/* as declared; 0: not. Of an instance: without meaning */
 	struct strlist environment;	/* "K=V" */
-	struct stdio_option stdio[3];	/* stdin, stdout, stderr */
 	char *log_file;			/* absolute; NULL: procd's own log */
 	const struct subsystem_links *links;
 	const struct subsystem_policy *policy;
 	const struct subsystem_rights *rights;
+	const struct subsystem_streams *streams;
 	struct origin *origins;		/* of the keys that were given, by rising key */
 };
 /* The options of a process that the configuration does not know (any more): just enough to stop it,

@@ -21,10 +21,12 @@ static const struct {
 	[PART_LINKS] = { AT_OWN(links), sizeof(struct subsystem_links) },
 	[PART_POLICY] = { AT_OWN(policy), sizeof(struct subsystem_policy) },
 	[PART_RIGHTS] = { AT_OWN(rights), sizeof(struct subsystem_rights) },
+	[PART_STREAMS] = { AT_OWN(streams), sizeof(struct subsystem_streams) },
 };
 _Static_assert(offsetof(struct subsystem_links, refs) == 0 &&
 	       offsetof(struct subsystem_policy, refs) == 0 &&
-	       offsetof(struct subsystem_rights, refs) == 0, "parts begin with their references");
+	       offsetof(struct subsystem_rights, refs) == 0 &&
+	       offsetof(struct subsystem_streams, refs) == 0, "parts begin with their references");
 
 static struct part **slot_of(enum option_part kind, struct subsystem_options *o)
 {
@@ -93,6 +95,11 @@ struct subsystem_policy *policy_write(struct subsystem_options *o)
 struct subsystem_rights *rights_write(struct subsystem_options *o)
 {
 	return (void *)part_own(PART_RIGHTS, o);
+}
+
+struct subsystem_streams *streams_write(struct subsystem_options *o)
+{
+	return (void *)part_own(PART_STREAMS, o);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

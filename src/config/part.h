@@ -7,7 +7,7 @@
 
 #include "config/options.h"
 
-enum option_part { PART_OWN, PART_LINKS, PART_POLICY, PART_RIGHTS, PART_N };
+enum option_part { PART_OWN, PART_LINKS, PART_POLICY, PART_RIGHTS, PART_STREAMS, PART_N };
 
 /* The place of a value: its part, and the offset in there. That of a key of the top level is its
  * offset in struct config. */
@@ -16,6 +16,7 @@ enum option_part { PART_OWN, PART_LINKS, PART_POLICY, PART_RIGHTS, PART_N };
 #define AT_LINKS(field) (PART_LINKS << PART_SHIFT | offsetof(struct subsystem_links, field))
 #define AT_POLICY(field) (PART_POLICY << PART_SHIFT | offsetof(struct subsystem_policy, field))
 #define AT_RIGHTS(field) (PART_RIGHTS << PART_SHIFT | offsetof(struct subsystem_rights, field))
+#define AT_STREAMS(field) (PART_STREAMS << PART_SHIFT | offsetof(struct subsystem_streams, field))
 
 /* The value at AT of OBJ (struct config or struct subsystem_options), to read. Any thread. */
 const void *part_read(uint32_t at, const void *obj);
@@ -28,6 +29,7 @@ void *part_resolve(uint32_t at, void *obj);
 struct subsystem_links *links_write(struct subsystem_options *o);
 struct subsystem_policy *policy_write(struct subsystem_options *o);
 struct subsystem_rights *rights_write(struct subsystem_options *o);
+struct subsystem_streams *streams_write(struct subsystem_options *o);
 
 /* For whoever makes and ends options (options.c): parts of O's own, all zero; those of another O,
  * shared from now on; not O's any more. */

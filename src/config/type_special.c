@@ -95,7 +95,9 @@ static void stdio_clear(const struct option *o, void *obj)
 
 static char **stdio_path(const struct option *o, void *obj)
 {
-	return &FIELD(struct stdio_option, o, obj)->path;
+	struct stdio_option *s = part_resolve(o->at, obj);
+
+	return &s->path;
 }
 
 const struct option_type type_stdio = {

@@ -21,7 +21,7 @@
 
 bool action_captures(const struct subsystem_options *o)
 {
-	return stdio_is_captured(&o->stdio[1]) || stdio_is_captured(&o->stdio[2]);
+	return stdio_is_captured(&o->streams->stdio[1]) || stdio_is_captured(&o->streams->stdio[2]);
 }
 
 /* --- making a process ------------------------------------------------------------------------- */
@@ -42,9 +42,9 @@ bool action_is_our_trouble(const struct subsystem *s, enum spawn_stage stage, in
 	case STAGE_CGROUP:
 		return true;	/* steps in places of procd's own */
 	case STAGE_STDOUT:
-		return is_shortage(errnum) || stdio_is_captured(&s->options->stdio[1]);
+		return is_shortage(errnum) || stdio_is_captured(&s->options->streams->stdio[1]);
 	case STAGE_STDERR:
-		return is_shortage(errnum) || stdio_is_captured(&s->options->stdio[2]);
+		return is_shortage(errnum) || stdio_is_captured(&s->options->streams->stdio[2]);
 	default:
 		return is_shortage(errnum);
 	}

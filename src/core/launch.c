@@ -294,7 +294,7 @@ static void fill_scalars(struct plan *p, const struct subsystem_options *o)
 	p->stop_signal = (uint32_t)o->policy->stop_signal;
 	fill_limits(p, o);
 	for (int fd = 0; fd < 3; fd++)
-		p->stdio[fd] = plan_stdio_of(o->stdio[fd].kind);
+		p->stdio[fd] = plan_stdio_of(o->streams->stdio[fd].kind);
 }
 
 static void set_exec(struct plan_builder *b, const struct launch *l, const struct strlist *command,
@@ -386,7 +386,7 @@ static int build(const struct launch *l, const struct subsystem_options *o,
 		plan_set_cwd(b, cwd);
 	for (int fd = 0; fd < 3; fd++)
 		if (plan_header(b)->stdio[fd] == PLAN_STDIO_FILE)
-			plan_set_stdio_path(b, fd, o->stdio[fd].path);
+			plan_set_stdio_path(b, fd, o->streams->stdio[fd].path);
 	r = plan_finish(b, block, size);
 	if (r < 0) {
 		plan_free(b);

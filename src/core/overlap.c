@@ -80,7 +80,7 @@ char *overlap_refusal(const struct subsystem *s)
 	if (!lead_is_fine(s))
 		return x_strdup(s->state == STATE_RUNNING ? "it is being stopped or restarted" :
 				"it does not run");
-	if (o->stdio[0].kind == STDIO_INHERIT)
+	if (o->streams->stdio[0].kind == STDIO_INHERIT)
 		return x_strdup("two processes cannot read one input (stdin = \"inherit\")");
 	if (!asks_anybody(subsystem_ready_kind(o)))
 		return NULL;

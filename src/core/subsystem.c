@@ -184,11 +184,11 @@ static const char *stage_path(const struct subsystem_options *o, enum spawn_stag
 	case STAGE_ROOT_DIR:
 		return o->rights->root_dir;
 	case STAGE_STDIN:
-		return o->stdio[0].path;
+		return o->streams->stdio[0].path;
 	case STAGE_STDOUT:
-		return o->stdio[1].path;
+		return o->streams->stdio[1].path;
 	case STAGE_STDERR:
-		return o->stdio[2].path;
+		return o->streams->stdio[2].path;
 	default:
 		return NULL;
 	}

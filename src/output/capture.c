@@ -60,7 +60,7 @@ void capture_attach(struct captures *c, uint32_t number, struct subsystem_option
 		slot = new_slot(c, number);
 	slot->options = options;
 	stream_attach(c, &slot->out);
-	if (stdio_is_captured(&options->stdio[2]) && slot->err == NULL) {
+	if (stdio_is_captured(&options->streams->stdio[2]) && slot->err == NULL) {
 		struct stream *err = x_calloc(1, sizeof *err);
 
 		stream_init(c, err, slot, true);
@@ -139,9 +139,9 @@ void capture_drain(struct captures *c, uint32_t number)
 /* Without an own stream for it, stderr is in stdout's. */
 static const struct stream *stderr_of(const struct slot *slot)
 {
-	if (stdio_is_captured(&slot->options->stdio[2]))
+	if (stdio_is_captured(&slot->options->streams->stdio[2]))
 		return slot->err;
-	return slot->options->stdio[2].kind == STDIO_STDOUT ? &slot->out : NULL;
+	return slot->options->streams->stdio[2].kind == STDIO_STDOUT ? &slot->out : NULL;
 }
 
 void capture_targets(const struct captures *c, uint32_t number, const struct target *out[2])

@@ -325,7 +325,7 @@ static struct target *target_of(struct captures *c, const struct stream *s)
 {
 	const struct subsystem_options *o = s->slot->options;
 
-	switch (o->stdio[s->is_stderr ? 2 : 1].kind) {
+	switch (o->streams->stdio[s->is_stderr ? 2 : 1].kind) {
 	case STDIO_SYSLOG:
 		return target_daemon(c->targets, DATAGRAM_SYSLOG);
 	case STDIO_JOURNAL:
@@ -341,7 +341,7 @@ static struct target *target_of(struct captures *c, const struct stream *s)
 /* As the slot's options say. */
 void stream_attach(struct captures *c, struct stream *s)
 {
-	const struct stdio_option *wanted = &s->slot->options->stdio[s->is_stderr ? 2 : 1];
+	const struct stdio_option *wanted = &s->slot->options->streams->stdio[s->is_stderr ? 2 : 1];
 
 	if (stdio_is_captured(wanted)) {
 		struct target *old = s->target;

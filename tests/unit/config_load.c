@@ -457,7 +457,7 @@ START_TEST(relative_paths_belong_to_work_dir_or_the_start_directory)
 	socket = x_asprintf("%s/r/control.sock", dir);
 	ck_assert_str_eq(config->control.socket, socket);
 	load_fine("work_dir = \"sub\"\n" WEB "stdout = \"file:o\"\nworking_dir = \".\"\n");
-	ck_assert_ptr_nonnull(strstr(web()->stdio[1].path, "/sub/o"));
+	ck_assert_ptr_nonnull(strstr(web()->streams->stdio[1].path, "/sub/o"));
 	load_fine("[logging]\nfile = \"syslog\"\n" WEB);
 	ck_assert_str_eq(config->logging.file, "syslog");
 	load_fine("[logging]\nfile = \"./syslog\"\n" WEB);

@@ -37,7 +37,7 @@ static void configure(void)
 	policy_write(o)->restart = critical ? RESTART_NEVER : RESTART_ALWAYS;
 	o->critical = critical;
 	policy_write(o)->stop_timeout_ms = 500;
-	o->stdio[1].kind = STDIO_LOG;
+	streams_write(o)->stdio[1].kind = STDIO_LOG;
 	config_publish(fx_draft(), 1);
 }
 

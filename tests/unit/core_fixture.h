@@ -123,8 +123,8 @@ static inline struct subsystem_options *fx_add(const char *name)
 
 	subsystem_options_unref(template);
 	strlist_add(&o->command, "/bin/true");
-	o->stdio[1].kind = STDIO_NULL;
-	o->stdio[2].kind = STDIO_NULL;
+	streams_write(o)->stdio[1].kind = STDIO_NULL;
+	streams_write(o)->stdio[2].kind = STDIO_NULL;
 	c->subsystems = x_reallocarray(c->subsystems, c->nsubsystems + 1, sizeof(o));
 	c->subsystems[c->nsubsystems++] = o;
 	return o;

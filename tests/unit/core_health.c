@@ -375,7 +375,7 @@ START_TEST(an_answer_while_its_last_output_is_read_does_not_count)
 {
 	struct subsystem_options *o = add_web();
 
-	o->stdio[1].kind = STDIO_LOG;
+	streams_write(o)->stdio[1].kind = STDIO_LOG;
 	policy_write(o)->health_retries = 1;
 	fx_start_web();
 	fx.manual_drain = true;

@@ -131,8 +131,8 @@ END_TEST
 START_TEST(the_last_words_of_a_pre_start_are_in_the_event)
 {
 	add_web("b");
-	opt->stdio[1].kind = STDIO_LOG;
-	opt->stdio[2].kind = STDIO_STDOUT;
+	streams_write(opt)->stdio[1].kind = STDIO_LOG;
+	streams_write(opt)->stdio[2].kind = STDIO_STDOUT;
 	fx_start();
 	fx_skip_events();
 	end_slot(1, W_EXITCODE(3, 0));

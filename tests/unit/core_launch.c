@@ -388,10 +388,10 @@ END_TEST
 
 START_TEST(streams_reach_the_plan)
 {
-	o->stdio[0].kind = STDIO_FILE;
-	o->stdio[0].path = strdup("/in");
-	o->stdio[1].kind = STDIO_LOG;
-	o->stdio[2].kind = STDIO_STDOUT;
+	streams_write(o)->stdio[0].kind = STDIO_FILE;
+	streams_write(o)->stdio[0].path = strdup("/in");
+	streams_write(o)->stdio[1].kind = STDIO_LOG;
+	streams_write(o)->stdio[2].kind = STDIO_STDOUT;
 	build(NULL);
 	ck_assert_uint_eq(p->stdio[0], PLAN_STDIO_FILE);
 	ck_assert_str_eq(plan_str(p, p->stdio_path[0]), "/in");

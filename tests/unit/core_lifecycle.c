@@ -447,7 +447,7 @@ END_TEST
 
 START_TEST(gone_before_the_output_is_read_is_not_forgotten)
 {
-	fx_add("web")->stdio[1].kind = STDIO_LOG;
+	streams_write(fx_add("web"))->stdio[1].kind = STDIO_LOG;
 	fx.manual_drain = true;
 	fx_start_web();
 	fx_exit_leaving("web", SIGSEGV, 1);
@@ -464,7 +464,7 @@ END_TEST
 
 START_TEST(an_end_whose_output_cannot_be_read_is_told_all_the_same)
 {
-	fx_add("web")->stdio[1].kind = STDIO_LOG;
+	streams_write(fx_add("web"))->stdio[1].kind = STDIO_LOG;
 	fx.manual_drain = true;
 	fx_start_web();
 	fx_exit("web", 1);

@@ -418,7 +418,7 @@ static void add_spec(int i)
 	policy_write(o)->stop_timeout_ms = spec[i].stop_timeout_ms;
 	o->type = spec[i].oneshot ? TYPE_ONESHOT : TYPE_SERVICE;
 	policy_write(o)->kill_mode = spec[i].group ? KILL_MODE_GROUP : KILL_MODE_PROCESS;
-	o->stdio[1].kind = spec[i].log ? STDIO_LOG : STDIO_NULL;
+	streams_write(o)->stdio[1].kind = spec[i].log ? STDIO_LOG : STDIO_NULL;
 	add_edges(i, o);
 	add_hooks(i, o);
 }

@@ -450,7 +450,7 @@ START_TEST(a_line_of_its_output_says_that_it_is_ready)
 {
 	struct subsystem_options *o = add("web", "log:^up$");
 
-	o->stdio[1].kind = STDIO_LOG;
+	streams_write(o)->stdio[1].kind = STDIO_LOG;
 	fx_start();
 	ck_assert_uint_eq(fx_child("web")->watched, fx_child("web")->spawn_id);
 	ck_assert_str_eq(fx_state("web"), "starting");
@@ -472,7 +472,7 @@ END_TEST
 
 START_TEST(a_line_that_is_read_after_the_end_counts)
 {
-	add("web", "log:^up$")->stdio[1].kind = STDIO_LOG;
+	streams_write(add("web", "log:^up$"))->stdio[1].kind = STDIO_LOG;
 	fx_start();
 	fx_skip_events();
 	fx.manual_drain = true;
@@ -551,7 +551,7 @@ END_TEST
 
 START_TEST(a_word_that_is_read_while_its_output_is_drained_counts)
 {
-	add("web", "notify")->stdio[1].kind = STDIO_LOG;
+	streams_write(add("web", "notify"))->stdio[1].kind = STDIO_LOG;
 	fx.manual_follow = fx.manual_drain = true;
 	fx_start();
 	say("web", "READY=1");

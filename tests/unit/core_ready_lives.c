@@ -123,7 +123,7 @@ static void live(uint64_t seed)
 		char name[2] = { (char)('a' + i), '\0' };
 		struct subsystem_options *o = add(name, kinds[i]);
 
-		o->stdio[1].kind = STDIO_LOG;
+		streams_write(o)->stdio[1].kind = STDIO_LOG;
 		policy_write(o)->start_timeout_ms = 400;
 		policy_write(o)->watchdog_ms = chance(&seed, 2) ? 250 : TIMEOUT_UNSET;
 		policy_write(o)->min_uptime_ms = chance(&seed, 2) ? 100 : 0;

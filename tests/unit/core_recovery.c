@@ -128,7 +128,7 @@ END_TEST
 
 START_TEST(the_output_of_such_a_child_is_read_before)
 {
-	fx_add("web")->stdio[1].kind = STDIO_LOG;
+	streams_write(fx_add("web"))->stdio[1].kind = STDIO_LOG;
 	fx_start_web();
 	die();
 	fx_end_slot(0, SIGKILL, 0);

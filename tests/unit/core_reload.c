@@ -395,12 +395,12 @@ END_TEST
 
 START_TEST(live_keys_of_captured_output_reach_the_output_side)
 {
-	fx_add("b")->stdio[1].kind = STDIO_LOG;
+	streams_write(fx_add("b"))->stdio[1].kind = STDIO_LOG;
 	fx_start();
 	ck_assert(fx.child[0].attached);
 	fx.child[0].attached = false;
 	fx_config();
-	fx_add("b")->stdio[1].kind = STDIO_LOG;
+	streams_write(fx_add("b"))->stdio[1].kind = STDIO_LOG;
 	policy_write(fx.draft->subsystems[0])->log_max_files = 9;
 	ck_assert_int_eq(apply(false), 0);
 	ck_assert(fx.child[0].attached);

@@ -75,9 +75,9 @@ START_TEST(a_shortage_at_any_stage_is_nobodys_crash)
 	struct subsystem_options *o = fx_add("web");
 
 	policy_write(o)->restart_max_attempts = 1;
-	o->stdio[1].kind = STDIO_FILE;
-	o->stdio[1].path = x_strdup("/tmp/out");
-	o->stdio[2].kind = STDIO_LOG;
+	streams_write(o)->stdio[1].kind = STDIO_FILE;
+	streams_write(o)->stdio[1].path = x_strdup("/tmp/out");
+	streams_write(o)->stdio[2].kind = STDIO_LOG;
 	fx.manual_exec = true;
 	fx_start();
 	fx_skip_events();

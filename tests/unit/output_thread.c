@@ -214,7 +214,7 @@ START_TEST(without_log_file_lines_go_to_the_own_log_with_name_and_pid)
 	int fd = open_child_end("fifo/1.out"), err = open_child_end("fifo/1.err");
 	struct subsystem_options *opts = options("db", NULL);
 
-	opts->stdio[2].kind = STDIO_LOG;
+	streams_write(opts)->stdio[2].kind = STDIO_LOG;
 	attach(o, 1, opts);
 	output_set_pid(o, 1, 4242);
 	log_set_level(LOG_INFO);
