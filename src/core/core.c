@@ -16,8 +16,11 @@
 /* What is not up by now is not waited for. */
 static void boot_over(struct core *c)
 {
-	registry_for_each(s, &c->registry)
-		s->boot_pending = s->edges.boot_stuck = false;
+	registry_for_each(s, &c->registry) {
+		s->boot_pending = false;
+		if (s->edges != NULL)
+			s->edges->boot_stuck = false;
+	}
 	c->boot_pending = c->boot_stuck = 0;
 	c->status_changed = true;
 }

@@ -23,12 +23,26 @@ enum face {
 };
 #define HOLDS(condition) (1u << (condition))
 
-void edges_init(struct edge_ends *e)
+const struct edge_ends *edges_of(const struct subsystem *s)
 {
-	*e = (struct edge_ends){ .face = FACE_UNKNOWN };
-	list_init(&e->out);
-	list_init(&e->in);
-	list_init(&e->work);
+	static struct edge_ends none = {
+		.out = LIST_HEAD_INIT(none.out), .in = LIST_HEAD_INIT(none.in),
+		.work = LIST_HEAD_INIT(none.work), .face = FACE_UNKNOWN,
+	};
+
+	return s->edges != NULL ? s->edges : &none;
+}
+
+static struct edge_ends *edges_own(struct subsystem *s)
+{
+	if (s->edges != NULL)
+		return s->edges;
+	s->edges = x_malloc(sizeof(*s->edges));
+	*s->edges = (struct edge_ends){ .owner = s, .face = FACE_UNKNOWN };
+	list_init(&s->edges->out);
+	list_init(&s->edges->in);
+	list_init(&s->edges->work);
+	return s->edges;
 }
 
 /* --- faces ------------------------------------------------------------------------------------ */
@@ -40,22 +54,22 @@ bool edges_wants_start(const struct subsystem *s)
 
 bool edges_waiting(const struct subsystem *s)
 {
-	return edges_wants_start(s) && s->edges.unmet + s->edges.stops > 0;
+	return edges_wants_start(s) && edges_of(s)->unmet + edges_of(s)->stops > 0;
 }
 
 bool edges_stuck(const struct subsystem *s)
 {
-	return edges_wants_start(s) && s->edges.stuck > 0;
+	return edges_wants_start(s) && edges_of(s)->stuck > 0;
 }
 
 bool edges_must_stop(const struct subsystem *s)
 {
-	return s->edges.stops > 0;
+	return edges_of(s)->stops > 0;
 }
 
 bool edges_needed(const struct subsystem *s)
 {
-	list_for_each(item, &s->edges.in) {
+	list_for_each(item, &edges_of(s)->in) {
 		const struct edge *e = list_entry(item, struct edge, in);
 
 		if (edge_is_hard(e->kind) && !subsystem_is_down(e->from))
@@ -66,9 +80,9 @@ bool edges_needed(const struct subsystem *s)
 
 bool edges_held(const struct subsystem *s)
 {
-	bool ordered = !s->goal.up || s->bounce || s->edges.stops > 0;
+	bool ordered = !s->goal.up || s->bounce || edges_of(s)->stops > 0;
 
-	return ordered && s->edges.holds > 0 && s->core->shutdown.phase <= PHASE_GRACEFUL;
+	return ordered && edges_of(s)->holds > 0 && s->core->shutdown.phase <= PHASE_GRACEFUL;
 }
 
 static bool is_oneshot(const struct subsystem *s)
@@ -90,7 +104,7 @@ static uint32_t conditions_of(const struct subsystem *s)
 	bool succeeded = ended && s->outcome == OUTCOME_SUCCEEDED;
 	bool executed = s->state == STATE_RUNNING ||
 			(s->state == STATE_STARTING && s->proc.phase >= PROC_UP);
-	bool stays = s->goal.up && !s->bounce && s->edges.stops == 0 &&
+	bool stays = s->goal.up && !s->bounce && edges_of(s)->stops == 0 &&
 		     s->ready.expiry == EXPIRY_NONE;
 	uint32_t held = 0;
 
@@ -112,7 +126,7 @@ static uint32_t conditions_of(const struct subsystem *s)
 static uint32_t face_of(const struct subsystem *s)
 {
 	bool alive = s->state == STATE_STARTING || s->state == STATE_RUNNING;
-	bool ordered = (!s->goal.up && s->goal.why != GOAL_CONFIG) || s->edges.ordered > 0;
+	bool ordered = (!s->goal.up && s->goal.why != GOAL_CONFIG) || edges_of(s)->ordered > 0;
 	bool begins = s->goal.up && (s->kick || s->state == STATE_STARTING) && !edges_stuck(s);
 	uint32_t face = conditions_of(s);
 
@@ -123,7 +137,7 @@ static uint32_t face_of(const struct subsystem *s)
 	if (ordered)
 		face |= FACE_ORDERED_DOWN;
 	if (s->state == STATE_STOPPING || subsystem_has_process(s) || alive)
-		face |= !s->goal.up || s->bounce || s->edges.stops > 0 || !alive ? FACE_LEAVING : 0;
+		face |= !s->goal.up || s->bounce || edges_of(s)->stops > 0 || !alive ? FACE_LEAVING : 0;
 	if (s->adopting || s->facts & 1u << FACT_ADOPTED)
 		face |= FACE_ADOPTING;
 	if (begins && (s->revived || (s->state <= STATE_STARTING && !s->end.known)))
@@ -142,7 +156,7 @@ static bool carries_stops(const struct edge *e)
 
 static struct edge meaning_of(const struct edge *e)
 {
-	uint32_t to = e->to->edges.face, from = e->from->edges.face;
+	uint32_t to = e->to->edges->face, from = e->from->edges->face;
 	bool met = to & HOLDS(e->condition);
 	struct edge now = *e;
 	/* That it is no longer healthy stops nobody. */
@@ -164,8 +178,8 @@ static struct edge meaning_of(const struct edge *e)
 
 static void work_add(struct subsystem *s)
 {
-	if (list_empty(&s->edges.work))
-		list_append(&s->core->edge_work, &s->edges.work);
+	if (list_empty(&s->edges->work))
+		list_append(&s->core->edge_work, &s->edges->work);
 }
 
 static uint32_t adjusted(uint32_t n, bool before, bool now)
@@ -177,12 +191,12 @@ static uint32_t adjusted(uint32_t n, bool before, bool now)
 static void place(struct edge *e)
 {
 	list_remove(&e->out);
-	list_append(e->unmet ? e->from->edges.out.next : &e->from->edges.out, &e->out);
+	list_append(e->unmet ? e->from->edges->out.next : &e->from->edges->out, &e->out);
 }
 
 static void edge_refresh(struct edge *e)
 {
-	struct edge_ends *from = &e->from->edges, *to = &e->to->edges;
+	struct edge_ends *from = e->from->edges, *to = e->to->edges;
 	struct edge now = meaning_of(e);
 	bool placed = now.unmet == e->unmet;
 
@@ -210,16 +224,16 @@ static void edge_refresh(struct edge *e)
 
 static void show(struct subsystem *s)
 {
-	uint32_t before = s->edges.face;
+	uint32_t before = s->edges->face;
 
-	s->edges.face = face_of(s);
-	if (s->edges.face == before)
+	s->edges->face = face_of(s);
+	if (s->edges->face == before)
 		return;
-	list_for_each(item, &s->edges.in)
+	list_for_each(item, &edges_of(s)->in)
 		edge_refresh(list_entry(item, struct edge, in));
 	/* What S waits for sees no more of S than whether it leaves. */
-	if ((s->edges.face ^ before) & (FACE_LEAVING | FACE_UNKNOWN))
-		list_for_each(item, &s->edges.out)
+	if ((s->edges->face ^ before) & (FACE_LEAVING | FACE_UNKNOWN))
+		list_for_each(item, &edges_of(s)->out)
 			edge_refresh(list_entry(item, struct edge, out));
 }
 
@@ -228,7 +242,7 @@ static void work(struct core *c)
 	struct list *item;
 
 	while ((item = list_pop(&c->edge_work)) != NULL)
-		show(list_entry(item, struct subsystem, edges.work));
+		show(list_entry(item, struct edge_ends, work)->owner);
 }
 
 static void update_goal(struct subsystem *s)
@@ -249,7 +263,7 @@ static void update_goal(struct subsystem *s)
 
 static bool has_edges(const struct subsystem *s)
 {
-	return !list_empty(&s->edges.out) || !list_empty(&s->edges.in);
+	return !list_empty(&edges_of(s)->out) || !list_empty(&edges_of(s)->in);
 }
 
 void edges_refresh(struct subsystem *s)
@@ -272,8 +286,8 @@ static void add(struct subsystem *from, struct subsystem *to, enum edge_kind kin
 	e->to = to;
 	e->kind = kind;
 	e->condition = condition;
-	list_append(&from->edges.out, &e->out);
-	list_append(&to->edges.in, &e->in);
+	list_append(&edges_own(from)->out, &e->out);
+	list_append(&edges_own(to)->in, &e->in);
 	from->core->nedges++;
 }
 
@@ -336,9 +350,9 @@ static void edge_free(struct edge *e)
 
 static void free_all(struct subsystem *s)
 {
-	list_for_each(item, &s->edges.out)
+	list_for_each(item, &edges_of(s)->out)
 		edge_free(list_entry(item, struct edge, out));
-	list_for_each(item, &s->edges.in)
+	list_for_each(item, &edges_of(s)->in)
 		edge_free(list_entry(item, struct edge, in));
 }
 
@@ -346,7 +360,7 @@ static void free_all(struct subsystem *s)
 static void remember_calls(struct core *c)
 {
 	registry_for_each(s, &c->registry)
-		list_for_each(item, &s->edges.out) {
+		list_for_each(item, &edges_of(s)->out) {
 			struct edge *e = list_entry(item, struct edge, out);
 			bool calls = e->kind != EDGE_AFTER && s->goal.up;
 
@@ -378,12 +392,14 @@ void edges_build(struct core *c)
 	registry_for_each(s, &c->registry) {
 		if (has_edges(s))
 			subsystem_mark(s);
+		if (s->edges == NULL)
+			continue;
 		free_all(s);
-		s->edges.unmet = s->edges.stuck = s->edges.stops = s->edges.ordered = 0;
-		s->edges.holds = 0;
-		s->edges.face = FACE_UNKNOWN;
-		s->edges.version++;
-		s->edges.called = false;
+		s->edges->unmet = s->edges->stuck = s->edges->stops = s->edges->ordered = 0;
+		s->edges->holds = 0;
+		s->edges->face = FACE_UNKNOWN;
+		s->edges->version++;
+		s->edges->called = false;
 	}
 	registry_for_each(s, &c->registry)
 		build_for(s);
@@ -400,9 +416,9 @@ void edges_build(struct core *c)
 
 void edges_drop(struct subsystem *s)
 {
-	list_for_each(item, &s->edges.in) {
+	list_for_each(item, &edges_of(s)->in) {
 		struct edge *e = list_entry(item, struct edge, in);
-		struct edge_ends *from = &e->from->edges;
+		struct edge_ends *from = e->from->edges;
 
 		from->unmet -= e->unmet;
 		from->stuck -= e->stuck;
@@ -411,14 +427,23 @@ void edges_drop(struct subsystem *s)
 		from->version++;
 		subsystem_mark(e->from);
 	}
-	list_for_each(item, &s->edges.out) {
+	list_for_each(item, &edges_of(s)->out) {
 		struct edge *e = list_entry(item, struct edge, out);
 
-		e->to->edges.holds -= e->holds;
+		e->to->edges->holds -= e->holds;
 		subsystem_mark(e->to);
 	}
 	free_all(s);
-	list_remove(&s->edges.work);
+	if (s->edges != NULL)
+		list_remove(&s->edges->work);
+}
+
+void edges_shown(struct subsystem *s)
+{
+	if (s->edges == NULL)
+		return;
+	s->edges->shown = s->edges->version;
+	s->edges->shown_waiting = edges_waiting(s);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -429,7 +454,7 @@ void edges_waits_for(const struct subsystem *s, unsigned max, struct strbuf *out
 
 	if (!edges_waiting(s))
 		return;
-	list_for_each(item, &s->edges.out) {
+	list_for_each(item, &edges_of(s)->out) {
 		const struct edge *e = list_entry(item, struct edge, out);
 
 		if (!e->unmet || n++ == max)
@@ -442,7 +467,7 @@ void edges_waits_for(const struct subsystem *s, unsigned max, struct strbuf *out
 
 static const struct subsystem *first_stuck(const struct subsystem *s)
 {
-	list_for_each(item, &s->edges.out) {
+	list_for_each(item, &edges_of(s)->out) {
 		const struct edge *e = list_entry(item, struct edge, out);
 
 		if (e->stuck)

@@ -25,8 +25,9 @@ struct edge {
 	bool holds;			/* to may not stop yet */
 };
 
-/* A subsystem's share. */
+/* The share of a subsystem that has, or had, edges. */
 struct edge_ends {
+	struct subsystem *owner;
 	struct list out, in;
 	struct list work;		/* in core->edge_work */
 	uint64_t visit;
@@ -39,7 +40,8 @@ struct edge_ends {
 	bool boot_stuck : 1;		/* counted in core->boot_stuck */
 };
 
-void edges_init(struct edge_ends *e);
+/* What S has, to read; all zero and in no list where there was never an edge. */
+const struct edge_ends *edges_of(const struct subsystem *s);
 /* Make all edges anew from the options of all subsystems. O(subsystems + edges). */
 void edges_build(struct core *c);
 void edges_drop(struct subsystem *s);		/* S goes: all its edges */
@@ -62,6 +64,9 @@ bool edges_held(const struct subsystem *s);
 
 /* Something that runs, or starts, needs S. O(edges to S). */
 bool edges_needed(const struct subsystem *s);
+
+/* What S waits for is on the board now. */
+void edges_shown(struct subsystem *s);
 
 /* S is about to start: what it depends on or wants starts, too, unless somebody stopped it. */
 void edges_call(struct subsystem *s);

@@ -27,7 +27,7 @@ static bool is_fine(const struct edge *e)
 /* Append the subsystems that S calls and that have to be brought up, BY_ORDER or by itself. */
 static void collect(struct subsystem *s, bool by_order, struct worklist *list)
 {
-	list_for_each(item, &s->edges.out) {
+	list_for_each(item, &edges_of(s)->out) {
 		struct edge *e = list_entry(item, struct edge, out);
 		struct subsystem *to = e->to;
 		bool decided = to->wish != OPERATOR_NONE ||
@@ -35,9 +35,9 @@ static void collect(struct subsystem *s, bool by_order, struct worklist *list)
 				!sockets_idle(to));
 
 		if (e->kind == EDGE_AFTER || to->removed || is_fine(e) ||
-		    to->edges.visit == s->core->edge_visit || (decided && !by_order))
+		    to->edges->visit == s->core->edge_visit || (decided && !by_order))
 			continue;
-		to->edges.visit = s->core->edge_visit;
+		to->edges->visit = s->core->edge_visit;
 		if (list->n == list->cap) {
 			list->cap = MAX(list->cap * 2, (size_t)8);
 			list->items = x_reallocarray(list->items, list->cap,
@@ -65,9 +65,9 @@ void edges_call(struct subsystem *s)
 {
 	struct worklist list = { 0 };
 
-	if (s->edges.called)
+	if (s->edges == NULL || s->edges->called)
 		return;
-	s->edges.called = true;
+	s->edges->called = true;
 	s->core->edge_visit++;
 	collect(s, false, &list);
 	for (size_t i = 0; i < list.n; i++)

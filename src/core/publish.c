@@ -103,8 +103,7 @@ static void put_board_record(struct subsystem *s)
 
 	groups_text(o, &groups);
 	edges_waits_for(s, WAITS_FOR_MAX, &waits_for);
-	s->edges.shown = s->edges.version;
-	s->edges.shown_waiting = edges_waiting(s);
+	edges_shown(s);
 	if (sockets_idle(s))
 		strbuf_addstr(&awaits, "a connection");
 	else
@@ -121,7 +120,7 @@ static void put_board_record(struct subsystem *s)
 		.status = status.buf, .health_detail = checkup_of(s)->detail, .degraded = degraded.buf,
 		.cause = on_failure_cause(s), .doing = doing != NULL ? doing : overlap_doing(s),
 	});
-	r->waiting = s->edges.shown_waiting;
+	r->waiting = edges_waiting(s);
 	r->id = s->id;
 	r->slot = s->slot;
 	r->state = s->state;

@@ -153,6 +153,15 @@ static void update_busy(struct subsystem *s)
 	}
 }
 
+/* Count S among those whose first start will not come by itself, or no longer. */
+static void count_stuck(struct subsystem *s, bool stuck)
+{
+	if (s->edges == NULL)
+		return;
+	s->core->boot_stuck += (uint32_t)stuck - (uint32_t)s->edges->boot_stuck;
+	s->edges->boot_stuck = stuck;
+}
+
 /* Has its first start come to an end, good or bad? */
 static void update_boot(struct subsystem *s)
 {
@@ -161,12 +170,10 @@ static void update_boot(struct subsystem *s)
 	if (!s->boot_pending)
 		return;
 	if (s->goal.up && (s->kick || s->state == STATE_STARTING || s->state == STATE_RESTARTING)) {
-		c->boot_stuck += (uint32_t)edges_stuck(s) - (uint32_t)s->edges.boot_stuck;
-		s->edges.boot_stuck = edges_stuck(s);
+		count_stuck(s, edges_stuck(s));
 		return;
 	}
-	c->boot_stuck -= s->edges.boot_stuck;
-	s->edges.boot_stuck = false;
+	count_stuck(s, false);
 	s->boot_pending = false;
 	c->boot_pending--;
 	c->status_changed = true;
@@ -202,9 +209,11 @@ static void disappear(struct subsystem *s)
 /* What S waits for has changed: status and orders say so. */
 static void show_waiting(struct subsystem *s)
 {
-	struct edge_ends *e = &s->edges;
+	struct edge_ends *e = s->edges;
 	bool waiting = edges_waiting(s), stuck = edges_stuck(s);
 
+	if (e == NULL)
+		return;
 	if (waiting != e->shown_waiting || (waiting && e->version != e->shown))
 		publish_update(s);
 	if (stuck != e->shown_stuck) {
@@ -224,8 +233,8 @@ static void settle_one(struct subsystem *s)
 		edges_refresh(s);
 		if (edges_wants_start(s))
 			edges_call(s);
-		else
-			s->edges.called = false;
+		else if (s->edges != NULL)
+			s->edges->called = false;
 		fact = next_fact(s);
 		if (fact == NO_FACT)
 			break;

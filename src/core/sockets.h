@@ -23,7 +23,7 @@ struct sockets {
 /* What a subsystem has: its sockets' slots in the order of `listen`. */
 struct socket_list {
 	struct listener **items;
-	size_t n;
+	uint32_t n;
 	bool watched;		/* for connections */
 	bool shown_idle;
 };

@@ -80,7 +80,6 @@ struct subsystem *subsystem_new(struct core *core, uint32_t slot, uint64_t id,
 	list_init(&s->busy_link);
 	list_init(&s->turn_link);
 	list_init(&s->waiters);
-	edges_init(&s->edges);
 	return s;
 }
 
@@ -97,6 +96,7 @@ void subsystem_free(struct subsystem *s)
 	free(s->idle);
 	health_fini(s);
 	schedule_fini(s);
+	free(s->edges);
 	if (s->beside != NULL)
 		free(s->beside->reloads.trouble);
 	free(s->beside);

@@ -148,6 +148,7 @@ struct subsystem {
 	struct checkup *checkup;	/* core/health.h; NULL: never asked */
 	struct idle *idle;		/* core/idle.h; NULL: never looked after */
 	struct periodic *periodic;	/* core/schedule.h; NULL: nothing was ever planned */
+	struct edge_ends *edges;	/* core/edges.h; NULL: nobody ever waited for anybody */
 	struct socket_list sockets;
 	struct watcher watcher;
 
@@ -156,7 +157,6 @@ struct subsystem {
 	uint32_t spawn_tries;		/* deferred ones of this start */
 	enum fact wait_fact : 8;
 	bool due : 1;			/* the delay is over; the start waits for its turn */
-	struct edge_ends edges;
 
 	/* bookkeeping */
 	bool attached : 1;		/* output captures it */
