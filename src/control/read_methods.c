@@ -23,12 +23,59 @@ static int64_t ms_since(int64_t now, int64_t then)
 	return then == 0 || now < then ? 0 : (now - then) / NS_PER_MS;
 }
 
-static void emit_int_or_null(struct strbuf *out, const char *key, bool known, int64_t value)
+/* A subsystem's record is written by one list of members, whole or as a table needs it: brief, with the
+ * members of a table only, and without those that say nothing. */
+enum use { USE_RECORD, USE_TABLE };
+
+struct writer {
+	struct strbuf *out;
+	bool brief;
+};
+
+static bool writes(const struct writer *w, enum use use)
 {
-	if (known)
-		emit_int(out, key, value);
-	else
-		emit_null(out, key);
+	return use == USE_TABLE || !w->brief;
+}
+
+/* Does a value follow? If there is none, null has been written where it is due. */
+static bool says(const struct writer *w, enum use use, const char *key, bool known)
+{
+	if (!writes(w, use))
+		return false;
+	if (!known && !w->brief)
+		emit_null(w->out, key);
+	return known;
+}
+
+static void put_text(const struct writer *w, enum use use, const char *key, const char *s)
+{
+	if (says(w, use, key, s != NULL))
+		emit_text(w->out, key, s);
+}
+
+/* An empty text is none. */
+static void put_said(const struct writer *w, enum use use, const char *key, const char *s)
+{
+	put_text(w, use, key, *s != '\0' ? s : NULL);
+}
+
+static void put_int(const struct writer *w, enum use use, const char *key, bool known, int64_t value)
+{
+	if (says(w, use, key, known))
+		emit_int(w->out, key, value);
+}
+
+static void put_bool(const struct writer *w, enum use use, const char *key, bool value)
+{
+	if (writes(w, use))
+		emit_bool(w->out, key, value);
+}
+
+static void put_words(const struct writer *w, enum use use, const char *key, const char *text,
+		      char separator)
+{
+	if (writes(w, use) && (*text != '\0' || !w->brief))
+		emit_words(w->out, key, text, separator);
 }
 
 /* From the configuration: on the board a long list would be copied with each change. */
@@ -43,25 +90,23 @@ static void emit_depends_on(struct strbuf *out, const char *name)
 }
 
 /* The first one, for who expects one. */
-static void emit_group(struct strbuf *out, const char *groups)
+static void put_group(const struct writer *w, const char *groups)
 {
 	size_t n = strcspn(groups, " ");
 
-	if (n > 0)
-		emit_text_n(out, "group", groups, n);
-	else
-		emit_null(out, "group");
+	if (says(w, USE_RECORD, "group", n > 0))
+		emit_text_n(w->out, "group", groups, n);
 }
 
 /* As a moment of the time of day, also what is planned by the other clock. */
-static void emit_next_run(struct strbuf *out, const struct board_record *r, int64_t now)
+static void put_next_run(const struct writer *w, const struct board_record *r, int64_t now)
 {
 	auto_free(strbuf_fini) struct strbuf at = STRBUF_INIT;
 
-	if (r->next_run_ns != 0)
-		clock_format_rfc3339(r->next_run_ns + (r->next_run_real ? 0 : clock_real_ns() - now),
-				     &at);
-	emit_text(out, "next_run_at", at.len > 0 ? at.buf : NULL);
+	if (!says(w, USE_TABLE, "next_run_at", r->next_run_ns != 0))
+		return;
+	clock_format_rfc3339(r->next_run_ns + (r->next_run_real ? 0 : clock_real_ns() - now), &at);
+	emit_text(w->out, "next_run_at", at.buf);
 }
 
 /* Rounded to a tenth; not negative. */
@@ -75,19 +120,17 @@ static void emit_percent(struct strbuf *out, const char *key, double value)
 }
 
 /* What its processes use, as far as it is known. */
-static void emit_resources(struct strbuf *out, const struct sample *p)
+static void put_resources(const struct writer *w, const struct sample *p)
 {
-	emit_int_or_null(out, "rss_bytes", p != NULL, p ? (int64_t)p->now.rss_bytes : 0);
-	if (p != NULL && p->cpu_percent >= 0)
-		emit_percent(out, "cpu_percent", p->cpu_percent);
-	else
-		emit_null(out, "cpu_percent");
-	emit_int_or_null(out, "threads", p != NULL, p ? p->now.threads : 0);
-	emit_int_or_null(out, "fds", p != NULL && p->now.fds_known, p ? p->now.fds : 0);
+	put_int(w, USE_TABLE, "rss_bytes", p != NULL, p ? (int64_t)p->now.rss_bytes : 0);
+	if (says(w, USE_TABLE, "cpu_percent", p != NULL && p->cpu_percent >= 0))
+		emit_percent(w->out, "cpu_percent", p->cpu_percent);
+	put_int(w, USE_RECORD, "threads", p != NULL, p ? p->now.threads : 0);
+	put_int(w, USE_RECORD, "fds", p != NULL && p->now.fds_known, p ? p->now.fds : 0);
 }
 
-static void emit_slot_degraded(struct strbuf *out, const struct board_record *r,
-			       struct output *output)
+static void put_degraded(const struct writer *w, const struct board_record *r,
+			 struct output *output)
 {
 	auto_free(strbuf_fini) struct strbuf all = STRBUF_INIT;
 
@@ -95,103 +138,65 @@ static void emit_slot_degraded(struct strbuf *out, const struct board_record *r,
 		output_degraded_slot(output, r->slot, &all);
 	if (all.len > 0)
 		strbuf_addstr(&all, r->texts->degraded);
-	emit_words(out, "degraded", all.len > 0 ? all.buf : r->texts->degraded, '\n');
+	put_words(w, USE_TABLE, "degraded", all.len > 0 ? all.buf : r->texts->degraded, '\n');
 }
 
-static void emit_subsystem(struct strbuf *out, const struct board_record *r,
-			   const struct sample *sample, struct output *output, int64_t now)
+static void put_instance(const struct writer *w, const char *name)
 {
-	int64_t left = r->next_restart_mono_ns - now;
-	int instance = instance_number(r->name, NULL);
+	int instance = writes(w, USE_RECORD) ? instance_number(name, NULL) : -1;
 
-	emit_open(out, NULL, '{');
-	emit_uint(out, "id", r->id);
-	emit_text(out, "name", r->name);
-	emit_text(out, "state", enumtext_name(&subsystem_state_text, r->state));
-	emit_bool(out, "ready", r->ready);
-	emit_text(out, "health", enumtext_name(&health_text, r->health));
-	emit_text(out, "health_detail", *r->texts->health_detail ? r->texts->health_detail : NULL);
-	emit_int_or_null(out, "pid", r->pid > 0, r->pid);
-	emit_int_or_null(out, "uptime_ms", r->pid > 0, ms_since(now, r->started_mono_ns));
-	emit_uint(out, "restart_count", r->restart_count);
-	emit_uint(out, "attempt", r->attempt);
-	emit_bool(out, "gave_up", r->gave_up);
-	emit_int_or_null(out, "next_restart_ms", r->next_restart_mono_ns != 0,
-			 MAX(left, 0) / NS_PER_MS);
-	emit_next_run(out, r, now);
-	emit_int_or_null(out, "exit_code", r->exit_code >= 0, r->exit_code);
-	emit_text(out, "signal", r->signal ? signame(r->signal) : NULL);
-	emit_text(out, "last_error", r->texts->last_error);
-	emit_text(out, "reason", enumtext_name(&reason_text, (int)r->reason));
-	emit_bool(out, "killed", r->killed);
-	emit_bool(out, "core_dumped", r->core_dumped);
-	emit_int_or_null(out, "instance", instance >= 0, instance);
-	emit_int(out, "in_state_ms", ms_since(now, r->since_mono_ns));
-	emit_text(out, "goal", r->goal_up ? "up" : "down");
-	emit_text(out, "goal_why", r->goal_why);
-	emit_text(out, "type", enumtext_name(&subsystem_type_text,
-					     r->oneshot ? TYPE_ONESHOT : TYPE_SERVICE));
-	emit_bool(out, "autostart", r->autostart);
-	emit_group(out, r->texts->groups);
-	emit_words(out, "groups", r->texts->groups, ' ');
-	emit_words(out, "waits_for", r->texts->waits_for, ' ');
-	emit_text(out, "awaits", *r->texts->awaits ? r->texts->awaits : NULL);
-	emit_int_or_null(out, "start_timeout_left_ms", r->ready_by_mono_ns != 0,
-			 MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
-	emit_text(out, "status_text", *r->texts->status ? r->texts->status : NULL);
-	emit_text(out, "doing", r->texts->doing);
-	emit_slot_degraded(out, r, output);
-	emit_resources(out, sample);
-	emit_depends_on(out, r->name);
-	emit_text(out, "description", r->texts->description);
-	emit_uint(out, "generation", r->generation);
-	emit_close(out, '}');
+	put_int(w, USE_RECORD, "instance", instance >= 0, instance);
 }
 
-/* What a line of a table says. Members are left out where they say nothing. */
-static void emit_brief(struct strbuf *out, const struct board_record *r,
-		       const struct sample *sample, struct output *output, int64_t now)
+static void put_subsystem(const struct writer *w, const struct board_record *r,
+			  const struct sample *sample, struct output *output, int64_t now)
 {
 	const struct board_texts *texts = r->texts;
 
-	emit_open(out, NULL, '{');
-	emit_text(out, "name", r->name);
-	emit_text(out, "state", enumtext_name(&subsystem_state_text, r->state));
-	if (r->health != HEALTH_UNKNOWN)
-		emit_text(out, "health", enumtext_name(&health_text, r->health));
-	if (*texts->health_detail)
-		emit_text(out, "health_detail", texts->health_detail);
-	if (r->pid > 0) {
-		emit_int(out, "pid", r->pid);
-		emit_int(out, "uptime_ms", ms_since(now, r->started_mono_ns));
-	}
-	emit_uint(out, "restart_count", r->restart_count);
-	if (r->gave_up)
-		emit_bool(out, "gave_up", true);
-	if (r->next_restart_mono_ns != 0)
-		emit_int(out, "next_restart_ms", MAX(r->next_restart_mono_ns - now, 0) / NS_PER_MS);
-	if (r->next_run_ns != 0)
-		emit_next_run(out, r, now);
-	if (r->exit_code >= 0)
-		emit_int(out, "exit_code", r->exit_code);
-	if (r->signal)
-		emit_text(out, "signal", signame(r->signal));
-	if (texts->last_error)
-		emit_text(out, "last_error", texts->last_error);
-	if (*texts->waits_for)
-		emit_words(out, "waits_for", texts->waits_for, ' ');
-	if (*texts->awaits)
-		emit_text(out, "awaits", texts->awaits);
-	if (*texts->status)
-		emit_text(out, "status_text", texts->status);
-	if (texts->doing)
-		emit_text(out, "doing", texts->doing);
-	emit_slot_degraded(out, r, output);
-	if (sample != NULL)
-		emit_int(out, "rss_bytes", (int64_t)sample->now.rss_bytes);
-	if (sample != NULL && sample->cpu_percent >= 0)
-		emit_percent(out, "cpu_percent", sample->cpu_percent);
-	emit_close(out, '}');
+	emit_open(w->out, NULL, '{');
+	put_int(w, USE_RECORD, "id", true, (int64_t)r->id);
+	put_text(w, USE_TABLE, "name", r->name);
+	put_text(w, USE_TABLE, "state", enumtext_name(&subsystem_state_text, r->state));
+	put_bool(w, USE_RECORD, "ready", r->ready);
+	put_text(w, r->health != HEALTH_UNKNOWN ? USE_TABLE : USE_RECORD, "health",
+		 enumtext_name(&health_text, r->health));
+	put_said(w, USE_TABLE, "health_detail", texts->health_detail);
+	put_int(w, USE_TABLE, "pid", r->pid > 0, r->pid);
+	put_int(w, USE_TABLE, "uptime_ms", r->pid > 0, ms_since(now, r->started_mono_ns));
+	put_int(w, USE_TABLE, "restart_count", true, r->restart_count);
+	put_int(w, USE_RECORD, "attempt", true, r->attempt);
+	put_bool(w, r->gave_up ? USE_TABLE : USE_RECORD, "gave_up", r->gave_up);
+	put_int(w, USE_TABLE, "next_restart_ms", r->next_restart_mono_ns != 0,
+		MAX(r->next_restart_mono_ns - now, 0) / NS_PER_MS);
+	put_next_run(w, r, now);
+	put_int(w, USE_TABLE, "exit_code", r->exit_code >= 0, r->exit_code);
+	put_text(w, USE_TABLE, "signal", r->signal ? signame(r->signal) : NULL);
+	put_text(w, USE_TABLE, "last_error", texts->last_error);
+	put_text(w, USE_RECORD, "reason", enumtext_name(&reason_text, (int)r->reason));
+	put_bool(w, USE_RECORD, "killed", r->killed);
+	put_bool(w, USE_RECORD, "core_dumped", r->core_dumped);
+	put_instance(w, r->name);
+	put_int(w, USE_RECORD, "in_state_ms", true, ms_since(now, r->since_mono_ns));
+	put_text(w, USE_RECORD, "goal", r->goal_up ? "up" : "down");
+	put_text(w, USE_RECORD, "goal_why", r->goal_why);
+	put_text(w, USE_RECORD, "type",
+		 enumtext_name(&subsystem_type_text, r->oneshot ? TYPE_ONESHOT : TYPE_SERVICE));
+	put_bool(w, USE_RECORD, "autostart", r->autostart);
+	put_group(w, texts->groups);
+	put_words(w, USE_RECORD, "groups", texts->groups, ' ');
+	put_words(w, USE_TABLE, "waits_for", texts->waits_for, ' ');
+	put_said(w, USE_TABLE, "awaits", texts->awaits);
+	put_int(w, USE_RECORD, "start_timeout_left_ms", r->ready_by_mono_ns != 0,
+		MAX(r->ready_by_mono_ns - now, 0) / NS_PER_MS);
+	put_said(w, USE_TABLE, "status_text", texts->status);
+	put_text(w, USE_TABLE, "doing", texts->doing);
+	put_degraded(w, r, output);
+	put_resources(w, sample);
+	if (writes(w, USE_RECORD))
+		emit_depends_on(w->out, r->name);
+	put_text(w, USE_RECORD, "description", texts->description);
+	put_int(w, USE_RECORD, "generation", true, (int64_t)r->generation);
+	emit_close(w->out, '}');
 }
 
 static void emit_stats(struct strbuf *out, const struct board_daemon *d)
@@ -224,8 +229,7 @@ static void emit_degraded(struct connection *c, struct strbuf *out, const char *
 static void emit_status(struct connection *c, struct strbuf *out, bool brief, const uint32_t *slots,
 			size_t n)
 {
-	void (*emit)(struct strbuf *out, const struct board_record *r, const struct sample *sample,
-		     struct output *output, int64_t now) = brief ? emit_brief : emit_subsystem;
+	const struct writer w = { .out = out, .brief = brief };
 	const struct board *board = c->server->setup.board;
 	const struct board_daemon *d = board_daemon(board);
 	const struct config *config = config_current();
@@ -246,8 +250,8 @@ static void emit_status(struct connection *c, struct strbuf *out, bool brief, co
 		const struct board_record *r = board_get(board, slots[i]);
 
 		if (r)	/* it may have left since the match */
-			emit(out, r, sampler_get(c->server->sampler, r), c->server->setup.output,
-			     now);
+			put_subsystem(&w, r, sampler_get(c->server->sampler, r),
+				      c->server->setup.output, now);
 	}
 	emit_close(out, ']');
 	emit_stats(out, d);
