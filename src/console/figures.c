@@ -1,40 +1,71 @@
 /* At most two units or three digits: what a glance takes in. */
 #include "console/figures.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+
+/* N in decimal at AT, with a zero in front if need be to have two digits; behind it. A table may have
+ * ten thousand lines. */
+static char *put_number(char *at, uint64_t n, bool two)
+{
+	char digits[20];
+	size_t from = sizeof(digits);
+
+	do {
+		digits[--from] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0 || (two && from > sizeof(digits) - 2));
+	memcpy(at, digits + from, sizeof(digits) - from);
+	return at + sizeof(digits) - from;
+}
+
+static void put_two(char *out, uint64_t n, char unit, uint64_t rest, char rest_unit)
+{
+	char *at = put_number(out, n, false);
+
+	*at++ = unit;
+	at = put_number(at, rest, true);
+	*at++ = rest_unit;
+	*at = '\0';
+}
 
 void age_format(int64_t ms, char out[FIGURE_CAP])
 {
-	int64_t s = ms / MS_PER_SEC;
+	uint64_t s = (uint64_t)MAX(ms, 0) / MS_PER_SEC;
 
 	if (s < 60)
-		snprintf(out, FIGURE_CAP, "%llds", (long long)s);
+		memcpy(put_number(out, s, false), "s", sizeof("s"));
 	else if (s < 3600)
-		snprintf(out, FIGURE_CAP, "%lldm%02llds", (long long)(s / 60), (long long)(s % 60));
+		put_two(out, s / 60, 'm', s % 60, 's');
 	else if (s < 86400)
-		snprintf(out, FIGURE_CAP, "%lldh%02lldm", (long long)(s / 3600),
-			 (long long)(s / 60 % 60));
+		put_two(out, s / 3600, 'h', s / 60 % 60, 'm');
 	else
-		snprintf(out, FIGURE_CAP, "%lldd%02lldh", (long long)(s / 86400),
-			 (long long)(s / 3600 % 24));
+		put_two(out, s / 86400, 'd', s / 3600 % 24, 'h');
 }
 
 void bytes_format(int64_t bytes, char out[FIGURE_CAP])
 {
 	static const char units[] = "KMGTPE";
-	double n = (double)bytes / 1024;
+	uint64_t n = (uint64_t)MAX(bytes, 0), tenths;
 	size_t unit = 0;
+	char *at;
 
-	if (bytes < 1024) {
-		snprintf(out, FIGURE_CAP, "%lld", (long long)bytes);
+	if (n < 1024) {
+		*put_number(out, n, false) = '\0';
 		return;
 	}
-	/* 1023.9 would be printed as 1024 */
-	while (n >= 1023.5 && unit + 2 < sizeof(units)) {
+	/* in 1024ths of the unit; 1023.9 would be printed as 1024 */
+	for (; n >= 2047 * 512 && unit + 2 < sizeof(units); unit++)
 		n /= 1024;
-		unit++;
+	tenths = (n * 10 + 512) / 1024;
+	at = put_number(out, tenths < 100 ? tenths / 10 : (n + 512) / 1024, false);
+	if (tenths < 100) {
+		*at++ = '.';
+		*at++ = (char)('0' + tenths % 10);
 	}
-	snprintf(out, FIGURE_CAP, n < 9.95 ? "%.1f%c" : "%.0f%c", n, units[unit]);
+	*at++ = units[unit];
+	*at = '\0';
 }
 
 void percent_format(double percent, char out[FIGURE_CAP])

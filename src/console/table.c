@@ -104,6 +104,7 @@ void table_fini(struct table *t)
 
 void table_add(struct table *t, enum tint tint, const char *text)
 {
+	size_t len = strlen(text);
 	struct table_cell *cell;
 
 	if (t->n == t->cap) {
@@ -113,9 +114,14 @@ void table_add(struct table *t, enum tint tint, const char *text)
 	cell = &t->cells[t->n];
 	cell->at = t->text.len;
 	cell->tint = tint;
-	cell_escape(text, strlen(text), &t->text);
+	if (is_plain(text, len)) {
+		strbuf_add(&t->text, text, len);
+		cell->width = (unsigned)len;
+	} else {
+		cell_escape(text, len, &t->text);
+		cell->width = text_columns(t->text.buf + cell->at, t->text.len - cell->at);
+	}
 	cell->len = t->text.len - cell->at;
-	cell->width = text_columns(t->text.buf + cell->at, cell->len);
 	t->widths[t->n % t->columns] = MAX(t->widths[t->n % t->columns], cell->width);
 	t->n++;
 }
@@ -144,8 +150,10 @@ void table_fit(struct table *t, unsigned room)
 
 static void add_blanks(struct strbuf *out, unsigned n)
 {
-	while (n-- > 0)
-		strbuf_addch(out, ' ');
+	strbuf_reserve(out, n);
+	memset(out->buf + out->len, ' ', n);
+	out->len += n;
+	out->buf[out->len] = '\0';
 }
 
 /* CELL cut to WIDTH; returns the columns taken. */

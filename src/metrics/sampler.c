@@ -10,6 +10,7 @@
 #include "config/store.h"
 
 #define ON_THE_SPOT_NS (20 * NS_PER_MS)		/* for people */
+#define MEANWHILE_NS (NS_PER_MS / 2)		/* ... while a round is on its way to the rest */
 #define SCRAPE_ON_THE_SPOT_NS (5 * NS_PER_MS)	/* the rest is as old as the scrape before */
 #define MORE_ON_THE_SPOT_NS (2 * NS_PER_MS)
 #define ONCE_NS (500 * NS_PER_MS)	/* a round takes less */
@@ -153,7 +154,8 @@ static bool ask_one(struct sampler *s, uint32_t slot, int64_t interval, int64_t 
 static void ask_all(struct sampler *s, const uint32_t *slots, size_t n, bool scrape)
 {
 	bool tracking, was_running = s->running, late = false;
-	int64_t end = clock_mono_ns() + (scrape ? SCRAPE_ON_THE_SPOT_NS : ON_THE_SPOT_NS);
+	int64_t end = clock_mono_ns() + (scrape ? SCRAPE_ON_THE_SPOT_NS :
+					 s->cursor > 0 ? MEANWHILE_NS : ON_THE_SPOT_NS);
 	int64_t interval = interval_ns(&tracking);
 
 	if (!tracking) {
