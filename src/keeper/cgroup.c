@@ -181,14 +181,23 @@ static int cgroup_make_own(struct cgroup *c, int parent_fd)
 	return fd;
 }
 
+void cgroup_locate(struct cgroup *c)
+{
+	c->located = cgroup_find_own(c->parent, c->path);
+}
+
 void cgroup_init(struct cgroup *c, int low, const char *old)
 {
 	char path[PATH_MAX];
 	int parent_fd, fd;
 
 	c->usable = false;
-	if (!cgroup_find_own(c->parent, path))
+	if (!c->located)
+		cgroup_locate(c);
+	if (!c->located)
 		return;
+	c->located = false;	/* PATH gets the name, too */
+	memcpy(path, c->path, sizeof(path));
 	parent_fd = open(c->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent_fd < 0)
 		return;

@@ -12,6 +12,7 @@
 
 struct cgroup {
 	bool usable;
+	bool located;
 	bool has_kill;		/* cgroup.kill (kernel 5.14) */
 	bool refuse_kill;	/* tests: do without it; set before cgroup_init() */
 	char parent[PATH_MAX];	/* directory of the group that the keeper was started in */
@@ -34,6 +35,9 @@ void cgroup_sign(int low, const char *owner);
 /* The name of the group below ours that OWNER signed; false: there is none, or more than one. */
 bool cgroup_find_signed(const char *owner, char name[CGROUP_NAME_CAP]);
 
+/* Fill PARENT, and PATH without NAME. The list of mounts may be long, and it is read while nobody
+ * waits; cgroup_init() does it where this was not called. */
+void cgroup_locate(struct cgroup *c);
 /* Make this keeper's group (or take over OLD, "" for none: the group of a dead keeper of the same
  * run directory, with all its members) and open it as descriptor LOW (the keeper's fixed number for
  * it). Leaves usable = false where that is not possible. */

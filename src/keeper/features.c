@@ -125,10 +125,13 @@ static bool probe_clone3(void)
 
 static bool probe_clone_into_cgroup(void)
 {
-	struct clone3_args args = { .flags = CLONE3_INTO_CGROUP, .cgroup = INT_MAX };
+	/* a signal that cannot be: refused before there is anything to undo, such as a copy of our
+	 * memory; a kernel that does not know CGROUP finds the structure too big before that */
+	struct clone3_args args = {
+		.flags = CLONE3_INTO_CGROUP, .cgroup = INT_MAX, .exit_signal = UINT64_MAX,
+	};
 
-	/* a kernel without it refuses the flag, one that has it refuses the descriptor */
-	return CLONE3_SUPPORTED && syscall(SYS_clone3, &args, sizeof(args)) < 0 && errno == EBADF;
+	return CLONE3_SUPPORTED && syscall(SYS_clone3, &args, sizeof(args)) < 0 && errno == EINVAL;
 }
 
 static bool probe_cgroup(enum kernel_feature f)

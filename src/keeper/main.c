@@ -423,6 +423,8 @@ int keeper_run(const struct keeper_options *options)
 	ret = keeper_open(k);
 	if (ret == 0)
 		ret = supervise_start(k);
+	if (ret == 0 && !kernel_feature_refused(FEATURE_CGROUP2))
+		cgroup_locate(&k->tree.cgroup);	/* it reads its configuration meanwhile */
 	return keeper_live(k, ret);
 }
 
