@@ -191,6 +191,13 @@ static void op_output_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
 	output_drain(s->output, slot, spawn_id);
 }
 
+static bool op_output_silent(void *ctx, uint32_t slot)
+{
+	const struct supervisor *s = ctx;
+
+	return output_silent(s->output, slot);
+}
+
 static void on_attempt(void *ctx, uint64_t tag, enum attempt_result result, const char *detail)
 {
 	struct supervisor *s = ctx;
@@ -356,6 +363,7 @@ const struct core_ops supervisor_core_ops = {
 	.output_detach = op_output_detach,
 	.output_pid = op_output_pid,
 	.output_drain = op_output_drain,
+	.output_silent = op_output_silent,
 	.output_watch = op_output_watch,
 	.probe = op_probe,
 	.probe_cancel = op_probe_cancel,

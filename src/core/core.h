@@ -44,6 +44,9 @@ struct core_ops {
 	void (*output_attach)(void *ctx, uint32_t slot, struct subsystem_options *options);
 	void (*output_detach)(void *ctx, uint32_t slot);
 	void (*output_drain)(void *ctx, uint32_t slot, uint64_t spawn_id);
+	/* SLOT's latest process printed nothing, given that nothing waits in its FIFOs; false where
+	 * that is not sure. May be NULL */
+	bool (*output_silent)(void *ctx, uint32_t slot);
 	/* the lines of SLOT come from this process from now on; 0: a start is under way, whose
 	 * lines wait until the next call; -1: it came to nothing. Only for captured ones; may be
 	 * NULL */

@@ -76,7 +76,7 @@ void facts_ended(struct subsystem *s)
 	subsystem_note(s, FACT_DIED);
 }
 
-void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool tree_empty)
+void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool tree_empty, bool silent)
 {
 	struct core *c = s->core;
 
@@ -85,13 +85,21 @@ void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool
 	s->proc.status_known = wait_status != WAIT_STATUS_UNKNOWN;
 	s->proc.ended_mono_ns = at_mono_ns;
 	s->proc.tree_empty = tree_empty;
-	if (!s->attached) {
+	if (!s->attached || silent) {
 		facts_ended(s);
 		return;
 	}
 	c->ops->output_drain(c->ops_ctx, s->slot, s->proc.spawn_id);
 	/* The last lines come first, but a stuck disk delays no restart. */
 	subsystem_wait(s, FACT_DIED, clock_mono_ns() + DRAIN_MAX_NS);
+}
+
+/* Then there is no last line to wait for, and the log thread need not wake up to say so. */
+static bool printed_nothing(const struct subsystem *s, const struct km_exited *m)
+{
+	const struct core *c = s->core;
+
+	return m->fifos_empty && c->ops->output_silent != NULL && c->ops->output_silent(c->ops_ctx, s->slot);
 }
 
 void core_keeper_exited(struct core *c, const struct km_exited *m)
@@ -105,7 +113,7 @@ void core_keeper_exited(struct core *c, const struct km_exited *m)
 	if (s->proc.phase == PROC_ASKED)
 		note_started(s, m->pid, m->at_mono_ns);
 	if (!main_pid_holds_end(s, m->wait_status, m->at_mono_ns, m->tree_left == 0))
-		facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0);
+		facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0, printed_nothing(s, m));
 }
 
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id)

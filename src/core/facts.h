@@ -10,8 +10,8 @@ struct subsystem *facts_subsystem(const struct core *c, uint32_t slot, uint64_t 
 /* Whose process is, or would be, in SLOT. */
 struct subsystem *facts_subsystem_in(const struct core *c, uint32_t slot);
 
-/* The main process ended: drain its output, then the end is noted. */
-void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool tree_empty);
+/* The main process ended: drain its output, if there may be some, then the end is noted. */
+void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool tree_empty, bool silent);
 /* Its end is known and its output is read. */
 void facts_ended(struct subsystem *s);
 

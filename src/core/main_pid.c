@@ -85,6 +85,6 @@ void core_keeper_main(struct core *c, const struct km_main *m)
 	}
 	s->proc.following = 0;
 	if (held)
-		facts_exited(s, s->proc.wait_status, s->proc.ended_mono_ns, s->proc.tree_empty);
+		facts_exited(s, s->proc.wait_status, s->proc.ended_mono_ns, s->proc.tree_empty, false);
 	main_pid_known(s);
 }

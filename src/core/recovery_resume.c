@@ -128,7 +128,7 @@ static void resume_ended(struct subsystem *s, const struct record *r, enum recor
 	attach(s);
 	if (s->state == STATE_STOPPING && (state == RECORD_EXITED || task_running(s, TASK_STOP)))
 		resume_stop(s);
-	facts_exited(s, r->wait_status, r->exited_mono_ns, state == RECORD_GONE);
+	facts_exited(s, r->wait_status, r->exited_mono_ns, state == RECORD_GONE, false);
 }
 
 static void resume_alive(struct subsystem *s, const struct record *r)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,4 +106,20 @@ void fifo_hold_existing(uint32_t slot, struct slot *own, int stream)
 	fd = fifo_open_existing(LOW_FIFO, name);
 	if (fd >= 0)
 		hold_as(own, stream, fd);
+}
+
+bool fifos_empty(const struct slot *own)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(own->fifo); i++) {
+		int waiting = 0;
+
+		if (own->fifo[i] == 0)
+			continue;
+		if (ioctl(own->fifo[i], FIONREAD, &waiting) < 0 || waiting > 0)
+			return false;
+		any = true;
+	}
+	return any;
 }

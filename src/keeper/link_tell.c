@@ -103,6 +103,7 @@ static bool tell_exited(struct keeper *k, uint32_t slot)
 		.h = { KM_EXITED, sizeof(m) }, .slot = slot, .pid = r->pid,
 		.spawn_id = r->spawn_id, .at_mono_ns = r->exited_mono_ns,
 		.wait_status = r->wait_status, .tree_left = own->tree_left,
+		.fifos_empty = fifos_empty(own),
 	};
 
 	if (atomic_load_explicit(&r->state, memory_order_relaxed) == RECORD_GONE)

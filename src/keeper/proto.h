@@ -14,7 +14,7 @@
 #include "keeper/plan.h"
 #include "keeper/record.h"
 
-#define KEEPER_PROTO_VERSION 13
+#define KEEPER_PROTO_VERSION 14
 #define HOLD_MAX 64
 #define HOLD_KEY_CAP 32
 #define HELD_PER_PACKET 64
@@ -161,6 +161,8 @@ struct km_exited {
 	int64_t at_mono_ns;
 	int32_t wait_status;
 	uint32_t tree_left;	/* members of its tree still live (PLAN_TREE); KM_GONE follows */
+	uint32_t fifos_empty;	/* its slot has FIFOs, and nothing waits in them to be read */
+	uint32_t pad;
 };
 
 struct km_main {

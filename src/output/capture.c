@@ -38,6 +38,14 @@ static struct slot *new_slot(struct captures *c, uint32_t number)
 	slot->owner = c;
 	slot->number = number;
 	stream_init(c, &slot->out, slot, false);
+	return slot;
+}
+
+/* From here on other threads look at SLOT: what a predecessor captured must be in it. */
+static void publish_slot(struct captures *c, struct slot *slot)
+{
+	uint32_t number = slot->number;
+
 	if (c->pages[number / CAPTURE_PAGE] == NULL) {
 		struct slot **page = x_calloc(CAPTURE_PAGE, sizeof(struct slot *));
 
@@ -46,18 +54,15 @@ static struct slot *new_slot(struct captures *c, uint32_t number)
 	(void)rcu_publish(&c->pages[number / CAPTURE_PAGE][number % CAPTURE_PAGE], slot);
 	if (number >= c->nslots)
 		c->nslots = number + 1;
-	return slot;
 }
 
 /* SLOT keeps the counted reference OPTIONS. */
 void capture_attach(struct captures *c, uint32_t number, struct subsystem_options *options)
 {
 	BUG_ON(number >= CAPTURE_PAGE * CAPTURE_PAGES);
-	struct slot *slot = find_slot(c, number);
-	struct subsystem_options *old = slot != NULL ? slot->options : NULL;
+	struct slot *known = find_slot(c, number), *slot = known != NULL ? known : new_slot(c, number);
+	struct subsystem_options *old = slot->options;
 
-	if (slot == NULL)
-		slot = new_slot(c, number);
 	slot->options = options;
 	stream_attach(c, &slot->out);
 	if (stdio_is_captured(&options->streams->stdio[2]) && slot->err == NULL) {
@@ -69,6 +74,8 @@ void capture_attach(struct captures *c, uint32_t number, struct subsystem_option
 	}
 	if (slot->err != NULL)
 		stream_attach(c, slot->err);
+	if (known == NULL)
+		publish_slot(c, slot);
 	subsystem_options_unref(old);
 }
 
@@ -263,19 +270,40 @@ void captures_fini(struct captures *c)
 	munmap(c->batch, sizeof *c->batch);
 }
 
-struct ring *captures_ring(struct captures *c, uint32_t number, bool is_stderr)
+/* --- other threads --------------------------------------------------------------------------- */
+
+static struct slot *slot_of(struct captures *c, uint32_t number)
 {
-	struct slot **page = NULL, *slot = NULL;
+	struct slot **page = NULL;
 
 	if (number < CAPTURE_PAGE * CAPTURE_PAGES)
 		page = rcu_get(&c->pages[number / CAPTURE_PAGE]);
-	if (page != NULL)
-		slot = rcu_get(&page[number % CAPTURE_PAGE]);
-	if (slot == NULL)
-		return NULL;
-	if (!is_stderr)
-		return rcu_get(&slot->out.ring);
-	struct stream *err = rcu_get(&slot->err);
+	return page != NULL ? rcu_get(&page[number % CAPTURE_PAGE]) : NULL;
+}
 
-	return err != NULL ? rcu_get(&err->ring) : NULL;
+static struct ring *ring_of(struct slot *slot, bool is_stderr)
+{
+	struct stream *s = is_stderr ? rcu_get(&slot->err) : &slot->out;
+
+	return s != NULL ? rcu_get(&s->ring) : NULL;
+}
+
+struct ring *captures_ring(struct captures *c, uint32_t number, bool is_stderr)
+{
+	struct slot *slot = slot_of(c, number);
+
+	return slot != NULL ? ring_of(slot, is_stderr) : NULL;
+}
+
+bool captures_silent(struct captures *c, uint32_t number)
+{
+	struct slot *slot = slot_of(c, number);
+
+	for (int is_stderr = 0; slot != NULL && is_stderr < 2; is_stderr++) {
+		struct ring *ring = ring_of(slot, is_stderr);
+
+		if (ring != NULL && !ring_run_silent(ring))
+			return false;
+	}
+	return slot != NULL;
 }

@@ -1,4 +1,4 @@
-/* From the FIFOs into the rings and on to the logs. Log thread, except captures_ring(). */
+/* From the FIFOs into the rings and on to the logs. Log thread, except captures_ring() and captures_silent(). */
 #ifndef OUTPUT_CAPTURE_H
 #define OUTPUT_CAPTURE_H
 
@@ -109,5 +109,7 @@ bool captures_retry(struct captures *c);
 void captures_read_all(struct captures *c);
 /* Any thread, inside rcu_enter()/rcu_leave(): the ring of a stream or NULL. */
 struct ring *captures_ring(struct captures *c, uint32_t number, bool is_stderr);
+/* The same: of its latest process nothing was read. False where SLOT is not known yet. */
+bool captures_silent(struct captures *c, uint32_t number);
 
 #endif

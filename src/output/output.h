@@ -58,6 +58,9 @@ void output_detach(struct output *o, uint32_t slot);
  * 50 ms unless the disk gets stuck just then; while the thread is stalled in a write, this call
  * itself answers, at once, also what was asked before. */
 void output_drain(struct output *o, uint32_t slot, uint64_t spawn_id);
+/* Any thread, of a slot in whose FIFOs nothing waits (by then or a moment before): its latest process
+ * printed nothing. False where that is not sure, as with an order on its way. */
+bool output_silent(struct output *o, uint32_t slot);
 void output_reopen(struct output *o);		/* USR1, reopen-logs */
 void output_reconfigure(struct output *o);	/* after a publish: [logging], [events] changed */
 /* Write what is pending (bounded by 1 s), stop and join; the log sink is stderr again. */

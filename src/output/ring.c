@@ -353,6 +353,11 @@ uint64_t ring_run_from(const struct ring *r)
 	return number(&r->header->run_from);
 }
 
+bool ring_run_silent(const struct ring *r)
+{
+	return number(&r->header->claim) == ring_run_from(r);
+}
+
 uint64_t ring_lost_unsaid(const struct ring *r)
 {
 	return number(&r->header->lost_unsaid);

@@ -93,6 +93,9 @@ static inline const char *ring_span(const struct ring *r, size_t *len)
 void ring_run_begins(struct ring *r);
 uint64_t ring_run_from(const struct ring *r);
 
+/* Any thread: nothing was read since, nor is it being read, as the claim comes before the read. */
+bool ring_run_silent(const struct ring *r);
+
 /* Lines that were lost; how many of them no log tells yet; those told now. */
 void ring_lost_add(struct ring *r, uint64_t lines);
 uint64_t ring_lost_unsaid(const struct ring *r);

@@ -396,6 +396,15 @@ void output_drain(struct output *o, uint32_t slot, uint64_t spawn_id)
 		answer_all_drains(o);
 }
 
+bool output_silent(struct output *o, uint32_t slot)
+{
+	rcu_enter();
+	bool silent = captures_silent(&o->captures, slot);
+
+	rcu_leave();
+	return silent;
+}
+
 void output_reopen(struct output *o)
 {
 	/* a line that is written after this call must not overtake the order */

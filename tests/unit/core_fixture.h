@@ -70,6 +70,7 @@ struct fx {
 	int next_pid;
 	bool manual_exec;		/* starts are answered by the test */
 	bool manual_drain, manual_follow;
+	bool silent;			/* who ends has printed nothing */
 	int spawn_error;		/* spawn op fails with it */
 	bool finished;
 	int exit_code;
@@ -231,6 +232,13 @@ static inline void fx_drain(void *ctx, uint32_t slot, uint64_t spawn_id)
 	/* What runs beside the main process writes to the same streams. */
 	if (spawn_id == fx.child[slot].spawn_id)
 		fx.child[slot].drain = true;
+}
+
+static inline bool fx_silent(void *ctx, uint32_t slot)
+{
+	(void)ctx;
+	(void)slot;
+	return fx.silent;
 }
 
 static inline void fx_watch(void *ctx, uint32_t slot, struct subsystem_options *o,
@@ -418,7 +426,7 @@ static const struct core_ops fx_ops = {
 	.spawn = fx_spawn, .read_files = fx_read_files, .signal = fx_signal_op, .release = fx_release,
 	.probe = fx_probe, .probe_cancel = fx_probe_cancel,
 	.output_attach = fx_attach, .output_detach = fx_detach, .output_drain = fx_drain,
-	.output_watch = fx_watch,
+	.output_silent = fx_silent, .output_watch = fx_watch,
 	.reload = fx_reload, .reopen_logs = fx_reopen, .dump = fx_dump,
 	.daemon_state = fx_daemon_state, .finished = fx_finished,
 };
@@ -515,7 +523,7 @@ static inline void fx_end_slot(uint32_t slot, int wait_status, unsigned int tree
 	struct record *r = &fx.records.slots[slot];
 	struct km_exited m = { .slot = slot, .spawn_id = k->spawn_id, .pid = k->pid,
 			       .at_mono_ns = fx.now, .wait_status = wait_status,
-			       .tree_left = tree_left };
+			       .tree_left = tree_left, .fifos_empty = fx.silent };
 
 	fx_insist(k->alive, "it is not alive");
 	k->alive = false;

@@ -462,6 +462,22 @@ START_TEST(gone_before_the_output_is_read_is_not_forgotten)
 }
 END_TEST
 
+START_TEST(the_end_of_who_printed_nothing_waits_for_nobody)
+{
+	fx_add("web")->stdio[1].kind = STDIO_LOG;
+	fx.manual_drain = fx.silent = true;
+	fx_start_web();
+	fx_exit("web", 1);
+	ck_assert(!fx_child("web")->drain);
+	ck_assert_str_eq(fx_state("web"), "restarting");
+	fx.silent = false;
+	fx_advance_ms(100);
+	fx_exit("web", 1);
+	ck_assert(fx_child("web")->drain);
+	ck_assert_str_eq(fx_state("web"), "running");
+}
+END_TEST
+
 START_TEST(an_end_whose_output_cannot_be_read_is_told_all_the_same)
 {
 	streams_write(fx_add("web"))->stdio[1].kind = STDIO_LOG;
@@ -860,6 +876,7 @@ FX_MAIN("core: lifecycle",
 	a_stop_that_a_start_overtakes_is_answered_when_the_tree_is_gone,
 	a_start_waits_for_the_rest_of_a_failed_tree,
 	gone_before_the_output_is_read_is_not_forgotten,
+	the_end_of_who_printed_nothing_waits_for_nobody,
 	an_end_whose_output_cannot_be_read_is_told_all_the_same,
 	repeated_and_foreign_facts_change_nothing,
 	a_manual_restart_counts_nowhere_and_resets_the_backoff,

@@ -231,6 +231,7 @@ static void end_child(uint32_t slot, int status, unsigned int left)
 {
 	struct fx_child *k = &fx.child[slot];
 
+	fx.silent = rnd(2);
 	fx_end_slot(slot, status, k->plan->flags & PLAN_TREE ? left : 0);
 }
 

@@ -499,6 +499,32 @@ START_TEST(captured_bytes_wait_for_a_reader)
 }
 END_TEST
 
+/* Runs W in SLOT; what the end says about its FIFOs. */
+static uint32_t told_empty(uint32_t slot, const struct wish *w)
+{
+	rig_spawn(&rig, slot, w);
+	rig_started(&rig);
+	uint32_t empty = rig_expect(&rig, KM_EXITED).exited.fifos_empty;
+
+	rig_release(&rig, slot);
+	return empty;
+}
+
+START_TEST(the_end_tells_whether_something_waits_in_the_fifos)
+{
+	const struct wish prints = { .argv = { "/bin/sh", "-c", "echo err >&2" },
+				     .stdio = { 0, PLAN_STDIO_CAPTURE, PLAN_STDIO_CAPTURE } };
+	const struct wish silent = { .argv = { "/bin/true" },
+				     .stdio = { 0, PLAN_STDIO_CAPTURE, PLAN_STDIO_CAPTURE } };
+
+	start_on("");
+	ck_assert_uint_eq(told_empty(3, &silent), 1);
+	ck_assert_uint_eq(told_empty(3, &prints), 0);
+	ck_assert_uint_eq(told_empty(3, &silent), 0);	/* nobody has read what the other left */
+	ck_assert_uint_eq(told_empty(4, &(struct wish){ .argv = { "/bin/true" } }), 0);	/* it has none */
+}
+END_TEST
+
 static void into_slot_3(struct plan *p)
 {
 	p->capture_of = 3 + 1;
@@ -594,6 +620,7 @@ int main(int argc, char **argv)
 		{ ids_are_dropped_for_good, 1 },
 		{ without_the_right_to_change_ids_nothing_starts, 1 },
 		{ captured_bytes_wait_for_a_reader, 1 },
+		{ the_end_tells_whether_something_waits_in_the_fifos, 1 },
 		{ the_fifo_of_another_slot_can_be_shared, 1 },
 		{ a_file_in_place_of_a_fifo_fails_the_start, 1 },
 		{ nothing_is_lost_when_the_supervisor_does_not_listen,

@@ -170,6 +170,44 @@ START_TEST(lines_reach_the_log_file_byte_for_byte)
 }
 END_TEST
 
+START_TEST(who_printed_since_its_start_is_not_silent)
+{
+	struct output *o = start();
+	int fd = open_child_end("fifo/3.out");
+
+	ck_assert(!output_silent(o, 3));	/* not known yet */
+	attach(o, 3, options("web", "web.log"));
+	drain(o, 3);
+	ck_assert(output_silent(o, 3));
+	say(fd, "a line\n");
+	drain(o, 3);
+	ck_assert(!output_silent(o, 3));
+	output_set_pid(o, 3, 0);
+	ck_assert(!output_silent(o, 3));	/* nobody has taken the order yet */
+	output_set_pid(o, 3, 77);
+	drain(o, 3);
+	ck_assert(output_silent(o, 3));		/* the next one, which has said nothing */
+	output_stop(o);
+}
+END_TEST
+
+START_TEST(what_a_predecessor_read_counts_as_printed)
+{
+	struct output *o = start();
+	int fd = open_child_end("fifo/3.out");
+
+	attach(o, 3, options("web", "web.log"));
+	say(fd, "a line\n");
+	drain(o, 3);
+	output_stop(o);
+	o = start();
+	attach(o, 3, options("web", "web.log"));
+	drain(o, 3);
+	ck_assert(!output_silent(o, 3));
+	output_stop(o);
+}
+END_TEST
+
 START_TEST(an_open_last_line_is_ended_by_the_drain)
 {
 	struct output *o = start();
@@ -702,6 +740,8 @@ int main(void)
 {
 	const TTest *tests[] = {
 		lines_reach_the_log_file_byte_for_byte,
+		who_printed_since_its_start_is_not_silent,
+		what_a_predecessor_read_counts_as_printed,
 		an_open_last_line_is_ended_by_the_drain,
 		a_line_over_the_limit_is_cut_with_a_mark,
 		without_log_file_lines_go_to_the_own_log_with_name_and_pid,
