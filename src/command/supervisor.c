@@ -387,6 +387,7 @@ static void on_before_sleep(struct loop_prepare *p)
 	chan_cork(s->chan);	/* one wake-up of each reader per turn, not one per event */
 	core_settle(s->core);
 	chan_uncork(s->chan);
+	keeper_turn_ends(s->keeper);
 	let_go_of_pages(s);
 	next = core_next_deadline(s->core);
 	if (next == INT64_MAX)

@@ -1,5 +1,6 @@
 /* The supervisor's end of the conversation. Sends go straight to the socket while it takes them;
- * what it does not take waits here, in order. */
+ * what it does not take waits here, in order. That a record may be reused is never urgent: it is kept
+ * back until something else is said, or until the end of the turn, and wakes the keeper only once. */
 #include "keeper/client.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 
 #define LEAVE_TIMEOUT_NS (2 * NS_PER_SEC)
 #define FACTS_PER_TURN 128
+#define RELEASED_MAX (PACKETS_AT_ONCE - 1)
 
 struct packet {
 	struct list link;
@@ -34,6 +36,9 @@ struct keeper_client {
 	struct loop_io io;
 	struct list queue;
 	size_t packet_max;
+	struct km_slot released[RELEASED_MAX];	/* kept back */
+	unsigned int nreleased;
+	bool owes;		/* news came, and nothing was said since */
 	bool ending;		/* SIGNAL_LAST */
 	bool broken;		/* something could not be said: the keeper will never hear it */
 	const struct keeper_facts *facts;
@@ -88,24 +93,69 @@ static void watch(struct keeper_client *k)
 			    list_empty(&k->queue) ? EV_READ : EV_READ | EV_WRITE);
 }
 
+static void enqueue(struct keeper_client *k, const struct outgoing *o)
+{
+	struct packet *p = x_malloc(sizeof(*p) + o->head_size + o->tail_size);
+
+	p->fd = o->nfds > 0 ? fcntl(o->fds[0], F_DUPFD_CLOEXEC, 0) : -1;
+	p->size = o->head_size + o->tail_size;
+	memcpy(p->bytes, o->head, o->head_size);
+	if (o->tail_size > 0)
+		memcpy(p->bytes + o->head_size, o->tail, o->tail_size);
+	list_init(&p->link);
+	list_append(&k->queue, &p->link);
+}
+
+/* N is one more than was kept back at most: room for that. */
+static void send_or_enqueue(struct keeper_client *k, const struct outgoing *o, unsigned int n)
+{
+	int sent = 0;
+
+	k->owes = false;
+	if (list_empty(&k->queue)) {
+		sent = packets_send(k->fd, o, n);
+		if (sent < 0 && !later(k, sent))
+			return;
+	}
+	if (sent == (int)n)
+		return;
+	for (unsigned int i = (unsigned int)MAX(sent, 0); i < n; i++)
+		enqueue(k, &o[i]);
+	watch(k);
+}
+
+/* What was kept back, then LAST unless it is NULL. */
+static void say(struct keeper_client *k, const struct outgoing *last)
+{
+	struct outgoing o[PACKETS_AT_ONCE];
+	unsigned int n = 0;
+
+	while (n < k->nreleased) {
+		o[n] = (struct outgoing){ .head = &k->released[n], .head_size = sizeof(k->released[n]) };
+		n++;
+	}
+	k->nreleased = 0;
+	if (last != NULL)
+		o[n++] = *last;
+	if (n > 0)
+		send_or_enqueue(k, o, n);
+}
+
 static void client_send(struct keeper_client *k, const void *head, size_t head_size,
 			const void *tail, size_t tail_size, int fd)
 {
-	const struct outgoing o = { .head = head, .head_size = head_size, .tail = tail,
-				    .tail_size = tail_size, .fds = &fd, .nfds = fd >= 0 };
-	struct packet *p;
+	say(k, &(struct outgoing){ .head = head, .head_size = head_size, .tail = tail,
+				   .tail_size = tail_size, .fds = &fd, .nfds = fd >= 0 });
+}
 
-	if (list_empty(&k->queue) && !later(k, packet_send(k->fd, &o)))
-		return;
-	p = x_malloc(sizeof(*p) + head_size + tail_size);
-	p->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-	p->size = head_size + tail_size;
-	memcpy(p->bytes, head, head_size);
-	if (tail_size > 0)
-		memcpy(p->bytes + head_size, tail, tail_size);
-	list_init(&p->link);
-	list_append(&k->queue, &p->link);
-	watch(k);
+void keeper_turn_ends(struct keeper_client *k)
+{
+	const struct km_header heard = { KM_HEARD, sizeof(heard) };
+
+	if (k->nreleased > 0)
+		say(k, NULL);
+	else if (k->owes)
+		client_send(k, &heard, sizeof(heard), NULL, 0, -1);
 }
 
 int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, const void *plan,
@@ -169,13 +219,13 @@ void keeper_fetch(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, uin
 
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id)
 {
-	struct km_slot m = {
-		.h = { KM_RELEASE, sizeof(m) },
+	if (k->nreleased == RELEASED_MAX)
+		say(k, NULL);
+	k->released[k->nreleased++] = (struct km_slot){
+		.h = { KM_RELEASE, sizeof(k->released[0]) },
 		.slot = slot,
 		.spawn_id = spawn_id,
 	};
-
-	client_send(k, &m, sizeof(m), NULL, 0, -1);
 }
 
 void keeper_hold(struct keeper_client *k, const char *key, int fd)
@@ -248,15 +298,9 @@ static void taken(struct keeper_client *k, int signo)
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
 }
 
-static void pong(struct keeper_client *k)
-{
-	const struct km_header m = { KM_PONG, sizeof(m) };
-
-	client_send(k, &m, sizeof(m), NULL, 0, -1);
-}
-
 static void deliver(struct keeper_client *k, const union fact *m, const int *fds, int nfds)
 {
+	k->owes = true;
 	if (m->h.type == KM_FETCHED && m->fetched.n == (uint32_t)nfds) {
 		k->facts->fetched(k->ctx, &m->fetched, fds);
 		return;
@@ -277,9 +321,6 @@ static void deliver(struct keeper_client *k, const union fact *m, const int *fds
 		k->facts->gone(k->ctx, m->slot.slot, m->slot.spawn_id);
 		break;
 	case KM_FETCHED:	/* there was no room for what came with it */
-		break;
-	case KM_PING:
-		pong(k);
 		break;
 	case KM_FORWARD:
 		k->facts->signal(k->ctx, m->forward.signo);

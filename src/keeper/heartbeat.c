@@ -1,7 +1,7 @@
-/* A ping at fixed times would wake two processes for nothing, all day long. So the keeper asks when
- * it has told something, which is when an answer matters: news are followed by a ping, and who does
- * not say anything for ten seconds has come to a halt. A supervisor that somebody stopped is a halt
- * of its own, told by SIGCHLD like an end.
+/* A ping at fixed times would wake two processes for nothing, all day long. So the keeper waits for
+ * an answer when it has told something, which is when one matters: an order, or that the news were
+ * heard. Who says nothing for ten seconds has come to a halt. A supervisor that somebody stopped is
+ * a halt of its own, told by SIGCHLD like an end.
  *
  * The clock does not run while the machine sleeps; and a keeper that was itself held up does not
  * blame others for it. What a debugger holds is left to the debugger. */

@@ -15,12 +15,8 @@ struct heartbeat {
 };
 
 void heartbeat_init(struct heartbeat *h);	/* a new supervisor, or none */
-/* It was told something (and pinged), or its socket is full. */
+/* It was told something, or its socket is full. */
 void heartbeat_wait(struct keeper *k);
-static inline bool heartbeat_is_waiting(const struct heartbeat *h)
-{
-	return h->waits;
-}
 void heartbeat_heard(struct keeper *k);
 /* A child changed its state: did the supervisor stop, or go on? */
 void heartbeat_look(struct keeper *k);

@@ -214,7 +214,7 @@ static bool take_taken(struct keeper *k, const void *msg, size_t size)
 }
 
 /* Nothing is left to be told, so what a start needs was run through. */
-static void take_pong(struct keeper *k)
+static void take_heard(struct keeper *k)
 {
 	if (k->supervisor.ready && !k->supervisor.settled)
 		resident_drop_program();
@@ -271,7 +271,7 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_LEAVE: return take_leave(k, msg, size);
 	case KM_UPGRADE: return take_upgrade(k, msg, size, fd);
 	case KM_READY: upgrade_ready(k); return true;
-	case KM_PONG: take_pong(k); return true;
+	case KM_HEARD: take_heard(k); return true;
 	default: return false;
 	}
 }

@@ -172,13 +172,6 @@ static bool tell_signals(struct keeper *k)
 	return true;
 }
 
-static bool send_ping(struct keeper *k)
-{
-	const struct km_header m = { KM_PING, sizeof(m) };
-
-	return link_send(k, &m, sizeof(m));
-}
-
 /* All that is untold. False: the socket is full. */
 static bool tell_all(struct keeper *k, bool *told)
 {
@@ -209,10 +202,8 @@ void link_tell(struct keeper *k)
 		heartbeat_wait(k);
 		return;
 	}
-	if (told && !heartbeat_is_waiting(&k->heartbeat)) {
-		send_ping(k);
+	if (told)
 		heartbeat_wait(k);
-	}
 	if (k->link.want_write) {
 		k->link.want_write = false;
 		epoll_ctl(k->epfd, EPOLL_CTL_MOD, k->link.fd, &ev);

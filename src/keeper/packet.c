@@ -5,34 +5,46 @@
 #include <string.h>
 #include <sys/socket.h>
 
-int packet_send(int sock, const struct outgoing *o)
+int packets_send(int sock, const struct outgoing *o, unsigned int n)
 {
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(sizeof(int) * PACKET_MAX_FDS)];
-	} control = { 0 };
-	union { const void *in; void *out; } head = { .in = o->head }, tail = { .in = o->tail };
-	struct iovec parts[2] = {
-		{ .iov_base = head.out, .iov_len = o->head_size },
-		{ .iov_base = tail.out, .iov_len = o->tail_size },
-	};
-	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = o->tail_size > 0 ? 2 : 1 };
-	ssize_t n;
+	} control;
+	struct iovec parts[PACKETS_AT_ONCE][2];
+	struct mmsghdr msgs[PACKETS_AT_ONCE];
+	const struct outgoing *last = &o[n - 1];
+	int sent;
 
-	if (o->nfds > 0) {
-		msg.msg_control = control.room;
-		msg.msg_controllen = CMSG_SPACE(o->nfds * sizeof(int));
-		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(o->nfds * sizeof(int)),
+	for (unsigned int i = 0; i < n; i++) {
+		union { const void *in; void *out; } head = { .in = o[i].head }, tail = { .in = o[i].tail };
+
+		parts[i][0] = (struct iovec){ .iov_base = head.out, .iov_len = o[i].head_size };
+		parts[i][1] = (struct iovec){ .iov_base = tail.out, .iov_len = o[i].tail_size };
+		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = parts[i], .msg_iovlen = o[i].tail_size > 0 ? 2 : 1 };
+	}
+	if (last->nfds > 0) {
+		msgs[n - 1].msg_hdr.msg_control = control.room;
+		msgs[n - 1].msg_hdr.msg_controllen = CMSG_SPACE(last->nfds * sizeof(int));
+		memset(&control, 0, sizeof(control));
+		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(last->nfds * sizeof(int)),
 						  .cmsg_level = SOL_SOCKET,
 						  .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.align), o->fds, o->nfds * sizeof(int));
+		memcpy(CMSG_DATA(&control.align), last->fds, last->nfds * sizeof(int));
 	}
 	do
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return 0;
+		sent = sendmmsg(sock, msgs, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	if (sent > 0)
+		return sent;
 	return errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
+}
+
+int packet_send(int sock, const struct outgoing *o)
+{
+	int sent = packets_send(sock, o, 1);
+
+	return sent < 0 ? sent : 0;
 }
 
 ssize_t packet_receive(int sock, void *at, size_t size, int flags, int fds[PACKET_MAX_FDS],

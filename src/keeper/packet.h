@@ -5,6 +5,7 @@
 #include "keeper/proto.h"
 
 #define PACKET_MAX_FDS (2 + HOLD_MAX)
+#define PACKETS_AT_ONCE 16u
 _Static_assert(PACKET_MAX_FDS >= HELD_PER_PACKET, "room for every message");
 
 struct outgoing {
@@ -17,6 +18,10 @@ struct outgoing {
 /* Never waits. 0; -EAGAIN: the socket or the kernel has no room now; another -errno: nobody
  * listens. */
 int packet_send(int sock, const struct outgoing *o);
+
+/* The same for N (1 to PACKETS_AT_ONCE) one behind the other, of which only the last may have descriptors.
+ * How many were sent; the error is of the first. */
+int packets_send(int sock, const struct outgoing *o, unsigned int n);
 
 /* Receive one packet of at most SIZE bytes with the *NFDS descriptors that came along, which are the
  * caller's. FLAGS as of recvmsg(2). Its length, 0 at the end, or -errno. */

@@ -30,7 +30,7 @@ enum keeper_msg_type {
 	KM_TAKEN,	/* struct km_forward, back: the signal was noted, tell nobody else */
 	KM_READY,	/* struct km_header: it serves; until then a new executable is on trial */
 	KM_UPGRADE,	/* struct km_upgrade + the new executable; the supervisor exits next */
-	KM_PONG,	/* struct km_header, the answer to KM_PING */
+	KM_HEARD,	/* struct km_header: the news were heard, there is nothing else to say */
 	KM_HOLD_SLOT,	/* struct km_slot + 1 descriptor: the same for a slot, which keeps one */
 	KM_FOLLOW,	/* struct km_main: let PID be the main process; KM_MAIN is the answer */
 	KM_FETCH,	/* struct km_fetch: copies of the sockets that a process was given; KM_FETCHED
@@ -42,7 +42,6 @@ enum keeper_msg_type {
 	KM_GONE,	/* struct km_slot: the tree of an exited one is empty now */
 	KM_FORWARD,	/* struct km_forward: a signal that the keeper received; told again to the
 			   next supervisor unless KM_TAKEN comes back */
-	KM_PING,	/* struct km_header, behind news: who does not answer has come to a halt */
 	KM_HELD,	/* struct km_held + N descriptors that slots keep; right behind WELCOME */
 	KM_MAIN,	/* struct km_main: this is the main process now, or still */
 	KM_FETCHED,	/* struct km_fetched + N descriptors; none when it took too long */

@@ -59,6 +59,7 @@ PLAUSIBLE = {
     "accept4": ["EMFILE", "ENFILE", "ECONNABORTED", "ENOMEM"], "accept": ["EMFILE", "ECONNABORTED"],
     "connect": ["ECONNREFUSED", "EAGAIN", "EACCES"],
     "sendmsg": ["ENOBUFS", "ENOMEM", "EINTR", "EPIPE"], "sendto": ["ENOBUFS", "EAGAIN", "EINTR", "EPIPE"],
+    "sendmmsg": ["ENOBUFS", "ENOMEM", "EINTR", "EPIPE"],
     "recvmsg": ["ENOMEM", "EINTR", "ECONNRESET"], "recvfrom": ["ENOMEM", "EINTR", "ECONNRESET"],
     "setsockopt": ["ENOMEM", "EPERM"], "getsockopt": ["ENOMEM"], "getsockname": ["ENOBUFS"],
     "getpeername": ["ENOBUFS"],

@@ -363,6 +363,69 @@ START_TEST(a_held_descriptor_travels_also_through_the_queue)
 }
 END_TEST
 
+/* The types of what the keeper's end gets now. */
+static unsigned int said(uint32_t types[8])
+{
+	unsigned int n = 0;
+	struct km_slot m;
+
+	while (n < 8 && recv(keeper_end, &m, sizeof(m), MSG_DONTWAIT) > 0)
+		types[n++] = m.h.type;
+	return n;
+}
+
+START_TEST(a_release_waits_for_the_next_order_or_the_end_of_the_turn)
+{
+	struct records r = { .fd = -1 };
+	struct keeper_client *k = welcomed(&r);
+	uint32_t types[8];
+
+	keeper_release(k, 1, 1);
+	keeper_release(k, 2, 2);
+	ck_assert_uint_eq(said(types), 0);
+	keeper_signal(k, 3, 3, SIGTERM, SCOPE_TREE, false);
+	ck_assert_uint_eq(said(types), 3);
+	ck_assert_uint_eq(types[0], KM_RELEASE);
+	ck_assert_uint_eq(types[1], KM_RELEASE);
+	ck_assert_uint_eq(types[2], KM_SIGNAL);
+	keeper_release(k, 1, 1);
+	keeper_turn_ends(k);
+	ck_assert_uint_eq(said(types), 1);
+	ck_assert_uint_eq(types[0], KM_RELEASE);
+	keeper_turn_ends(k);
+	ck_assert_uint_eq(said(types), 0);
+	keeper_client_free(k);
+	records_unmap(&r);
+}
+END_TEST
+
+START_TEST(news_are_answered_by_whatever_is_said_and_else_by_heard)
+{
+	struct km_slot gone = { .h = { KM_GONE, sizeof(gone) }, .slot = 3, .spawn_id = 9 };
+	struct heard h = { .loop = loop_new("auto") };
+	struct records r = { .fd = -1 };
+	struct keeper_client *k = welcomed(&r);
+	uint32_t types[8];
+
+	keeper_client_start(k, h.loop, &facts, &h);
+	for (int release = 0; release < 2; release++) {
+		ck_assert_int_gt(send(keeper_end, &gone, sizeof(gone), 0), 0);
+		ev_run(h.loop, EVRUN_NOWAIT);
+		ck_assert_int_eq(h.gone, release + 1);
+		if (release)
+			keeper_release(k, 3, 9);
+		keeper_turn_ends(k);
+		ck_assert_uint_eq(said(types), 1);
+		ck_assert_uint_eq(types[0], release ? KM_RELEASE : KM_HEARD);
+		keeper_turn_ends(k);
+		ck_assert_uint_eq(said(types), 0);
+	}
+	keeper_client_free(k);
+	records_unmap(&r);
+	ev_loop_destroy(h.loop);
+}
+END_TEST
+
 START_TEST(leaving_flushes_what_waits)
 {
 	struct records r = { .fd = -1 };
@@ -445,6 +508,8 @@ int main(void)
 		facts_arrive_and_the_end_is_told_once,
 		a_keeper_that_does_not_read_blocks_nobody,
 		a_plan_that_is_too_big_is_refused_here,
+		a_release_waits_for_the_next_order_or_the_end_of_the_turn,
+		news_are_answered_by_whatever_is_said_and_else_by_heard,
 		a_held_descriptor_travels_also_through_the_queue,
 		leaving_flushes_what_waits, leaving_a_keeper_that_does_not_hear_is_known,
 		every_feature_has_a_name_and_can_be_refused,

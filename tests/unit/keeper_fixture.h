@@ -69,13 +69,6 @@ static inline void relay_pass(int from, int to)
 
 	if (n <= 0)
 		_exit(99);
-	if (h->type == KM_PING) {
-		const struct km_header pong = { KM_PONG, sizeof(pong) };
-
-		if (!getenv("RIG_SILENT"))
-			send(from, &pong, sizeof(pong), MSG_NOSIGNAL);
-		return;
-	}
 	iov.iov_len = (size_t)n;
 	if (sendmsg(to, &msg, MSG_NOSIGNAL) != n)
 		_exit(98);
@@ -90,6 +83,11 @@ static inline void relay_pass(int from, int to)
 		pause();
 	if (h->type == KM_LEAVE || h->type == KM_UPGRADE)
 		_exit(0);
+	if (h->type > KM_WELCOME && h->type != KM_FORWARD && !getenv("RIG_SILENT")) {
+		const struct km_header heard = { KM_HEARD, sizeof(heard) };
+
+		send(from, &heard, sizeof(heard), MSG_NOSIGNAL);
+	}
 	if (h->type == KM_FORWARD) {
 		struct km_forward taken = *(const struct km_forward *)(const void *)buf;
 
