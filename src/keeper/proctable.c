@@ -54,7 +54,7 @@ static bool proc_parse(const char *text, struct proc *out)
 	return true;
 }
 
-static bool proc_read(int proc_fd, const char *pid, struct proc *out)
+static bool proc_read(const struct proctable *t, int proc_fd, const char *pid, struct proc *out)
 {
 	char path[32], text[1024];
 	int fd;
@@ -70,7 +70,12 @@ static bool proc_read(int proc_fd, const char *pid, struct proc *out)
 		return false;
 	text[n] = '\0';
 	out->pid = (pid_t)strtol(pid, NULL, 10);
-	return proc_parse(text, out);
+	out->marker = 0;
+	if (!proc_parse(text, out))
+		return false;
+	if (t->on_read != NULL)
+		t->on_read(t->ctx, out);
+	return true;
 }
 
 /* The latest number that was given to a process; 0: not to be had. */
@@ -99,7 +104,7 @@ static void look_once(struct proctable *t, int proc_fd)
 	direntry_init(&r, proc_fd);
 	direntry_one_by_one(&r);
 	while (t->n < PROCTABLE_MAX && (name = direntry_next(&r, DIRENTRY_NUMBERS)) != NULL)
-		if (proc_read(proc_fd, name, &t->procs[t->n]))
+		if (proc_read(t, proc_fd, name, &t->procs[t->n]))
 			t->n++;
 }
 
@@ -119,7 +124,7 @@ static bool reread_orphans(struct proctable *t, int proc_fd)
 		if (parent != NULL && !parent->dead)
 			continue;
 		snprintf(pid, sizeof(pid), "%d", (int)p->pid);
-		p->dead = !proc_read(proc_fd, pid, p) || p->dead;
+		p->dead = !proc_read(t, proc_fd, pid, p) || p->dead;
 		any = true;
 	}
 	return any;
@@ -233,7 +238,7 @@ bool proc_between_programs(pid_t pid)
 		snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, files[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
-			return false;
+			return errno == ENOENT;
 		n = read(fd, &byte, 1);
 		close(fd);
 		if (n > 0)

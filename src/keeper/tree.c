@@ -1,9 +1,11 @@
 /* Trees: two ways to know the members behind the same four questions. */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "keeper/inner.h"
 
 #define WATCH_FIRST_NS (5 * NS_PER_MS)
@@ -15,14 +17,41 @@
  * kill is repeated with new looks until nothing is left. */
 #define LOOK_FRESH_NS (50 * NS_PER_MS)
 
+/* --- members without cgroup ------------------------------------------------------------------- */
+
+#define MARKER_NONE 0		/* or it may not be read */
+#define MARKER_UNKNOWN 1	/* it had ended, or was between two programs, before it could be read */
+
+static uint64_t marker_hash(const char *name)
+{
+	return MAX(hash_add(HASH_START, name, strlen(name)), MARKER_UNKNOWN + 1);
+}
+
+/* Whose is an orphan that came to us? It is asked as soon as one is seen: who forks and ends all the time
+ * has ended when the look is over. What the keeper found as its children when it was started may carry
+ * any name; whatever it starts is in another session than itself. */
+static void note_marker(void *ctx, struct proc *p)
+{
+	const struct keeper *k = ctx;
+	char name[NAME_CAP];
+
+	if (p->dead || p->ppid != k->spawner.original.keeper_pid || p->pid == k->supervisor.pid ||
+	    p->sid == getsid(0) || slots_find_pid(&k->slots, &k->records, p->pid) >= 0)
+		return;
+	if (proc_marker(p->pid, name))
+		p->marker = marker_hash(name);
+	else if (proc_between_programs(p->pid))
+		p->marker = MARKER_UNKNOWN;
+}
+
 int tree_init(struct keeper *k)
 {
 	k->tree.interval_ns = WATCH_FIRST_NS;
 	k->tree.next_ns = INT64_MAX;
+	k->tree.procs.on_read = note_marker;
+	k->tree.procs.ctx = k;
 	return proctable_init(&k->tree.procs);
 }
-
-/* --- members without cgroup ------------------------------------------------------------------- */
 
 static bool leader_unreaped(const struct keeper *k, uint32_t slot)
 {
@@ -92,17 +121,7 @@ static bool is_member(const struct keeper *k, uint32_t slot, pid_t leader, const
 		return false;
 	if (p->sid == record_session(r) || top->sid == record_session(r))
 		return true;
-	/* what the keeper found as its children when it was started may carry any name; whatever it
-	 * starts is in another session than itself */
-	return top->sid != getsid(0) && proc_has_marker(top->pid, r->name);
-}
-
-/* An orphan whose name cannot be read for a moment: nobody knows whose it is, but it is somebody's. */
-static bool may_be_member(const struct keeper *k, const struct proc *p)
-{
-	return !p->dead && p->ppid == k->spawner.original.keeper_pid &&
-	       p->pid != k->supervisor.pid && p->sid != getsid(0) &&
-	       slots_find_pid(&k->slots, &k->records, p->pid) < 0 && proc_between_programs(p->pid);
+	return top->marker == marker_hash(r->name);
 }
 
 /* A look that began at or after NOT_BEFORE. 0 or -errno. */
@@ -129,8 +148,9 @@ static uint32_t session_members(struct keeper *k, uint32_t slot)
 		if (p->pid != pid)
 			n += is_member(k, slot, leader, p);
 	}
+	/* nobody knows whose it is, but it is somebody's */
 	for (uint32_t i = 0; n == 0 && i < k->tree.procs.n; i++)
-		n += may_be_member(k, &k->tree.procs.procs[i]);
+		n += k->tree.procs.procs[i].marker == MARKER_UNKNOWN;
 	return n;
 }
 
