@@ -369,6 +369,7 @@ static void let_go_of_pages(struct supervisor *s)
 	if (start_is_over(s)) {
 		malloc_trim(0);
 		resident_drop_program();
+		keeper_settled(s->keeper);
 	} else if (seq - s->unmapped_seq < EVENTS_MAPPED) {
 		return;
 	}
@@ -387,8 +388,8 @@ static void on_before_sleep(struct loop_prepare *p)
 	chan_cork(s->chan);	/* one wake-up of each reader per turn, not one per event */
 	core_settle(s->core);
 	chan_uncork(s->chan);
-	keeper_turn_ends(s->keeper);
 	let_go_of_pages(s);
+	keeper_turn_ends(s->keeper);
 	next = core_next_deadline(s->core);
 	if (next == INT64_MAX)
 		loop_timer_set(&s->deadline, -1);

@@ -148,16 +148,6 @@ static void client_send(struct keeper_client *k, const void *head, size_t head_s
 				   .tail_size = tail_size, .fds = &fd, .nfds = fd >= 0 });
 }
 
-void keeper_turn_ends(struct keeper_client *k)
-{
-	const struct km_header heard = { KM_HEARD, sizeof(heard) };
-
-	if (k->nreleased > 0)
-		say(k, NULL);
-	else if (k->owes)
-		client_send(k, &heard, sizeof(heard), NULL, 0, -1);
-}
-
 int keeper_spawn(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, const void *plan,
 		 size_t plan_size)
 {
@@ -243,11 +233,29 @@ void keeper_hold_slot(struct keeper_client *k, uint32_t slot, int fd)
 	client_send(k, &m, sizeof(m), NULL, 0, fd);
 }
 
-void keeper_ready(struct keeper_client *k)
+static void send_word(struct keeper_client *k, enum keeper_msg_type word)
 {
-	const struct km_header m = { KM_READY, sizeof(m) };
+	const struct km_header m = { word, sizeof(m) };
 
 	client_send(k, &m, sizeof(m), NULL, 0, -1);
+}
+
+void keeper_ready(struct keeper_client *k)
+{
+	send_word(k, KM_READY);
+}
+
+void keeper_settled(struct keeper_client *k)
+{
+	send_word(k, KM_SETTLED);
+}
+
+void keeper_turn_ends(struct keeper_client *k)
+{
+	if (k->nreleased > 0)
+		say(k, NULL);
+	else if (k->owes)
+		send_word(k, KM_HEARD);
 }
 
 static void flush_last(struct keeper_client *k)

@@ -58,6 +58,8 @@ void keeper_hold_slot(struct keeper_client *k, uint32_t slot, int fd);
 int keeper_take_held(struct keeper_client *k, uint32_t *slot);
 /* This process serves. */
 void keeper_ready(struct keeper_client *k);
+/* All is started: what only a start needs may be let go of. */
+void keeper_settled(struct keeper_client *k);
 /* Flush everything queued (blocking, at most 2 s), then say LEAVE. The caller exits next. False: it
  * could not be said, so the keeper will start another supervisor, which needs the state files. */
 bool keeper_leave(struct keeper_client *k, int exit_code);

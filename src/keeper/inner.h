@@ -36,7 +36,6 @@ struct supervision {
 	uint32_t crashes;		/* deaths of its own doing */
 	int64_t crash_times_ns[DEATHS_KEPT];	/* ring by CRASHES */
 	bool ready;			/* it serves */
-	bool settled;			/* and it knows of the first starts: we let go of their code */
 	bool rejected;			/* we killed it, because it spoke nonsense */
 	char **argv;			/* as executed; "{FD}" and "{RUN_DIR}" filled in */
 	int64_t began_ns;

@@ -213,14 +213,6 @@ static bool take_taken(struct keeper *k, const void *msg, size_t size)
 	return true;
 }
 
-/* Nothing is left to be told, so what a start needs was run through. */
-static void take_heard(struct keeper *k)
-{
-	if (k->supervisor.ready && !k->supervisor.settled)
-		resident_drop_program();
-	k->supervisor.settled = k->supervisor.ready;
-}
-
 static bool take_upgrade(struct keeper *k, const void *msg, size_t size, int *exe)
 {
 	const struct km_upgrade *m = msg;
@@ -271,7 +263,8 @@ static bool link_dispatch(struct keeper *k, const void *msg, size_t size, int *f
 	case KM_LEAVE: return take_leave(k, msg, size);
 	case KM_UPGRADE: return take_upgrade(k, msg, size, fd);
 	case KM_READY: upgrade_ready(k); return true;
-	case KM_HEARD: take_heard(k); return true;
+	case KM_SETTLED: resident_drop_program(); return true;
+	case KM_HEARD: return true;
 	default: return false;
 	}
 }

@@ -30,6 +30,7 @@ enum keeper_msg_type {
 	KM_TAKEN,	/* struct km_forward, back: the signal was noted, tell nobody else */
 	KM_READY,	/* struct km_header: it serves; until then a new executable is on trial */
 	KM_UPGRADE,	/* struct km_upgrade + the new executable; the supervisor exits next */
+	KM_SETTLED,	/* struct km_header: all is started, there will be little to do */
 	KM_HEARD,	/* struct km_header: the news were heard, there is nothing else to say */
 	KM_HOLD_SLOT,	/* struct km_slot + 1 descriptor: the same for a slot, which keeps one */
 	KM_FOLLOW,	/* struct km_main: let PID be the main process; KM_MAIN is the answer */

@@ -82,7 +82,7 @@ int supervise_start(struct keeper *k)
 	s->state = SUPERVISOR_SETUP;
 	s->began_ns = clock_mono_ns();
 	s->kill_at_ns = INT64_MAX;
-	s->rejected = s->ready = s->settled = false;
+	s->rejected = s->ready = false;
 	if (s->pidfd >= 0)
 		keeper_watch(k, s->pidfd, EPOLLIN, event_key(EVENT_SUPERVISOR, 0));
 	return 0;

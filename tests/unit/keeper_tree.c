@@ -49,7 +49,7 @@ static int ck_gone(void)
 }
 
 /* Of whoever forks again and again: who got away from a keeper that fails here is to end some day. */
-#define GENERATIONS "5000"
+#define GENERATIONS "1500"
 #define WRITE_AND_SLEEP(n) "sh -c 'echo $$ >$0; exec sleep 1000' \"$" #n "\""
 
 START_TEST(a_kill_reaches_every_kind_of_descendant)
