@@ -17,13 +17,20 @@ void strlist_add(struct strlist *l, const char *s)
 	strlist_take(l, x_strdup(s));
 }
 
+void strlist_reserve(struct strlist *l, size_t more)
+{
+	if (more == 0 || l->n + more < l->cap)
+		return;
+	l->cap = (uint32_t)(l->n + more + 1);
+	l->items = x_reallocarray(l->items, l->cap, sizeof(*l->items));
+	l->items[l->n] = NULL;
+}
+
 void strlist_take(struct strlist *l, char *s)
 {
 	BUG_ON(s == NULL);
-	if (l->n + 1 >= l->cap) {
-		l->cap = MAX(l->cap * 2, (size_t)2);
-		l->items = x_reallocarray(l->items, l->cap, sizeof(*l->items));
-	}
+	if (l->n + 1 >= l->cap)
+		strlist_reserve(l, MAX(l->cap, 1u));
 	l->items[l->n++] = s;
 	l->items[l->n] = NULL;
 }
@@ -32,6 +39,7 @@ void strlist_copy(struct strlist *dst, const struct strlist *src)
 {
 	struct strlist copy = STRLIST_INIT;
 
+	strlist_reserve(&copy, src->n);
 	for (size_t i = 0; i < src->n; i++)
 		strlist_add(&copy, src->items[i]);
 	strlist_fini(dst);

@@ -30,6 +30,7 @@ int list_add_text(struct parse *p, const struct value *v, struct strlist *out)
 
 int list_add_items(struct parse *p, const struct value *v, struct strlist *out)
 {
+	strlist_reserve(out, v->n);
 	for (size_t i = 0; i < v->n; i++)
 		if (list_add_text(p, &v->items[i], out) < 0)
 			return -EINVAL;

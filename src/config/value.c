@@ -244,8 +244,9 @@ static int parse_value(struct parser *ps, struct value *out);
 
 static struct value *add_item(struct value *v)
 {
-	if ((v->n & (v->n - 1)) == 0)	/* 0, 1, 2, 4, ... are full */
-		v->items = x_reallocarray(v->items, v->n != 0 ? v->n * 2 : 1, sizeof(*v->items));
+	/* 0, 4, 8, 16, ... are full */
+	if (v->n == 0 || (v->n >= 4 && (v->n & (v->n - 1)) == 0))
+		v->items = x_reallocarray(v->items, MAX(v->n * 2, (size_t)4), sizeof(*v->items));
 	v->items[v->n] = (struct value)VALUE_INIT;
 	return &v->items[v->n++];
 }
