@@ -92,6 +92,25 @@ START_TEST(a_list_is_a_valid_argv_at_any_length)
 }
 END_TEST
 
+START_TEST(a_list_takes_the_room_that_was_asked_for_and_no_more)
+{
+	auto_free(strlist_fini) struct strlist l = STRLIST_INIT;
+
+	strlist_reserve(&l, 0);
+	ck_assert_ptr_null(l.items);
+	strlist_reserve(&l, 3);
+	ck_assert_ptr_null(l.items[0]);
+	for (uint32_t i = 0; i < 3; i++) {
+		strlist_add(&l, "x");
+		ck_assert_uint_eq(l.cap, 4);	/* with the NULL at the end */
+		ck_assert_ptr_null(l.items[l.n]);
+	}
+	strlist_add(&l, "y");
+	ck_assert_str_eq(l.items[3], "y");
+	ck_assert_ptr_null(l.items[4]);
+}
+END_TEST
+
 START_TEST(empty_lists_are_equal_and_can_be_copied)
 {
 	struct strlist a = STRLIST_INIT;
@@ -216,7 +235,9 @@ END_TEST
 UNIT_MAIN("base: containers", an_unused_buffer_is_an_empty_text_and_needs_no_free,
 	  a_buffer_holds_bytes_and_is_always_terminated,
 	  formatting_works_for_short_and_long_results, a_detached_text_belongs_to_the_caller,
-	  a_list_is_a_valid_argv_at_any_length, empty_lists_are_equal_and_can_be_copied,
+	  a_list_is_a_valid_argv_at_any_length,
+	  a_list_takes_the_room_that_was_asked_for_and_no_more,
+	  empty_lists_are_equal_and_can_be_copied,
 	  a_map_finds_what_was_put_and_only_that,
 	  a_map_that_borrows_keeps_the_keys_where_they_are, a_map_agrees_with_an_array_over_a_long_life,
 	  a_list_element_may_leave_while_the_list_is_walked)
