@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -61,6 +62,17 @@ void run_files_reset(const struct supervisor *s)
 			unlinkat(dirfd(rings), e->d_name, 0);
 	if (rings)
 		closedir(rings);
+}
+
+void run_files_drop_unfinished(const struct supervisor *s)
+{
+	DIR *dir = fdopendir(openat(s->run_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	for (struct dirent *e; dir && (e = readdir(dir));)
+		if (fnmatch("*.[0-9]*.[0-9]*.new", e->d_name, 0) == 0)
+			unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		closedir(dir);
 }
 
 /* An ad-hoc instance has a name that does not come again: nobody would ever read what it left. */

@@ -494,6 +494,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 	if (!s->welcome.recovering && (run_files_recorded(s) || run_files_killed(s)))
 		scale_inherit(s->run_dir, options, &config, &bundle);
 	supervisor_claim_descriptors(s, config);
+	if (s->welcome.recovering || run_files_killed(s))
+		run_files_drop_unfinished(s);
 	if (!s->welcome.recovering)
 		run_files_reset(s);
 	memory_fd = run_file_open(s, MEMORY_FILE_NAME);

@@ -101,6 +101,8 @@ bool run_files_killed(const struct supervisor *s);
 /* Remove what an earlier procd left: its history is not ours; unless it was killed, and may not have
  * written all of it. */
 void run_files_reset(const struct supervisor *s);
+/* What a supervisor that was killed was just writing (file_replace_at() of base/fd.h). */
+void run_files_drop_unfinished(const struct supervisor *s);
 /* All is down, and all that was told has been written: remove what nobody will read. */
 void run_files_end(const struct supervisor *s);
 

@@ -68,6 +68,18 @@ def test_event_numbers_go_on(w):
     equal(seqs, list(range(seqs[0], seqs[0] + len(seqs))), "no hole")
 
 
+def test_what_was_half_written_goes(w):
+    """A writer that is killed leaves its unfinished file; the next supervisor removes it, and nothing else."""
+    p = w.procd('[subsystem.web]\ncommand = ["sleep", "1000"]\n')
+    p.wait_state("web", "running")
+    half = write_text(os.path.join(p.run_dir, "config.bundle.%d.7.new" % p.pid), "half")
+    own = write_text(os.path.join(p.run_dir, "mine.new"), "of the operator")
+    p.kill_supervisor()
+    check(not os.path.exists(half), "the unfinished file is still there")
+    check(os.path.exists(own), "another file is gone")
+    p.stop()
+
+
 def test_a_run_dir_that_a_reload_changed(w):
     """The key acts after a restart of procd; until then supervisors come and go where the keeper is."""
     p = w.procd(w.sub("a"))

@@ -224,17 +224,17 @@ class Scene:
         self.until(probe, lambda: "%s run: %s, witnesses %s" % (names, last.get("status"), self.everyone()))
         self.nobody_doubled()
         if self.user and "mortal" in names:
-            self.least_rights(self.pid("mortal"))
+            self.least_rights(last["status"]["mortal"][1])
 
     def least_rights(self, pid):
         """Never a run with more rights than it was given."""
-        status = read_text("/proc/%d/status" % pid)
-        if not status:
+        status, fields = read_text("/proc/%d/status" % pid), stat_fields(pid)
+        if not status or fields is None:
             return
+        equal(fields[16], "3", "nice value of mortal")
         fields = {line.split(":")[0]: line.split(":")[1].split() for line in status.splitlines() if ":" in line}
         equal((set(fields["Uid"]), set(fields["Gid"])), ({str(self.user.pw_uid)}, {str(self.user.pw_gid)}),
               "ids of mortal")
-        equal(stat_fields(pid)[16], "3", "nice value of mortal")
 
     def lines(self):
         """(lines that the writer's log has, lines that it says it lost)."""
