@@ -110,6 +110,26 @@ def all_run(p, n):
     wait_until(lambda: sum(s["state"] == "running" for s in p.status()["subsystems"]) == n, "all run", 30)
 
 
+def test_a_cold_start_makes_no_detour(w):
+    """Until the first program is executed, the keeper makes two processes and nothing that it only tries, and
+    lets go of no code that it is about to need."""
+    need_plain_build()
+    calls = "clone,clone3,mkdirat,madvise,execve"
+    p = w.procd(sleepers(1), launcher=[need_program("strace"), "-f", "-qq", "-o", w.path("trace"), "-e",
+                                       "signal=none", "-e", "trace=" + calls])
+    all_run(p, 1)
+    p.ctl("shutdown", timeout=30).expect(0)
+    p.wait_end(30)
+    lines = [LINE.match(line) for line in read_text(w.path("trace")).splitlines()]
+    lines = [m.groups() for m in lines if m and "resumed>" not in m.group(3)[:20]]
+    until = next(i for i, (_, call, rest) in enumerate(lines) if call == "execve" and "/bin/sleep" in rest)
+    keeper = lines[0][0]
+    own = [(call, rest) for pid, call, rest in lines[:until] if pid == keeper]
+    born = [rest for call, rest in own if call.startswith("clone") and "= -1" not in rest]
+    equal(len(born), 2, "processes that the keeper made: %s" % born)
+    equal([line for line in own if line[0] == "madvise" or "procd-probe" in line[1]], [], "detours")
+
+
 def test_calls_of_a_start(w):
     need_plain_build()
     p = w.procd(sleepers(50, autostart=False))
