@@ -20,7 +20,7 @@ struct captures;
 struct slot;
 
 /* LARGE: that was asked for. SMALL: it fills within a pause, and the kernel refuses a larger one. */
-enum pipe_size { PIPE_UNKNOWN, PIPE_USUAL, PIPE_LARGE, PIPE_SMALL };
+enum pipe_size { PIPE_UNKNOWN, PIPE_USUAL, PIPE_LARGE, PIPE_LARGEST, PIPE_SMALL };
 
 /* One FIFO. */
 struct stream {

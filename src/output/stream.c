@@ -30,10 +30,11 @@
 #define BUSY_NS (2 * NS_PER_MS)		/* two reads within this: under load */
 #define PACE_NS (1 * NS_PER_MS)
 #define PIPE_BYTES (64 * 1024)		/* as pipes are */
-#define PIPE_FULL (60u * 1024)		/* of these */
 #define PIPE_BYTES_LARGE (256 * 1024)
+#define PIPE_BYTES_LARGEST (1024 * 1024)	/* fs.pipe-max-size, as it is without being set */
+#define PIPE_FULL(bytes) ((bytes) / 16 * 15u)
 #define DROP_TO_ROOM (16u * 1024)
-#define DRAIN_BYTES (256u * 1024)
+#define DRAIN_BYTES PIPE_BYTES_LARGEST
 #define DRAIN_NS (20 * NS_PER_MS)
 
 enum read_end {
@@ -104,13 +105,17 @@ static void drop_oldest(struct stream *s)
 	ring_lost_add(r, lost);
 }
 
+/* In two steps: only who fills the larger one, too, is given what a writer of single lines needs for the
+ * pauses of its reader (1.1 x a reader without pauses with 256 KiB, 1.8 x with 1 MiB). */
 static void enlarge_pipe(struct stream *s, size_t available)
 {
-	if (available < PIPE_FULL || s->pipe == PIPE_LARGE)
+	bool large = s->pipe == PIPE_LARGE;
+
+	if (s->pipe == PIPE_LARGEST || available < PIPE_FULL(large ? PIPE_BYTES_LARGE : PIPE_BYTES))
 		return;
-	s->pipe = PIPE_LARGE;
+	s->pipe = large ? PIPE_LARGEST : PIPE_LARGE;
 	/* Refused beyond the user's share of pipe pages: then it stays as it is. */
-	(void)fcntl(s->fd, F_SETPIPE_SZ, PIPE_BYTES_LARGE);
+	(void)fcntl(s->fd, F_SETPIPE_SZ, large ? PIPE_BYTES_LARGEST : PIPE_BYTES_LARGE);
 }
 
 /* Can it hold what comes within PACE_NS? Who has a thousand pipes is given small ones. Source: pipe(7),
