@@ -30,14 +30,16 @@ static _Atomic(const struct backend *) chosen = &backends[0];
 /* Called when libev has told the kernel what to watch and is about to sleep. Nothing can be pending
  * then, but the notice that watching a descriptor was refused (for want of memory, or of the user's
  * share of watches). libev would sleep on it, deaf on that ear: perhaps for ever. A supervisor that
- * does not hear is worse than none, and the keeper brings a new one. */
+ * does not hear is worse than none, and the keeper brings a new one. The reason may be overwritten: what
+ * libev asked the kernel after it, and overcame, has one, too. */
 static void before_poll(struct ev_loop *loop) EV_NOEXCEPT
 {
 	int errnum = errno;
 
 	if (ev_pending_count(loop) == 0)
 		return;
-	dprintf(STDERR_FILENO, "procd: cannot watch a descriptor: %s\n", strerror(errnum));
+	dprintf(STDERR_FILENO, "procd: cannot watch a descriptor: memory, or the user's share of watches, is used "
+		"up (latest error: %s)\n", strerror(errnum));
 	abort();
 }
 

@@ -281,6 +281,8 @@ class Scene:
         meanings = [inject.errno, MEANING[inject.errno], LOADER]
         if inject.errno in ("ENOMEM", "ENOBUFS"):
             meanings.append(MEANING["EAGAIN"])  # what pthread_create() and our own packets make of it
+        if getattr(inject, "call", None) == "epoll_ctl":
+            meanings.append("cannot watch a descriptor")  # libev does not keep the reason
         check(any(m in text for m in meanings),
               "%s, and nothing says %r" % (self.consequences, MEANING[inject.errno]))
 
