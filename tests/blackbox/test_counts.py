@@ -20,7 +20,7 @@ CALLS = {
     "restart after SIGKILL": (27, 36, 21),
     "reload, 1 of 100 changed": (42, 36, 110),
     "event, to one subscriber": (0, 0, 1),
-    "end of procd, one of 50": (21, 0, 8),
+    "end of procd, one of 50": (21, 0, 10),
 }
 # Allocations of the supervisor, likewise.
 BLOCKS = {
