@@ -464,7 +464,7 @@ END_TEST
 
 START_TEST(the_end_of_who_printed_nothing_waits_for_nobody)
 {
-	fx_add("web")->stdio[1].kind = STDIO_LOG;
+	streams_write(fx_add("web"))->stdio[1].kind = STDIO_LOG;
 	fx.manual_drain = fx.silent = true;
 	fx_start_web();
 	fx_exit("web", 1);
