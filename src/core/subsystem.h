@@ -165,6 +165,7 @@ struct subsystem {
 	bool boot_pending : 1;		/* the instance's first readiness waits for it */
 	bool busy : 1;			/* counted in core->nbusy, in core->busy */
 	bool turn_held : 1, turn_paid : 1;	/* by the budget; has passed it */
+	bool turn_called : 1;		/* its turn has come: nobody is overtaken */
 	struct list dirty, busy_link;
 	struct list turn_link;		/* in core->turns.first, .queue or .held */
 	struct list waiters;		/* of requests */

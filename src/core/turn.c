@@ -6,7 +6,8 @@
  * resources for do ask: they are the storm of a machine in trouble.
  *
  * The number in flight is for all. Who passed the budget and finds that full keeps what it paid, and
- * waits behind those that never ask: an order is not to wait for a burst of crash loops. */
+ * waits behind those that never ask: an order is not to wait for a burst of crash loops. Nor does it
+ * overtake them when a place becomes free just as it comes: crash loops come all the time. */
 #include "base/clock.h"
 #include "core/live.h"
 #include "core/narrate.h"
@@ -115,13 +116,25 @@ static bool pay(struct subsystem *s, enum fact fact)
 	return s->turn_paid;
 }
 
+/* Would S overtake somebody? Those that wait for sockets are in nobody's way. */
+static bool overtakes(const struct subsystem *s, enum fact fact)
+{
+	const struct turns *t = &s->core->turns;
+
+	return !s->turn_called && asks_the_budget(s, fact) && !sockets_are_coming(s->core) &&
+	       !(list_empty(&t->first) && list_empty(&t->queue));
+}
+
 bool turn_take(struct subsystem *s, enum fact fact)
 {
 	struct turns *t = &s->core->turns;
+	bool overtaking;
 
 	if (!pay(s, fact))
 		return false;
-	if (t->inflight < TURN_INFLIGHT_MAX &&
+	overtaking = overtakes(s, fact);
+	s->turn_called = false;
+	if (t->inflight < TURN_INFLIGHT_MAX && !overtaking &&
 	    (fact != FACT_WANT_UP || !sockets_are_coming(s->core))) {
 		leave(s);
 		return true;
@@ -135,7 +148,7 @@ bool turn_take(struct subsystem *s, enum fact fact)
 
 void turn_forget(struct subsystem *s)
 {
-	s->turn_paid = false;
+	s->turn_paid = s->turn_called = false;
 	leave(s);
 }
 
@@ -167,7 +180,10 @@ bool turns_next(struct core *c)
 			item = list_pop(&t->queue);
 		if (item == NULL)
 			break;
-		subsystem_mark(list_entry(item, struct subsystem, turn_link));
+		struct subsystem *s = list_entry(item, struct subsystem, turn_link);
+
+		s->turn_called = true;
+		subsystem_mark(s);
 	}
 	return !list_empty(&c->dirty);
 }

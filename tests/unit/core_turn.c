@@ -262,6 +262,36 @@ START_TEST(orders_and_what_had_run_for_a_while_pass_those_that_crash)
 }
 END_TEST
 
+/* They come just when their own start has made a place free. */
+START_TEST(crash_loops_overtake_nobody_that_was_not_started_yet)
+{
+	enum { CRASH = 10 };
+
+	add_many(MANY, RESTART_ALWAYS, 0);
+	fx.manual_exec = true;
+	fx_start();
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < CRASH; i++) {
+			uint32_t slot = i + (uint32_t)round * CRASH;
+
+			fx_exec_ok_slot(slot);
+			fx_end_slot(slot, W_EXITCODE(1, 0), 0);
+		}
+		fx_settle();
+		ck_assert_int_eq(asked(), TURN_INFLIGHT_MAX);
+	}
+	for (uint32_t i = 0; i < 3 * CRASH; i++) {
+		ck_assert_int_eq(fx.child[i].spawns, 1);
+		ck_assert(fx.child[TURN_INFLIGHT_MAX + i].asked);
+	}
+	fx.manual_exec = false;
+	exec_asked(MANY);
+	fx_settle();
+	for (uint32_t i = 0; i < MANY; i++)
+		ck_assert_int_eq(fx.child[i].spawns, 1 + (i < 3 * CRASH));
+}
+END_TEST
+
 START_TEST(a_held_one_can_be_stopped_and_the_rest_goes_on)
 {
 	struct fx_order *stop;
@@ -306,5 +336,6 @@ FX_MAIN("core: turn", so_many_starts_are_under_way_and_each_answer_lets_one_more
 	a_thousand_with_the_default_delays_restart_as_the_formula_says,
 	what_had_run_for_a_while_does_not_stand_in_the_storms_queue,
 	orders_do_not_ask_the_budget, orders_and_what_had_run_for_a_while_pass_those_that_crash,
+		crash_loops_overtake_nobody_that_was_not_started_yet,
 	a_held_one_can_be_stopped_and_the_rest_goes_on,
 	nobody_that_waits_is_forgotten_when_the_storm_ends)
