@@ -105,13 +105,15 @@ static void drop_oldest(struct stream *s)
 	ring_lost_add(r, lost);
 }
 
-/* In two steps: only who fills the larger one, too, is given what a writer of single lines needs for the
- * pauses of its reader (1.1 x a reader without pauses with 256 KiB, 1.8 x with 1 MiB). */
+/* In two steps. The second is for one that fills a large pipe while its reader pauses, as a writer of
+ * single lines does (1.1 x the flow of a reader without pauses with 256 KiB, 1.8 x with 1 MiB). Where the
+ * reader has no time to pause it would only eat up the user's share, and give more to who came first. */
 static void enlarge_pipe(struct stream *s, size_t available)
 {
 	bool large = s->pipe == PIPE_LARGE;
 
-	if (s->pipe == PIPE_LARGEST || available < PIPE_FULL(large ? PIPE_BYTES_LARGE : PIPE_BYTES))
+	if (s->pipe == PIPE_LARGEST || (large && list_empty(&s->paced)) ||
+	    available < PIPE_FULL(large ? PIPE_BYTES_LARGE : PIPE_BYTES))
 		return;
 	s->pipe = large ? PIPE_LARGEST : PIPE_LARGE;
 	/* Refused beyond the user's share of pipe pages: then it stays as it is. */
