@@ -8,7 +8,7 @@ from figures import median
 
 WIDTH, COLUMNS, GAP, MARGIN = 1160, 3, 24, 20
 BAR, STEP, LABEL, HEAD = 13, 18, 104, 46
-COLOURS = {"procd": "#1a6fb5", "floor": "#7a7a7a", "floor-any": "#a8a8a8"}
+COLOURS = {"procd": "#1a6fb5", "floor": "#7a7a7a", "floor-any": "#a8a8a8", "floor-groups": "#c8c8c8"}
 PEER = "#d9a066"
 
 

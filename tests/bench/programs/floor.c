@@ -2,14 +2,19 @@
  * the cheapest means there is, starts each again at once when it ends, answers what runs, and ends
  * all at SIGTERM. No configuration, no output, no state that survives it.
  *
- *   floor [-a] SOCKET N COMMAND...   COMMAND with the service's number in place of the word "%"
+ *   floor [-a|-g GROUP] SOCKET N COMMAND...   COMMAND with the service's number in place of the word "%"
  *   floor -q SOCKET [INDEX]          the client: prints what runs, all or one
  *
  * Waits with a pidfd for each; with -a by waitid() for any child instead, which needs no descriptors
  * but has the kernel walk all children. The table of descriptors is shared with the child until
- * that leaves it: otherwise it would have to close thousands. */
+ * that leaves it: otherwise it would have to close thousands.
+ *
+ * With -g each service has a control group of its own, made below the directory GROUP and removed at the
+ * end: what these alone cost. Without them nobody can end all that a service has started. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -18,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -39,10 +45,11 @@ static struct {
 	char **command;
 	size_t word;		/* of command, that is the number */
 	bool any_child, ending;
+	int groups;		/* directory of the control groups; -1: none */
 	char *stack;
 	int epoll;
 	sigset_t signals;
-} f;
+} f = { .groups = -1 };
 static volatile int exec_errno;
 
 static void die(const char *what)
@@ -70,6 +77,31 @@ static void watch(int fd, int64_t tag)
 		die("epoll_ctl");
 }
 
+/* clone() knows no groups, and the C library has no clone3(). The child runs on this stack, as after vfork():
+ * it must not return from here. */
+static pid_t start_in_group(const char *number, int *pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | CLONE_INTO_CGROUP,
+		.pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD,
+	};
+	long pid = -1;
+
+	if (mkdirat(f.groups, number, 0755) < 0 && errno != EEXIST)
+		die(number);
+	int group = openat(f.groups, number, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	args.cgroup = (uint64_t)group;
+#ifdef __x86_64__
+	__asm__ volatile("syscall" : "=a"(pid) : "a"(SYS_clone3), "D"(&args), "S"(sizeof(args))
+			 : "rcx", "r11", "memory");
+	if (pid == 0)
+		_exit(child(NULL));
+#endif
+	close(group);
+	return (pid_t)pid;
+}
+
 static void start(size_t i)
 {
 	int flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD;
@@ -77,7 +109,8 @@ static void start(size_t i)
 
 	snprintf(number, sizeof(number), "%zu", i);
 	f.command[f.word] = number;
-	f.pids[i] = clone(child, f.stack + STACK_SIZE, flags | (f.any_child ? 0 : CLONE_PIDFD), NULL,
+	f.pids[i] = f.groups >= 0 ? start_in_group(number, &f.pidfds[i]) :
+		    clone(child, f.stack + STACK_SIZE, flags | (f.any_child ? 0 : CLONE_PIDFD), NULL,
 			  f.any_child ? NULL : &f.pidfds[i]);
 	if (f.pids[i] < 0 || exec_errno != 0) {
 		errno = exec_errno ? exec_errno : errno;
@@ -92,10 +125,16 @@ static void start(size_t i)
 
 static void ended(size_t i)
 {
+	char number[24];
+
 	f.pids[i] = 0;
 	f.alive--;
-	if (!f.ending)
+	if (!f.ending) {
 		start(i);
+	} else if (f.groups >= 0) {
+		snprintf(number, sizeof(number), "%zu", i);
+		unlinkat(f.groups, number, AT_REMOVEDIR);
+	}
 }
 
 static void reap_any(void)
@@ -234,6 +273,12 @@ int main(int argc, char **argv)
 		f.any_child = true;
 		argc--;
 		argv++;
+	} else if (argc > 2 && strcmp(argv[1], "-g") == 0) {
+		f.groups = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (f.groups < 0)
+			die(argv[2]);
+		argc -= 2;
+		argv += 2;
 	}
 	if (argc < 5)
 		return 64;
