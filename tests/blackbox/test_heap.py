@@ -358,7 +358,14 @@ def test_a_snapshot_that_cannot_be_says_what_to_do(w):
     p.ctl("profile", "stack").expect(64)
     check(not [f for f in os.listdir(w.dir) if f.endswith(".json")], "no file of nothing")
     p.ctl("start", "b").expect(0)
-    contains(p.ctl("profile", "heap", "b", "-o", w.path("no", "where")).expect(73).err, "cannot write", "a path that is not there")
+    tries = []      # until the program, which runs already, has loaded the recorder
+
+    def asked():
+        tries.append(p.ctl("profile", "heap", "b", "-o", w.path("no", "where")))
+        return "does not record" not in tries[-1].err
+
+    wait_until(asked, "b records its heap", 30)
+    contains(tries[-1].expect(73).err, "cannot write", "a path that is not there")
     p.stop()
 
 
