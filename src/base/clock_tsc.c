@@ -1,8 +1,8 @@
 /* Counter to nanoseconds by an anchor: at count TSC it was NS, and each tick is MULT / 2^32 ns. An
  * anchor holds for one span; who finds it expired compares with CLOCK_MONOTONIC and makes the next
  * one. That begins where the old one ended at the latest, or at the true time when that is more, so
- * nothing read before is ever undercut; its slope is such that it meets the true time at its end. So
- * a frequency that time synchronization bends is followed, and a long sleep is made up at once.
+ * nothing read before is ever undercut; its slope is such that it meets the true time at its end.
+ * So a frequency that time synchronization bends is followed, and a long sleep is made up at once.
  *
  * Readers take no lock: an anchor is written beside the current one, then the number of the current
  * one changes; who was interrupted between sees another number and looks again. */

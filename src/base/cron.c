@@ -1,6 +1,7 @@
-/* Between two changes of a zone local time runs like UTC, only ahead by an offset. So the search goes
- * from change to change: in each piece, the next local minute that fits is a search through sets of
- * bits, month by month. What a change leaves out or repeats is looked at where the piece begins. */
+/* Between two changes of a zone local time runs like UTC, only ahead by an offset. So the search
+ * goes from change to change: in each piece, the next local minute that fits is a search through
+ * sets of bits, month by month. What a change leaves out or repeats is looked at where the piece
+ * begins. */
 #include "base/cron.h"
 
 #include "base/calendar.h"

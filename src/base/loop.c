@@ -30,8 +30,8 @@ static _Atomic(const struct backend *) chosen = &backends[0];
 /* Called when libev has told the kernel what to watch and is about to sleep. Nothing can be pending
  * then, but the notice that watching a descriptor was refused (for want of memory, or of the user's
  * share of watches). libev would sleep on it, deaf on that ear: perhaps for ever. A supervisor that
- * does not hear is worse than none, and the keeper brings a new one. The reason may be overwritten: what
- * libev asked the kernel after it, and overcame, has one, too. */
+ * does not hear is worse than none, and the keeper brings a new one. The reason may be overwritten:
+ * what libev asked the kernel after it, and overcame, has one, too. */
 static void before_poll(struct ev_loop *loop) EV_NOEXCEPT
 {
 	int errnum = errno;
@@ -222,7 +222,8 @@ void loop_async_start(struct loop_async *a, struct ev_loop *loop, void (*cb)(str
 	a->loop = loop;
 	a->cb = cb;
 	ev_async_init(&a->w, on_async);
-	/* What another thread ordered before something became readable is done before it is read. */
+	/* What another thread ordered before something became readable is done before it is
+	 * read. */
 	ev_set_priority(&a->w, EV_MAXPRI);
 	ev_async_start(loop, &a->w);
 }

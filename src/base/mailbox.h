@@ -25,8 +25,8 @@ struct mailbox {
 void mailbox_init(struct mailbox *mb, struct ev_loop *loop,
 		  void (*receive)(void *ctx, struct mail *mail), void *ctx);
 void mailbox_send(struct mailbox *mb, struct mail *mail);	/* any thread; never blocks */
-/* Likewise, but wakes nobody: for what need not be known before the loop wakes up for something else.
- * It comes before that, and before messages that are sent later. */
+/* Likewise, but wakes nobody: for what need not be known before the loop wakes up for something
+ * else. It comes before that, and before messages that are sent later. */
 void mailbox_leave(struct mailbox *mb, struct mail *mail);
 /* Deliver what is queued, then stop waking. Owner's thread, at its end. */
 void mailbox_fini(struct mailbox *mb);

@@ -1,4 +1,5 @@
-/* A hard limit is only a wall for those without CAP_SYS_RESOURCE: so it is tried, not asked about. */
+/* A hard limit is only a wall for those without CAP_SYS_RESOURCE: so it is tried, not asked
+ * about. */
 #include "base/nofile.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The one subsystem that is procd's own (the web role). It is addressed by its exact name only, never
- * by a pattern, and no configuration declares it. */
+/* The one subsystem that is procd's own (the web role). It is addressed by its exact name only,
+ * never by a pattern, and no configuration declares it. */
 #ifndef BASE_OWN_H
 #define BASE_OWN_H
 

@@ -59,8 +59,8 @@ UNSANITIZED static void close_fd(long fd)
 	syscall(SYS_close, (int)fd);
 }
 
-/* Asked of the kernel as directly as the descriptors are opened and closed: a sanitizer that saw only
- * this would take a number that is used again for a race. Negative errno. statx(2). */
+/* Asked of the kernel as directly as the descriptors are opened and closed: a sanitizer that saw
+ * only this would take a number that is used again for a race. Negative errno. statx(2). */
 UNSANITIZED static int look_at(long fd, struct node *node)
 {
 	struct statx sx;
@@ -254,8 +254,8 @@ UNSANITIZED static int step(struct walk *w, const char *name, unsigned flags)
 	return ret;
 }
 
-/* A link in the last place is followed when it is root's or ours, and stands where not everybody may
- * put links. 1: followed. */
+/* A link in the last place is followed when it is root's or ours, and stands where not everybody
+ * may put links. 1: followed. */
 UNSANITIZED static int step_last(struct walk *w, const char *name)
 {
 	long fd = open_at(w->fd, name, O_PATH | O_NOFOLLOW);

@@ -1,6 +1,6 @@
 /* A start runs through most of the program once, and the kernel maps sixteen pages for each that is
- * touched; so nearly all of it is mapped afterwards, while what goes on needs a quarter. Only segments
- * that were never writable are let go of: nobody has put anything into them. */
+ * touched; so nearly all of it is mapped afterwards, while what goes on needs a quarter. Only
+ * segments that were never writable are let go of: nobody has put anything into them. */
 #include "base/resident.h"
 
 #include <link.h>

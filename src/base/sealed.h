@@ -9,7 +9,8 @@
 
 #define SEALED_MAX ((UINT64_C(1) << 48) - 1)	/* 280 TB as a count of bytes */
 
-/* CRC-16/CCITT: no one, two or three flipped bits of the word keep it fine, and no word of zeros is. */
+/* CRC-16/CCITT: no one, two or three flipped bits of the word keep it fine, and no word of zeros
+ * is. */
 static inline uint64_t sealed_check(uint64_t value)
 {
 	static const uint16_t step[16] = {

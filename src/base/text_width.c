@@ -1,7 +1,7 @@
-/* How wide text is on a terminal. The C library knows only with a locale, which procd never sets, so
- * here are the blocks that matter: what is not in them takes one column, and the worst that a missing
- * one does is a crooked table. Source: Unicode 14, EastAsianWidth.txt (W and F) and the common blocks
- * of the general categories Mn and Me. */
+/* How wide text is on a terminal. The C library knows only with a locale, which procd never sets,
+ * so here are the blocks that matter: what is not in them takes one column, and the worst that a
+ * missing one does is a crooked table. Source: Unicode 14, EastAsianWidth.txt (W and F) and the
+ * common blocks of the general categories Mn and Me. */
 #include "base/text.h"
 
 struct block {

@@ -10,8 +10,8 @@
  * Returns 0 or a negative errno. Main thread. */
 int thread_start(pthread_t *out, const char *name, void *(*fn)(void *arg), void *arg);
 
-/* From now on each further thread runs on one processor of those that the calling thread may use, by
- * turns. 0 or a negative errno. Main thread, which stays as it is. */
+/* From now on each further thread runs on one processor of those that the calling thread may use,
+ * by turns. 0 or a negative errno. Main thread, which stays as it is. */
 int thread_pin_each(void);
 
 #endif

@@ -1,6 +1,6 @@
-/* The threads are made when they are needed: a procd whose subsystems ask for nothing has none. Each
- * takes the next request from one queue, so a file that never comes holds up one worker and, until
- * all hang, nobody else. */
+/* The threads are made when they are needed: a procd whose subsystems ask for nothing has none.
+ * Each takes the next request from one queue, so a file that never comes holds up one worker and,
+ * until all hang, nobody else. */
 #include "base/workers.h"
 
 #include <errno.h>

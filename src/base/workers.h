@@ -16,13 +16,13 @@ struct work {
 
 struct workers;
 #define WORKERS_MAX 64
-/* Up to N threads (at most WORKERS_MAX; 0: four) called NAME, a string that stays; each is made when
- * it is needed. The owner of the loop of RESULTS asks and frees. */
+/* Up to N threads (at most WORKERS_MAX; 0: four) called NAME, a string that stays; each is made
+ * when it is needed. The owner of the loop of RESULTS asks and frees. */
 struct workers *workers_new(const char *name, struct mailbox *results, unsigned n);
 /* Takes W, which comes back to RESULTS; -errno: no thread can be made, W stays the caller's. */
 int workers_ask(struct workers *p, struct work *w);
-/* Ends the threads; one that hangs is left behind after a second. What was not done is dropped. NULL
- * is fine. */
+/* Ends the threads; one that hangs is left behind after a second. What was not done is dropped.
+ * NULL is fine. */
 void workers_free(struct workers *p);
 
 #endif

@@ -1,5 +1,6 @@
-/* The table holds moments at which the offset really changes, ascending; where a file lists a change
- * of name only, it is left out. So "the next change" is a search, and then a look at the rule.
+/* The table holds moments at which the offset really changes, ascending; where a file lists a
+ * change of name only, it is left out. So "the next change" is a search, and then a look at the
+ * rule.
  *
  * Files are outside text: every length is checked against what is there, sizes are bounded. */
 #include "base/zone.h"

@@ -23,8 +23,9 @@ void zone_unref(struct zone *z);	/* NULL is fine */
 struct zone *zone_parse(const char *name, const char *bytes, size_t n);
 
 /* What zone_parse() can make NAME from, appended to BYTES. NAME is "Europe/Berlin" (a file below
- * $TZDIR or the system's directory), "/path/to/file" or a POSIX string; a colon in front is skipped;
- * "" is UTC; NULL is /etc/localtime, UTC without that. May block. -ENOENT: there is no such zone. */
+ * $TZDIR or the system's directory), "/path/to/file" or a POSIX string; a colon in front is
+ * skipped; "" is UTC; NULL is /etc/localtime, UTC without that. May block. -ENOENT: there is no
+ * such zone. */
 int zone_find(const char *name, struct strbuf *bytes);
 /* The same for what procd itself lives in, $TZ or the system's; -ENOENT: UTC, because $TZ names no
  * zone. */

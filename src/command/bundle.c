@@ -1,7 +1,7 @@
 /* A killed supervisor's successor must continue with the configuration that was running, not with
  * what the file says by now: it may be half-edited, broken or gone. So each published configuration
- * leaves its text in the run directory: one line with version, generation, length and checksum, then
- * the bundle. A file that is not what its first line says is kept as "config.bundle.bad" and
+ * leaves its text in the run directory: one line with version, generation, length and checksum,
+ * then the bundle. A file that is not what its first line says is kept as "config.bundle.bad" and
  * reported; the files are read then.
  *
  * The loader thread writes it beside; the main thread, which publishes, only renames it.

@@ -65,8 +65,8 @@ int call_broken(struct call *call, int rc)
 	} else if (rc == -ETIMEDOUT) {
 		error_set(&e, ERROR_TIMEOUT, 0, "procd at %s does not answer", call->path);
 	} else {
-		error_set(&e, call->o->verb->access > ACCESS_READ ? ERROR_RUNTIME_PANIC : ERROR_IO, -rc,
-			  "procd at %s ended the connection", call->path);
+		error_set(&e, call->o->verb->access > ACCESS_READ ? ERROR_RUNTIME_PANIC : ERROR_IO,
+			  -rc, "procd at %s ended the connection", call->path);
 	}
 	exit_code = cli_fail(call->o, exit_code, RPC_SERVER_ERROR, &e, NULL);
 	error_fini(&e);

@@ -401,9 +401,9 @@ int cli_dispatch(const struct cli_options *o)
 	return handlers[verb_id(o->verb)](o);
 }
 
-/* A closed one would be the next file's number, and what is printed would go into the control socket.
- * What takes its place refuses, as the closed one did: /dev/null, opened the wrong way round. (A
- * supervisor has one that takes everything.) */
+/* A closed one would be the next file's number, and what is printed would go into the control
+ * socket. What takes its place refuses, as the closed one did: /dev/null, opened the wrong way
+ * round. (A supervisor has one that takes everything.) */
 static void keep_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -32,8 +32,8 @@ void cli_options_fini(struct cli_options *o);
  * usage error was already printed. O refers to ARGV's strings. */
 #define CLI_GO_ON (-1)
 int cli_parse(struct cli_options *o, int argc, char *const *argv);
-/* The option with LETTER, or (NAME not NULL) called NAME[0..LEN), among VERB's own (VERB may be NULL),
- * and among the common ones. NULL: there is none. */
+/* The option with LETTER, or (NAME not NULL) called NAME[0..LEN), among VERB's own (VERB may be
+ * NULL), and among the common ones. NULL: there is none. */
 const struct verb_option *cli_own_option(const struct verb *verb, char letter, const char *name,
 					 size_t len);
 const struct verb_option *cli_common_option(char letter, const char *name, size_t len);

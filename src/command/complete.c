@@ -1,6 +1,6 @@
-/* `complete`, which the scripts of contrib/completion ask: verbs, options and what may follow them are
- * those of the verb table, names are those of the procd that the words before lead to. What only a
- * shell knows (files, commands) is left to it by a line that begins with ':'. */
+/* `complete`, which the scripts of contrib/completion ask: verbs, options and what may follow them
+ * are those of the verb table, names are those of the procd that the words before lead to. What
+ * only a shell knows (files, commands) is left to it by a line that begins with ':'. */
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -261,7 +261,8 @@ static void offer_all(struct typing *t)
 {
 	const struct verb *verb = t->before.verb;
 
-	if (!t->pending && !t->separated && strncmp(t->word, "--", 2) == 0 && strchr(t->word, '=')) {
+	if (!t->pending && !t->separated && strncmp(t->word, "--", 2) == 0 &&
+	    strchr(t->word, '=')) {
 		size_t len = strcspn(t->word, "=");
 
 		t->pending = option_of(t, 0, t->word + 2, len - 2);

@@ -112,7 +112,8 @@ static const struct {
 };
 
 /* The first of CONFIG's subsystems that asks; NULL: none. */
-static const char *asker(const struct config *config, bool (*asked)(const struct subsystem_options *o))
+static const char *asker(const struct config *config,
+			 bool (*asked)(const struct subsystem_options *o))
 {
 	for (size_t i = 0; config != NULL && i < config->nsubsystems; i++)
 		if (asked(config->subsystems[i]))

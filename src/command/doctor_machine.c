@@ -117,8 +117,9 @@ void doctor_controllers(struct strbuf *out)
 
 static void look_at_cgroup(struct report *r)
 {
-	static const char effect[] = "a subsystem's tree is found by session and descent; no memory_max, "
-				     "cpu_quota, tasks_max and the like";
+	static const char effect[] =
+		"a subsystem's tree is found by session and descent; no memory_max, "
+		"cpu_quota, tasks_max and the like";
 	char dir[PATH_MAX];
 	auto_free(strbuf_fini) struct strbuf controllers = STRBUF_INIT;
 
@@ -137,7 +138,8 @@ static void look_at_cgroup(struct report *r)
 		return;
 	}
 	doctor_controllers(&controllers);
-	add(r, "cgroup_controllers", strstr(controllers.buf, "memory") && strstr(controllers.buf, "pids"),
+	add(r, "cgroup_controllers",
+	    strstr(controllers.buf, "memory") && strstr(controllers.buf, "pids"),
 	    "memory_max, tasks_max and the like have no effect",
 	    "Delegate=yes in the systemd unit, or: for each group above, "
 	    "echo '+cpu +io +memory +pids' > cgroup.subtree_control (not with the controllers bound "
@@ -181,8 +183,9 @@ static void look_at_profiles(struct report *r)
 
 	if (WITH_PROFILING) {
 		read_word("/proc/sys/kernel/perf_event_paranoid", &paranoid);
-		add(r, "perf_events", paranoid.len > 0 && (doctor_capable(PERFMON) || doctor_capable(CAP_SYS_ADMIN) ||
-							   atoi(paranoid.buf) <= 2),
+		add(r, "perf_events",
+		    paranoid.len > 0 && (doctor_capable(PERFMON) || doctor_capable(CAP_SYS_ADMIN) ||
+					 atoi(paranoid.buf) <= 2),
 		    "procd profile cpu is refused",
 		    "sysctl kernel.perf_event_paranoid=2, or setcap cap_perfmon+ep on procd");
 	}
@@ -193,7 +196,8 @@ static void look_at_profiles(struct report *r)
 	    "procd profile heap NAME is refused to users other than root",
 	    "sysctl kernel.yama.ptrace_scope=0");
 	object = preload_object(HEAP_OBJECT_NAME);
-	add(r, "heap_object", object != NULL, "heap_profile does not work: " HEAP_OBJECT_NAME " is missing",
+	add(r, "heap_object", object != NULL,
+	    "heap_profile does not work: " HEAP_OBJECT_NAME " is missing",
 	    "install procd as a whole (make install, or its package)");
 }
 

@@ -7,8 +7,8 @@
 #define LEFT 29		/* columns of what is explained */
 #define LINE 79
 
-/* TEXT from BEGIN of OUT on, broken between words where it is too long; further lines begin with INDENT
- * blanks. Its own line ends are kept until one had to be made: then the rest flows. */
+/* TEXT from BEGIN of OUT on, broken between words where it is too long; further lines begin with
+ * INDENT blanks. Its own line ends are kept until one had to be made: then the rest flows. */
 static void add_words(struct strbuf *out, size_t begin, unsigned indent, const char *text)
 {
 	bool first = true, flows = false;

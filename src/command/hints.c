@@ -116,7 +116,8 @@ static void keep_on_one_node(struct hints *h, const char *root)
 		return;
 	}
 	if (count(nodes) < 2) {
-		refuse(h, "performance.numa_aware does nothing: all processors are of one NUMA node");
+		refuse(h,
+		       "performance.numa_aware does nothing: all processors are of one NUMA node");
 		return;
 	}
 	r = syscall(SYS_getcpu, NULL, &node, NULL) < 0 ? -errno : stay_on_node(root, node);

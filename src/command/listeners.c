@@ -1,7 +1,7 @@
 /* The file of a unix socket is as if its user had bound it: that owner, and the mode that its umask
  * leaves. The mode is there from the first moment; the owner is changed through a descriptor of the
- * file itself, looked at before, because the directory may belong to others, who can put any name in
- * its place. Source: unix(7), systemd.socket(5), sd_listen_fds(3). */
+ * file itself, looked at before, because the directory may belong to others, who can put any name
+ * in its place. Source: unix(7), systemd.socket(5), sd_listen_fds(3). */
 #include "command/listeners.h"
 
 #include <errno.h>

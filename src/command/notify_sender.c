@@ -1,7 +1,7 @@
-/* A process is known by its cgroup, by its session, by its ancestors or, as an orphan that came to the
- * keeper, by the name in its environment, as everywhere in the keeper. /proc is asked about a
- * number, which may be somebody else's by then; so a stranger whose pidfd says that he has ended was
- * not looked at in time, and is judged as one that is gone. */
+/* A process is known by its cgroup, by its session, by its ancestors or, as an orphan that came to
+ * the keeper, by the name in its environment, as everywhere in the keeper. /proc is asked about a
+ * number, which may be somebody else's by then; so a stranger whose pidfd says that he has ended
+ * was not looked at in time, and is judged as one that is gone. */
 #include "command/notify_sender.h"
 
 #include <errno.h>

@@ -26,7 +26,8 @@ struct notify_sender {
 /* Is it the main process of SUBJECT or a member of its tree? A sender that has ended already is
  * judged by the cgroup it was in; where the kernel does not keep that, by its user: who is not that
  * user cannot open the socket. */
-bool notify_sender_is_ours(const struct notify_sender *sender, const struct notify_subject *subject);
+bool notify_sender_is_ours(const struct notify_sender *sender,
+			   const struct notify_subject *subject);
 
 /* Is PATH, the group of a process as /proc/PID/cgroup shows it, that of SLOT below the keeper's
  * group NAME, or one below? Pure. */

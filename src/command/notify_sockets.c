@@ -1,10 +1,11 @@
 /* A socket per subsystem, because its name then says who is meant, whoever sends and however soon
- * the sender ends; credentials only have to confirm it. It also keeps a flood where it belongs: each
- * turn of the loop takes a few messages from each socket, and a full one blocks its own user only.
+ * the sender ends; credentials only have to confirm it. It also keeps a flood where it belongs:
+ * each turn of the loop takes a few messages from each socket, and a full one blocks its own user
+ * only.
  *
- * The file belongs to the user of the subsystem and is closed to others; only that of one which runs
- * as root is open, because many a program gives up root before it says that it is ready. Such a
- * sender has to be found in its tree. */
+ * The file belongs to the user of the subsystem and is closed to others; only that of one which
+ * runs as root is open, because many a program gives up root before it says that it is ready. Such
+ * a sender has to be found in its tree. */
 #include "command/notify_sockets.h"
 
 #include <dirent.h>
@@ -179,8 +180,8 @@ static void remove_first(struct notify_socket *k)
 	k->kept = false;
 }
 
-/* What made it ready stays in the socket until the next turn, when that is saved: so no death of the
- * supervisor can lose it. Whoever follows takes it again, which changes nothing. */
+/* What made it ready stays in the socket until the next turn, when that is saved: so no death of
+ * the supervisor can lose it. Whoever follows takes it again, which changes nothing. */
 static void read_some(struct notify_socket *k)
 {
 	const struct core *core = k->owner->supervisor->core;

@@ -1,7 +1,7 @@
-/* The daemon opens the perf events and passes them on; all the rest happens here, with the rights and
- * at the cost of who asked: reading the rings, finding names, writing the file. The conversation stays
- * open, for a subsystem that is restarted meanwhile is sampled on, and somebody else may say that it
- * is enough (`profile.stop`). */
+/* The daemon opens the perf events and passes them on; all the rest happens here, with the rights
+ * and at the cost of who asked: reading the rings, finding names, writing the file. The
+ * conversation stays open, for a subsystem that is restarted meanwhile is sampled on, and somebody
+ * else may say that it is enough (`profile.stop`). */
 #include "command/profile_cpu.h"
 
 #include <config.h>
@@ -56,13 +56,15 @@ static int read_wish(struct taking *t)
 		value = strtod(seconds, &end);
 		if (end == seconds || (strcmp(end, "") != 0 && strcmp(end, "s") != 0) ||
 		    !(value >= 0.1 && value <= SECONDS_MAX))
-			return cli_fail_usage(t->o, "--seconds: \"%s\" is not a number from 0.1 to %d",
+			return cli_fail_usage(t->o,
+					      "--seconds: \"%s\" is not a number from 0.1 to %d",
 					      seconds, SECONDS_MAX);
 	}
 	t->length_ns = (int64_t)(value * (double)NS_PER_SEC);
 	rc = option_count(t->o, "hz", &t->hz);
 	if (rc == 0 && hz != NULL && (t->hz < 1 || t->hz > CPU_HZ_MAX))
-		return cli_fail_usage(t->o, "--hz: \"%s\" is not a number from 1 to %d", hz, CPU_HZ_MAX);
+		return cli_fail_usage(t->o, "--hz: \"%s\" is not a number from 1 to %d", hz,
+				      CPU_HZ_MAX);
 	for (size_t i = 1; i < t->o->args.n; i++)
 		strlist_add(&t->patterns, t->o->args.items[i]);
 	return rc;
@@ -125,8 +127,8 @@ static void hang_up(struct taking *t)
 	t->call.client.fd = -1;
 }
 
-/* The supervisor died: its successor answers at the same place. Without it the sampling goes on, too,
- * for the events are ours. */
+/* The supervisor died: its successor answers at the same place. Without it the sampling goes on,
+ * too, for the events are ours. */
 static void call_back(struct taking *t)
 {
 	const char *text;
@@ -273,7 +275,8 @@ static void attach_again(struct taking *t)
 
 		strlist_add(&one, names.items[i]);
 		t->call.client.deadline_ns = clock_mono_ns() + CALL_PATIENCE_MS * NS_PER_MS;
-		if (client_ask(&t->call.client, "profile.start", request_of(t, &one), &line, &len) <= 0) {
+		if (client_ask(&t->call.client, "profile.start", request_of(t, &one), &line,
+			       &len) <= 0) {
 			hang_up(t);
 			return;
 		}
@@ -327,7 +330,8 @@ static int signals_open(void)
 /* One round: wait, take, listen. */
 static void round_wait(struct taking *t, int signals, int64_t left_ns)
 {
-	auto_free(freep) struct pollfd *fds = x_calloc(cpu_session_npoll(t->session) + 2, sizeof(*fds));
+	auto_free(freep) struct pollfd *fds =
+		x_calloc(cpu_session_npoll(t->session) + 2, sizeof(*fds));
 	size_t n = cpu_session_poll(t->session, fds);
 	bool lives = cpu_session_lives(t->session);
 	int64_t ms = (left_ns + NS_PER_MS - 1) / NS_PER_MS;
@@ -402,7 +406,8 @@ static int output_write(struct taking *t, const struct strbuf *profile)
 {
 	auto_free(strbuf_fini) struct strbuf packed = STRBUF_INIT;
 	auto_free(error_fini) struct error e = ERROR_INIT;
-	const struct strbuf *out = gzip_add(&packed, profile->buf, profile->len) ? &packed : profile;
+	const struct strbuf *out =
+		gzip_add(&packed, profile->buf, profile->len) ? &packed : profile;
 	int rc = 0;
 
 	if (!to_stdout(t) && ftruncate(t->fd, 0) < 0 && errno != EINVAL)
@@ -432,7 +437,8 @@ static void tell_doubts(const struct taking *t, const struct cpu_totals *totals,
 		fprintf(stderr, "procd: note: /proc/PID/maps of %u processes may not be read by you: "
 			"addresses in them have no names\n", totals->unreadable);
 	if (totals->samples > 0 && totals->without_callers > totals->samples / 2)
-		fprintf(stderr, "procd: note: most samples have no callers: the program keeps no frame "
+		fprintf(stderr,
+			"procd: note: most samples have no callers: the program keeps no frame "
 			"pointers (compile it with -fno-omit-frame-pointer)\n");
 }
 

@@ -1,7 +1,7 @@
-/* The daemon tells which process keeps books of its heap; they are copied out of its memory here, with
- * the rights of who asked, and names are found and the file is written here, too. Of procd itself
- * there are books only from the moment when somebody asks: between `start` and `stop`, or for as long
- * as this client stays. */
+/* The daemon tells which process keeps books of its heap; they are copied out of its memory here,
+ * with the rights of who asked, and names are found and the file is written here, too. Of procd
+ * itself there are books only from the moment when somebody asks: between `start` and `stop`, or
+ * for as long as this client stays. */
 #include "command/profile_heap.h"
 
 #include <errno.h>
@@ -149,8 +149,8 @@ static bool to_stdout(const struct wanted *w)
 	return strcmp(w->output, "-") == 0;
 }
 
-/* A file is replaced, so that nobody ever finds half of one. A device or a pipe is written to: a file
- * in the place of /dev/null would be the end of more than this profile. */
+/* A file is replaced, so that nobody ever finds half of one. A device or a pipe is written to: a
+ * file in the place of /dev/null would be the end of more than this profile. */
 static int write_whole(const char *path, const struct strbuf *text, mode_t mode)
 {
 	auto_free(closep) int fd = -1;

@@ -99,8 +99,8 @@ static void load_plan(struct load_result *r)
 	control_answer(order);
 }
 
-/* Whoever comes after a death in the middle of a reload goes on with the new configuration, and knows
- * what runs with the old one. */
+/* Whoever comes after a death in the middle of a reload goes on with the new configuration, and
+ * knows what runs with the old one. */
 void supervisor_on_publishing(void *ctx, uint64_t generation)
 {
 	struct supervisor *s = ctx;

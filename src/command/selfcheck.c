@@ -20,7 +20,8 @@
 
 static int no(const char *what, int errnum)
 {
-	fprintf(stderr, "procd: %s%s%s\n", what, errnum ? ": " : "", errnum ? strerror(errnum) : "");
+	fprintf(stderr, "procd: %s%s%s\n", what, errnum ? ": " : "",
+		errnum ? strerror(errnum) : "");
 	return EXIT_FAILED;
 }
 

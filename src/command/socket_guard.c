@@ -1,5 +1,5 @@
-/* inotify(7) on the socket's directory. A removed file is made again a moment later (who tidies up a
- * directory is not to meet it half way); as long as that fails it is tried now and then, because
+/* inotify(7) on the socket's directory. A removed file is made again a moment later (who tidies up
+ * a directory is not to meet it half way); as long as that fails it is tried now and then, because
  * then there is nothing left to watch. */
 #include "command/socket_guard.h"
 

@@ -1,5 +1,5 @@
-/* The supervisor's life: read the configuration, meet the keeper, open the rooms from the ground up,
- * run the loop, close them in reverse. It may be killed at any line of this file: whatever must
+/* The supervisor's life: read the configuration, meet the keeper, open the rooms from the ground
+ * up, run the loop, close them in reverse. It may be killed at any line of this file: whatever must
  * outlive it is in the run directory or with the keeper. */
 #include "command/supervisor.h"
 
@@ -31,8 +31,8 @@
 
 extern char **environ;
 
-int supervisor_config(const char *run_dir, const struct run_options *options, struct config **config,
-		      struct strbuf *bundle, uint64_t *generation)
+int supervisor_config(const char *run_dir, const struct run_options *options,
+		      struct config **config, struct strbuf *bundle, uint64_t *generation)
 {
 	struct config_source source = {
 		.path = options->config_path,
@@ -147,7 +147,8 @@ static int channel_open(struct supervisor *s, const struct config *config, int m
 		return EXIT_OS;
 	}
 	lost |= empty;
-	/* numbers that were told once must not come again: no event takes less than a microsecond */
+	/* numbers that were told once must not come again: no event takes less than a
+	 * microsecond */
 	if (told && (lost || fd < 0))
 		chan_begin_at(s->chan, (uint64_t)(clock_mono_ns() -
 						  s->welcome.keeper_started_mono_ns) / 1000);
@@ -159,7 +160,8 @@ static int channel_open(struct supervisor *s, const struct config *config, int m
 /* Counting is worth a try, and no more than that. */
 static void tally_begin(struct supervisor *s, const struct config *config)
 {
-	s->tally_fd = openat(s->run_dirfd, TALLY_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	s->tally_fd =
+		openat(s->run_dirfd, TALLY_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	s->tally = tally_open(s->tally_fd, RECORDS_MAX_SLOTS);
 	tally_enable(s->tally, config->monitoring.enable_metrics);
 }
@@ -208,7 +210,8 @@ static int control_open(struct supervisor *s, const int held[HOLD_MAX], const st
 	s->socket = control_listen_path(setup.listen_fd);
 	if (!s->socket)
 		s->socket = x_strdup(config->control.socket);
-	/* whoever is answered must find every subsystem on the board; none is started before the loop */
+	/* whoever is answered must find every subsystem on the board; none is started before the
+	 * loop */
 	chan_cork(s->chan);
 	core_start(s->core);
 	notify_sockets_sweep(s->notify);
@@ -523,8 +526,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 		bundle_applied(s->run_dirfd);
 	if (rc != 0) {
 		fail(&error, rc);
-		/* To leave is to end the children, and they have done nothing. The keeper takes this
-		 * for a crash, and tries again. */
+		/* To leave is to end the children, and they have done nothing. The keeper takes
+		 * this for a crash, and tries again. */
 		if (s->welcome.recovering || run_files_recorded(s))
 			_exit(rc);
 		rooms_close(s);

@@ -81,8 +81,8 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 
 /* Read the configuration as a supervisor on RUN_DIR would: the saved text after a crash (also of an
  * upgrade), the files otherwise. On failure prints the errors and returns the exit code. */
-int supervisor_config(const char *run_dir, const struct run_options *options, struct config **config,
-		      struct strbuf *bundle, uint64_t *generation);
+int supervisor_config(const char *run_dir, const struct run_options *options,
+		      struct config **config, struct strbuf *bundle, uint64_t *generation);
 
 /* --- run_files.c: what is in the run directory ------------------------------------------------ */
 
@@ -98,8 +98,8 @@ bool run_files_recorded(const struct supervisor *s);
 int run_file_open(struct supervisor *s, const char *name);
 /* Was the procd before this one killed? An ordered end takes the saved state along. */
 bool run_files_killed(const struct supervisor *s);
-/* Remove what an earlier procd left: its history is not ours; unless it was killed, and may not have
- * written all of it. */
+/* Remove what an earlier procd left: its history is not ours; unless it was killed, and may not
+ * have written all of it. */
 void run_files_reset(const struct supervisor *s);
 /* What a supervisor that was killed was just writing (file_replace_at() of base/fd.h). */
 void run_files_drop_unfinished(const struct supervisor *s);
@@ -134,8 +134,9 @@ void supervisor_reload(struct supervisor *s);
 
 void scale_request(struct supervisor *s, struct control_order *order);
 void scale_on_load(struct supervisor *s, struct load_result *r);	/* R stays the caller's */
-/* All of procd was killed, and what it left in RUN_DIR goes on: *CONFIG, just read from the files, and
- * its text get the numbers that were ordered, where the files still declare what they declared then. */
+/* All of procd was killed, and what it left in RUN_DIR goes on: *CONFIG, just read from the files,
+ * and its text get the numbers that were ordered, where the files still declare what they declared
+ * then. */
 void scale_inherit(const char *run_dir, const struct run_options *options, struct config **config,
 		   struct strbuf *bundle);
 /* struct loader_running.read; CTX: struct supervisor. Loader thread. */
@@ -166,10 +167,11 @@ void profile_cancel(struct supervisor *s);
 bool bundle_read(const char *run_dir, struct strbuf *text, uint64_t *generation);
 /* The same, 0 or -errno, and whatever is wrong with it now, it stays where it is. Any thread. */
 int bundle_look(const char *run_dir, struct strbuf *text, uint64_t *generation);
-/* Save it, 0 or -errno; trouble is a warning, because only a later crash of the supervisor would need it. */
+/* Save it, 0 or -errno; trouble is a warning, because only a later crash of the supervisor would
+ * need it. */
 int bundle_write(int run_dirfd, const struct strbuf *text, uint64_t generation);
-/* The same for the running configuration, whose text is kept for another try when it fails; and that
- * try. Main thread. */
+/* The same for the running configuration, whose text is kept for another try when it fails; and
+ * that try. Main thread. */
 void bundle_save(struct supervisor *s, const struct strbuf *text, uint64_t generation);
 void bundle_save_again(struct supervisor *s);
 /* Save R's in two steps, of which the first takes the time: struct loader_running's stage(), on the

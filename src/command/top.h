@@ -1,5 +1,6 @@
-/* `procd top`, in four files: verbs_top.c (the loop), top_link.c (what procd tells), top_view.c (what
- * is drawn) and top_keys.c (what is pressed). One thread; each waits for nothing but the loop's poll.
+/* `procd top`, in four files: verbs_top.c (the loop), top_link.c (what procd tells), top_view.c
+ * (what is drawn) and top_keys.c (what is pressed). One thread; each waits for nothing but the
+ * loop's poll.
  */
 #ifndef COMMAND_TOP_H
 #define COMMAND_TOP_H
@@ -73,7 +74,8 @@ void link_log_open(struct top *t);
 void link_log_read(struct top *t);
 void link_log_close(struct top *t);
 
-/* top_events.c: an event as words, appended to OUT: "08:42:18 web failed (was running) exit_code=1" */
+/* top_events.c: an event as words, appended to OUT: "08:42:18 web failed (was running)
+ * exit_code=1" */
 void event_words(struct span event, struct strbuf *out);
 
 /* top_view.c */

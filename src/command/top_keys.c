@@ -1,5 +1,5 @@
-/* What a key does, in each view. Orders go to those that are marked, else to the chosen one; what ends
- * processes is asked back, what starts them is not. */
+/* What a key does, in each view. Orders go to those that are marked, else to the chosen one; what
+ * ends processes is asked back, what starts them is not. */
 #include <limits.h>
 
 #include "command/top.h"

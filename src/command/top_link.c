@@ -1,7 +1,7 @@
-/* The conversation with procd: questions are sent and forgotten, lines are taken as they come. Events
- * change rows at once; figures are asked for once per second, and never while an answer is due, so a
- * slow procd is not pressed. When the connection ends another one is tried: the keeper holds the
- * socket while a supervisor restarts. */
+/* The conversation with procd: questions are sent and forgotten, lines are taken as they come.
+ * Events change rows at once; figures are asked for once per second, and never while an answer is
+ * due, so a slow procd is not pressed. When the connection ends another one is tried: the keeper
+ * holds the socket while a supervisor restarts. */
 #include <errno.h>
 
 #include "base/clock.h"

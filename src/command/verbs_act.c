@@ -266,7 +266,8 @@ static bool wait_for_end(const struct call *call, pid_t keeper, int pidfd)
 
 	if (keeper == 0)
 		return wait_by_lock(call->path, deadline_ns);
-	return pidfd >= 0 ? wait_by_pidfd(pidfd, deadline_ns) : wait_by_looking(keeper, deadline_ns);
+	return pidfd >= 0 ? wait_by_pidfd(pidfd, deadline_ns) :
+			    wait_by_looking(keeper, deadline_ns);
 }
 
 /* The keeper leaves last. Its pidfd is taken before the order goes out, so no later process can be

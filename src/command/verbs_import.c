@@ -1,5 +1,5 @@
-/* `import`: what another supervisor is configured by, as a daemon.toml. The text is whole before the
- * first byte of it goes anywhere. */
+/* `import`: what another supervisor is configured by, as a daemon.toml. The text is whole before
+ * the first byte of it goes anywhere. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -42,8 +42,9 @@ static void add_number(struct table *t, const json_t *object, const char *key)
 
 static enum tint tint_of(const char *state)
 {
-	return strcmp(state, "running") == 0 ? TINT_GREEN : strcmp(state, "failed") == 0 ? TINT_RED :
-	       TINT_NONE;
+	return strcmp(state, "running") == 0 ? TINT_GREEN :
+	       strcmp(state, "failed") == 0  ? TINT_RED :
+					       TINT_NONE;
 }
 
 static void add_note(struct strbuf *out, const json_t *event)

@@ -1,5 +1,5 @@
-/* `status`: the daemon's answer as it is, or as a table: on a terminal as wide as that, with a line of
- * sums; else with every cell whole, for other programs. */
+/* `status`: the daemon's answer as it is, or as a table: on a terminal as wide as that, with a line
+ * of sums; else with every cell whole, for other programs. */
 #include <limits.h>
 #include <unistd.h>
 

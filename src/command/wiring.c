@@ -331,8 +331,8 @@ static void op_daemon_state(void *ctx, enum daemon_state state, bool booted, con
 		service_manager_state(s->manager, state, booted, text);
 }
 
-/* Files are watched no more while the children still end, so that nobody has to wait for the kernel:
- * see socket_guard.h. */
+/* Files are watched no more while the children still end, so that nobody has to wait for the
+ * kernel: see socket_guard.h. */
 static void op_ending(void *ctx)
 {
 	struct supervisor *s = ctx;

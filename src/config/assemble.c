@@ -1,6 +1,6 @@
-/* Subsystems from their tables. Each begins as a copy of [defaults]. One that declares `instances` is
- * read once, like all others; its instances are copies, in which only the values with %i or %n are
- * read again. So a mistake is told once, however many there are. */
+/* Subsystems from their tables. Each begins as a copy of [defaults]. One that declares `instances`
+ * is read once, like all others; its instances are copies, in which only the values with %i or %n
+ * are read again. So a mistake is told once, however many there are. */
 #include "config/assemble.h"
 
 #include "base/alloc.h"

@@ -84,7 +84,8 @@ void candidate_section(struct candidate *c, const char *name, size_t len,
 /* KEY = VALUE in T. Takes what VALUE holds. A dotted key reaches into a section. */
 void candidate_put(struct candidate *c, const struct target *t, const char *key, size_t len,
 		   struct value *value, const struct source_point *at);
-/* KEY has a value in T that was reported as an error: what would follow from its absence is no news. */
+/* KEY has a value in T that was reported as an error: what would follow from its absence is no
+ * news. */
 void candidate_put_bad(struct candidate *c, const struct target *t, const char *key, size_t len,
 		       const struct source_point *at);
 /* The same for a key that was looked up already; NAME is for messages. */

@@ -144,8 +144,8 @@ static void check_ambient(const struct candidate *c, const struct scope *scope,
 static void warn_logs(const struct candidate *c, const struct scope *scope,
 		      const struct subsystem_options *o)
 {
-	if (o->log_file != NULL && o->streams->stdio[1].kind != STDIO_LOG && o->streams->stdio[2].kind != STDIO_LOG &&
-	    scope_find_at(scope, AT_OWN(log_file)))
+	if (o->log_file != NULL && o->streams->stdio[1].kind != STDIO_LOG &&
+	    o->streams->stdio[2].kind != STDIO_LOG && scope_find_at(scope, AT_OWN(log_file)))
 		WARN_AT(c, scope, OWN(log_file), "subsystem.%s.log_file: stays empty, neither stdout "
 			"nor stderr is \"log\"", o->name);
 	if (o->log_file == NULL && !check_bad_in(c, scope, AT_OWN(log_file)) &&
@@ -364,8 +364,8 @@ static void check_subsystem(const struct candidate *c, const struct config *conf
 	else
 		warn_commands(c, scope, o, programs);
 	if (r->working_dir != NULL && r->root_dir == NULL && access(r->working_dir, X_OK) < 0)
-		WARN_AT(c, scope, RIGHTS(working_dir), "subsystem.%s.working_dir: %s: %s", scope->name,
-			r->working_dir, strerror(errno));
+		WARN_AT(c, scope, RIGHTS(working_dir), "subsystem.%s.working_dir: %s: %s",
+			scope->name, r->working_dir, strerror(errno));
 	warn_env_files(c, scope, o);
 	warn_credentials(c, scope, o);
 	warn_watch(c, scope, o);

@@ -14,8 +14,9 @@ void check_subsystems(const struct candidate *c, const struct config *config);
 void check_edges(const struct candidate *c, const struct config *config);
 /* Sockets that two would listen on, and too many of one. */
 void check_listen(const struct candidate *c, const struct config *config);
-/* Raises this process's limit on open files to what CONFIG needs, and notes that in it; an error where
- * that is too much, a warning where it leaves too little for clients. A saved configuration is never refused. */
+/* Raises this process's limit on open files to what CONFIG needs, and notes that in it; an error
+ * where that is too much, a warning where it leaves too little for clients. A saved configuration
+ * is never refused. */
 void check_descriptors(const struct candidate *c, struct config *config);
 
 /* Warn of files that others than root can change, when root is to obey them (check_owner.c). */
@@ -29,8 +30,8 @@ struct place check_place(const struct candidate *c, const struct setting *s);
 bool check_is_bad(const struct setting *s);
 /* The same of what SCOPE, or else [defaults], gives for the key of [subsystem] at AT. */
 bool check_bad_in(const struct candidate *c, const struct scope *scope, uint32_t at);
-/* The directory that PATH is to be made in, when it is not there, and WHY; NULL: all is well. Caller
- * frees. */
+/* The directory that PATH is to be made in, when it is not there, and WHY; NULL: all is well.
+ * Caller frees. */
 char *check_parent(const char *path, const char **why);
 
 /* --- check_program.c ---------------------------------------------------------------------------- */
@@ -50,7 +51,8 @@ void program_warn(struct programs *p, const struct candidate *c, const struct pl
 
 /* --- check_owner.c ------------------------------------------------------------------------------ */
 
-/* Who but root can write PATH, a file or directory; NULL: nobody, or it is not there. Caller frees. */
+/* Who but root can write PATH, a file or directory; NULL: nobody, or it is not there. Caller
+ * frees. */
 char *owner_others(const char *path);
 
 #endif

@@ -1,6 +1,6 @@
 /* What root runs, root alone should decide. Whoever can write a file of the configuration, or put
- * another one in its place, becomes root by it at the next reload: that is worth a word, and no more,
- * because there are machines where it is meant so. */
+ * another one in its place, becomes root by it at the next reload: that is worth a word, and no
+ * more, because there are machines where it is meant so. */
 #include <libgen.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
-/* The programs that a configuration names: are they there, and who decides what they do? A file that
- * others can write, or put another one in its place, is their way to become root, as a file of the
- * configuration is (check_owner.c). It is looked at through links, with the directory that it is in;
- * what a shell or an interpreter is told to run is not known here. */
+/* The programs that a configuration names: are they there, and who decides what they do? A file
+ * that others can write, or put another one in its place, is their way to become root, as a file of
+ * the configuration is (check_owner.c). It is looked at through links, with the directory that it
+ * is in; what a shell or an interpreter is told to run is not known here. */
 #include <libgen.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* What a --set argument can become, out of the option table: names of keys up to the '=', behind it the
- * words of a key that has a choice. Keys of subsystems appear once a subsystem was named. */
+/* What a --set argument can become, out of the option table: names of keys up to the '=', behind it
+ * the words of a key that has a choice. Keys of subsystems appear once a subsystem was named. */
 #include "config/config.h"
 #include "config/schema.h"
 #include "config/type.h"

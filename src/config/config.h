@@ -52,8 +52,8 @@ struct config_source {
 int config_load(const struct config_source *source, struct config **out, struct config_diag *diag,
 		struct strbuf *bundle);
 
-/* Append the text of a file as if an earlier load had saved it: a load of BUNDLE then reads NAME, an
- * absolute path, without the disk. */
+/* Append the text of a file as if an earlier load had saved it: a load of BUNDLE then reads NAME,
+ * an absolute path, without the disk. */
 void config_bundle(struct strbuf *bundle, const char *name, const char *text, size_t n);
 
 /* Names of DAEMON_* variables of this process that are no known keys: likely typos, for a debug
@@ -94,8 +94,8 @@ void config_diff(const struct config *old, const struct config *new, struct conf
 void config_diff_fini(struct config_diff *d);
 json_t *config_diff_json(const struct config_diff *d);
 /* The object of `plan --json`: the difference, and, where a key differs, "keys": [{"name", "key",
- * "class": "live"|"restart"|"procd"}], without "name" for those of procd itself. No values: they may be
- * secrets. */
+ * "class": "live"|"restart"|"procd"}], without "name" for those of procd itself. No values: they
+ * may be secrets. */
 json_t *config_plan_json(const struct config *old, const struct config *new);
 /* What publishing a configuration will change. */
 struct config_change {
@@ -105,13 +105,13 @@ struct config_change {
 	bool listens;			/* some have sockets */
 };
 void config_change_free(struct config_change *change);	/* NULL is fine */
-/* All that has to be known of each subsystem before NEW follows OLD, which is published: NEW->change.
- * For every subsystem of NEW that equals its namesake in OLD, NEW's copy is dropped and OLD's is shared,
- * so that "unchanged" is a pointer comparison; the others get their generation. Loader thread, in a
- * read section; or main thread. */
+/* All that has to be known of each subsystem before NEW follows OLD, which is published:
+ * NEW->change. For every subsystem of NEW that equals its namesake in OLD, NEW's copy is dropped
+ * and OLD's is shared, so that "unchanged" is a pointer comparison; the others get their
+ * generation. Loader thread, in a read section; or main thread. */
 void config_compare(const struct config *old, struct config *new);
-/* For every subsystem of NEW that has a namesake in OLD: share OLD's options, whatever NEW says. For
- * what changes how many there are and nothing else. */
+/* For every subsystem of NEW that has a namesake in OLD: share OLD's options, whatever NEW says.
+ * For what changes how many there are and nothing else. */
 void config_share_namesakes(const struct config *old, struct config *new);
 
 #endif

@@ -34,7 +34,8 @@ static inline bool edge_orders(enum edge_kind kind)
 /* The list behind the key. */
 const struct strlist *edge_list(const struct subsystem_options *o, enum edge_kind kind);
 
-/* Split ITEM of a KIND list: *NAME_LEN bytes of it are the name. False: the condition is unknown. */
+/* Split ITEM of a KIND list: *NAME_LEN bytes of it are the name. False: the condition is
+ * unknown. */
 bool edge_split(const char *item, enum edge_kind kind, size_t *name_len,
 		enum condition *condition);
 /* The subsystems that ITEM names in CONFIG, as config_select() tells them; false: there is none. */

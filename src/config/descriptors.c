@@ -1,13 +1,16 @@
-/* What does not fit is refused with numbers when it is read, not found out by the thousandth start. */
+/* What does not fit is refused with numbers when it is read, not found out by the thousandth
+ * start. */
 #include "config/descriptors.h"
 
 #include "base/nofile.h"
 #include "config/check.h"
 
-/* Those of one subsystem that may run at the same moment, beside its main process or instead of it. */
+/* Those of one subsystem that may run at the same moment, beside its main process or instead of
+ * it. */
 static uint64_t commands_at_once(const struct subsystem_options *o)
 {
-	bool alone = o->policy->pre_start.n + o->policy->post_stop.n + o->policy->stop_command.n > 0;
+	bool alone =
+		o->policy->pre_start.n + o->policy->post_stop.n + o->policy->stop_command.n > 0;
 
 	return (uint64_t)alone + (o->policy->reload_command.n > 0);
 }
@@ -20,7 +23,8 @@ uint64_t config_descriptors(const struct config *config, uint64_t *wanted)
 		const struct subsystem_options *o = config->subsystems[i];
 		uint64_t streams = (uint64_t)stdio_is_captured(&o->streams->stdio[1]) +
 				   (uint64_t)stdio_is_captured(&o->streams->stdio[2]);
-		bool command = o->policy->health != NULL && o->policy->health->kind == PROBE_COMMAND;
+		bool command =
+			o->policy->health != NULL && o->policy->health->kind == PROBE_COMMAND;
 		bool probe = o->policy->health != NULL && !command;
 		uint64_t sockets = o->policy->listen.n + subsystem_speaks(o);
 

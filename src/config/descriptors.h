@@ -13,8 +13,8 @@
 /* The larger need of the two processes when every subsystem runs: without it some could not be
  * started. Keeper: each captured stream, the socket that it speaks through, and a command that
  * probes it. Supervisor: each captured stream, the log file that it goes to, that socket, and the
- * connection of a probe. *WANTED: the same with one for each process, without which the keeper looks
- * at all children to find the ends of some (keeper/thrift.c). */
+ * connection of a probe. *WANTED: the same with one for each process, without which the keeper
+ * looks at all children to find the ends of some (keeper/thrift.c). */
 uint64_t config_descriptors(const struct config *config, uint64_t *wanted);
 
 #endif

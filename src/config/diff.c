@@ -69,7 +69,8 @@ static unsigned subsystem_differing(struct pair pairs[PART_N], const struct subs
 	return classes;
 }
 
-/* Which number is declared decides what becomes of `procd scale`, also where it changes nothing now. */
+/* Which number is declared decides what becomes of `procd scale`, also where it changes nothing
+ * now. */
 static bool numbers_equal(const struct config *a, const struct config *b)
 {
 	for (size_t i = 0; i < b->nfamilies; i++) {

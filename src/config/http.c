@@ -104,7 +104,8 @@ void check_http(const struct candidate *c, const struct config *config)
 	if (!door_fits(config))
 		diag_error(c->diag, &place, "http.listen: the path of the run directory, %s, is too long "
 			   "for a socket in it", config->run_dir);
-	if (config->http.token_file == NULL || c->saved || access(config->http.token_file, R_OK) == 0)
+	if (config->http.token_file == NULL || c->saved ||
+	    access(config->http.token_file, R_OK) == 0)
 		return;
 	place = place_of(c, token);
 	diag_warn(c->diag, &place, "http.token_file: %s: %s; " OWN_SUBSYSTEM " will not start",

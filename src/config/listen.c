@@ -1,4 +1,5 @@
-/* A name ends at the first '='; a path may hold one, so what stands before it must look like a name. */
+/* A name ends at the first '='; a path may hold one, so what stands before it must look like a
+ * name. */
 #include "config/listen.h"
 
 #include <arpa/inet.h>
@@ -27,7 +28,8 @@ static int parse_name(const char *text, size_t n, struct strbuf *why)
 		return wrong(why, "the name before '=' has 1 to 255 characters");
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f)
-			return wrong(why, "the name before '=' has printable ASCII characters only");
+			return wrong(why,
+				     "the name before '=' has printable ASCII characters only");
 	return 0;
 }
 
@@ -54,8 +56,9 @@ static int parse_inet(const char *text, struct listen_address *a, struct strbuf 
 		return wrong(why, "expected " FORMS);
 	n = (size_t)(colon - text) - 2 * (size_t)bracket;
 	if (n == 0 || n >= sizeof(host))
-		return wrong(why, "expected an address before the port: 127.0.0.1, 0.0.0.0 for all, "
-				  "[::1], [::] for all");
+		return wrong(why,
+			     "expected an address before the port: 127.0.0.1, 0.0.0.0 for all, "
+			     "[::1], [::] for all");
 	memcpy(host, text + bracket, n);
 	host[n] = '\0';
 	if (bracket && inet_pton(AF_INET6, host, &a->addr.in6.sin6_addr) == 1) {
@@ -69,7 +72,8 @@ static int parse_inet(const char *text, struct listen_address *a, struct strbuf 
 		a->len = sizeof(a->addr.in);
 		return parse_port(colon + 1, &a->addr.in.sin_port, why);
 	}
-	return wrong(why, "the address is a number: 127.0.0.1, 0.0.0.0 for all, [::1], [::] for all");
+	return wrong(why,
+		     "the address is a number: 127.0.0.1, 0.0.0.0 for all, [::1], [::] for all");
 }
 
 static int parse_unix(const char *path, struct listen_address *a, struct strbuf *why)
@@ -77,8 +81,9 @@ static int parse_unix(const char *path, struct listen_address *a, struct strbuf 
 	size_t n = strlen(path);
 
 	if ((path[0] != '/' && path[0] != '@') || n < 2)
-		return wrong(why, "the path of a socket begins with '/' (or with '@' in the abstract "
-				  "namespace)");
+		return wrong(why,
+			     "the path of a socket begins with '/' (or with '@' in the abstract "
+			     "namespace)");
 	if (n >= sizeof(a->addr.un.sun_path))
 		return wrong(why, "the path of a socket has at most 107 bytes");
 	a->addr.un.sun_family = AF_UNIX;

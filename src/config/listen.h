@@ -1,6 +1,6 @@
-/* How a listening socket is written: tcp:127.0.0.1:80, tcp:[::1]:80, udp:0.0.0.0:53, unix:/run/x.sock,
- * unix:@abstract, each with an optional "NAME=" before it. Addresses are numbers, because a name
- * would have to be asked for; "localhost" is 127.0.0.1. Pure; any thread. */
+/* How a listening socket is written: tcp:127.0.0.1:80, tcp:[::1]:80, udp:0.0.0.0:53,
+ * unix:/run/x.sock, unix:@abstract, each with an optional "NAME=" before it. Addresses are numbers,
+ * because a name would have to be asked for; "localhost" is 127.0.0.1. Pure; any thread. */
 #ifndef CONFIG_LISTEN_H
 #define CONFIG_LISTEN_H
 

@@ -4,8 +4,8 @@
  *
  * The thread holds no configuration. It remembers hashes (what is published, what it told last) and
  * the names to watch, nothing else, so it never has to be in step with anybody. What it reads is
- * compared with what is published at that moment; who applies it later sees by the generation whether
- * that still holds. */
+ * compared with what is published at that moment; who applies it later sees by the generation
+ * whether that still holds. */
 #include "config/loader.h"
 
 #include <ctype.h>

@@ -34,8 +34,8 @@ void load_result_free(struct load_result *r);
 struct loader_running {
 	/* A bundle, and its generation. 0 or -errno. */
 	int (*read)(void *ctx, struct strbuf *text, uint64_t *generation);
-	/* BUNDLE may become that of GENERATION: make ready what can be. The name of it, owned by the
-	 * caller, or NULL. May be NULL itself. */
+	/* BUNDLE may become that of GENERATION: make ready what can be. The name of it, owned by
+	 * the caller, or NULL. May be NULL itself. */
 	char *(*stage)(void *ctx, const struct strbuf *bundle, uint64_t generation);
 	void *ctx;
 };
@@ -53,8 +53,8 @@ struct loader *loader_start(const struct config_source *source, const struct con
  * wakes the main thread. A main file that is gone or blank gives LOAD_WATCH and LOAD_SIGNAL one
  * issue with line 0, which says that the last good configuration stays. */
 void loader_request(struct loader *l, enum load_why why, void *cookie);
-/* Load what runs, but with the numbers of WANTED (copied). Whatever is loaded later has them, too, as
- * long as the files declare what they declared. Main thread. */
+/* Load what runs, but with the numbers of WANTED (copied). Whatever is loaded later has them, too,
+ * as long as the files declare what they declared. Main thread. */
 void loader_scale(struct loader *l, const struct scales *wanted, void *cookie);
 /* The main thread published this content with these files: watch them (when WATCH). Main thread. */
 void loader_published(struct loader *l, const struct config *config, bool watch);

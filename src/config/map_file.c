@@ -1,6 +1,7 @@
-/* A file that shrinks under its map kills who touches the page that is gone (SIGBUS). So nobody here
- * touches the map: the kernel is asked to copy out of it (process_vm_readv(2) on this very process),
- * and where a page has gone it says so, or copies less. A parser never walks the map itself. */
+/* A file that shrinks under its map kills who touches the page that is gone (SIGBUS). So nobody
+ * here touches the map: the kernel is asked to copy out of it (process_vm_readv(2) on this very
+ * process), and where a page has gone it says so, or copies less. A parser never walks the map
+ * itself. */
 #include "config/map_file.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-/* A part is copied when the first value in it is written, so subsystems that say nothing of their own
- * have the same one; neighbours that say the same are joined. What owns memory in a part, the option
- * table knows. */
+/* A part is copied when the first value in it is written, so subsystems that say nothing of their
+ * own have the same one; neighbours that say the same are joined. What owns memory in a part, the
+ * option table knows. */
 #include "config/part.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Where an option's value stands: in an object itself, or in one of the parts that subsystems share.
- * Inside the config room, and for unit tests that make their own options. */
+/* Where an option's value stands: in an object itself, or in one of the parts that subsystems
+ * share. Inside the config room, and for unit tests that make their own options. */
 #ifndef CONFIG_PART_H
 #define CONFIG_PART_H
 
@@ -20,8 +20,8 @@ enum option_part { PART_OWN, PART_LINKS, PART_POLICY, PART_RIGHTS, PART_STREAMS,
 
 /* The value at AT of OBJ (struct config or struct subsystem_options), to read. Any thread. */
 const void *part_read(uint32_t at, const void *obj);
-/* ... and to write, by whoever fills OBJ and is the only one that knows it: a part that others share
- * is copied first. */
+/* ... and to write, by whoever fills OBJ and is the only one that knows it: a part that others
+ * share is copied first. */
 void *part_write(uint32_t at, void *obj);
 /* ... and to put in what was looked up for it, which is the same for all that share the part. */
 void *part_resolve(uint32_t at, void *obj);
@@ -36,8 +36,8 @@ struct subsystem_streams *streams_write(struct subsystem_options *o);
 void parts_new(struct subsystem_options *o);
 void parts_share(struct subsystem_options *o);
 void parts_drop(struct subsystem_options *o);
-/* Where O has a part of its own that says the same as OTHER's, it gets that one. Before anything was
- * looked up for O. */
+/* Where O has a part of its own that says the same as OTHER's, it gets that one. Before anything
+ * was looked up for O. */
 void parts_join(struct subsystem_options *o, const struct subsystem_options *other);
 
 #endif

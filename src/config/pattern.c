@@ -1,8 +1,8 @@
 /* Regular expressions from the configuration. The C library writes repetitions out when it compiles
  * them (a+ is aa*, and x{9} is nine times x, however large x is), so a short text can ask for all
- * memory; that is estimated before it gets the text. A repetition of what may be empty is a loop that
- * it walks on every way there is: each one more can double its time. Back references, an extension,
- * can make each match take for ever. */
+ * memory; that is estimated before it gets the text. A repetition of what may be empty is a loop
+ * that it walks on every way there is: each one more can double its time. Back references, an
+ * extension, can make each match take for ever. */
 #include <regex.h>
 
 #include "base/util.h"

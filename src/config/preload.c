@@ -1,6 +1,7 @@
-/* What the kernel and the dynamic loader will look at, looked at before: the program's headers, those
- * of the interpreter that a script names, and whether starting it changes rights. Programs that load
- * with another dynamic loader than procd's own belong to another C library, or another architecture. */
+/* What the kernel and the dynamic loader will look at, looked at before: the program's headers,
+ * those of the interpreter that a script names, and whether starting it changes rights. Programs
+ * that load with another dynamic loader than procd's own belong to another C library, or another
+ * architecture. */
 #include "config/preload.h"
 
 #include <elf.h>

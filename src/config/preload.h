@@ -1,5 +1,6 @@
-/* Can the program that a subsystem starts with load an object by LD_PRELOAD? The dynamic loader says
- * nothing when it does not: a static program has none, and a privileged one's ignores the variable. */
+/* Can the program that a subsystem starts with load an object by LD_PRELOAD? The dynamic loader
+ * says nothing when it does not: a static program has none, and a privileged one's ignores the
+ * variable. */
 #ifndef CONFIG_PRELOAD_H
 #define CONFIG_PRELOAD_H
 
@@ -19,9 +20,9 @@ enum preload_verdict {
 };
 extern const struct enumtext preload_verdict_text;	/* sentences for people */
 
-/* Of the program that COMMAND names: a path, meant from DIR (NULL: the current directory), or a name
- * to look for in PATH ("DIR:DIR..."). Follows "#!". O says with whose rights it will run. May block:
- * not on the main thread. */
+/* Of the program that COMMAND names: a path, meant from DIR (NULL: the current directory), or a
+ * name to look for in PATH ("DIR:DIR..."). Follows "#!". O says with whose rights it will run. May
+ * block: not on the main thread. */
 enum preload_verdict preload_check(const char *command, const char *dir, const char *path,
 				   const struct subsystem_options *o);
 /* The object NAME: beside this executable, or where it was installed. NULL: neither. The caller

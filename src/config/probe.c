@@ -210,7 +210,8 @@ static int unknown(const char *text, unsigned kinds, struct strbuf *why)
 		if (kinds & PROBE_MASK(i))
 			begins[n++] = forms[i].begin;
 	if (strncmp(text, "https:", 6) == 0)
-		strbuf_addstr(why, "https is not supported: probe the port (tcp:HOST:PORT), or have "
+		strbuf_addstr(why,
+			      "https is not supported: probe the port (tcp:HOST:PORT), or have "
 			      "a command ask");
 	else
 		strbuf_addf(why, "unknown probe \"%.60s\"", text);

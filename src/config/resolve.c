@@ -127,8 +127,8 @@ static bool look_up_failed(int errnum)
 }
 
 /* Tell that A, a KIND called NAME, is not to be had. */
-static void tell_missing(const struct resolve *r, const struct place *place, const struct account *a,
-			 const char *kind, const char *name)
+static void tell_missing(const struct resolve *r, const struct place *place,
+			 const struct account *a, const char *kind, const char *name)
 {
 	if (a->err != 0)
 		diag_error(r->c->diag, place, "cannot look up %s \"%s\": %s", kind, name,
@@ -446,7 +446,8 @@ static void landlock_resolve(struct resolve *r, const struct scope *scope,
 
 /* --- the machine ---------------------------------------------------------------------------------- */
 
-/* A configuration that was in force is not refused for what the machine has lost: its starts fail. */
+/* A configuration that was in force is not refused for what the machine has lost: its starts
+ * fail. */
 static void numa_resolve(struct resolve *r, const struct scope *scope, struct subsystem_rights *o)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;

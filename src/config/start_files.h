@@ -1,8 +1,8 @@
 /* What a start reads from the disk, each time anew: the files of env_file and credentials, and for
  * heap_profile the head of the program.
  *
- * Reading can block (a network mount, a dying disk), so a few workers (base/workers.h) do it; the main
- * thread asks and gets the answer by mail. */
+ * Reading can block (a network mount, a dying disk), so a few workers (base/workers.h) do it; the
+ * main thread asks and gets the answer by mail. */
 #ifndef CONFIG_START_FILES_H
 #define CONFIG_START_FILES_H
 

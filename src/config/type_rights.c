@@ -1,5 +1,5 @@
-/* Types for what a program may do: sets of capabilities, written as names, kept as bits; and a choice
- * that begins with false and true. */
+/* Types for what a program may do: sets of capabilities, written as names, kept as bits; and a
+ * choice that begins with false and true. */
 #include "config/type.h"
 
 #include <errno.h>

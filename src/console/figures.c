@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* N in decimal at AT, with a zero in front if need be to have two digits; behind it. A table may have
- * ten thousand lines. */
+/* N in decimal at AT, with a zero in front if need be to have two digits; behind it. A table may
+ * have ten thousand lines. */
 static char *put_number(char *at, uint64_t n, bool two)
 {
 	char digits[20];

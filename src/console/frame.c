@@ -1,5 +1,5 @@
-/* Pieces are appended from left to right and cut as they come, so nothing that is drawn can leave its
- * row. Columns of the table give way one after the other when the screen is narrow. */
+/* Pieces are appended from left to right and cut as they come, so nothing that is drawn can leave
+ * its row. Columns of the table give way one after the other when the screen is narrow. */
 #include "console/frame.h"
 
 #include "base/alloc.h"

@@ -1,6 +1,6 @@
-/* Sorting is by a key and then by the order in which the rows came, so that equal rows do not change
- * places from one second to the next. Figures sort from large to small, names from small to large,
- * states from the worst on. */
+/* Sorting is by a key and then by the order in which the rows came, so that equal rows do not
+ * change places from one second to the next. Figures sort from large to small, names from small to
+ * large, states from the worst on. */
 #include "console/rows.h"
 
 #include "base/alloc.h"

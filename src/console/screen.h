@@ -1,7 +1,7 @@
-/* The terminal of the one who looks: pictures out, keys in, and always left as it was found. At most
- * one at a time. With the curses library, which is loaded here and nowhere else, so that no other
- * role of the program pays for it; without it by the escape sequences that all of today's terminals
- * understand. */
+/* The terminal of the one who looks: pictures out, keys in, and always left as it was found. At
+ * most one at a time. With the curses library, which is loaded here and nowhere else, so that no
+ * other role of the program pays for it; without it by the escape sequences that all of today's
+ * terminals understand. */
 #ifndef CONSOLE_SCREEN_H
 #define CONSOLE_SCREEN_H
 

@@ -1,6 +1,7 @@
-/* The curses library, loaded when a screen is wanted: linked in the ordinary way, the dynamic linker
- * would map and relocate it in every keeper and supervisor, too. It is also the one part of procd
- * that needs a locale, for the width of characters; set here, in a client that ends with its screen. */
+/* The curses library, loaded when a screen is wanted: linked in the ordinary way, the dynamic
+ * linker would map and relocate it in every keeper and supervisor, too. It is also the one part of
+ * procd that needs a locale, for the width of characters; set here, in a client that ends with its
+ * screen. */
 #include "config.h"
 #include "console/driver.h"
 
@@ -50,8 +51,8 @@ static bool load(struct curses *c)
 	return dlsym(c->library, "stdscr") != NULL;
 }
 
-/* Bytes beyond ASCII are told to terminals as UTF-8, whatever the locale: procd's other verbs do the
- * same. */
+/* Bytes beyond ASCII are told to terminals as UTF-8, whatever the locale: procd's other verbs do
+ * the same. */
 static void speak_utf8(void)
 {
 	if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)

@@ -26,7 +26,8 @@ bool colour_wanted(int fd)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return WITH_CONSOLE && isatty(fd) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+	return WITH_CONSOLE && isatty(fd) && !(no_color && *no_color) && term &&
+	       strcmp(term, "dumb") != 0;
 }
 
 unsigned terminal_columns(int fd)

@@ -216,7 +216,8 @@ void method_upgrade(struct connection *c, const struct rpc_request *r)
 	struct control_order *order = order_new(CONTROL_UPGRADE);
 	const char *binary = NULL;
 
-	if (!param_text(c, r, "binary", &binary) || !param_bool(c, r, "keeper", &order->keeper_too) ||
+	if (!param_text(c, r, "binary", &binary) ||
+	    !param_bool(c, r, "keeper", &order->keeper_too) ||
 	    !param_count(c, r, "handover", &order->handover)) {
 		control_order_free(order);
 		return;

@@ -90,8 +90,8 @@ static void give_back(struct strbuf *sb)
 		strbuf_fini(sb);
 }
 
-/* An I/O call on the connection failed: is it only not possible now? Else the client will see no more
- * than an end, so the log tells the reason. A client that goes away is nothing special. */
+/* An I/O call on the connection failed: is it only not possible now? Else the client will see no
+ * more than an end, so the log tells the reason. A client that goes away is nothing special. */
 static bool only_later(const char *what)
 {
 	if (errno == EAGAIN || errno == EINTR)
@@ -315,7 +315,8 @@ static void arm_deadline(struct connection *c)
 		at = c->line_began_ns + UNFINISHED_LINE_MS * NS_PER_MS;
 	else if (c->closing)
 		at = c->active_ns + LINGER_MS * NS_PER_MS;
-	else if (c != c->server->web && !c->subscribed && !c->follower && !c->profiling && !c->keeps_heap && c->pending == 0)
+	else if (c != c->server->web && !c->subscribed && !c->follower && !c->profiling &&
+		 !c->keeps_heap && c->pending == 0)
 		at = c->active_ns + CONTROL_IDLE_MS * NS_PER_MS;
 	loop_timer_set(&c->deadline, at == INT64_MAX ? -1 : MAX(at - now, 0));
 }

@@ -1,6 +1,6 @@
-/* Heap profiles. The client reads the books (profile/heap_record.h) from the memory of whoever keeps
- * them, with its own rights; it is told here which process that is. procd's own books are opened and
- * closed here, and only for who may do everything. */
+/* Heap profiles. The client reads the books (profile/heap_record.h) from the memory of whoever
+ * keeps them, with its own rights; it is told here which process that is. procd's own books are
+ * opened and closed here, and only for who may do everything. */
 #include "control/heap_methods.h"
 
 #include <config.h>

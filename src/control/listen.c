@@ -60,8 +60,8 @@ static mode_t effective_mode(const struct config *config)
 	return 0666;	/* one file has one group */
 }
 
-/* Where the socket is to be. Refused when another user could put his own in its place: clients would
- * tell him what they mean for procd. */
+/* Where the socket is to be. Refused when another user could put his own in its place: clients
+ * would tell him what they mean for procd. */
 static int enter_place(const char *path, struct path_parent *dir, struct error *e)
 {
 	int rc = path_parent_open(AT_FDCWD, path, 0, dir);
@@ -97,8 +97,8 @@ static int make_socket(const struct path_parent *dir, const char *name, const st
 		error_set(e, ERROR_IO, errno, "control socket");
 		return -e->errnum;
 	}
-	/* The mode of the unbound socket becomes the file's: closed from its first moment. Nobody but
-	 * us changes names in this directory, so what is there now is what was bound. */
+	/* The mode of the unbound socket becomes the file's: closed from its first moment. Nobody
+	 * but us changes names in this directory, so what is there now is what was bound. */
 	if (fchmod(fd, 0600) == 0 &&
 	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 &&
 	    (gid == GROUP_NONE ||

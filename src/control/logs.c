@@ -43,7 +43,8 @@ static const char *stream_name(const struct source *s)
 
 /* Where S begins: after what the client has by "at" (of an earlier answer), else before the last
  * LINES lines. */
-static uint64_t first_pos(struct output *output, const struct source *s, const json_t *at, long lines)
+static uint64_t first_pos(struct output *output, const struct source *s, const json_t *at,
+			  long lines)
 {
 	const json_t *seen = json_object_get(json_object_get(at, s->name), stream_name(s));
 

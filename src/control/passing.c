@@ -1,5 +1,5 @@
-/* A message carries at most 253 descriptors, and needs at least one byte. So what belongs to an answer
- * leaves with its first bytes, one byte for each full load. */
+/* A message carries at most 253 descriptors, and needs at least one byte. So what belongs to an
+ * answer leaves with its first bytes, one byte for each full load. */
 #include "control/passing.h"
 
 #include <errno.h>

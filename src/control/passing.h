@@ -16,7 +16,8 @@
 void passing_add(struct list *list, size_t at, int *fds, size_t n);
 /* Drop all that has not left. */
 void passing_free(struct list *list);
-/* As send(FD, BUF, N, ...) of the bytes from SENT on, with what travels with them; may send fewer. */
+/* As send(FD, BUF, N, ...) of the bytes from SENT on, with what travels with them; may send
+ * fewer. */
 ssize_t passing_send(struct list *list, int fd, const char *buf, size_t sent, size_t n);
 
 #endif

@@ -136,7 +136,8 @@ static json_t *last_lines(const struct connection *c, const struct board_record 
 	const enum tail_stream order[] = { TAIL_ERR, TAIL_OUT };
 
 	for (size_t i = 0; i < ARRAY_LEN(order) && text.len == 0; i++) {
-		uint64_t pos = tail_seek_lines(output, r->slot, order[i], OUTPUT_END_LINES), lost = 0;
+		uint64_t pos = tail_seek_lines(output, r->slot, order[i], OUTPUT_END_LINES),
+			 lost = 0;
 
 		tail_read(output, r->slot, order[i], &pos, OUTPUT_TAIL_BYTES, &text, &lost);
 	}

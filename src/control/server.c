@@ -170,8 +170,8 @@ static void admit(struct control *s, int fd)
 	}
 }
 
-/* Descriptors (or memory) are used up: a pending connection would keep the loop spinning. The reserve makes
- * room to refuse it. */
+/* Descriptors (or memory) are used up: a pending connection would keep the loop spinning. The
+ * reserve makes room to refuse it. */
 static void refuse_with_reserve(struct control *s, int errnum)
 {
 	int fd;

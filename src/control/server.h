@@ -11,8 +11,8 @@
 
 #define DENIALS_PER_WINDOW 8	/* lines in the log per 10 s, the rest is counted */
 
-/* Events FROM + 1 to TO as lines: they were made for one subscriber, and most of the others stand at
- * the same place and want the same. */
+/* Events FROM + 1 to TO as lines: they were made for one subscriber, and most of the others stand
+ * at the same place and want the same. */
 struct news {
 	uint64_t from, to;
 	struct strbuf text;

@@ -1,4 +1,5 @@
-/* One subsystem as `status.get` tells it: one list of members, written whole or as a table needs it. */
+/* One subsystem as `status.get` tells it: one list of members, written whole or as a table needs
+ * it. */
 #include "control/status_record.h"
 
 #include "base/clock.h"
@@ -48,7 +49,8 @@ static void put_said(const struct writer *w, enum use use, const char *key, cons
 	put_text(w, use, key, *s != '\0' ? s : NULL);
 }
 
-static void put_int(const struct writer *w, enum use use, const char *key, bool known, int64_t value)
+static void put_int(const struct writer *w, enum use use, const char *key, bool known,
+		    int64_t value)
 {
 	if (says(w, use, key, known))
 		emit_int(w->out, key, value);

@@ -27,8 +27,8 @@ const struct verb verb_table[VERB_COUNT] = {
 			"for COMMAND: never (default), always, on-failure, exponential-backoff" } },
 		.flags = VERB_LOCAL | VERB_SETS,
 	},
-	/* "brief" is for procd's own table: the members that it shows, without those that say nothing.
-	 * What that is may change; others ask for whole records. */
+	/* "brief" is for procd's own table: the members that it shows, without those that say
+	 * nothing. What that is may change; others ask for whole records. */
 	[VERB_STATUS] = {
 		.name = "status", .method = "status.get", .access = ACCESS_READ,
 		.params = "names brief", .arguments = "[NAME...]", .max_args = -1,

@@ -1,6 +1,7 @@
 /* From decision to deed. Each action has a part before the state is told (fields that the event
  * shows, and what a successor must find in memory) and a part after it (words to the keeper,
- * timers, follow-up facts): so a death between the two is repaired by doing the second part again. */
+ * timers, follow-up facts): so a death between the two is repaired by doing the second part
+ * again. */
 #include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -86,8 +86,8 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
 }
 
-/* A process that runs is replaced; what waits for its restart or has failed is tried at once with the
- * new options; one that is being stopped gets them next time. */
+/* A process that runs is replaced; what waits for its restart or has failed is tried at once with
+ * the new options; one that is being stopped gets them next time. */
 static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 {
 	bool was_periodic = subsystem_is_periodic(subsystem_newest(s));
@@ -234,8 +234,8 @@ static const struct config_change *change_of(struct config *new, bool numbers_on
 	return new->change;
 }
 
-/* Publish NEW and note what that means for each subsystem that is named in NEW->change. The others are
- * not looked at, unless something of procd's own has changed that concerns them. */
+/* Publish NEW and note what that means for each subsystem that is named in NEW->change. The others
+ * are not looked at, unless something of procd's own has changed that concerns them. */
 static void carry_out(struct core *c, struct config *new, enum reason reason)
 {
 	struct config_change *change = take(new->change);

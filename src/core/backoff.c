@@ -43,7 +43,8 @@ int64_t backoff_delay_ms(const struct subsystem_options *o, uint32_t attempt, st
 
 bool backoff_exhausted(const struct subsystem_options *o, uint32_t attempt)
 {
-	return o->policy->restart_max_attempts > 0 && (int64_t)attempt >= o->policy->restart_max_attempts;
+	return o->policy->restart_max_attempts > 0 &&
+	       (int64_t)attempt >= o->policy->restart_max_attempts;
 }
 
 bool backoff_policy_restarts(const struct subsystem_options *o, bool success)

@@ -1,6 +1,6 @@
 /* The core as a whole: made from a published configuration, fed with facts, asked to settle once
- * per turn of the loop. It owns every subsystem and all timers; what it wishes for goes out through the
- * ops, what it decided through channel and board. */
+ * per turn of the loop. It owns every subsystem and all timers; what it wishes for goes out through
+ * the ops, what it decided through channel and board. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "config/store.h"
@@ -231,7 +231,8 @@ void core_settle(struct core *c)
 
 int64_t core_next_deadline(const struct core *c)
 {
-	return list_empty(&c->dirty) && !tasks_waiting(c) ? timers_next(&c->timers) : clock_mono_ns();
+	return list_empty(&c->dirty) && !tasks_waiting(c) ? timers_next(&c->timers) :
+							    clock_mono_ns();
 }
 
 int64_t core_next_moment(const struct core *c)

@@ -60,28 +60,31 @@ struct core_ops {
 	 * be NULL where no options ask for it */
 	void *(*probe)(void *ctx, uint64_t id, const struct probe_option *o, int64_t timeout_ns);
 	void (*probe_cancel)(void *ctx, void *handle);
-	/* SLOT's next process is to be able to speak to procd: its socket, made where it is missing,
-	 * for UID to write to; what was said before is thrown away when FRESH. *PATH is its name, valid
-	 * until it is closed. 0 or -errno. NULL in unit tests that have no use for it */
+	/* SLOT's next process is to be able to speak to procd: its socket, made where it is
+	 * missing, for UID to write to; what was said before is thrown away when FRESH. *PATH is
+	 * its name, valid until it is closed. 0 or -errno. NULL in unit tests that have no use for
+	 * it */
 	int (*notify_open)(void *ctx, uint32_t slot, uid_t uid, bool fresh, const char **path);
 	void (*notify_close)(void *ctx, uint32_t slot);	/* harmless when there is none */
-	/* bind ADDRESS (config/listen.h; any port where it says 0) with the owner and umask that O says,
-	 * and let the keeper hold it for SLOT, which is free otherwise; 0 or -errno. And: let go of it
-	 * everywhere. May be NULL where no options ask for it. -EINPROGRESS: core_bound() says how it went,
-	 * unless it was let go of before */
+	/* bind ADDRESS (config/listen.h; any port where it says 0) with the owner and umask that O
+	 * says, and let the keeper hold it for SLOT, which is free otherwise; 0 or -errno. And: let
+	 * go of it everywhere. May be NULL where no options ask for it. -EINPROGRESS: core_bound()
+	 * says how it went, unless it was let go of before */
 	int (*listen)(void *ctx, uint32_t slot, const char *address,
 		      const struct subsystem_options *o);
 	void (*unlisten)(void *ctx, uint32_t slot);
-	/* look among the first N descriptors that SPAWN_ID of SLOT was passed for listening sockets:
-	 * core_socket_found() for each, then core_sockets_found(). May be NULL as LISTEN */
+	/* look among the first N descriptors that SPAWN_ID of SLOT was passed for listening
+	 * sockets: core_socket_found() for each, then core_sockets_found(). May be NULL as
+	 * LISTEN */
 	void (*fetch)(void *ctx, uint32_t slot, uint64_t spawn_id, size_t n);
-	/* call core_connection() once when somebody connects, or a datagram waits; and: not any more */
+	/* call core_connection() once when somebody connects, or a datagram waits; and: not any
+	 * more */
 	void (*await)(void *ctx, uint32_t slot, bool on);
-	/* find out whether any of these sockets has a connection, then call core_looked() with SLOT and
-	 * ID; false: nobody can, and no call follows */
+	/* find out whether any of these sockets has a connection, then call core_looked() with SLOT
+	 * and ID; false: nobody can, and no call follows */
 	bool (*look)(void *ctx, const uint32_t *sockets, size_t n, uint32_t slot, uint64_t id);
-	/* watch the files of O->watch (not kept) for this subsystem instead of what it had; NULL: for
-	 * nothing. KNOWN: as core_files_changed() told. May be NULL */
+	/* watch the files of O->watch (not kept) for this subsystem instead of what it had; NULL:
+	 * for nothing. KNOWN: as core_files_changed() told. May be NULL */
 	void (*watch_files)(void *ctx, uint32_t slot, uint64_t id,
 			    const struct subsystem_options *o, uint32_t known);
 	/* [signals] actions that are not the core's */
@@ -94,8 +97,8 @@ struct core_ops {
 	 * second); for the service manager. BOOTED: each start that came with procd is ready, has
 	 * failed for good, or has used up its time */
 	void (*daemon_state)(void *ctx, enum daemon_state state, bool booted, const char *text);
-	/* procd begins to end, or goes on with it: what ends from now on is not started again. Before the
-	 * first signal of that; may be NULL */
+	/* procd begins to end, or goes on with it: what ends from now on is not started again.
+	 * Before the first signal of that; may be NULL */
 	void (*ending)(void *ctx);
 	/* everything is down: leave with this code (interface 1) */
 	void (*finished)(void *ctx, int exit_code);
@@ -127,17 +130,17 @@ uint64_t core_saved_generation(int memory_fd);
 
 /* Build the core; the configuration is already published. Continues from memory and records when
  * welcome->recovering (or records of this boot are there): adopts what runs, notes what ended,
- * keeps backoff deadlines, operator stops, ids, counters and, under the same keeper, a shutdown under way;
- * under another one, what was stopped for its sake is started again. */
+ * keeps backoff deadlines, operator stops, ids, counters and, under the same keeper, a shutdown
+ * under way; under another one, what was stopped for its sake is started again. */
 struct core *core_new(const struct core_setup *setup);
 /* Orders that were not answered go back to their owners without DONE. */
 void core_free(struct core *c);
-/* Begin: puts every subsystem on the board, with its goal; core_settle() then starts them. Call once,
- * before anybody is answered. */
+/* Begin: puts every subsystem on the board, with its goal; core_settle() then starts them. Call
+ * once, before anybody is answered. */
 void core_start(struct core *c);
 
-/* Before core_start(): the keeper holds a listening socket of an earlier supervisor for SLOT. False:
- * it is none of ours. */
+/* Before core_start(): the keeper holds a listening socket of an earlier supervisor for SLOT.
+ * False: it is none of ours. */
 bool core_socket_held(struct core *c, uint32_t slot, const char *address);
 
 /* --- facts ----------------------------------------------------------------------------------- */
@@ -156,8 +159,8 @@ struct notify_message;
 void core_notify(struct core *c, uint32_t slot, const struct notify_message *m);
 /* What SLOT's process says may make it ready: it has to be saved before it may be lost. */
 bool core_awaits_notify(const struct core *c, uint32_t slot);
-/* Of core_ops.watch_files: PRINT says what the files are now, CHANGED names one that has become another
- * since; NULL: none has. */
+/* Of core_ops.watch_files: PRINT says what the files are now, CHANGED names one that has become
+ * another since; NULL: none has. */
 void core_files_changed(struct core *c, uint32_t slot, uint64_t id, uint32_t print,
 			const char *changed);
 /* The process SPAWN_ID of SLOT has more memory than its soft limit (OVER), or less than 90 % of it
@@ -168,8 +171,8 @@ void core_bound(struct core *c, uint32_t slot, int errnum);	/* 0: it is, as core
 void core_connection(struct core *c, uint32_t slot);	/* as core_ops.await asked */
 /* As core_ops.look asked: there is a connection, or it cannot be found out. */
 void core_looked(struct core *c, uint32_t slot, uint64_t id, bool connected);
-/* Of core_ops.fetch: what was passed as number I listens on ADDRESS. True: it is wanted, and to be held
- * for *SLOT. */
+/* Of core_ops.fetch: what was passed as number I listens on ADDRESS. True: it is wanted, and to be
+ * held for *SLOT. */
 bool core_socket_found(struct core *c, uint32_t of, uint64_t spawn_id, size_t i,
 		       const char *address, uint32_t *slot);
 /* That was all; ERRNUM: why there is none. */

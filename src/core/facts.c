@@ -76,7 +76,8 @@ void facts_ended(struct subsystem *s)
 	subsystem_note(s, FACT_DIED);
 }
 
-void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool tree_empty, bool silent)
+void facts_exited(struct subsystem *s, int wait_status, int64_t at_mono_ns, bool tree_empty,
+		  bool silent)
 {
 	struct core *c = s->core;
 
@@ -99,7 +100,8 @@ static bool printed_nothing(const struct subsystem *s, const struct km_exited *m
 {
 	const struct core *c = s->core;
 
-	return m->fifos_empty && c->ops->output_silent != NULL && c->ops->output_silent(c->ops_ctx, s->slot);
+	return m->fifos_empty && c->ops->output_silent != NULL &&
+	       c->ops->output_silent(c->ops_ctx, s->slot);
 }
 
 void core_keeper_exited(struct core *c, const struct km_exited *m)
@@ -113,7 +115,8 @@ void core_keeper_exited(struct core *c, const struct km_exited *m)
 	if (s->proc.phase == PROC_ASKED)
 		note_started(s, m->pid, m->at_mono_ns);
 	if (!main_pid_holds_end(s, m->wait_status, m->at_mono_ns, m->tree_left == 0))
-		facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0, printed_nothing(s, m));
+		facts_exited(s, m->wait_status, m->at_mono_ns, m->tree_left == 0,
+			     printed_nothing(s, m));
 }
 
 void core_keeper_gone(struct core *c, uint32_t slot, uint64_t spawn_id)

@@ -191,7 +191,8 @@ void health_replace(struct subsystem *s, const struct subsystem_options *next)
 {
 	struct checkup *h = s->checkup;
 
-	if (h == NULL || s->next != NULL || probe_option_equal(s->options->policy->health, next->policy->health))
+	if (h == NULL || s->next != NULL ||
+	    probe_option_equal(s->options->policy->health, next->policy->health))
 		return;
 	stop_asking(s);
 	h->failures = 0;

@@ -1,7 +1,8 @@
 /* Of use is what has an open connection when it is looked at, or got one since the last look. The
  * second is what the kernel tells about the listening socket, at most once between two looks, so a
- * busy server costs no more than an idle one. (Whoever accepts at once may be faster than the news of
- * it: then the look counts.) A wrong guess costs a start: who connects later waits in the backlog. */
+ * busy server costs no more than an idle one. (Whoever accepts at once may be faster than the news
+ * of it: then the look counts.) A wrong guess costs a start: who connects later waits in the
+ * backlog. */
 #include "core/idle.h"
 
 #include "base/alloc.h"

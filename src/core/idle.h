@@ -1,4 +1,5 @@
-/* idle_timeout: stop what nobody is connected to; the next connection starts it again. Main thread. */
+/* idle_timeout: stop what nobody is connected to; the next connection starts it again. Main
+ * thread. */
 #ifndef CORE_IDLE_H
 #define CORE_IDLE_H
 

@@ -1,10 +1,10 @@
 /* How a configured program becomes a plan.
  *
  * The environment is laid in layers, each replacing names of the one below: what procd inherited
- * (without what was meant for procd alone), what belongs to the user, what the options say, what the
- * files of env_file say, and PROCD_SUBSYSTEM with PROCD_INSTANCE. A command without slash is looked up
- * in the PATH that the child will have; the candidates travel in the plan and execve(2) itself is the
- * test, so nothing is checked twice. */
+ * (without what was meant for procd alone), what belongs to the user, what the options say, what
+ * the files of env_file say, and PROCD_SUBSYSTEM with PROCD_INSTANCE. A command without slash is
+ * looked up in the PATH that the child will have; the candidates travel in the plan and execve(2)
+ * itself is the test, so nothing is checked twice. */
 #include <errno.h>
 
 #include "base/alloc.h"

@@ -37,10 +37,10 @@ struct launch_task {
 	bool mute;			/* to none */
 };
 
-/* The plan for one start. FILES: what was read for it, NULL: nothing had to be. WAYS: NULL when there
- * are none. WORK_DIR: where the child runs without a working_dir of its own, NULL: the keeper's
- * directory. The caller frees the builder with plan_free() on success. -E2BIG: argv and environment
- * do not fit. */
+/* The plan for one start. FILES: what was read for it, NULL: nothing had to be. WAYS: NULL when
+ * there are none. WORK_DIR: where the child runs without a working_dir of its own, NULL: the
+ * keeper's directory. The caller frees the builder with plan_free() on success. -E2BIG: argv and
+ * environment do not fit. */
 int launch_build(const struct launch *l, const struct subsystem_options *o,
 		 const struct start_files *files, const struct launch_ways *ways,
 		 const char *work_dir, struct plan_builder **builder, const void **block,

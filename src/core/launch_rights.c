@@ -1,4 +1,5 @@
-/* Options whose text was checked when they were loaded become the numbers that system calls take. */
+/* Options whose text was checked when they were loaded become the numbers that system calls
+ * take. */
 #include "core/launch_rights.h"
 
 #include "config/placement.h"
@@ -74,8 +75,8 @@ static void set_mounts(struct plan_builder *b, const struct subsystem_rights *r)
 	plan_header(b)->protect_system = levels[r->protect_system];
 }
 
-/* Without no_new_privileges a filter could make a set-user-ID program err to its user's advantage, and
- * only root may set it. */
+/* Without no_new_privileges a filter could make a set-user-ID program err to its user's advantage,
+ * and only root may set it. */
 static void set_filter(struct plan_builder *b, const struct subsystem_rights *r)
 {
 	struct syscall_filter filter;
@@ -109,7 +110,8 @@ static void set_credentials(struct plan_builder *b, const struct start_files *fi
 void launch_rights(struct plan_builder *b, const struct subsystem_options *o,
 		   const struct start_files *files)
 {
-	if (files != NULL && files->options->rights->credentials.n > 0 && files->credentials != NULL)
+	if (files != NULL && files->options->rights->credentials.n > 0 &&
+	    files->credentials != NULL)
 		set_credentials(b, files);
 	set_mounts(b, o->rights);
 	set_landlock(b, o->rights);

@@ -1,4 +1,5 @@
-/* Slots are given away lowest first, so after a few reloads their order means nothing to anybody. */
+/* Slots are given away lowest first, so after a few reloads their order means nothing to
+ * anybody. */
 #include "core/listing.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* The word of a program is only a wish: the keeper knows who is in the tree. Until it has answered,
- * an end of the process so far is held: the first process of a program that goes on in the background
- * ends right after it has named the other one, and the news of the two cross. One wish at a time. */
+ * an end of the process so far is held: the first process of a program that goes on in the
+ * background ends right after it has named the other one, and the news of the two cross. One wish
+ * at a time. */
 #include "core/main_pid.h"
 
 #include "base/log.h"

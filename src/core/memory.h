@@ -149,7 +149,8 @@ bool memory_load_head(const struct memory *m, struct memory_head *out);
 void memory_store(struct memory *m, uint32_t slot, struct memory_entry *e);
 void memory_store_head(struct memory *m, struct memory_head *h);
 void memory_clear(struct memory *m, uint32_t slot);
-/* Clear SLOT, whose last process was SPAWN_ID: all of it was told, whatever records may say later. */
+/* Clear SLOT, whose last process was SPAWN_ID: all of it was told, whatever records may say
+ * later. */
 void memory_bury(struct memory *m, uint32_t slot, uint64_t spawn_id);
 /* Was everything up to SPAWN_ID told of SLOT, which nobody has taken since? */
 bool memory_buried(const struct memory *m, uint32_t slot, uint64_t spawn_id);

@@ -1,6 +1,6 @@
-/* Words beside the memory (core/memory.h): what few subsystems have, and what is too long for an entry
- * of fixed size. The file "notes" in the run directory is mapped; it has holes where nobody has a
- * note, and is not read where the memory does not say that there is one. Main thread. */
+/* Words beside the memory (core/memory.h): what few subsystems have, and what is too long for an
+ * entry of fixed size. The file "notes" in the run directory is mapped; it has holes where nobody
+ * has a note, and is not read where the memory does not say that there is one. Main thread. */
 #ifndef CORE_NOTES_H
 #define CORE_NOTES_H
 

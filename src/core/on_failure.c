@@ -1,8 +1,8 @@
 /* The last resort of a subsystem: others are started when no restart will mend it.
  *
  * Each one started so remembers for whom. That gives people an answer, and makes circles harmless:
- * who is started because of A, directly or through others, never starts A in its turn. An operator's
- * stop is stronger, as it is everywhere; what is up already has nothing to do. */
+ * who is started because of A, directly or through others, never starts A in its turn. An
+ * operator's stop is stronger, as it is everywhere; what is up already has nothing to do. */
 #include "core/on_failure.h"
 
 #include "base/log.h"

@@ -1,6 +1,6 @@
 /* What is stored in the lead's entry in memory, the id of the process that is its own, is what a
- * successor goes by: it changes in one store. Before that store the overlap came to nothing, after it
- * the old process has to go; so whoever is killed when, one process is left in the end. */
+ * successor goes by: it changes in one store. Before that store the overlap came to nothing, after
+ * it the old process has to go; so whoever is killed when, one process is left in the end. */
 #include "core/overlap.h"
 
 #include "base/alloc.h"

@@ -1,13 +1,14 @@
 /* restart --overlap: the new process is ready before the old one is told to stop. Main thread.
  *
- * While it lasts a subsystem has a second one beside it, which nobody else sees: not in the registry,
- * not on the board, in no event of its own, with a state machine, readiness, hooks and a stop of its
- * own. At first that is the new process. When it is ready, the two exchange their processes; from then
- * on the second one is the old process on its way down, and disappears with it.
+ * While it lasts a subsystem has a second one beside it, which nobody else sees: not in the
+ * registry, not on the board, in no event of its own, with a state machine, readiness, hooks and a
+ * stop of its own. At first that is the new process. When it is ready, the two exchange their
+ * processes; from then on the second one is the old process on its way down, and disappears with
+ * it.
  *
- * Of processes there are two places: the subsystem's own slot and a spare one. Who has the spare one
- * keeps it over the end of the overlap, until the next start. Streams, board, memory and listening
- * sockets stay with the own slot, so nothing of these moves. */
+ * Of processes there are two places: the subsystem's own slot and a spare one. Who has the spare
+ * one keeps it over the end of the overlap, until the next start. Streams, board, memory and
+ * listening sockets stay with the own slot, so nothing of these moves. */
 #ifndef CORE_OVERLAP_H
 #define CORE_OVERLAP_H
 
@@ -60,8 +61,8 @@ uint32_t overlap_capture_of(const struct subsystem *s);
 void overlap_leave(struct subsystem *s);
 /* S is freed with the core: its second one, too. */
 void overlap_free(struct subsystem *s);
-/* After a death: what R is about is the second one of S, which has the spare slot SPARE. Its entry in
- * memory is not read yet. */
+/* After a death: what R is about is the second one of S, which has the spare slot SPARE. Its entry
+ * in memory is not read yet. */
 struct subsystem *overlap_resume(struct subsystem *s, const struct record *r, uint32_t spare);
 
 #endif

@@ -1,6 +1,6 @@
-/* The id in the subsystem's entry decides: what it names is the own process. Where it names neither,
- * because that one is gone, or not noted yet, the entry of the second one says which that is. Without
- * memory the younger one stays. */
+/* The id in the subsystem's entry decides: what it names is the own process. Where it names
+ * neither, because that one is gone, or not noted yet, the entry of the second one says which that
+ * is. Without memory the younger one stays. */
 #include "core/places.h"
 
 #include "base/alloc.h"

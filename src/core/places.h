@@ -1,4 +1,5 @@
-/* After a death: which of two processes of one name is the subsystem's own (core/overlap.h). Pure. */
+/* After a death: which of two processes of one name is the subsystem's own (core/overlap.h).
+ * Pure. */
 #ifndef CORE_PLACES_H
 #define CORE_PLACES_H
 

@@ -1,6 +1,6 @@
 /* A start that reads files asks for them and waits in phase ASKED, as if the keeper had been asked.
- * It counts among the starts in flight only while the keeper has it: a disk that hangs must not hold
- * up others. What comes for a start that was given up meanwhile is dropped. */
+ * It counts among the starts in flight only while the keeper has it: a disk that hangs must not
+ * hold up others. What comes for a start that was given up meanwhile is dropped. */
 #include "core/prepare.h"
 
 #include "base/alloc.h"

@@ -1,5 +1,6 @@
 /* Sockets are looked at by the owner of the loop, commands are tasks; to whoever asks, both are the
- * same. An answer carries the number of its question, so that one that comes too late is nobody's. */
+ * same. An answer carries the number of its question, so that one that comes too late is
+ * nobody's. */
 #include "core/prober.h"
 
 #include "base/alloc.h"

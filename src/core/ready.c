@@ -276,7 +276,8 @@ static void take_text(struct subsystem *s, const struct notify_message *m)
 static void take_phase(struct subsystem *s, const struct notify_message *m)
 {
 	struct readiness *r = &s->ready;
-	bool reloading = m->words & NOTIFY_RELOADING || (r->reloading && !(m->words & NOTIFY_READY));
+	bool reloading =
+		m->words & NOTIFY_RELOADING || (r->reloading && !(m->words & NOTIFY_READY));
 	bool stopping = m->words & NOTIFY_STOPPING || (r->stopping && !(m->words & NOTIFY_READY));
 
 	if (reloading == r->reloading && stopping == r->stopping)

@@ -1,7 +1,7 @@
-/* Where the kernel cannot tell, one has to ask again: at once, then after pauses that double up to a
- * second, so a quick program is not kept waiting and a slow one is not pestered. No question is waited
- * for longer than the start itself may take, and one to a socket not longer than that of a lost packet:
- * a listener that does not answer yet is asked anew. */
+/* Where the kernel cannot tell, one has to ask again: at once, then after pauses that double up to
+ * a second, so a quick program is not kept waiting and a slow one is not pestered. No question is
+ * waited for longer than the start itself may take, and one to a socket not longer than that of a
+ * lost packet: a listener that does not answer yet is asked anew. */
 #include "core/ready_ask.h"
 
 #include "base/alloc.h"

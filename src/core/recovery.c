@@ -30,9 +30,9 @@ bool recovery_needed(const struct core *c)
 	return false;
 }
 
-/* Options for a process that the configuration no longer knows. What it was started with, where that
- * is known: it was removed while no procd ran. Else it is stopped as the reload that removed it had
- * left it to be. R and E may be NULL. */
+/* Options for a process that the configuration no longer knows. What it was started with, where
+ * that is known: it was removed while no procd ran. Else it is stopped as the reload that removed
+ * it had left it to be. R and E may be NULL. */
 static struct subsystem_options *forgotten_options(const struct core *c, const char *name,
 						   const struct record *r,
 						   const struct memory_entry *e)
@@ -139,8 +139,8 @@ static void take_places(struct core *c, struct subsystem *s, const struct place_
 		add_second(c, s, v->other, v->spare);
 }
 
-/* What is missing is made up for by the records: what runs is adopted, with its name and pid; orders
- * and counters of the past are gone. */
+/* What is missing is made up for by the records: what runs is adopted, with its name and pid;
+ * orders and counters of the past are gone. */
 static void tell_damage(const struct core *c)
 {
 	const struct memory *m = &c->memory;
@@ -168,8 +168,8 @@ static void tell_damage(const struct core *c)
 			 "the other one counts", m->older);
 }
 
-/* Is R of a process before the latest that memory knows in this slot? Then its end was told, and that
- * nothing is left of it; only the order to forget it has not come as far as the keeper. */
+/* Is R of a process before the latest that memory knows in this slot? Then its end was told, and
+ * that nothing is left of it; only the order to forget it has not come as far as the keeper. */
 static bool outlived(const struct core *c, const struct record *r, enum record_state state,
 		     const struct memory_entry *e)
 {

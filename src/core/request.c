@@ -123,8 +123,8 @@ static enum verdict start_verdict(const struct subsystem *s, const struct waiter
 /* What was removed is down when it is gone: request_forget(). */
 static enum verdict stop_verdict(const struct subsystem *s)
 {
-	/* Ordered up again before the rest of its tree was gone: from "restarting" it starts without
-	 * being told "stopped" in between, but down it is. */
+	/* Ordered up again before the rest of its tree was gone: from "restarting" it starts
+	 * without being told "stopped" in between, but down it is. */
 	bool between = s->state == STATE_RESTARTING && s->goal.up && !subsystem_has_process(s);
 
 	/* ("nothing left" counts for both processes of one that is being replaced) */

@@ -11,8 +11,8 @@
 /* S changed: answer the orders that this completes or makes impossible. Called by the publisher and
  * when a subsystem's tree is gone. */
 void request_progress(struct subsystem *s);
-/* A restart with overlap is over. TROUBLE: the old process goes on, because of that; NULL: it is gone, and
- * needed SIGKILL if KILLED. */
+/* A restart with overlap is over. TROUBLE: the old process goes on, because of that; NULL: it is
+ * gone, and needed SIGKILL if KILLED. */
 void request_replaced(struct subsystem *s, const char *trouble, bool killed);
 /* S is gone from the board and about to be freed: nobody can wait for it any longer. */
 void request_forget(struct subsystem *s);

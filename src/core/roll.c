@@ -1,5 +1,5 @@
-/* A step's end is told in the middle of a decision about its subsystem, so it is noted only: the next
- * step begins when everything is settled. */
+/* A step's end is told in the middle of a decision about its subsystem, so it is noted only: the
+ * next step begins when everything is settled. */
 #include "core/roll.h"
 
 #include "base/alloc.h"

@@ -1,7 +1,8 @@
-/* Restarts one after the other: the next one begins when the one before is ready again. Main thread.
+/* Restarts one after the other: the next one begins when the one before is ready again. Main
+ * thread.
  *
- * Each step is an order of its own. The first that fails ends it, and those that are left stay as they
- * are; so does the end of the supervisor. */
+ * Each step is an order of its own. The first that fails ends it, and those that are left stay as
+ * they are; so does the end of the supervisor. */
 #ifndef CORE_ROLL_H
 #define CORE_ROLL_H
 

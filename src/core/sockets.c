@@ -1,7 +1,7 @@
 /* What two subsystems' options call by the same address is one socket with two owners. Port 0 means
  * a socket of one's own: its key has its owner's name and its place there, because the address that
- * the kernel chose is in no file. After a death of the supervisor such a one is known by its address
- * without the port, in the order of the slots, which is that of the configuration.
+ * the kernel chose is in no file. After a death of the supervisor such a one is known by its
+ * address without the port, in the order of the slots, which is that of the configuration.
  *
  * When the keeper died, too, the processes that were given sockets are the last who have them. Each
  * is asked for its own; what cannot be had is bound anew when the process has ended. */
@@ -477,8 +477,8 @@ void core_sockets_found(struct core *c, uint32_t of, uint64_t spawn_id, int errn
 /* The keeper of S's process died and took what it held along. */
 static void fetch(struct subsystem *s)
 {
-	const struct subsystem_options *was = s->core->before != NULL
-						      ? config_find(s->core->before, s->name) : NULL;
+	const struct subsystem_options *was =
+		s->core->before != NULL ? config_find(s->core->before, s->name) : NULL;
 	size_t n = s->options->policy->listen.n;
 	enum record_state state;
 	const struct record *r = places_record(s->core, s->proc.slot, &state);

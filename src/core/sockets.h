@@ -1,6 +1,6 @@
 /* Listening sockets of subsystems: bound before anything starts, shared by the instances of one
- * subsystem, kept by the keeper under slot numbers of their own until nobody's options name them any
- * more. Main thread. */
+ * subsystem, kept by the keeper under slot numbers of their own until nobody's options name them
+ * any more. Main thread. */
 #ifndef CORE_SOCKETS_H
 #define CORE_SOCKETS_H
 
@@ -30,8 +30,8 @@ struct socket_list {
 
 void sockets_init(struct core *c);
 void sockets_fini(struct core *c);
-/* Everything is bound before anything starts: has a first start to wait for that? For a moment only,
- * however long it takes. */
+/* Everything is bound before anything starts: has a first start to wait for that? For a moment
+ * only, however long it takes. */
 bool sockets_are_coming(const struct core *c);
 /* Have what S's options ask for, and nothing else. 0; or -errno of what cannot be bound, with the
  * words in S's start_trouble, and S has what it had. */
@@ -51,8 +51,8 @@ void sockets_refresh(struct subsystem *s);
 void sockets_listen_on(const struct subsystem *s);
 /* The slot of socket number I. */
 uint32_t sockets_slot(const struct socket_list *l, size_t i);
-/* The configuration changed: the same for those without a process, so that everything is bound before
- * anything starts. What cannot be is told and tried again at the start. */
+/* The configuration changed: the same for those without a process, so that everything is bound
+ * before anything starts. What cannot be is told and tried again at the start. */
 void sockets_bind(struct core *c);
 
 #endif

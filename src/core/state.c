@@ -5,8 +5,8 @@
  * A process and a state are not the same thing: in stopped, failed and restarting the rest of an
  * ended process's tree may still be dying (the exit is told at once), which is why these rows know
  * STOP_STEP and GONE. No new process is made before that rest is gone. Starting and running know
- * STOP_STEP, too: one that was not ready in time, or fell silent, is ended in the state it is in, so
- * that its end is told as the failure it is. */
+ * STOP_STEP, too: one that was not ready in time, or fell silent, is ended in the state it is in,
+ * so that its end is told as the failure it is. */
 #include "core/state.h"
 
 #define IGNORE(state) { (state), ACT_IGNORE }

@@ -5,9 +5,10 @@
  * of a storm of others does not stand in their queue. Retries of starts that the machine had no
  * resources for do ask: they are the storm of a machine in trouble.
  *
- * The number in flight is for all. Who passed the budget and finds that full keeps what it paid, and
- * waits behind those that never ask: an order is not to wait for a burst of crash loops. Nor does it
- * overtake them when a place becomes free just as it comes: crash loops come all the time. */
+ * The number in flight is for all. Who passed the budget and finds that full keeps what it paid,
+ * and waits behind those that never ask: an order is not to wait for a burst of crash loops. Nor
+ * does it overtake them when a place becomes free just as it comes: crash loops come all the
+ * time. */
 #include "base/clock.h"
 #include "core/live.h"
 #include "core/narrate.h"

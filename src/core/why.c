@@ -60,7 +60,8 @@ static void say_wait(json_t *lines, const struct board *board, const char *item,
 	if (condition > 0)
 		say(lines, "it waits for %s to %s %.*s; that is %s%s%s%s", name,
 		    strncmp(item + name_len + 1, "healthy", (size_t)condition) == 0 ? "be" : "have",
-		    condition, item + name_len + 1, state, health, r && r->waiting ? ", and waits, too" : "",
+		    condition, item + name_len + 1, state, health,
+		    r && r->waiting ? ", and waits, too" : "",
 		    r && !r->goal_up ? ", and meant to be down" : "");
 	else
 		say(lines, "it waits for %s, which is %s%s%s%s%s%s", name, state, health,
@@ -143,7 +144,8 @@ static void say_degraded(json_t *lines, const struct board_record *r)
 static void say_cause(json_t *lines, const struct board_record *r)
 {
 	if (*r->texts->cause != '\0')
-		say(lines, "it was started because %s had failed for good (on_failure)", r->texts->cause);
+		say(lines, "it was started because %s had failed for good (on_failure)",
+		    r->texts->cause);
 }
 
 static void say_goal(json_t *lines, const struct board_record *r)

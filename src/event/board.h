@@ -11,8 +11,8 @@
 #include "base/strlist.h"
 #include "event/event.h"
 
-/* What there is to say of a subsystem in words; most have none of it. NULL in what is handed over is
- * "", but for last_error and doing. */
+/* What there is to say of a subsystem in words; most have none of it. NULL in what is handed over
+ * is "", but for last_error and doing. */
 struct board_texts {
 	const char *description;
 	const char *last_error;		/* NULL when none */

@@ -1,9 +1,9 @@
 /* What a dead process left in the ring.
  *
  * No word of the file is believed alone: each record has a seal over its seq and body; the newest
- * whole one has to be the one before NEXT and to end before ALLOC; and each index word has to belong
- * to the lap that NEXT says. One damaged word costs at most the event that it leads to. What fits
- * together in no way is begun anew, with a number that was never given away. */
+ * whole one has to be the one before NEXT and to end before ALLOC; and each index word has to
+ * belong to the lap that NEXT says. One damaged word costs at most the event that it leads to. What
+ * fits together in no way is begun anew, with a number that was never given away. */
 #include "event/channel_ring.h"
 
 /* More senders than this cannot have died with a seq in hand: the index is damaged. */
@@ -43,8 +43,8 @@ uint64_t ring_newest_whole(const struct chan *c, uint64_t *end)
 	return newest;
 }
 
-/* A word that leads to a whole record of its place belongs to that: its lap was damaged, or the sender
- * died just before it would have said so. */
+/* A word that leads to a whole record of its place belongs to that: its lap was damaged, or the
+ * sender died just before it would have said so. */
 static void adopt_records(struct chan *c, uint64_t next)
 {
 	for (uint64_t i = 0; i < c->history; i++) {

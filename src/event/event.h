@@ -1,7 +1,8 @@
 /* What can happen, as data: the table of event kinds and the sender's helper.
  *
  * An event is a JSON object. The sender writes the fields after "seq"; the channel assigns seq and
- * every reader gets {"type":...,"seq":N,...}. Text from outside is cleaned here, and nowhere else. */
+ * every reader gets {"type":...,"seq":N,...}. Text from outside is cleaned here, and nowhere
+ * else. */
 #ifndef EVENT_EVENT_H
 #define EVENT_EVENT_H
 

@@ -1,5 +1,6 @@
 /* What every restart tells, the hot path: JSON by hand into a buffer on the stack, well under a
- * microsecond, no allocation. The calendar part of "at" is formatted once a second and kept per thread.
+ * microsecond, no allocation. The calendar part of "at" is formatted once a second and kept per
+ * thread.
  *
  * The buffer cannot overflow: the length of a name is bounded, the other texts are cut, and what is
  * put in goes through put_bytes(), which asserts it. */

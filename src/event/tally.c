@@ -1,5 +1,5 @@
-/* One mapping: a page about the instance, then one entry per slot. The file gets room for entries as
- * slots are used; where the file system refuses, those are not counted. */
+/* One mapping: a page about the instance, then one entry per slot. The file gets room for entries
+ * as slots are used; where the file system refuses, those are not counted. */
 #include "event/tally.h"
 
 #include <errno.h>

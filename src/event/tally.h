@@ -1,10 +1,10 @@
 /* What happened how often, and how long it took: counters and cumulative histograms.
  *
- * They live in the file "tally" of the run directory, which outlives a supervisor: whoever is killed
- * leaves them as they were, and the next one goes on counting. Nothing is decided by them, so what
- * is read back is believed when version, sizes and boot are right. Adding is one relaxed atomic
- * addition, from any thread; reading is a glance from any thread. All functions take NULL for "not
- * counted". */
+ * They live in the file "tally" of the run directory, which outlives a supervisor: whoever is
+ * killed leaves them as they were, and the next one goes on counting. Nothing is decided by them,
+ * so what is read back is believed when version, sizes and boot are right. Adding is one relaxed
+ * atomic addition, from any thread; reading is a glance from any thread. All functions take NULL
+ * for "not counted". */
 #ifndef EVENT_TALLY_H
 #define EVENT_TALLY_H
 
@@ -70,7 +70,8 @@ struct tally_entry {
 struct tally;
 
 /* Map FD (the run directory's file; the caller's, kept open; -1: memory of our own), for at most
- * MAX_SLOTS. What is in it goes on when it is of this boot and format. Main thread, before others. */
+ * MAX_SLOTS. What is in it goes on when it is of this boot and format. Main thread, before
+ * others. */
 struct tally *tally_open(int fd, uint32_t max_slots);
 /* Let go of the pages, where they are those of a file. Any thread. madvise(2). */
 void tally_unmap_idle(struct tally *t);

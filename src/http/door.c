@@ -1,5 +1,6 @@
-/* Answers come in the order of the questions, so the oldest question is what a line answers; the id is
- * there to prove it. Whatever cannot be right ends the connection, and procd makes another one. */
+/* Answers come in the order of the questions, so the oldest question is what a line answers; the id
+ * is there to prove it. Whatever cannot be right ends the connection, and procd makes another
+ * one. */
 #include "http/door.h"
 
 #include <errno.h>

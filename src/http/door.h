@@ -1,5 +1,5 @@
-/* The web role's side of the connection to procd. Procd connects, because only it can; what is asked
- * goes out as JSON-RPC, in order, and comes back in order. One thread. */
+/* The web role's side of the connection to procd. Procd connects, because only it can; what is
+ * asked goes out as JSON-RPC, in order, and comes back in order. One thread. */
 #ifndef HTTP_DOOR_H
 #define HTTP_DOOR_H
 
@@ -38,8 +38,8 @@ struct door {
 void door_init(struct door *d, struct ev_loop *loop, int listen_fd, uid_t owner,
 	       void (*opened)(void *ctx), void *ctx);
 void door_fini(struct door *d);
-/* False: procd is not there; nothing was asked. PARAMS is taken. Q->answered is called later, never from
- * within. */
+/* False: procd is not there; nothing was asked. PARAMS is taken. Q->answered is called later, never
+ * from within. */
 bool door_ask(struct door *d, struct door_question *q, const char *method, json_t *params);
 /* The asker is not interested any more. Harmless if it was answered. */
 void door_forget(struct door_question *q);

@@ -1,5 +1,5 @@
-/* libmicrohttpd, loaded by the one process that serves: linked in the ordinary way it would cost every
- * keeper and supervisor three megabytes. */
+/* libmicrohttpd, loaded by the one process that serves: linked in the ordinary way it would cost
+ * every keeper and supervisor three megabytes. */
 #ifndef HTTP_LIBRARY_H
 #define HTTP_LIBRARY_H
 

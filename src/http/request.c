@@ -1,5 +1,5 @@
-/* The rules of the door to the world, apart from any socket. Whatever does not clearly belong here is
- * refused by a status, and procd never hears of it. */
+/* The rules of the door to the world, apart from any socket. Whatever does not clearly belong here
+ * is refused by a status, and procd never hears of it. */
 #include "http/request.h"
 
 #include <arpa/inet.h>

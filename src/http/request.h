@@ -24,18 +24,19 @@ struct http_policy {
 	bool this_machine;		/* nobody else can connect */
 };
 
-/* The status to answer with; 200: *PAGE is what is wanted. In this order: 400 a request that could mean
- * two things, 421 a foreign Host, 401, 404, 405, 400 a body. */
+/* The status to answer with; 200: *PAGE is what is wanted. In this order: 400 a request that could
+ * mean two things, 421 a foreign Host, 401, 404, 405, 400 a body. */
 int http_judge(const struct http_policy *policy, const struct http_request *r,
 	       enum http_page *page);
-/* Is HOST (a Host header) a name of this machine? Names that others can point here are not, because a
- * browser would follow them: an address is, where that kind of address can be used; so are
+/* Is HOST (a Host header) a name of this machine? Names that others can point here are not, because
+ * a browser would follow them: an address is, where that kind of address can be used; so are
  * "localhost" and, where others can connect, the machine's own name with or without a domain. */
 bool http_host_is_ours(const struct http_policy *policy, const char *host);
 /* Does AUTHORIZATION (a header; NULL: none) show TOKEN? Takes as long wherever they differ.
  * Source: RFC 6750, 2.1. */
 bool http_token_shown(const char *token, const char *authorization);
-/* The token in a file of N bytes at TEXT: the caller frees it. NULL: *WHY (static) says what is wrong. */
+/* The token in a file of N bytes at TEXT: the caller frees it. NULL: *WHY (static) says what is
+ * wrong. */
 char *http_token_read(const char *text, size_t n, const char **why);
 /* Does ACCEPT prefer the older text format to OpenMetrics? Source: RFC 9110, 12.5.1. */
 bool http_prefers_older_text(const char *accept);

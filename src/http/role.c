@@ -1,5 +1,5 @@
-/* Everything that could be unsafe is looked at before the first connection is accepted, although procd
- * looked at it already: this process would be the one to regret it. */
+/* Everything that could be unsafe is looked at before the first connection is accepted, although
+ * procd looked at it already: this process would be the one to regret it. */
 #include "http/role.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* The library reads the requests; each is judged by its headers alone (http/request.h), and only a good
- * one asks procd, while its connection is suspended. What a client may cost is bounded: how many
- * there are, how long their headers, how long they may take. */
+/* The library reads the requests; each is judged by its headers alone (http/request.h), and only a
+ * good one asks procd, while its connection is suspended. What a client may cost is bounded: how
+ * many there are, how long their headers, how long they may take. */
 #include "http/server.h"
 
 #include <netinet/in.h>
@@ -267,7 +267,8 @@ static void turn(struct server *s)
 
 	s->someone_left = false;
 	s->library.run(s->daemon);
-	/* at the limit it listens again one turn after there is room, and nothing would bring that */
+	/* at the limit it listens again one turn after there is room, and nothing would bring
+	 * that */
 	if (s->someone_left)
 		loop_timer_set(&s->next, 0);
 	else if (s->library.get_timeout(s->daemon, &ms) == MHD_YES)

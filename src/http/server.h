@@ -24,7 +24,8 @@ struct server {
 	bool stopping;
 };
 
-/* S->library is loaded, S->policy and S->door are set. LISTEN_FD is taken over. False: it cannot. */
+/* S->library is loaded, S->policy and S->door are set. LISTEN_FD is taken over. False: it
+ * cannot. */
 bool server_start(struct server *s, struct ev_loop *loop, int listen_fd);
 void server_stop(struct server *s);
 

@@ -1,5 +1,6 @@
-/* A shell between procd and a program costs a process and hides the program's pid. It is left out where
- * nobody can see that, and replaces itself by the program where one command is all that it runs. */
+/* A shell between procd and a program costs a process and hides the program's pid. It is left out
+ * where nobody can see that, and replaces itself by the program where one command is all that it
+ * runs. */
 #include "import/command_line.h"
 
 #include "base/text.h"

@@ -4,9 +4,9 @@
 
 #include "import/model.h"
 
-/* KEY = the command line TEXT, which a shell would have got: as words where there is nothing in it for a
- * shell to do, else as a script, with "exec" before it where that is the same, so that the pid is the
- * program's own. A script of more than one command stays under its shell. */
+/* KEY = the command line TEXT, which a shell would have got: as words where there is nothing in it
+ * for a shell to do, else as a script, with "exec" before it where that is the same, so that the
+ * pid is the program's own. A script of more than one command stays under its shell. */
 void import_command_line(struct import_service *s, const char *key, const char *text);
 
 /* Would "exec" before TEXT be the same, but for the shell that is gone? */

@@ -1,5 +1,5 @@
-/* Two formats whose files are much alike: process-compose, whose processes are processes, and compose,
- * whose services are containers. */
+/* Two formats whose files are much alike: process-compose, whose processes are processes, and
+ * compose, whose services are containers. */
 #include "import/compose.h"
 
 #include <errno.h>
@@ -12,8 +12,8 @@ static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 int compose_fail(struct compose *x, const struct value *v, const char *key, const char *what)
 {
-	return import_fail(x->im, x->path, tree_line(v != NULL ? v : x->service), "%s: \"%.60s\" is not %s",
-			   key, tree_shown(v), what);
+	return import_fail(x->im, x->path, tree_line(v != NULL ? v : x->service),
+			   "%s: \"%.60s\" is not %s", key, tree_shown(v), what);
 }
 
 /* ${NAME:-default}, ${NAME-default}: a default without signs of its own; ${NAME:?message}. */
@@ -72,7 +72,8 @@ int compose_environment(struct compose *x, const struct value *v, bool expand)
 	if (v->kind != VALUE_TABLE && v->kind != VALUE_ARRAY)
 		return compose_fail(x, v, "environment", "a list or a mapping");
 	for (size_t i = 0; i < v->n; i++) {
-		const char *text = tree_text(&v->items[i]), *eq = text != NULL ? strchr(text, '=') : NULL;
+		const char *text = tree_text(&v->items[i]),
+			   *eq = text != NULL ? strchr(text, '=') : NULL;
 		const char *name = v->kind == VALUE_TABLE ? v->keys[i].name : NULL;
 
 		if (v->items[i].kind == VALUE_NULL || (name == NULL && text != NULL && eq == NULL))
@@ -159,7 +160,8 @@ int compose_depends_on(struct compose *x)
 	if (v != NULL && v->kind != VALUE_TABLE && v->kind != VALUE_ARRAY)
 		return compose_fail(x, v, "depends_on", "a list or a mapping");
 	for (size_t i = 0; v != NULL && i < v->n; i++) {
-		const char *name = v->kind == VALUE_TABLE ? v->keys[i].name : tree_text(&v->items[i]);
+		const char *name =
+			v->kind == VALUE_TABLE ? v->keys[i].name : tree_text(&v->items[i]);
 
 		if (name == NULL)
 			return compose_fail(x, &v->items[i], "depends_on", "a name");
@@ -218,7 +220,8 @@ static int read_all(struct compose *x, const struct value *all,
 
 		x->service = &all->items[i];
 		if (x->service->kind != VALUE_TABLE)
-			return import_fail(x->im, x->path, all->keys[i].line, "%.60s: has to be a mapping", name);
+			return import_fail(x->im, x->path, all->keys[i].line,
+					   "%.60s: has to be a mapping", name);
 		x->s = import_add(x->im, name, name, x->path, all->keys[i].line);
 		if (x->s == NULL)
 			return -EINVAL;
@@ -244,10 +247,12 @@ int import_compose(struct import *im, const char *path)
 		const struct value *all = processes != NULL ? processes : services;
 
 		if (all == NULL || all->kind != VALUE_TABLE)
-			r = import_fail(im, path, tree_line(all), "there is no mapping called processes "
+			r = import_fail(im, path, tree_line(all),
+					"there is no mapping called processes "
 					"(process-compose) or services (compose)");
 		else
-			r = read_all(&x, all, processes != NULL ? compose_process : compose_container);
+			r = read_all(&x, all,
+				     processes != NULL ? compose_process : compose_container);
 	}
 	value_fini(&root);
 	strlist_fini(&x.ended);

@@ -1,5 +1,5 @@
-/* One service of a compose file. What it runs is known where the file says it; what is in its image is
- * not: a service of a container is held back, for somebody to see that its program is there. */
+/* One service of a compose file. What it runs is known where the file says it; what is in its image
+ * is not: a service of a container is held back, for somebody to see that its program is there. */
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -15,7 +15,8 @@ static int add_words(struct compose *x, const char *key, struct strlist *out)
 
 	if (v == NULL)
 		return 0;
-	if (tree_text(v) != NULL ? words_split(v->text, &words, NULL) < 0 : tree_list(v, &words) < 0)
+	if (tree_text(v) != NULL ? words_split(v->text, &words, NULL) < 0 :
+				   tree_list(v, &words) < 0)
 		return compose_fail(x, v, key, "a command");
 	for (size_t i = 0; i < words.n; i++) {
 		auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
@@ -34,7 +35,8 @@ static int set_command(struct compose *x)
 	if (add_words(x, "entrypoint", &words) < 0 || add_words(x, "command", &words) < 0)
 		return -EINVAL;
 	if (words.n == 0) {
-		x->s->refused = x_strdup("what it runs stands in its image, which procd does not know");
+		x->s->refused =
+			x_strdup("what it runs stands in its image, which procd does not know");
 		strlist_add(&words, "/bin/false");
 	}
 	import_list(x->s, "command", &words);
@@ -79,7 +81,8 @@ static int set_env_files(struct compose *x)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct value *one = v->kind == VALUE_ARRAY ? &v->items[i] : v;
-		const char *name = tree_text(one->kind == VALUE_TABLE ? tree_get(one, "path") : one);
+		const char *name =
+			tree_text(one->kind == VALUE_TABLE ? tree_get(one, "path") : one);
 		bool needed = tree_bool(tree_get(one, "required"), true);
 		auto_free(freep) char *path = NULL, *text = NULL;
 
@@ -94,7 +97,8 @@ static int set_env_files(struct compose *x)
 
 static int set_health(struct compose *x)
 {
-	const struct value *check = tree_get(x->service, "healthcheck"), *test = tree_get(check, "test");
+	const struct value *check = tree_get(x->service, "healthcheck"),
+			   *test = tree_get(check, "test");
 	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
 	auto_free(strbuf_fini) struct strbuf probe = STRBUF_INIT;
 	bool shell = tree_text(test) != NULL;
@@ -116,7 +120,8 @@ static int set_health(struct compose *x)
 	import_text_value(x->s, "health", probe.buf);
 	if (compose_duration(x, tree_get(check, "interval"), "interval", "health_interval") < 0 ||
 	    compose_duration(x, tree_get(check, "timeout"), "timeout", "health_timeout") < 0 ||
-	    compose_duration(x, tree_get(check, "start_period"), "start_period", "health_start_period") < 0)
+	    compose_duration(x, tree_get(check, "start_period"), "start_period",
+			     "health_start_period") < 0)
 		return -EINVAL;
 	r = compose_number(x, check, "retries", &retries);
 	if (r == 0)

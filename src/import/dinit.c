@@ -28,8 +28,8 @@ struct rule {
 
 static int fail(struct dinit *x, const struct rule *rule, const char *what)
 {
-	return import_fail(x->im, x->path, x->line, "%s: \"%.60s\" is not %s", rule->key, x->value.buf,
-			   what);
+	return import_fail(x->im, x->path, x->line, "%s: \"%.60s\" is not %s", rule->key,
+			   x->value.buf, what);
 }
 
 static int take_note(struct dinit *x, const struct rule *rule)
@@ -87,7 +87,8 @@ static int split_value(struct dinit *x, const char *text)
 		if (*p == '"')
 			quoted = !quoted;
 		else if (*p == '\\' && p[1] == '\0')
-			return import_fail(x->im, x->path, x->line, "there is nothing behind the backslash");
+			return import_fail(x->im, x->path, x->line,
+					   "there is nothing behind the backslash");
 		else
 			strbuf_addch(&word, *p == '\\' ? *++p : *p);
 	}
@@ -246,8 +247,9 @@ static int take_signal(struct dinit *x, const struct rule *rule)
 
 	if (signo <= 0)
 		return strcmp(x->value.buf, "none") == 0 ?
-			take_note(x, &(struct rule){ rule->key, NULL, "there has to be a signal" }) :
-			fail(x, rule, "a signal");
+			       take_note(x, &(struct rule){ rule->key, NULL,
+							    "there has to be a signal" }) :
+			       fail(x, rule, "a signal");
 	import_text_value(x->s, rule->to, signame(signo));
 	return 0;
 }
@@ -257,7 +259,8 @@ static int take_ready(struct dinit *x, const struct rule *rule)
 	auto_free(freep) char *probe = NULL;
 
 	if (strncmp(x->value.buf, "pipefd:", 7) != 0)
-		return take_note(x, &(struct rule){ rule->key, NULL, "the number of the descriptor has to "
+		return take_note(x, &(struct rule){ rule->key, NULL,
+						    "the number of the descriptor has to "
 						    "be known: pipefd:N" });
 	probe = x_asprintf("fd:%s", x->value.buf + 7);
 	import_text_value(x->s, rule->to, probe);
@@ -350,7 +353,8 @@ static int take_line(struct dinit *x, char *line)
 	}
 	value += *value == '+' && value[1] == '=';
 	if (n == 0 || (*value != '=' && *value != ':'))
-		return import_fail(x->im, x->path, x->line, "expected SETTING = VALUE, found \"%.60s\"", line);
+		return import_fail(x->im, x->path, x->line,
+				   "expected SETTING = VALUE, found \"%.60s\"", line);
 	if (split_value(x, value + 1) < 0)
 		return -EINVAL;
 	line[n] = '\0';
@@ -372,7 +376,8 @@ static int finish(struct dinit *x)
 	if (x->kind == KIND_INTERNAL || x->kind == KIND_SCRIPTED)
 		import_text_value(x->s, "type", "oneshot");
 	if (x->kind == KIND_SCRIPTED && import_has(x->s, "stop_command"))
-		import_note(x->s, 0, "stop-command", "a oneshot that succeeded has ended: nothing is left "
+		import_note(x->s, 0, "stop-command",
+			    "a oneshot that succeeded has ended: nothing is left "
 			    "that the command could stop");
 	if (x->kind == KIND_BACKGROUND)
 		import_hold_back(x->s, "it would leave for the background; let it stay in the foreground");
@@ -446,7 +451,8 @@ bool import_is_dinit_dir(const struct import *im, const char *dir)
 			auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 
 			found = strchr(names.items[i], '.') == NULL && import_is_file(im, path) &&
-				import_read(&scratch, path, &text) == 0 && import_is_dinit(text.buf);
+				import_read(&scratch, path, &text) == 0 &&
+				import_is_dinit(text.buf);
 		}
 	import_fini(&scratch);
 	return found;
@@ -464,7 +470,8 @@ int import_dinit(struct import *im, const char *path)
 		auto_free(freep) char *file = import_path(path, names.items[i]);
 		size_t n = strlen(names.items[i]);
 
-		if (import_is_file(im, file) && names.items[i][n - 1] != '~' && read_service(im, file) < 0)
+		if (import_is_file(im, file) && names.items[i][n - 1] != '~' &&
+		    read_service(im, file) < 0)
 			return -EINVAL;
 	}
 	return 0;

@@ -1,4 +1,5 @@
-/* Who depends on whom: by the names of the format while files are read, by procd's when all are known. */
+/* Who depends on whom: by the names of the format while files are read, by procd's when all are
+ * known. */
 #include "base/alloc.h"
 #include "import/model.h"
 

@@ -1,5 +1,6 @@
-/* All that an import reads passes through here: there is one place that counts bytes and files, and one
- * that looks at characters. What a reader gets is text in which it need not look for surprises. */
+/* All that an import reads passes through here: there is one place that counts bytes and files, and
+ * one that looks at characters. What a reader gets is text in which it need not look for
+ * surprises. */
 #include "import/files.h"
 
 #include <dirent.h>

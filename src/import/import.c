@@ -1,6 +1,6 @@
-/* From a path to a daemon.toml: which format it is, its reader, the writer, and then the loader that
- * procd itself uses. What the loader refuses becomes a comment with its reason, and the text is written
- * again: what leaves here is accepted by `procd check`, whatever a reader thought of. */
+/* From a path to a daemon.toml: which format it is, its reader, the writer, and then the loader
+ * that procd itself uses. What the loader refuses becomes a comment with its reason, and the text
+ * is written again: what leaves here is accepted by `procd check`, whatever a reader thought of. */
 #include "import/import.h"
 
 #include <errno.h>
@@ -289,7 +289,8 @@ static bool is_accepted(const char *text, size_t n, struct config_diag *diag)
 	return errors == 0;
 }
 
-static int write_accepted(struct import *im, const char *path, const char *format, struct strbuf *out)
+static int write_accepted(struct import *im, const char *path, const char *format,
+			  struct strbuf *out)
 {
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 
@@ -344,7 +345,8 @@ static int finish(struct import *im, struct error *e)
 /* The last part stays as it is: the name of a link may say more than that of the file. */
 static char *absolute_path(const char *path)
 {
-	auto_free(freep) char *whole = realpath(path, NULL), *above = NULL, *dir = NULL, *base = NULL;
+	auto_free(freep) char *whole = realpath(path, NULL), *above = NULL, *dir = NULL,
+			      *base = NULL;
 	struct stat st;
 
 	if (whole != NULL && stat(whole, &st) == 0 && S_ISDIR(st.st_mode))
@@ -370,8 +372,8 @@ int import_run(const char *path, const char *format, struct strbuf *out, struct 
 	return finish(&im, e);
 }
 
-int import_text(const char *name, const char *text, size_t n, const char *format, struct strbuf *out,
-		struct error *e)
+int import_text(const char *name, const char *text, size_t n, const char *format,
+		struct strbuf *out, struct error *e)
 {
 	struct import im;
 

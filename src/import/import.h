@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
-/* Read PATH, a file or a directory, and append a daemon.toml to OUT. FORMAT names the kind of what is
- * there; NULL: it is found out. 0, or an exit code and *E tells, with file and line where there is
- * one: EXIT_NO_CONFIG there is nothing, EXIT_PERMISSION, EXIT_USAGE the format is unknown,
+/* Read PATH, a file or a directory, and append a daemon.toml to OUT. FORMAT names the kind of what
+ * is there; NULL: it is found out. 0, or an exit code and *E tells, with file and line where there
+ * is one: EXIT_NO_CONFIG there is nothing, EXIT_PERMISSION, EXIT_USAGE the format is unknown,
  * EXIT_CONFIG for everything else. OUT is then untouched. */
 int import_run(const char *path, const char *format, struct strbuf *out, struct error *e);
 

@@ -117,7 +117,8 @@ static int take_header(struct ini *x)
 	char *end = strchr(x->logical.buf, ']');
 
 	if (end == NULL || (end[1] != '\0' && x->flavour == INI_SYSTEMD))
-		return import_fail(x->im, x->file, x->began, "the section's name is not closed by \"]\"");
+		return import_fail(x->im, x->file, x->began,
+				   "the section's name is not closed by \"]\"");
 	strbuf_reset(&x->section);
 	strbuf_add(&x->section, x->logical.buf + 1, (size_t)(end - x->logical.buf - 1));
 	x->has_section = true;
@@ -147,8 +148,8 @@ static int take_pair(struct ini *x, struct ini_line *l, struct strbuf *value)
 	return 0;
 }
 
-int ini_read(struct import *im, const char *file, const struct strbuf *text, enum ini_flavour flavour,
-	     int (*one)(void *ctx, const struct ini_line *l), void *ctx)
+int ini_read(struct import *im, const char *file, const struct strbuf *text,
+	     enum ini_flavour flavour, int (*one)(void *ctx, const struct ini_line *l), void *ctx)
 {
 	auto_free(strbuf_fini) struct strbuf value = STRBUF_INIT;
 	struct ini x = {

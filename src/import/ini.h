@@ -1,5 +1,5 @@
-/* Sections of KEY = VALUE lines, as supervisord and systemd write them. Inside the import room only.
- * The library inih, which reads daemon.toml, tells no line numbers and cuts long lines. */
+/* Sections of KEY = VALUE lines, as supervisord and systemd write them. Inside the import room
+ * only. The library inih, which reads daemon.toml, tells no line numbers and cuts long lines. */
 #ifndef IMPORT_INI_H
 #define IMPORT_INI_H
 
@@ -20,9 +20,9 @@ struct ini_line {
 	int line;
 };
 
-/* Call ONE for each header and pair of TEXT, whole lines. It returns 0, or ends the reading with -EINVAL.
- * What is neither is IM's failure. */
-int ini_read(struct import *im, const char *file, const struct strbuf *text, enum ini_flavour flavour,
-	     int (*one)(void *ctx, const struct ini_line *l), void *ctx);
+/* Call ONE for each header and pair of TEXT, whole lines. It returns 0, or ends the reading with
+ * -EINVAL. What is neither is IM's failure. */
+int ini_read(struct import *im, const char *file, const struct strbuf *text,
+	     enum ini_flavour flavour, int (*one)(void *ctx, const struct ini_line *l), void *ctx);
 
 #endif

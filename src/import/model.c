@@ -1,5 +1,6 @@
-/* Services are made while the files are read; who depends on whom is settled when all are known. What
- * procd would refuse for its form alone (names, variables) never gets in here: it becomes a note. */
+/* Services are made while the files are read; who depends on whom is settled when all are known.
+ * What procd would refuse for its form alone (names, variables) never gets in here: it becomes a
+ * note. */
 #include "import/model.h"
 
 #include <errno.h>
@@ -145,7 +146,8 @@ struct import_service *import_add(struct import *im, const char *id, const char 
 	}
 	if (im->n == im->cap) {
 		im->cap = im->cap != 0 ? im->cap * 2 : 16;
-		im->services = x_reallocarray(im->services, im->cap, sizeof(struct import_service *));
+		im->services =
+			x_reallocarray(im->services, im->cap, sizeof(struct import_service *));
 	}
 	s = x_calloc(1, sizeof(*s));
 	s->id = x_strdup(id);
@@ -218,8 +220,9 @@ static bool is_plain_word(const char *s)
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
 		if (strcmp(s, reserved[i]) == 0)
 			return false;
-	return *s != '\0' && s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-				      "_./:,@+-")] == '\0';
+	return *s != '\0' &&
+	       s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			   "_./:,@+-")] == '\0';
 }
 
 void import_shell_word(const char *s, struct strbuf *out)

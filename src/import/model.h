@@ -1,5 +1,5 @@
-/* What an importer has found, in procd's words: services with settings by the names of procd's keys,
- * and a note for everything that has no counterpart. Inside the import room only; one thread.
+/* What an importer has found, in procd's words: services with settings by the names of procd's
+ * keys, and a note for everything that has no counterpart. Inside the import room only; one thread.
  *
  * Texts that become values are "marked": everything in them is meant literally (the writer protects
  * what procd would expand), but a MARK_PERCENT or MARK_DOLLAR is a '%' or '$' that procd is to
@@ -83,8 +83,8 @@ int import_fail(struct import *im, const char *file, int line, const char *fmt, 
 	PRINTF_LIKE(4, 5);
 int import_fail_code(struct import *im, int exit_code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* A service called ID there; its name is made of NAME (any text). NULL: there are too many, which was
- * noted as the failure. */
+/* A service called ID there; its name is made of NAME (any text). NULL: there are too many, which
+ * was noted as the failure. */
 struct import_service *import_add(struct import *im, const char *id, const char *name,
 				  const char *file, int line);
 void import_origin(struct import_service *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -107,7 +107,8 @@ void import_shell(struct import_service *s, const char *key, const char *script)
 bool import_variable(struct import_service *s, const char *name, size_t len, const char *marked);
 bool import_has(const struct import_service *s, const char *key);
 /* The line before the setting KEY, which is there. */
-void import_remark(struct import_service *s, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void import_remark(struct import_service *s, const char *key, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 /* One that is not to run with what could be carried over. */
 void import_hold_back(struct import_service *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -66,7 +66,8 @@ static int set_command(struct pm2 *x, const char *script)
 	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
 	const char *interpreter = interpreter_of(x, script);
 	auto_free(freep) char *path = import_path(x->cwd, script);
-	bool bare = interpreter == NULL && strchr(script, '/') == NULL && !import_is_file(x->im, path);
+	bool bare =
+		interpreter == NULL && strchr(script, '/') == NULL && !import_is_file(x->im, path);
 
 	if (strchr(script, ' ') != NULL && tree_get(x->app, "args") == NULL) {
 		import_command_line(x->s, "command", script);
@@ -74,7 +75,8 @@ static int set_command(struct pm2 *x, const char *script)
 	}
 	if (interpreter != NULL) {
 		strlist_add(&words, interpreter);
-		if (add_words(x, "node_args", &words) < 0 || add_words(x, "interpreter_args", &words) < 0)
+		if (add_words(x, "node_args", &words) < 0 ||
+		    add_words(x, "interpreter_args", &words) < 0)
 			return -EINVAL;
 	}
 	strlist_add(&words, bare ? script : path);
@@ -111,7 +113,8 @@ static int set_restarts(struct pm2 *x)
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 	long long delay, growing, attempts, uptime;
 
-	if (number_of(x, "restart_delay", 0, &delay) < 0 || number_of(x, "max_restarts", 16, &attempts) < 0 ||
+	if (number_of(x, "restart_delay", 0, &delay) < 0 ||
+	    number_of(x, "max_restarts", 16, &attempts) < 0 ||
 	    number_of(x, "exp_backoff_restart_delay", 0, &growing) < 0 ||
 	    number_of(x, "min_uptime", 1000, &uptime) < 0)
 		return -EINVAL;
@@ -205,7 +208,8 @@ static int set_environment(struct pm2 *x)
 		const char *name = env->keys[i].name, *text = tree_text(&env->items[i]);
 
 		if (text == NULL || !import_variable(x->s, name, strlen(name), text))
-			import_note(x->s, env->keys[i].line, name, "no variable could be like this");
+			import_note(x->s, env->keys[i].line, name,
+				    "no variable could be like this");
 	}
 	return 0;
 }
@@ -243,7 +247,8 @@ static int set_rest(struct pm2 *x)
 {
 	for (size_t i = 0; i < x->app->n; i++) {
 		const char *key = x->app->keys[i].name, *text = tree_text(&x->app->items[i]);
-		auto_free(freep) char *what = x_asprintf("%s = %s", key, tree_shown(&x->app->items[i]));
+		auto_free(freep) char *what =
+			x_asprintf("%s = %s", key, tree_shown(&x->app->items[i]));
 		const char *why = strncmp(key, "env_", 4) == 0 ?
 			"there is one environment: this one is for pm2 --env" : "procd has nothing like it";
 		size_t k = 0;
@@ -261,7 +266,8 @@ static int set_rest(struct pm2 *x)
 		}
 		if (x->app->items[i].kind == VALUE_BOOL && !x->app->items[i].boolean)
 			continue;
-		import_note(x->s, x->app->keys[i].line, what, "%s", k < ARRAY_LEN(keys) ? keys[k].why : why);
+		import_note(x->s, x->app->keys[i].line, what, "%s",
+			    k < ARRAY_LEN(keys) ? keys[k].why : why);
 	}
 	return 0;
 }
@@ -345,16 +351,19 @@ int import_pm2(struct import *im, const char *path)
 	const char *dot = strrchr(path, '.');
 	int r = 0;
 
-	if (dot != NULL && (strcmp(dot, ".js") == 0 || strcmp(dot, ".cjs") == 0 || strcmp(dot, ".mjs") == 0))
+	if (dot != NULL &&
+	    (strcmp(dot, ".js") == 0 || strcmp(dot, ".cjs") == 0 || strcmp(dot, ".mjs") == 0))
 		r = import_fail(im, path, 0, "is a program, which procd does not run; make JSON of it: "
 				"node -p 'JSON.stringify(require(process.argv[1]))' FILE > ecosystem.json");
 	else
 		r = tree_read_json(im, path, &root);
 	if (r == 0) {
-		const struct value *apps = root.kind == VALUE_ARRAY ? &root : tree_get(&root, "apps");
+		const struct value *apps =
+			root.kind == VALUE_ARRAY ? &root : tree_get(&root, "apps");
 
 		if (tree_get(&root, "deploy") != NULL)
-			import_note(im->whole, 0, "deploy", "procd copies nothing to other machines");
+			import_note(im->whole, 0, "deploy",
+				    "procd copies nothing to other machines");
 		if (apps == NULL)
 			apps = &root;
 		x.app = apps;

@@ -9,7 +9,8 @@
 #include "import/compose.h"
 
 /* A count of seconds. */
-static int take_seconds(struct compose *x, const struct value *table, const char *key, const char *to)
+static int take_seconds(struct compose *x, const struct value *table, const char *key,
+			const char *to)
 {
 	long seconds;
 	int r = compose_number(x, table, key, &seconds);
@@ -44,7 +45,8 @@ static int set_command(struct compose *x)
 	    strcmp(shell, "/bin/sh") == 0) {
 		import_command_line(x->s, "command", text.buf);
 		if (import_has(x->s, "shell"))
-			import_remark(x->s, "command", "by sh -c; there: %s", shell != NULL ? shell : "bash");
+			import_remark(x->s, "command", "by sh -c; there: %s",
+				      shell != NULL ? shell : "bash");
 		return 0;
 	}
 	strlist_add(&words, shell);
@@ -74,7 +76,8 @@ static int set_restarts(struct compose *x)
 	if (restart != NULL && strcmp(restart, "exit_on_failure") == 0)
 		import_bool(x->s, "critical", true);
 	if (tree_bool(tree_get(a, "exit_on_end"), false))
-		import_note(x->s, tree_line(a), "exit_on_end", "critical ends procd for a failure only");
+		import_note(x->s, tree_line(a), "exit_on_end",
+			    "critical ends procd for a failure only");
 	r = compose_number(x, a, "backoff_seconds", &n);
 	if (r == 0) {
 		import_ms(x->s, "restart_delay", n * 1000LL);
@@ -92,8 +95,10 @@ static int set_probe(struct compose *x, const struct value *table, const char *k
 {
 	const struct value *http = tree_get(table, "http_get");
 	const char *command = tree_text(tree_get(tree_get(table, "exec"), "command"));
-	const char *host = tree_text(tree_get(http, "host")), *port = tree_text(tree_get(http, "port"));
-	const char *path = tree_text(tree_get(http, "path")), *scheme = tree_text(tree_get(http, "scheme"));
+	const char *host = tree_text(tree_get(http, "host")),
+		   *port = tree_text(tree_get(http, "port"));
+	const char *path = tree_text(tree_get(http, "path")),
+		   *scheme = tree_text(tree_get(http, "scheme"));
 	auto_free(strbuf_fini) struct strbuf probe = STRBUF_INIT;
 
 	if (command != NULL) {
@@ -104,7 +109,8 @@ static int set_probe(struct compose *x, const struct value *table, const char *k
 			    port != NULL ? port : "80", path != NULL && *path == '/' ? "" : "/",
 			    path != NULL ? path : "");
 	} else {
-		import_note(x->s, tree_line(table), key, "a probe is a command, or a question by http");
+		import_note(x->s, tree_line(table), key,
+			    "a probe is a command, or a question by http");
 		return 0;
 	}
 	import_text_value(x->s, key, probe.buf);
@@ -204,8 +210,9 @@ static int set_path(struct compose *x, const char *key, const char *to)
 	if (v != NULL)
 		compose_expand(v->text, &text);
 	if (v != NULL || strcmp(key, "working_dir") == 0) {
-		path = v == NULL ? x_strdup(x->dir) : *text.buf == MARK_DOLLAR ? x_strdup(text.buf) :
-		       import_path(x->dir, text.buf);
+		path = v == NULL		? x_strdup(x->dir) :
+		       *text.buf == MARK_DOLLAR ? x_strdup(text.buf) :
+						  import_path(x->dir, text.buf);
 		import_text_value(x->s, to, path);
 	}
 	return 0;

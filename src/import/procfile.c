@@ -1,5 +1,5 @@
-/* Procfile: a line per program, with the .env that stands beside it. The programs start in the directory
- * of the file, each with a PORT of its own, as foreman and its kin give them. */
+/* Procfile: a line per program, with the .env that stands beside it. The programs start in the
+ * directory of the file, each with a PORT of its own, as foreman and its kin give them. */
 #include "import/formats.h"
 
 #include <errno.h>
@@ -21,7 +21,8 @@ struct procfile {
 	unsigned n;
 };
 
-/* The variables themselves stay in their file, which procd reads at each start; it is only looked at. */
+/* The variables themselves stay in their file, which procd reads at each start; it is only looked
+ * at. */
 static int read_env(struct procfile *x)
 {
 	auto_free(freep) char *path = import_path(x->dir, ".env");
@@ -68,7 +69,8 @@ static int add(struct procfile *x, const char *name, const char *command, int li
 		return import_fail(x->im, x->path, line, "%s has no command", name);
 	s = import_find(x->im, name);
 	if (s != NULL)
-		return import_fail(x->im, x->path, line, "%s is there already, in line %d", name, s->line);
+		return import_fail(x->im, x->path, line, "%s is there already, in line %d", name,
+				   s->line);
 	s = import_add(x->im, name, name, x->path, line);
 	if (s == NULL)
 		return -EINVAL;
@@ -91,7 +93,8 @@ static int take_line(struct procfile *x, char *line, int number)
 	if (line[strspn(line, " \t")] == '\0' || *line == '#')
 		return 0;
 	if (n == 0 || *command != ':')
-		return import_fail(x->im, x->path, number, "expected NAME: COMMAND, found \"%.60s\"", line);
+		return import_fail(x->im, x->path, number,
+				   "expected NAME: COMMAND, found \"%.60s\"", line);
 	*command++ = '\0';
 	command += strspn(command, " \t");
 	for (size_t len = strlen(command); len > 0 && (command[len - 1] == ' ' ||

@@ -1,5 +1,5 @@
-/* Service directories of runit, daemontools and s6 (and the sources of s6-rc): a directory with a program
- * called run, or a directory of such. What stands in files there is keys here. */
+/* Service directories of runit, daemontools and s6 (and the sources of s6-rc): a directory with a
+ * program called run, or a directory of such. What stands in files there is keys here. */
 #include "import/formats.h"
 
 #include <errno.h>
@@ -80,7 +80,8 @@ static void set_finish(struct rundir *x)
 	strlist_add(&words, "-c");
 	strlist_add(&words, script.buf);
 	import_list(x->s, "post_stop", &words);
-	import_remark(x->s, "post_stop", "PROCD_EXIT_SIGNAL names the signal that ended it; the second "
+	import_remark(x->s, "post_stop",
+		      "PROCD_EXIT_SIGNAL names the signal that ended it; the second "
 		      "argument does not tell it");
 }
 

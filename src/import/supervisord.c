@@ -1,5 +1,5 @@
-/* supervisord.conf: all sections of all files are gathered first, because a group may stand behind its
- * programs and in another file. Then each program becomes one service, or several. */
+/* supervisord.conf: all sections of all files are gathered first, because a group may stand behind
+ * its programs and in another file. Then each program becomes one service, or several. */
 #include "import/formats.h"
 
 #include <errno.h>
@@ -61,8 +61,8 @@ static int add_pair(struct reading *r, const struct ini_line *l)
 		if (strcmp(s->pairs[i].key, l->key) == 0)
 			p = &s->pairs[i];
 	if (p == NULL && s->n == PAIRS_MAX)
-		return import_fail(r->x->im, r->file, l->line, "these are more than %d settings of [%s]",
-				   PAIRS_MAX, s->name);
+		return import_fail(r->x->im, r->file, l->line,
+				   "these are more than %d settings of [%s]", PAIRS_MAX, s->name);
 	if (p == NULL) {
 		if (s->n == s->cap) {
 			s->cap = s->cap != 0 ? s->cap * 2 : 8;

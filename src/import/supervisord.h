@@ -62,7 +62,8 @@ int program_fail(const struct program *p, const struct sup_pair *pair, const cha
 /* VALUE of PAIR as a number from 0 to MAX. */
 int program_read_number(struct program *p, const struct sup_pair *pair, const char *value, long max,
 			long *out);
-/* The value of KEY, expanded; the caller frees. *OUT is NULL when it is not there. NOW: as sup_vars. */
+/* The value of KEY, expanded; the caller frees. *OUT is NULL when it is not there. NOW: as
+ * sup_vars. */
 int program_value(struct program *p, const char *key, bool now, char **out);
 int program_number(struct program *p, const char *key, long fallback, long max, long *out);
 void program_restarts(struct program *p);

@@ -1,4 +1,5 @@
-/* What several settings of a [program:...] decide together, and what supervisord itself was told. */
+/* What several settings of a [program:...] decide together, and what supervisord itself was
+ * told. */
 #include "import/supervisord.h"
 
 #include <errno.h>
@@ -58,7 +59,8 @@ void program_restarts(struct program *p)
 	import_int(p->s, "restart_max_attempts", p->retries);
 	import_ms(p->s, "restart_reset_after", p->startsecs * 1000LL);
 	if (p->retries == 0) {
-		import_remark(p->s, "restart_max_attempts", "startretries = 0; procd would take 0 as no "
+		import_remark(p->s, "restart_max_attempts",
+			      "startretries = 0; procd would take 0 as no "
 			      "limit, so it is one");
 		import_int(p->s, "restart_max_attempts", 1);
 	}

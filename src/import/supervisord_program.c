@@ -1,5 +1,5 @@
-/* One [program:...]: a row for each of its settings says what becomes of it. What supervisord does when
- * a setting is not there, and procd would do otherwise, is written out. */
+/* One [program:...]: a row for each of its settings says what becomes of it. What supervisord does
+ * when a setting is not there, and procd would do otherwise, is written out. */
 #include "import/supervisord.h"
 
 #include <errno.h>
@@ -137,8 +137,9 @@ static int take_bytes(struct program *p, const struct rule *rule, const struct s
 	size_t digits = strspn(value, "0123456789");
 	char text[64];
 
-	if (digits == 0 || digits > 15 || (value[digits] != '\0' && strcasecmp(value + digits, "KB") != 0 &&
-	    strcasecmp(value + digits, "MB") != 0 && strcasecmp(value + digits, "GB") != 0))
+	if (digits == 0 || digits > 15 ||
+	    (value[digits] != '\0' && strcasecmp(value + digits, "KB") != 0 &&
+	     strcasecmp(value + digits, "MB") != 0 && strcasecmp(value + digits, "GB") != 0))
 		return program_fail(p, pair, "a size");
 	if (atoll(value) == 0) {
 		import_text_value(p->s, rule->to, "1024G");
@@ -294,7 +295,8 @@ static void note_unknown(struct program *p)
 static int fill(struct program *p)
 {
 	if (program_number(p, "startsecs", 1, 1000000, &p->startsecs) < 0 ||
-	    program_number(p, "startretries", 3, 1000000, &p->retries) < 0 || program_inherit(p) < 0)
+	    program_number(p, "startretries", 3, 1000000, &p->retries) < 0 ||
+	    program_inherit(p) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (take_rule(p, &rules[i]) < 0)
@@ -324,7 +326,8 @@ static int add(struct program *p, struct sup_section *section, const char *id)
 	return fill(p);
 }
 
-/* Can procd's own %i say what process_num says? Not where its width or its first value is another. */
+/* Can procd's own %i say what process_num says? Not where its width or its first value is
+ * another. */
 static bool is_plain(const struct sup_section *section, long start)
 {
 	static const char name[] = "%(process_num)";
@@ -356,7 +359,8 @@ static int add_copies(struct program *p, struct sup_section *section, long start
 		}
 		if (add(p, section, name) < 0)
 			return -EINVAL;
-		if (n > 1 && (section->group == NULL || strcmp(section->group, p->vars.program) != 0))
+		if (n > 1 &&
+		    (section->group == NULL || strcmp(section->group, p->vars.program) != 0))
 			import_list_add(p->s, "groups", p->vars.program);
 	}
 	return 0;

@@ -44,7 +44,8 @@ static void add_variable(struct supervisord *x, const struct sup_vars *vars, con
 }
 
 /* The number with the width of FORMAT ("d", "s", "02d"). */
-static bool add_number(const struct sup_vars *vars, const char *format, size_t n, struct strbuf *out)
+static bool add_number(const struct sup_vars *vars, const char *format, size_t n,
+		       struct strbuf *out)
 {
 	int width = n > 1 ? atoi(format) : 0;
 

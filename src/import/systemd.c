@@ -1,6 +1,6 @@
-/* Service units of systemd: files, directories of them, drop-ins, templates. A template is one subsystem
- * for each instance that has a name (a link, or a file, or the argument), else one with procd's own
- * instances, whose names are numbers. */
+/* Service units of systemd: files, directories of them, drop-ins, templates. A template is one
+ * subsystem for each instance that has a name (a link, or a file, or the argument), else one with
+ * procd's own instances, whose names are numbers. */
 #include "import/systemd.h"
 
 #include <errno.h>
@@ -39,10 +39,11 @@ static int take_line(void *ctx, const struct ini_line *l)
 	if (l->key == NULL)
 		return 0;
 	if (l->section == NULL)
-		return import_fail(u->im, r->file, l->line, "\"%.60s\" stands before the first [Section]",
-				   l->key);
+		return import_fail(u->im, r->file, l->line,
+				   "\"%.60s\" stands before the first [Section]", l->key);
 	if (u->n == LINES_MAX)
-		return import_fail(u->im, r->file, l->line, "these are more than %d settings", LINES_MAX);
+		return import_fail(u->im, r->file, l->line, "these are more than %d settings",
+				   LINES_MAX);
 	if (u->n == u->cap) {
 		u->cap = u->cap != 0 ? u->cap * 2 : 32;
 		u->lines = x_reallocarray(u->lines, u->cap, sizeof(*u->lines));
@@ -67,7 +68,8 @@ static int read_file(struct unit *u, const char *path)
 /* NAME.d beside the unit. */
 static int read_drop_ins(struct unit *u, const char *name)
 {
-	auto_free(freep) char *dir = import_dir_of(u->path), *below = x_asprintf("%s/%s.d", dir, name);
+	auto_free(freep) char *dir = import_dir_of(u->path),
+			      *below = x_asprintf("%s/%s.d", dir, name);
 	auto_free(strlist_fini) struct strlist names = STRLIST_INIT;
 
 	if (!import_is_dir(u->im, below))
@@ -187,7 +189,8 @@ static int fill(struct unit *u)
 {
 	auto_free(freep) char *of_template = x_asprintf("%s@.service", u->prefix), *stem = NULL;
 
-	if (read_file(u, u->path) < 0 || (strchr(u->name, '@') != NULL && read_drop_ins(u, of_template) < 0) ||
+	if (read_file(u, u->path) < 0 ||
+	    (strchr(u->name, '@') != NULL && read_drop_ins(u, of_template) < 0) ||
 	    ((!u->number || strcmp(u->name, of_template) != 0) && read_drop_ins(u, u->name) < 0))
 		return -EINVAL;
 	if (u->one_of_many && unit_find(u, "Service", "ExecStart") == NULL) {
@@ -262,7 +265,8 @@ static void note_other(struct import *im, const char *name)
 			import_note(im->whole, 0, name, "%s", others[i].why);
 }
 
-/* The file among NAMES that NAME of DIR is a link to; NULL: none, or a template that it is one of. */
+/* The file among NAMES that NAME of DIR is a link to; NULL: none, or a template that it is one
+ * of. */
 static const char *linked_to(const char *dir, const char *name, const struct strlist *names)
 {
 	auto_free(freep) char *path = import_path(dir, name), *base = NULL;
@@ -321,7 +325,8 @@ bool import_is_unit_dir(const struct import *im, const char *dir)
 
 char *import_unit_template(const struct import *im, const char *path)
 {
-	auto_free(freep) char *dir = import_dir_of(path), *base = import_base_of(path), *file = NULL;
+	auto_free(freep) char *dir = import_dir_of(path), *base = import_base_of(path),
+			      *file = NULL;
 	const char *at = strchr(base, '@');
 
 	if (at == NULL || !is_unit(base) || import_is_file(im, path))
@@ -333,7 +338,8 @@ char *import_unit_template(const struct import *im, const char *path)
 /* "web@blue.service" need not be there where "web@.service" is. */
 int import_systemd(struct import *im, const char *path)
 {
-	auto_free(freep) char *name = import_base_of(path), *template = import_unit_template(im, path);
+	auto_free(freep) char *name = import_base_of(path),
+			      *template = import_unit_template(im, path);
 
 	if (import_is_dir(im, path))
 		return read_dir(im, path);

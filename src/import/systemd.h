@@ -33,11 +33,11 @@ void unit_fini(struct unit *u);
 /* --- what lies beside it ----------------------------------------------------------------------- */
 
 bool unit_is_beside(const struct unit *u, const char *name);
-/* The name of the file that is U's but for the end (".timer"), or its template's; NULL: there is none.
- * The caller's. */
+/* The name of the file that is U's but for the end (".timer"), or its template's; NULL: there is
+ * none. The caller's. */
 char *unit_sibling(const struct unit *u, const char *end);
-/* Fill X, the caller's to unit_fini() in any case, with NAME beside U; its notes and settings are U's.
- * -EINVAL: the import has failed. */
+/* Fill X, the caller's to unit_fini() in any case, with NAME beside U; its notes and settings are
+ * U's. -EINVAL: the import has failed. */
 int unit_read(struct unit *x, const struct unit *u, const char *name);
 /* What starts U besides itself. -EINVAL: the import has failed. */
 int unit_timer(struct unit *u);
@@ -47,8 +47,8 @@ int unit_sockets(struct unit *u);
 
 /* Append TEXT with its specifiers replaced, marked. -EINVAL: the import has failed. */
 int unit_expand(struct unit *u, const struct directive *d, const char *text, struct strbuf *out);
-/* TEXT as words: quotes, escapes, no specifiers yet. *REST (may be NULL) is set behind a ";" that stands
- * alone. -EINVAL: the import has failed. */
+/* TEXT as words: quotes, escapes, no specifiers yet. *REST (may be NULL) is set behind a ";" that
+ * stands alone. -EINVAL: the import has failed. */
 int unit_words(struct unit *u, const struct directive *d, const char *text, struct strlist *out,
 	       const char **rest);
 /* "1min 30s", "infinity" (*OUT is -1), 90. False: it is none. */
@@ -60,8 +60,8 @@ bool unit_size(const char *text, long long *out);
 /* --- commands ---------------------------------------------------------------------------------- */
 
 /* KEY = all lines of the unit that set EXEC ("ExecStart"), in order; as words, where that is one
- * without variables, else as a script. What several of them mean depends on KEY no further: each has
- * to succeed. */
+ * without variables, else as a script. What several of them mean depends on KEY no further: each
+ * has to succeed. */
 int unit_commands(struct unit *u, const char *exec, const char *key);
 
 /* The directories that the system would make before the start: a oneshot that does, on which U->s

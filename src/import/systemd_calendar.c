@@ -1,5 +1,6 @@
-/* OnCalendar= as a line of cron. Both name sets of minutes, hours, days and months; what cron cannot say
- * (years, seconds that come again, days from the end of a month) is refused with the reason. */
+/* OnCalendar= as a line of cron. Both name sets of minutes, hours, days and months; what cron
+ * cannot say (years, seconds that come again, days from the end of a month) is refused with the
+ * reason. */
 #include "import/systemd_calendar.h"
 
 #include <ctype.h>
@@ -49,7 +50,8 @@ static bool take_number(const char **p, unsigned max, unsigned *out)
 }
 
 /* "*", "*" and a step, "5", "1..5", "10/15", and lists of these, to cron's. */
-static int take_part(struct calendar *c, const char *text, unsigned min, unsigned max, struct strbuf *out)
+static int take_part(struct calendar *c, const char *text, unsigned min, unsigned max,
+		     struct strbuf *out)
 {
 	const char *p = text;
 
@@ -243,7 +245,8 @@ static int convert(struct calendar *c, const struct strlist *tokens, struct strb
 
 	for (size_t i = line != NULL; i < tokens->n; i++)
 		if (c->zone != NULL || take_token(c, tokens->items[i]) < 0)
-			return refuse(c, c->why != NULL ? c->why : "something follows its time zone");
+			return refuse(c,
+				      c->why != NULL ? c->why : "something follows its time zone");
 	if (line == NULL && (tokens->n == 0 || c->zone == tokens->items[0]))
 		return refuse(c, "it is no time");
 	if (c->zone != NULL)

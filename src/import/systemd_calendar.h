@@ -1,4 +1,5 @@
-/* Times of day as systemd.time(7) writes them, for procd's schedule. Pure. Inside the import room only. */
+/* Times of day as systemd.time(7) writes them, for procd's schedule. Pure. Inside the import room
+ * only. */
 #ifndef IMPORT_SYSTEMD_CALENDAR_H
 #define IMPORT_SYSTEMD_CALENDAR_H
 

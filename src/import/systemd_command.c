@@ -1,6 +1,7 @@
-/* ExecStart= and its kin. systemd runs no shell, but replaces variables from the unit's environment, which
- * procd does not: a command with variables goes through a shell that does nothing else, with the words
- * cut where systemd would cut them, and that is replaced by the program. */
+/* ExecStart= and its kin. systemd runs no shell, but replaces variables from the unit's
+ * environment, which procd does not: a command with variables goes through a shell that does
+ * nothing else, with the words cut where systemd would cut them, and that is replaced by the
+ * program. */
 #include "import/systemd.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@ struct command {
 	bool may_fail, no_variables;
 };
 
-/* Append a word for a shell. $$ is a dollar; $NAME alone is as many words as it has, ${NAME} is text. */
+/* Append a word for a shell. $$ is a dollar; $NAME alone is as many words as it has, ${NAME} is
+ * text. */
 static void add_shell_word(const struct command *c, const char *word, struct strbuf *out)
 {
 	auto_free(strbuf_fini) struct strbuf literal = STRBUF_INIT;
@@ -90,14 +92,16 @@ static const char *take_prefixes(struct unit *u, const struct directive *d, cons
 		c->no_variables = c->no_variables || *program == ':';
 		*own_name = *own_name || *program == '@';
 		if (*program == '+' || *program == '!')
-			import_note(u->s, d->line, d->value, "there are no more rights for one command; it "
+			import_note(u->s, d->line, d->value,
+				    "there are no more rights for one command; it "
 				    "has those of user");
 	}
 	return program;
 }
 
 /* The next command of D, from *AT on. 1: there is none. */
-static int next_command(struct unit *u, const struct directive *d, const char **at, struct command *c)
+static int next_command(struct unit *u, const struct directive *d, const char **at,
+			struct command *c)
 {
 	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
 	const char *program;
@@ -146,11 +150,13 @@ static int signal_of(const struct command *c)
 	const char *program = w->n > 0 ? strrchr(w->items[0], '/') : NULL, *name = NULL;
 
 	program = program != NULL ? program + 1 : w->n > 0 ? w->items[0] : "";
-	if (strcmp(program, "kill") != 0 || w->n < 3 || (strcmp(w->items[w->n - 1], "$MAINPID") != 0 &&
-							 strcmp(w->items[w->n - 1], "${MAINPID}") != 0))
+	if (strcmp(program, "kill") != 0 || w->n < 3 ||
+	    (strcmp(w->items[w->n - 1], "$MAINPID") != 0 &&
+	     strcmp(w->items[w->n - 1], "${MAINPID}") != 0))
 		return -EINVAL;
 	if (w->n == 3 && w->items[1][0] == '-')
-		name = w->items[1] + (strncmp(w->items[1], "-s", 2) == 0 && w->items[1][2] >= 'A' ? 2 : 1);
+		name = w->items[1] +
+		       (strncmp(w->items[1], "-s", 2) == 0 && w->items[1][2] >= 'A' ? 2 : 1);
 	if (w->n == 4 && (strcmp(w->items[1], "-s") == 0 || strcmp(w->items[1], "--signal") == 0))
 		name = w->items[2];
 	return name != NULL ? signame_parse(name) : -EINVAL;

@@ -1,5 +1,6 @@
-/* Directories that the system's manager makes before it starts a unit, for the unit's user. A hook of the
- * unit could not: it runs as that user. So a oneshot makes them, as root, and the unit depends on it. */
+/* Directories that the system's manager makes before it starts a unit, for the unit's user. A hook
+ * of the unit could not: it runs as that user. So a oneshot makes them, as root, and the unit
+ * depends on it. */
 #include "import/systemd_take.h"
 
 #include <errno.h>
@@ -47,7 +48,8 @@ struct making {
 
 static void make(struct making *m, size_t kind, const char *name)
 {
-	auto_free(freep) char *path = x_asprintf("%s/%.*s", kinds[kind].below, (int)strcspn(name, ":"), name);
+	auto_free(freep) char *path =
+		x_asprintf("%s/%.*s", kinds[kind].below, (int)strcspn(name, ":"), name);
 
 	strbuf_addf(&m->variable, "%s%s", m->variable.len > 0 ? ":" : "", path);
 	strbuf_addstr(&m->script, m->script.len > 0 ? "; mkdir -p " : "set -e; mkdir -p ");
@@ -86,8 +88,9 @@ static int make_kind(struct unit *u, struct making *m, size_t kind)
 			if (unit_expand(u, d, words.items[w], &name) < 0)
 				return -EINVAL;
 			if (*name.buf == '/' || strstr(name.buf, "..") != NULL)
-				return import_fail(u->im, d->file, d->line, "%s=: \"%.60s\" is no name below %s",
-						   d->key, words.items[w], kinds[kind].below);
+				return import_fail(u->im, d->file, d->line,
+						   "%s=: \"%.60s\" is no name below %s", d->key,
+						   words.items[w], kinds[kind].below);
 			make(m, kind, name.buf);
 		}
 	}

@@ -1,6 +1,6 @@
-/* What a unit may do: sets of capabilities, which lines of it build up or take from, and how much of the
- * file system it may write to. procd has no exceptions to the latter: a level under which the unit
- * could not write where it says that it has to is lowered to one under which it can. */
+/* What a unit may do: sets of capabilities, which lines of it build up or take from, and how much
+ * of the file system it may write to. procd has no exceptions to the latter: a level under which
+ * the unit could not write where it says that it has to is lowered to one under which it can. */
 #include "import/systemd_take.h"
 
 #include <errno.h>
@@ -32,7 +32,8 @@ int unit_take_capabilities(struct unit *u, const struct unit_rule *rule, const s
 			   const char *value)
 {
 	bool bounding = strcmp(rule->to, "capabilities") == 0, without = *value == '~';
-	uint64_t *set = bounding ? &u->bounding : &u->ambient, none = bounding ? UINT64_MAX : 0, sum = 0;
+	uint64_t *set = bounding ? &u->bounding : &u->ambient, none = bounding ? UINT64_MAX : 0,
+		 sum = 0;
 	auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
 
 	if (unit_words(u, d, value + without, &words, NULL) < 0)
@@ -88,7 +89,8 @@ static int greatest_wish(struct unit *u, enum wish *out)
 		const struct directive *d = &u->lines[i];
 		auto_free(strlist_fini) struct strlist words = STRLIST_INIT;
 
-		if (strcmp(d->key, "ReadWritePaths") != 0 && strcmp(d->key, "ReadWriteDirectories") != 0)
+		if (strcmp(d->key, "ReadWritePaths") != 0 &&
+		    strcmp(d->key, "ReadWriteDirectories") != 0)
 			continue;
 		if (unit_words(u, d, d->value, &words, NULL) < 0)
 			return -EINVAL;
@@ -98,8 +100,8 @@ static int greatest_wish(struct unit *u, enum wish *out)
 	return 0;
 }
 
-int unit_take_protect_system(struct unit *u, const struct unit_rule *rule, const struct directive *d,
-			     const char *value)
+int unit_take_protect_system(struct unit *u, const struct unit_rule *rule,
+			     const struct directive *d, const char *value)
 {
 	bool strict = strcmp(value, "strict") == 0, full = strcmp(value, "full") == 0;
 	enum wish wish;
@@ -116,7 +118,8 @@ int unit_take_protect_system(struct unit *u, const struct unit_rule *rule, const
 	} else {
 		import_text_value(u->s, rule->to, strict && wish == NOTHING ? "strict" : "full");
 		if (strict && wish == VARIABLE)
-			import_remark(u->s, rule->to, "strict there, with exceptions, which there are not here");
+			import_remark(u->s, rule->to,
+				      "strict there, with exceptions, which there are not here");
 	}
 	return 0;
 }
@@ -128,7 +131,8 @@ int unit_take_dynamic_user(struct unit *u, const struct unit_rule *rule, const s
 
 	(void)rule;
 	if (!unit_bool(value, &on))
-		return import_fail(u->im, d->file, d->line, "%s=: \"%.60s\" is not a boolean", d->key, value);
+		return import_fail(u->im, d->file, d->line, "%s=: \"%.60s\" is not a boolean",
+				   d->key, value);
 	if (on && unit_find(u, "Service", "User") == NULL) {
 		unit_note(u, d, "a user has to exist, and to be named by user");
 		import_hold_back(u->s, "it would run with procd's own rights");

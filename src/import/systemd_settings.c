@@ -8,7 +8,8 @@
 #define SANDBOX "it runs without this protection"
 #define LIMIT(there, here) { "Service", "Limit" there, unit_take_limit, "limit_" here }
 
-/* In this order they stand in the result. One whose key ends in '*' stands for all that begin so. */
+/* In this order they stand in the result. One whose key ends in '*' stands for all that begin
+ * so. */
 static const struct unit_rule rules[] = {
 	{ "Unit", "Description", unit_take_text, "description" },
 	{ "Unit", "Documentation", unit_take_nothing, NULL },
@@ -125,7 +126,8 @@ static bool is_about(const struct unit_rule *rule, const struct directive *d)
 	       strcmp(rule->key, d->key) == 0;
 }
 
-/* Several of these add up; an empty one forgets those before it. Of all others the last one counts. */
+/* Several of these add up; an empty one forgets those before it. Of all others the last one
+ * counts. */
 static bool adds_up(const struct unit_rule *rule)
 {
 	return rule->apply == unit_take_list || rule->apply == unit_take_environment || rule->apply == unit_take_note ||
@@ -159,7 +161,8 @@ static int apply(struct unit *u, const struct unit_rule *rule)
 			continue;
 		if (!raw && rule->apply != unit_take_note && unit_expand(u, d, d->value, &text) < 0)
 			return -EINVAL;
-		if (rule->apply(u, rule, d, raw || rule->apply == unit_take_note ? d->value : text.buf) < 0)
+		if (rule->apply(u, rule, d,
+				raw || rule->apply == unit_take_note ? d->value : text.buf) < 0)
 			return -EINVAL;
 	}
 	return 0;

@@ -96,7 +96,8 @@ int unit_take_both_timeouts(struct unit *u, const struct unit_rule *rule, const 
 	struct unit_rule start = { .to = "start_timeout" }, stop = { .to = "stop_timeout" };
 
 	(void)rule;
-	return unit_take_time(u, &start, d, value) < 0 ? -EINVAL : unit_take_time(u, &stop, d, value);
+	return unit_take_time(u, &start, d, value) < 0 ? -EINVAL :
+							 unit_take_time(u, &stop, d, value);
 }
 
 int unit_take_signal(struct unit *u, const struct unit_rule *rule, const struct directive *d,
@@ -145,7 +146,8 @@ int unit_take_limit(struct unit *u, const struct unit_rule *rule, const struct d
 	char *rest = NULL;
 	long long number, ms;
 
-	for (char *part = strtok_r(copy, ":", &rest); part != NULL; part = strtok_r(NULL, ":", &rest)) {
+	for (char *part = strtok_r(copy, ":", &rest); part != NULL;
+	     part = strtok_r(NULL, ":", &rest)) {
 		if (!unit_size(part, &number)) {
 			bool time = strcmp(rule->to, "limit_cpu") == 0 && unit_duration(part, &ms);
 
@@ -227,7 +229,8 @@ int unit_take_kill_mode(struct unit *u, const struct unit_rule *rule, const stru
 {
 	bool group = strcmp(value, "control-group") == 0;
 
-	import_text_value(u->s, rule->to, group || strcmp(value, "mixed") == 0 ? "group" : "process");
+	import_text_value(u->s, rule->to,
+			  group || strcmp(value, "mixed") == 0 ? "group" : "process");
 	if (strcmp(value, "mixed") == 0)
 		unit_note(u, d, "the stop signal goes to the main process, or to the whole tree");
 	else if (strcmp(value, "none") == 0)
@@ -259,8 +262,8 @@ int unit_take_environment(struct unit *u, const struct unit_rule *rule, const st
 	return 0;
 }
 
-int unit_take_environment_file(struct unit *u, const struct unit_rule *rule, const struct directive *d,
-				 const char *value)
+int unit_take_environment_file(struct unit *u, const struct unit_rule *rule,
+			       const struct directive *d, const char *value)
 {
 	if (strpbrk(value, "*?[") != NULL)
 		unit_note(u, d, "names are no patterns here");
@@ -340,7 +343,8 @@ int unit_take_exit_codes(struct unit *u, const struct unit_rule *rule, const str
 	char *rest = NULL;
 
 	strbuf_addstr(&list, "[0");
-	for (char *word = strtok_r(copy, " \t", &rest); word != NULL; word = strtok_r(NULL, " \t", &rest)) {
+	for (char *word = strtok_r(copy, " \t", &rest); word != NULL;
+	     word = strtok_r(NULL, " \t", &rest)) {
 		if (is_among(u, "RestartForceExitStatus", word))
 			continue;	/* a success would not be followed by a start */
 		if (word[strspn(word, "0123456789")] == '\0' && strlen(word) < 4)
@@ -396,7 +400,8 @@ int unit_take_burst(struct unit *u, const struct unit_rule *rule, const struct d
 	import_ms(u->s, "restart_reset_after", ms);
 	if (unit_take_number(u, rule, d, value) < 0)
 		return -EINVAL;
-	import_remark(u->s, rule->to, "so many restarts without a run of restart_reset_after; there: so many "
+	import_remark(u->s, rule->to,
+		      "so many restarts without a run of restart_reset_after; there: so many "
 		      "starts within that time");
 	return 0;
 }

@@ -14,8 +14,8 @@ struct unit_rule {
 /* D has no counterpart. */
 void unit_note(struct unit *u, const struct directive *d, const char *why);
 
-/* Each puts VALUE of D, its specifiers replaced, into U->s under RULE's key, or notes why it cannot.
- * -EINVAL: the import has failed. */
+/* Each puts VALUE of D, its specifiers replaced, into U->s under RULE's key, or notes why it
+ * cannot. -EINVAL: the import has failed. */
 #define TAKE(what)									\
 	int unit_take_##what(struct unit *u, const struct unit_rule *rule, const struct directive *d,	\
 			     const char *value)

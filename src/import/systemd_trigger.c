@@ -1,5 +1,5 @@
-/* What starts a unit besides itself: a timer and sockets that lie beside it. They become schedule or every,
- * and listen with socket_activation. */
+/* What starts a unit besides itself: a timer and sockets that lie beside it. They become schedule
+ * or every, and listen with socket_activation. */
 #include "import/systemd.h"
 
 #include <errno.h>
@@ -62,8 +62,8 @@ static int take_span(struct unit *t, const struct directive *d, const char *key)
 	long long ms;
 
 	if (!unit_duration(d->value, &ms) || ms < 0)
-		return import_fail(t->im, d->file, d->line, "%s=: \"%.60s\" is not a span of time", d->key,
-				   d->value);
+		return import_fail(t->im, d->file, d->line, "%s=: \"%.60s\" is not a span of time",
+				   d->key, d->value);
 	if (ms > 0)
 		import_ms(t->s, key, ms);
 	return 0;
@@ -74,7 +74,8 @@ static int take_calendars(struct unit *t)
 	for (size_t i = 0; i < t->n; i++) {
 		const struct directive *d = &t->lines[i];
 
-		if (strcmp(d->key, "OnCalendar") == 0 && *d->value != '\0' && take_calendar(t, d) < 0)
+		if (strcmp(d->key, "OnCalendar") == 0 && *d->value != '\0' &&
+		    take_calendar(t, d) < 0)
 			return -EINVAL;
 	}
 	return 0;
@@ -98,7 +99,8 @@ static int take_timer_line(struct unit *t, const struct directive *d)
 		return take_span(t, d, "random_delay");
 	} else if (strcmp(d->key, "Persistent") == 0) {
 		if (!unit_bool(d->value, &on) || on)
-			note(t, d, "a run that was missed while procd did not run is not made up for");
+			note(t, d,
+			     "a run that was missed while procd did not run is not made up for");
 	} else if (!is_one_of(d->key, silent, ARRAY_LEN(silent))) {
 		note(t, d, "procd has nothing like it");
 	}
@@ -175,7 +177,8 @@ static int take_socket_line(struct unit *x, const struct directive *d)
 	if (strcmp(d->key, "ListenStream") == 0 || strcmp(d->key, "ListenDatagram") == 0)
 		return take_address(x, d);
 	if (strncmp(d->key, "SocketMode", 6) == 0)
-		note(x, d, "a socket's file is its user's and group's, with the mode that umask leaves");
+		note(x, d,
+		     "a socket's file is its user's and group's, with the mode that umask leaves");
 	else if (!is_one_of(d->key, silent, ARRAY_LEN(silent)))
 		note(x, d, "procd has nothing like it");
 	return 0;
@@ -226,7 +229,8 @@ int unit_sockets(struct unit *u)
 		if (strcmp(d->key, "Sockets") != 0 && strcmp(d->key, "Requires") != 0 &&
 		    strcmp(d->key, "Wants") != 0 && strcmp(d->key, "Also") != 0)
 			continue;
-		for (char *w = strtok_r(copy, " \t", &rest); w != NULL; w = strtok_r(NULL, " \t", &rest))
+		for (char *w = strtok_r(copy, " \t", &rest); w != NULL;
+		     w = strtok_r(NULL, " \t", &rest))
 			if (strlen(w) > 7 && strcmp(w + strlen(w) - 7, ".socket") == 0 &&
 			    !strlist_has(&names, w) && unit_is_beside(u, w))
 				strlist_add(&names, w);

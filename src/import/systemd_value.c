@@ -109,7 +109,8 @@ static void add_unescaped(const char *text, struct strbuf *out)
 		unsigned code;
 
 		if (p[0] == '\\' && p[1] == 'x' && isxdigit((unsigned char)p[2]) &&
-		    isxdigit((unsigned char)p[3]) && sscanf(p + 2, "%2x", &code) == 1 && code >= ' ') {
+		    isxdigit((unsigned char)p[3]) && sscanf(p + 2, "%2x", &code) == 1 &&
+		    code >= ' ') {
 			strbuf_addch(out, (char)code);
 			p += 3;
 		} else {

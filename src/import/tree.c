@@ -1,5 +1,5 @@
-/* What jansson accepts is read by the parser of values that procd's own files go through, because that
- * one knows lines. */
+/* What jansson accepts is read by the parser of values that procd's own files go through, because
+ * that one knows lines. */
 #include "import/tree.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@ static int check_texts(struct import *im, const char *path, const struct value *
 	for (size_t i = 0; i < v->n && v->keys != NULL; i++)
 		for (const char *p = v->keys[i].name; *p != '\0'; p++)
 			if ((unsigned char)*p < ' ' || *p == 0x7f)
-				return import_fail(im, path, v->keys[i].line, "the key holds a control "
+				return import_fail(im, path, v->keys[i].line,
+						   "the key holds a control "
 						   "character");
 	return 0;
 }

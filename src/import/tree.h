@@ -17,7 +17,8 @@ int tree_read_yaml(struct import *im, const char *path, struct value *out);	/* t
 const struct value *tree_get(const struct value *table, const char *key);	/* null counts as not there */
 const char *tree_text(const struct value *v);	/* of a string, number or boolean; else NULL */
 bool tree_bool(const struct value *v, bool fallback);
-/* The texts of a list, or of one that stands for a list of one. -EINVAL: something in it is none. */
+/* The texts of a list, or of one that stands for a list of one. -EINVAL: something in it is
+ * none. */
 int tree_list(const struct value *v, struct strlist *out);
 int tree_line(const struct value *v);
 /* V as it may be shown: its text, or what kind of thing it is. */

@@ -1,6 +1,6 @@
-/* YAML, by libyaml, which is loaded when it is needed: it costs nothing to a procd that supervises. An
- * alias becomes a copy of what it means, and copies are counted: neither a bomb nor a cycle of aliases
- * gets far. */
+/* YAML, by libyaml, which is loaded when it is needed: it costs nothing to a procd that supervises.
+ * An alias becomes a copy of what it means, and copies are counted: neither a bomb nor a cycle of
+ * aliases gets far. */
 #include "import/tree.h"
 
 #include <errno.h>
@@ -64,8 +64,10 @@ static int copy_scalar(struct copying *c, const yaml_node_t *node, struct value 
 	size_t n = node->data.scalar.length;
 
 	for (size_t i = 0; i < n; i++)
-		if (((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
-			return import_fail(c->im, c->path, line_of(node), "the text holds a control character");
+		if (((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t') ||
+		    text[i] == 0x7f)
+			return import_fail(c->im, c->path, line_of(node),
+					   "the text holds a control character");
 	if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
 		*out = (struct value){ .kind = VALUE_STRING, .text = x_strndup(text, n) };
 		return 0;
@@ -110,8 +112,8 @@ static int copy_pair(struct copying *c, const char *name, int line, int value, i
 		     struct value *out)
 {
 	if (out->n == TREE_KEYS_MAX)
-		return import_fail(c->im, c->path, line, "these are more than %d keys of one mapping",
-				   TREE_KEYS_MAX);
+		return import_fail(c->im, c->path, line,
+				   "these are more than %d keys of one mapping", TREE_KEYS_MAX);
 	make_room(out);
 	out->items[out->n] = (struct value)VALUE_INIT;
 	out->keys[out->n] = (struct value_key){ .name = x_strdup(name), .line = line };
@@ -127,7 +129,8 @@ static int merge(struct copying *c, int index, int depth, struct value *out)
 	const yaml_node_t *node = c->yaml->yaml_document_get_node(c->document, index);
 
 	if (depth > TREE_DEPTH_MAX)
-		return import_fail(c->im, c->path, 0, "is nested deeper than %d levels", TREE_DEPTH_MAX);
+		return import_fail(c->im, c->path, 0, "is nested deeper than %d levels",
+				   TREE_DEPTH_MAX);
 	if (node->type == YAML_MAPPING_NODE)
 		return copy_table(c, node, depth + 1, true, out);
 	if (node->type != YAML_SEQUENCE_NODE)
@@ -147,17 +150,20 @@ static int copy_table(struct copying *c, const yaml_node_t *node, int depth, boo
 
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < n; i++) {
-			const yaml_node_t *key = c->yaml->yaml_document_get_node(c->document, pairs[i].key);
+			const yaml_node_t *key =
+				c->yaml->yaml_document_get_node(c->document, pairs[i].key);
 			const char *name = key->type == YAML_SCALAR_NODE ?
 				(const char *)key->data.scalar.value : NULL;
 			bool is_merge = name != NULL && strcmp(name, "<<") == 0;
 
 			if (name == NULL || strlen(name) != key->data.scalar.length)
-				return import_fail(c->im, c->path, line_of(key), "a key has to be a text");
+				return import_fail(c->im, c->path, line_of(key),
+						   "a key has to be a text");
 			if (is_merge != (pass == 1))
 				continue;
 			if (++c->n > TREE_VALUES_MAX)
-				return import_fail(c->im, c->path, line_of(key), "these are more than %d values",
+				return import_fail(c->im, c->path, line_of(key),
+						   "these are more than %d values",
 						   TREE_VALUES_MAX);
 			if (is_merge) {
 				if (merge(c, pairs[i].value, depth, out) < 0)
@@ -166,7 +172,8 @@ static int copy_table(struct copying *c, const yaml_node_t *node, int depth, boo
 				if (!merged)
 					return import_fail(c->im, c->path, line_of(key), "\"%.60s\" is there "
 							   "twice", name);
-			} else if (copy_pair(c, name, line_of(key), pairs[i].value, depth, out) < 0) {
+			} else if (copy_pair(c, name, line_of(key), pairs[i].value, depth, out) <
+				   0) {
 				return -EINVAL;
 			}
 		}
@@ -230,7 +237,8 @@ int tree_read_yaml(struct import *im, const char *path, struct value *out)
 	if (load(&yaml))
 		r = read_document(&c, &text, out);
 	else
-		r = import_fail(im, path, 0, "is YAML, which needs the library libyaml (Debian: libyaml-0-2)");
+		r = import_fail(im, path, 0,
+				"is YAML, which needs the library libyaml (Debian: libyaml-0-2)");
 	if (yaml.handle != NULL)
 		dlclose(yaml.handle);
 	return r;
@@ -239,6 +247,7 @@ int tree_read_yaml(struct import *im, const char *path, struct value *out)
 int tree_read_yaml(struct import *im, const char *path, struct value *out)
 {
 	(void)out;
-	return import_fail(im, path, 0, "is YAML; this procd was built without --enable-import-yaml");
+	return import_fail(im, path, 0,
+			   "is YAML; this procd was built without --enable-import-yaml");
 }
 #endif

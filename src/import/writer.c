@@ -1,5 +1,5 @@
-/* The model as text. Every line that comes from somebody else's file goes through a filter that leaves
- * nothing in it that could end a comment; values were quoted when they were set. */
+/* The model as text. Every line that comes from somebody else's file goes through a filter that
+ * leaves nothing in it that could end a comment; values were quoted when they were set. */
 #include "import/model.h"
 
 #include "base/alloc.h"
@@ -137,7 +137,8 @@ static void add_service(struct writer *w, struct import_service *s)
 void import_write(struct import *im, const char *path, const char *format, struct strbuf *out)
 {
 	struct writer w = { .out = out, .line = 1 };
-	auto_free(freep) char *from = x_asprintf("Made by `procd import` from %s (%s).", path, format);
+	auto_free(freep) char *from =
+		x_asprintf("Made by `procd import` from %s (%s).", path, format);
 
 	strbuf_reset(out);
 	add_comment(&w, from);

@@ -6,7 +6,8 @@
  * A number alone proves nothing: pids are reused. The identity of the pidfd is proof; else the
  * start time; and for a child whose keeper was killed before it could note either, that it is not
  * younger than its record and carries the subsystem's name; for a record that was damaged, that it
- * leads a session of that number or is in the slot's cgroup, and carries the name. What is not proven is left alone, and said.
+ * leads a session of that number or is in the slot's cgroup, and carries the name. What is not
+ * proven is left alone, and said.
  *
  * A child that was to die with its keeper (on_supervisor_death = "stop") is taken over like any
  * other: the supervisor sees in the record what it is, and ends it. */

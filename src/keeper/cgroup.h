@@ -42,8 +42,8 @@ void cgroup_locate(struct cgroup *c);
  * run directory, with all its members) and open it as descriptor LOW (the keeper's fixed number for
  * it). Leaves usable = false where that is not possible. */
 void cgroup_init(struct cgroup *c, int low, const char *old);
-/* Remove what is empty, or is so within a second: every slot's group, groups made by their members, the
- * keeper's own. */
+/* Remove what is empty, or is so within a second: every slot's group, groups made by their members,
+ * the keeper's own. */
 void cgroup_fini(struct cgroup *c, int low);
 
 /* All relative to the descriptor of the keeper's group. */

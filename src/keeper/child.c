@@ -198,9 +198,10 @@ IN_CHILD static int child_oom(const struct child_job *job)
 	return failed != 0 && child_oom_is(want) ? 0 : failed;
 }
 
-/* The keeper has bound itself to this processor so that we begin here (see spawn.c). It sleeps until
- * our exec: letting it go before that lets the kernel wake it on another processor that idles, while
- * this one still starts the program up. The keeper undoes it itself, too, so an error is nothing. */
+/* The keeper has bound itself to this processor so that we begin here (see spawn.c). It sleeps
+ * until our exec: letting it go before that lets the kernel wake it on another processor that
+ * idles, while this one still starts the program up. The keeper undoes it itself, too, so an error
+ * is nothing. */
 IN_CHILD static int child_affinity(const struct child_job *job)
 {
 	const struct originals *o = job->original;

@@ -1,6 +1,7 @@
 /* The supervisor's end of the conversation. Sends go straight to the socket while it takes them;
- * what it does not take waits here, in order. That a record may be reused is never urgent: it is kept
- * back until something else is said, or until the end of the turn, and wakes the keeper only once. */
+ * what it does not take waits here, in order. That a record may be reused is never urgent: it is
+ * kept back until something else is said, or until the end of the turn, and wakes the keeper only
+ * once. */
 #include "keeper/client.h"
 
 #include <errno.h>
@@ -131,7 +132,8 @@ static void say(struct keeper_client *k, const struct outgoing *last)
 	unsigned int n = 0;
 
 	while (n < k->nreleased) {
-		o[n] = (struct outgoing){ .head = &k->released[n], .head_size = sizeof(k->released[n]) };
+		o[n] = (struct outgoing){ .head = &k->released[n],
+					  .head_size = sizeof(k->released[n]) };
 		n++;
 	}
 	k->nreleased = 0;

@@ -47,7 +47,8 @@ void keeper_follow(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, pi
 /* Look for sockets among the first COUNT (at most PLAN_MAX_LISTEN) descriptors that the process was
  * passed; facts->fetched is the answer, which comes before the end of the process. */
 void keeper_fetch(struct keeper_client *k, uint32_t slot, uint64_t spawn_id, uint32_t count);
-/* Its record may be reused. Said with whatever is said next, at the latest at the end of the turn. */
+/* Its record may be reused. Said with whatever is said next, at the latest at the end of the
+ * turn. */
 void keeper_release(struct keeper_client *k, uint32_t slot, uint64_t spawn_id);
 /* The loop is about to sleep: say what was kept back, or that the news of this turn were heard. */
 void keeper_turn_ends(struct keeper_client *k);

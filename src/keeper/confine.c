@@ -1,6 +1,6 @@
 /* What a plan says about where a program runs and what it may do, one system call after the other.
- * The plan was checked when it arrived; nothing here trusts the kernel to have done what it was asked
- * for where it could have done less. */
+ * The plan was checked when it arrived; nothing here trusts the kernel to have done what it was
+ * asked for where it could have done less. */
 #include "keeper/confine.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* The listening sockets of a process whose keeper was killed: they live on in the process alone. Keeper
- * only. */
+/* The listening sockets of a process whose keeper was killed: they live on in the process alone.
+ * Keeper only. */
 #ifndef KEEPER_FETCH_H
 #define KEEPER_FETCH_H
 

@@ -1,8 +1,8 @@
 /* The number of a process proves nothing, so its descriptor is opened first, and then it is looked
- * for in the tree: while we look the number belongs to the process behind the descriptor. Its parent
- * may be the first process still; until that has ended it is watched like an adopted one, and when
- * it comes to the keeper, the subreaper, it is a child like any other. What belongs to the tree is
- * told by the session of the first process, which the record keeps. */
+ * for in the tree: while we look the number belongs to the process behind the descriptor. Its
+ * parent may be the first process still; until that has ended it is watched like an adopted one,
+ * and when it comes to the keeper, the subreaper, it is a child like any other. What belongs to the
+ * tree is told by the session of the first process, which the record keeps. */
 #include "keeper/follow.h"
 
 #include <errno.h>

@@ -21,7 +21,8 @@ int fifo_dir_take(int run_dirfd);
 int fifo_hold(int run_dirfd, uint32_t slot, struct slot *own, int stream, uid_t uid);
 /* Hold the FIFO that an earlier keeper made, if there is one. */
 void fifo_hold_existing(uint32_t slot, struct slot *own, int stream);
-/* OWN holds a FIFO at least, and nothing waits to be read in any. False also where the kernel does not say. */
+/* OWN holds a FIFO at least, and nothing waits to be read in any. False also where the kernel does
+ * not say. */
 bool fifos_empty(const struct slot *own);
 
 #endif

@@ -2,9 +2,10 @@
  *
  * A controller works for a group when every group above passes it on (cgroup.subtree_control). The
  * kernel refuses that for a group with processes of its own, but for the root; then the keeper and
- * what descends from it go to a group "NAME-self" beside its own, "NAME". Only process 1 does so: when
- * any other keeper is killed, the next one has to be started in the same group to find what lives, and
- * a service manager could not put it there any more. Children matter more than limits. */
+ * what descends from it go to a group "NAME-self" beside its own, "NAME". Only process 1 does so:
+ * when any other keeper is killed, the next one has to be started in the same group to find what
+ * lives, and a service manager could not put it there any more. Children matter more than
+ * limits. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* What of the file system a program sees and may write to.
  *
  * The namespace gets everything from outside and gives nothing back. The root directory is changed
- * before anything is mounted, so paths are the ones that the program will use. Whether a step worked
- * is seen by looking at the result: a sandbox around procd may say 0 to a call that it dropped. */
+ * before anything is mounted, so paths are the ones that the program will use. Whether a step
+ * worked is seen by looking at the result: a sandbox around procd may say 0 to a call that it
+ * dropped. */
 #include "keeper/mounts.h"
 
 #include <errno.h>
@@ -86,7 +87,8 @@ IN_CHILD int mounts_root(const struct plan *p)
 	return ret;
 }
 
-/* The directory that was entered before is below what was mounted since, or outside the new root. */
+/* The directory that was entered before is below what was mounted since, or outside the new
+ * root. */
 IN_CHILD int mounts_reenter(const struct plan *p)
 {
 	char path[PATH_SIZE];

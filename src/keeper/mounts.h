@@ -12,7 +12,8 @@ int mounts_namespace(const struct plan *p);
 int mounts_root(const struct plan *p);
 /* Empty /tmp and /var/tmp, gone with the last process of the namespace. */
 int mounts_private_tmp(const struct plan *p);
-/* The plan's credentials as files of its user in PLAN_CREDENTIALS_DIR, that only the namespace has. */
+/* The plan's credentials as files of its user in PLAN_CREDENTIALS_DIR, that only the namespace
+ * has. */
 int mounts_credentials(const struct plan *p);
 int mounts_protect_system(const struct plan *p);
 /* Without a directory in the plan: the current one as it looks from in here. */

@@ -21,7 +21,8 @@ int packets_send(int sock, const struct outgoing *o, unsigned int n)
 
 		parts[i][0] = (struct iovec){ .iov_base = head.out, .iov_len = o[i].head_size };
 		parts[i][1] = (struct iovec){ .iov_base = tail.out, .iov_len = o[i].tail_size };
-		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = parts[i], .msg_iovlen = o[i].tail_size > 0 ? 2 : 1 };
+		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = parts[i],
+						   .msg_iovlen = o[i].tail_size > 0 ? 2 : 1 };
 	}
 	if (last->nfds > 0) {
 		msgs[n - 1].msg_hdr.msg_control = control.room;

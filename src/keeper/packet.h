@@ -19,12 +19,12 @@ struct outgoing {
  * listens. */
 int packet_send(int sock, const struct outgoing *o);
 
-/* The same for N (1 to PACKETS_AT_ONCE) one behind the other, of which only the last may have descriptors.
- * How many were sent; the error is of the first. */
+/* The same for N (1 to PACKETS_AT_ONCE) one behind the other, of which only the last may have
+ * descriptors. How many were sent; the error is of the first. */
 int packets_send(int sock, const struct outgoing *o, unsigned int n);
 
-/* Receive one packet of at most SIZE bytes with the *NFDS descriptors that came along, which are the
- * caller's. FLAGS as of recvmsg(2). Its length, 0 at the end, or -errno. */
+/* Receive one packet of at most SIZE bytes with the *NFDS descriptors that came along, which are
+ * the caller's. FLAGS as of recvmsg(2). Its length, 0 at the end, or -errno. */
 ssize_t packet_receive(int sock, void *at, size_t size, int flags, int fds[PACKET_MAX_FDS],
 		       int *nfds);
 

@@ -11,8 +11,8 @@
 
 int pidfd_open_process(pid_t pid);		/* close-on-exec; -errno */
 int pidfd_signal(int pidfd, int signo);		/* 0 or -errno */
-/* A copy of descriptor FD of that process, close-on-exec. -EBADF: it has none; -EPERM: one may not (as
- * ptrace(2)); another -errno. */
+/* A copy of descriptor FD of that process, close-on-exec. -EBADF: it has none; -EPERM: one may not
+ * (as ptrace(2)); another -errno. */
 int pidfd_get_fd(int pidfd, int fd);
 /* The same for every descriptor of one process and never again in a boot. Only where the kernel has
  * FEATURE_PIDFD_INODE: older ones answer with one inode for all. 0 on failure. */

@@ -288,7 +288,8 @@ static bool ready_ok(const struct plan *p)
 	if (p->ready_fd == 0)
 		return p->ready_path == 0;
 	return p->ready_fd > 2 && p->ready_fd <= PLAN_MAX_READY_FD && text_ok(p, p->ready_path) &&
-	       strlen((const char *)p + p->ready_path) < sizeof(((struct sockaddr_un *)0)->sun_path);
+	       strlen((const char *)p + p->ready_path) <
+		       sizeof(((struct sockaddr_un *)0)->sun_path);
 }
 
 static bool limits_ok(const struct plan *p)
@@ -355,7 +356,8 @@ static bool sandbox_ok(const struct plan *p)
 	bool paths = (p->landlock_read == 0 || vector_ok(p, p->landlock_read, false)) &&
 		     (p->landlock_write == 0 || vector_ok(p, p->landlock_write, false));
 
-	return filter && paths && credentials_ok(p) && (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
+	return filter && paths && credentials_ok(p) &&
+	       (p->root_dir == 0 || text_ok(p, p->root_dir)) &&
 	       p->protect_system < PLAN_PROTECT_COUNT;
 }
 
@@ -376,8 +378,8 @@ static bool numbers_ok(const struct plan *p)
 			       PLAN_SET_NUMA | PLAN_SET_CAPABILITIES | PLAN_SET_AMBIENT |
 			       PLAN_NO_NEW_PRIVILEGES | PLAN_PRIVATE_TMP;
 
-	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && listen_ok(p) && p->umask <= 0777 &&
-	       p->nice >= -20 && p->nice <= 19 &&
+	return (p->flags & ~known) == 0 && p->ngroups <= PLAN_MAX_GROUPS && listen_ok(p) &&
+	       p->umask <= 0777 && p->nice >= -20 && p->nice <= 19 &&
 	       (p->oom_score_adjust == INT32_MIN ||
 		(p->oom_score_adjust >= -1000 && p->oom_score_adjust <= 1000)) &&
 	       p->stop_signal <= 64 && p->capture_of <= RECORDS_MAX_SLOTS &&

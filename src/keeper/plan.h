@@ -50,7 +50,8 @@ enum spawn_stage {
 };
 extern const struct enumtext spawn_stage_text;	/* "exec", "chdir", ... */
 
-/* A variable with such a name and this value gets the child's own pid instead, right before the exec. */
+/* A variable with such a name and this value gets the child's own pid instead, right before the
+ * exec. */
 #define PLAN_WATCHDOG_PID "WATCHDOG_PID"
 #define PLAN_LISTEN_PID "LISTEN_PID"
 #define PLAN_PID_UNKNOWN "0000000000"

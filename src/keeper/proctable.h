@@ -22,8 +22,9 @@ struct proctable {
 	struct proc *procs;	/* ascending by pid */
 	uint32_t n;
 	int64_t looked_at_ns;	/* when the look began; 0 never */
-	/* Called for each process right after it was read, and again when it is read once more: what else
-	 * is asked about one that may end at any time has to be asked now. May be NULL. */
+	/* Called for each process right after it was read, and again when it is read once more:
+	 * what else is asked about one that may end at any time has to be asked now. May be
+	 * NULL. */
 	void (*on_read)(void *ctx, struct proc *p);
 	void *ctx;
 };
@@ -34,11 +35,11 @@ int proctable_look(struct proctable *t);
 void proctable_drop(struct proctable *t);	/* give the pages back */
 const struct proc *proctable_find(const struct proctable *t, pid_t pid);	/* NULL: none */
 
-/* The name that the record of PID's tree has ("web", "web@0", "web/stop", "web/2"), by the environment it
- * was started with. False: none, or it cannot be read. */
+/* The name that the record of PID's tree has ("web", "web@0", "web/stop", "web/2"), by the
+ * environment it was started with. False: none, or it cannot be read. */
 bool proc_marker(pid_t pid, char name[NAME_CAP]);
-/* Has PID, which was no zombie a moment ago, neither environment nor arguments just now? So it is in the
- * middle of an exec, or of its end, or has ended. */
+/* Has PID, which was no zombie a moment ago, neither environment nor arguments just now? So it is
+ * in the middle of an exec, or of its end, or has ended. */
 bool proc_between_programs(pid_t pid);
 /* Is that NAME? */
 bool proc_has_marker(pid_t pid, const char *name);

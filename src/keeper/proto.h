@@ -126,8 +126,8 @@ enum signal_scope { SCOPE_MAIN, SCOPE_TREE };
 
 enum signal_flag {
 	SIGNAL_THEN_CONT = 1 << 0,	/* follow with SIGCONT, so that a stopped process can act */
-	/* procd ends: what the slot was needed for is not started again. A keeper that is older than
-	 * this flag takes it for the one above, which does no harm. */
+	/* procd ends: what the slot was needed for is not started again. A keeper that is older
+	 * than this flag takes it for the one above, which does no harm. */
 	SIGNAL_LAST = 1 << 1,
 };
 

@@ -1,5 +1,5 @@
-/* System calls for code that runs on somebody else's thread-local storage: between clone and exec the
- * child shares the keeper's memory. No errno, no library; the result is as the kernel gives it,
+/* System calls for code that runs on somebody else's thread-local storage: between clone and exec
+ * the child shares the keeper's memory. No errno, no library; the result is as the kernel gives it,
  * -errno on failure. */
 #ifndef KEEPER_RAWCALL_H
 #define KEEPER_RAWCALL_H
@@ -46,7 +46,8 @@ RAW_CODE static inline long raw_call6(long number, long a, long b, long c, long 
 	return x0;
 }
 #else
-/* Other machines take the C library's call; errno belongs to the waiting parent, who puts it back. */
+/* Other machines take the C library's call; errno belongs to the waiting parent, who puts it
+ * back. */
 #include <errno.h>
 #include <unistd.h>
 

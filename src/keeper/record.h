@@ -109,7 +109,8 @@ int records_grow(struct records *r, uint32_t nslots);
 int records_resume(struct records *r, int fd);
 /* Supervisor: map FD read-only. Takes ownership of FD. 0 or -errno. */
 int records_map(struct records *r, int fd);
-/* Let go of the pages: what nobody looks at need not be mapped; a look brings it back. madvise(2). */
+/* Let go of the pages: what nobody looks at need not be mapped; a look brings it back.
+ * madvise(2). */
 void records_unmap_idle(const struct records *r);
 void records_unmap(struct records *r);
 
@@ -123,8 +124,9 @@ void record_seal(struct record *r);
 void record_seal_end(struct record *r);
 /* The slot is free again. */
 void record_clear(struct record *r);
-/* From now on R, sealed, is about the process PID of the same start, which runs: with this proof, and
- * no end. Whenever the keeper is killed in this, a successor finds the one process or the other. */
+/* From now on R, sealed, is about the process PID of the same start, which runs: with this proof,
+ * and no end. Whenever the keeper is killed in this, a successor finds the one process or the
+ * other. */
 void record_follow(struct record *r, pid_t pid, uint64_t start_ticks, uint64_t pidfd_ino);
 /* Keeper, before record_judge(): what a dead one began in record_follow() is done. */
 void record_finish_follow(struct record *r, uint32_t slot);
@@ -154,8 +156,8 @@ static inline const char *record_name_task(const char *name)
 	return slash != NULL ? slash + 1 : NULL;
 }
 
-/* While a new main process of a subsystem replaces the old one, both live (core/overlap.h): one of them
- * has this variable, and its record is named "NAME/2". */
+/* While a new main process of a subsystem replaces the old one, both live (core/overlap.h): one of
+ * them has this variable, and its record is named "NAME/2". */
 #define PROCD_PLACE_VARIABLE "PROCD_PLACE"
 #define RECORD_SECOND_PLACE "2"
 static inline bool record_name_is_second(const char *name)

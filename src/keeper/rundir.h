@@ -19,8 +19,8 @@ struct rundir {
 };
 
 /* Make (with parents) and verify PATH, open it as LOW_RUN_DIR, lock it. On failure *ERRNUM says
- * why, and *HOLDER is the pid of whoever has the lock (SETUP_LOCKED; 0 unknown), or, at success, had
- * it until he was killed (0: nobody). */
+ * why, and *HOLDER is the pid of whoever has the lock (SETUP_LOCKED; 0 unknown), or, at success,
+ * had it until he was killed (0: nobody). */
 enum setup_stage rundir_open(struct rundir *d, const char *path, int *errnum, pid_t *holder);
 /* What tells this run directory from each other one of this boot. */
 void rundir_identity(const struct rundir *d, char *out, size_t cap);

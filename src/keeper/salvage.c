@@ -1,7 +1,7 @@
 /* The FIFO is the proof: it lies in a directory that is ours alone, under the number of the slot,
- * and only a child of ours was given it. For a child whose output is not captured it is the group of
- * its slot, below the group that our run directory's keeper signed. Its descendants have both, too, so
- * the oldest process that leads a session is the one that was started. */
+ * and only a child of ours was given it. For a child whose output is not captured it is the group
+ * of its slot, below the group that our run directory's keeper signed. Its descendants have both,
+ * too, so the oldest process that leads a session is the one that was started. */
 #include "keeper/salvage.h"
 
 #include <fcntl.h>

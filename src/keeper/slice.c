@@ -1,7 +1,7 @@
-/* A supervisor that starts a thousand programs competes for the processor with those that it has just
- * started, each of which has a millisecond of loading before it. Whoever asks for short slices runs
- * sooner, for less long, and gets no more in total: the keeper needs a tenth of a millisecond per
- * start. */
+/* A supervisor that starts a thousand programs competes for the processor with those that it has
+ * just started, each of which has a millisecond of loading before it. Whoever asks for short slices
+ * runs sooner, for less long, and gets no more in total: the keeper needs a tenth of a millisecond
+ * per start. */
 #include "keeper/slice.h"
 
 #include <sched.h>

@@ -5,13 +5,13 @@
 
 #include <stdbool.h>
 
-/* Ask for short slices for this thread, which keeps its policy and niceness. True: granted. False: the
- * kernel has none (before 6.12), may not be asked, or the policy is not the usual one. Keeper only.
- * sched_setattr(2); Documentation/scheduler/sched-eevdf.rst. */
+/* Ask for short slices for this thread, which keeps its policy and niceness. True: granted. False:
+ * the kernel has none (before 6.12), may not be asked, or the policy is not the usual one. Keeper
+ * only. sched_setattr(2); Documentation/scheduler/sched-eevdf.rst. */
 bool slice_shorten(void);
 
-/* Back to the usual length, for a child that inherited a short one; the same policy and niceness. 0 or
- * -errno. For the child of a clone with shared memory: no errno, no stack to speak of. */
+/* Back to the usual length, for a child that inherited a short one; the same policy and niceness. 0
+ * or -errno. For the child of a clone with shared memory: no errno, no stack to speak of. */
 int slice_reset(void);
 
 #endif

@@ -78,8 +78,8 @@ void slots_untold_push_front(struct slots *s, uint32_t slot);
 void slots_forget_told_by_records(struct slots *s);
 /* Keep FD (taken over) for SLOT in place of what was there; FD < 0: nothing any more. */
 void slot_hold(struct slots *s, uint32_t slot, int fd);
-/* See that the number of what is held is out of the way of those that a child gets (keeper/child.h).
- * 0; -errno: it could not be moved, -EBADF: nothing is held. */
+/* See that the number of what is held is out of the way of those that a child gets
+ * (keeper/child.h). 0; -errno: it could not be moved, -EBADF: nothing is held. */
 int slot_lift(struct slot *own);
 
 #endif

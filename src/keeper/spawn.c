@@ -63,9 +63,9 @@ static long affinity_set(const unsigned long *mask, long size)
 	return syscall(SYS_sched_setaffinity, 0, (size_t)size, mask);
 }
 
-/* A mask of all processors that there may ever be is what one has who never asked for any, and follows
- * when the machine or its container gets more. One that names those of today would not: it is kept
- * only where somebody chose it. */
+/* A mask of all processors that there may ever be is what one has who never asked for any, and
+ * follows when the machine or its container gets more. One that names those of today would not: it
+ * is kept only where somebody chose it. */
 static void affinity_read(struct originals *o)
 {
 	unsigned long now[ORIGINAL_CPUS / sizeof(unsigned long)];

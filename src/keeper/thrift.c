@@ -1,7 +1,7 @@
-/* Each child costs the keeper two descriptors: the end of its FIFO, which keeps what it writes, and a
- * pidfd, which tells its end at a cost that does not grow. Under a limit that is too low for both, the
- * last children have no pidfd: waitid(2) over all children finds their ends. They are proven by
- * their start time then, which needs /proc. */
+/* Each child costs the keeper two descriptors: the end of its FIFO, which keeps what it writes, and
+ * a pidfd, which tells its end at a cost that does not grow. Under a limit that is too low for
+ * both, the last children have no pidfd: waitid(2) over all children finds their ends. They are
+ * proven by their start time then, which needs /proc. */
 #include "keeper/thrift.h"
 
 #include <sys/resource.h>

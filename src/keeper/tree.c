@@ -27,9 +27,9 @@ static uint64_t marker_hash(const char *name)
 	return MAX(hash_add(HASH_START, name, strlen(name)), MARKER_UNKNOWN + 1);
 }
 
-/* Whose is an orphan that came to us? It is asked as soon as one is seen: who forks and ends all the time
- * has ended when the look is over. What the keeper found as its children when it was started may carry
- * any name; whatever it starts is in another session than itself. */
+/* Whose is an orphan that came to us? It is asked as soon as one is seen: who forks and ends all
+ * the time has ended when the look is over. What the keeper found as its children when it was
+ * started may carry any name; whatever it starts is in another session than itself. */
 static void note_marker(void *ctx, struct proc *p)
 {
 	const struct keeper *k = ctx;

@@ -24,7 +24,8 @@ int tree_init(struct keeper *k);	/* 0 or -errno; cgroup_init() is done at SETUP 
 /* Live members of the tree of SLOT besides an unreaped dead leader; an estimate above 1. */
 uint32_t tree_members(struct keeper *k, uint32_t slot);
 /* The same when the leader has ended. The group of one that is not started again goes with its last
- * member: to remove it costs hardly more than to look, and need not be done after all have ended. */
+ * member: to remove it costs hardly more than to look, and need not be done after all have
+ * ended. */
 uint32_t tree_rest(struct keeper *k, uint32_t slot);
 /* Is PID a living member of the tree of SLOT? Then *PARENT is its parent. */
 bool tree_has(struct keeper *k, uint32_t slot, pid_t pid, pid_t *parent);

@@ -41,7 +41,8 @@ static bool is_harmless(const char *s, size_t n)
 	return true;
 }
 
-/* Both kinds of text and JSON take \\, \" and \n; JSON wants other control characters as numbers. */
+/* Both kinds of text and JSON take \\, \" and \n; JSON wants other control characters as
+ * numbers. */
 static void add_escaped_once(struct strbuf *out, const char *s, bool json)
 {
 	for (; *s != '\0'; s++) {

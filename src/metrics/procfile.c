@@ -54,7 +54,8 @@ bool keyed_number(const char *text, const char *key, uint64_t *out)
 	size_t n = strlen(key);
 
 	for (const char *line = text; *line != '\0';) {
-		if (strncmp(line, key, n) == 0 && strchr(" :\t", line[n]) != NULL && line[n] != '\0')
+		if (strncmp(line, key, n) == 0 && strchr(" :\t", line[n]) != NULL &&
+		    line[n] != '\0')
 			return number(line + n + strspn(line + n, " :\t"), out) != NULL;
 		line = strchrnul(line, '\n');
 		line += *line == '\n';

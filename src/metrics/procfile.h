@@ -1,6 +1,6 @@
 /* The text of the files below /proc and in a cgroup that tell what a process uses. Pure; any
- * thread. What is not as the kernel writes it (proc(5), the kernel's cgroup-v2 and PSI documents) is
- * refused or left out, never guessed. */
+ * thread. What is not as the kernel writes it (proc(5), the kernel's cgroup-v2 and PSI documents)
+ * is refused or left out, never guessed. */
 #ifndef METRICS_PROCFILE_H
 #define METRICS_PROCFILE_H
 
@@ -25,12 +25,12 @@ bool proc_stat_parse(const char *text, size_t len, struct proc_stat *out);
  * /proc/PID/io, cpu.stat, memory.stat. False: no such line, or no number. */
 bool keyed_number(const char *text, const char *key, uint64_t *out);
 
-/* The "total=" of the line KIND ("some", "full") in a file of pressure, in microseconds. False: there is
- * no such line. */
+/* The "total=" of the line KIND ("some", "full") in a file of pressure, in microseconds. False:
+ * there is no such line. */
 bool pressure_total(const char *text, const char *kind, uint64_t *out);
 
-/* The pids in TEXT, separated by blanks or newlines, into PIDS; returns how many, at most MAX. Stops
- * at what is no pid. */
+/* The pids in TEXT, separated by blanks or newlines, into PIDS; returns how many, at most MAX.
+ * Stops at what is no pid. */
 size_t pid_list_parse(const char *text, pid_t *pids, size_t max);
 
 #endif

@@ -1,5 +1,5 @@
-/* Adding up what a tree uses. The cgroup lists its members; without one the tree is walked down from
- * the main process by the kernel's own lists of children, so nothing else is looked at. */
+/* Adding up what a tree uses. The cgroup lists its members; without one the tree is walked down
+ * from the main process by the kernel's own lists of children, so nothing else is looked at. */
 #include "metrics/resources.h"
 
 #include <dirent.h>

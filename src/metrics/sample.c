@@ -1,11 +1,11 @@
-/* One sample: whose process is in a slot, what it uses now, and what that means beside the sample before.
- * A sample belongs to one process; another one in the same slot begins anew. */
+/* One sample: whose process is in a slot, what it uses now, and what that means beside the sample
+ * before. A sample belongs to one process; another one in the same slot begins anew. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "metrics/sampler_inner.h"
 
-/* Does the keeper still answer for PID, the process SPAWN_ID (0: whichever it is) in PLACE? As long as
- * it does, PID has not been reaped, so nobody else can have the number. */
+/* Does the keeper still answer for PID, the process SPAWN_ID (0: whichever it is) in PLACE? As long
+ * as it does, PID has not been reaped, so nobody else can have the number. */
 static const struct record *living(const struct sampler *s, uint32_t place, pid_t pid,
 				   uint64_t spawn_id)
 {

@@ -1,5 +1,5 @@
-/* A table of samples by slot, a timer that runs only while somebody may come back, and a cursor that
- * lets the work be done in portions. */
+/* A table of samples by slot, a timer that runs only while somebody may come back, and a cursor
+ * that lets the work be done in portions. */
 #include "metrics/sampler_inner.h"
 
 #include <unistd.h>

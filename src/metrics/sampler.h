@@ -51,14 +51,14 @@ void sampler_free(struct sampler *s);		/* NULL is fine */
 /* Somebody asks about SLOTS: see that there are samples. Not in a read section. What does not fit
  * into about 20 ms follows in the background. */
 void sampler_ask(struct sampler *s, const uint32_t *slots, size_t n);
-/* The same for a scrape: all subsystems, and what is told to metrics only, as far as there is time. Who
- * scrapes regularly finds samples that were taken shortly before he comes. */
+/* The same for a scrape: all subsystems, and what is told to metrics only, as far as there is time.
+ * Who scrapes regularly finds samples that were taken shortly before he comes. */
 void sampler_scrape(struct sampler *s);
 /* What is known of R's process; NULL: nothing (it does not run, it cannot be found out, or
  * monitoring.track_resources is off). Valid until the loop is entered again. */
 const struct sample *sampler_get(const struct sampler *s, const struct board_record *r);
-/* Another configuration was published: from now on it is that whose limits are watched. While there is
- * a memory_soft_limit, the timer runs. */
+/* Another configuration was published: from now on it is that whose limits are watched. While there
+ * is a memory_soft_limit, the timer runs. */
 void sampler_reconfigure(struct sampler *s);
 /* How many samples were taken so far. */
 uint64_t sampler_taken(const struct sampler *s);

@@ -51,8 +51,8 @@ void samples_forget(struct sampler *s);
 
 /* --- watches.c -------------------------------------------------------------------------------- */
 
-/* From now on the limits of CONFIG count. Inside a read section. What is known of one whose limit stays
- * is kept. */
+/* From now on the limits of CONFIG count. Inside a read section. What is known of one whose limit
+ * stays is kept. */
 void watches_read(struct sampler *s, const struct config *config);
 /* Sample W's process, and tell if it is on the other side of its limit now. */
 void watch_look(struct sampler *s, struct watch *w);

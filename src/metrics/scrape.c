@@ -1,5 +1,5 @@
-/* What there is, family by family: first procd itself, then one walk over the board for each family of
- * the subsystems, for the samples of a family have to stand together. Names are a contract. */
+/* What there is, family by family: first procd itself, then one walk over the board for each family
+ * of the subsystems, for the samples of a family have to stand together. Names are a contract. */
 #include "metrics/scrape.h"
 
 #include <unistd.h>

@@ -16,7 +16,8 @@ struct scrape {
 	unsigned connections;		/* of the control socket */
 };
 
-/* Append them to OUT; EMBEDDED: as in exposition_begin(). Front thread, not in a read section; sampler_scrape() comes first. */
+/* Append them to OUT; EMBEDDED: as in exposition_begin(). Front thread, not in a read section;
+ * sampler_scrape() comes first. */
 void scrape_format(const struct scrape *s, enum exposition_format format, bool embedded,
 		   struct strbuf *out);
 

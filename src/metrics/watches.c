@@ -1,5 +1,5 @@
-/* memory_soft_limit: whose memory is watched, and on which side of the limit it was last. What is told is
- * a change of sides, and the way back is longer than the way over. */
+/* memory_soft_limit: whose memory is watched, and on which side of the limit it was last. What is
+ * told is a change of sides, and the way back is longer than the way over. */
 #include "base/alloc.h"
 #include "metrics/sampler_inner.h"
 

@@ -1,5 +1,5 @@
-/* The table of who is captured: a slot for each subsystem, found by its number, with a stream or two
- * (stream.c). Other threads look rings up in it under RCU. */
+/* The table of who is captured: a slot for each subsystem, found by its number, with a stream or
+ * two (stream.c). Other threads look rings up in it under RCU. */
 #include "output/capture.h"
 
 #include <errno.h>
@@ -60,7 +60,8 @@ static void publish_slot(struct captures *c, struct slot *slot)
 void capture_attach(struct captures *c, uint32_t number, struct subsystem_options *options)
 {
 	BUG_ON(number >= CAPTURE_PAGE * CAPTURE_PAGES);
-	struct slot *known = find_slot(c, number), *slot = known != NULL ? known : new_slot(c, number);
+	struct slot *known = find_slot(c, number),
+		    *slot = known != NULL ? known : new_slot(c, number);
 	struct subsystem_options *old = slot->options;
 
 	slot->options = options;

@@ -1,4 +1,5 @@
-/* From the FIFOs into the rings and on to the logs. Log thread, except captures_ring() and captures_silent(). */
+/* From the FIFOs into the rings and on to the logs. Log thread, except captures_ring() and
+ * captures_silent(). */
 #ifndef OUTPUT_CAPTURE_H
 #define OUTPUT_CAPTURE_H
 
@@ -19,7 +20,8 @@
 struct captures;
 struct slot;
 
-/* LARGE: that was asked for. SMALL: it fills within a pause, and the kernel refuses a larger one. */
+/* LARGE: that was asked for. SMALL: it fills within a pause, and the kernel refuses a larger
+ * one. */
 enum pipe_size { PIPE_UNKNOWN, PIPE_USUAL, PIPE_LARGE, PIPE_LARGEST, PIPE_SMALL };
 
 /* One FIFO. */
@@ -50,8 +52,8 @@ struct slot {
 	struct match *match;		/* a line that is waited for; NULL: none */
 };
 
-/* Formatted lines, and up to where in the ring each one came from. A line that the rate limit leaves
- * out goes with the one before it. */
+/* Formatted lines, and up to where in the ring each one came from. A line that the rate limit
+ * leaves out goes with the one before it. */
 #define BATCH_LINES 512u
 struct batch {
 	size_t len;

@@ -1,5 +1,5 @@
-/* The daemon may be restarted at any time: its old socket then refuses, and the caller opens anew. A
- * line is a datagram or nothing, so none is ever torn. */
+/* The daemon may be restarted at any time: its old socket then refuses, and the caller opens anew.
+ * A line is a datagram or nothing, so none is ever torn. */
 #include "output/datagram.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* A daemon that takes log lines as datagrams, each a line in the form of the syslog protocol: syslogd,
- * or journald by its socket of the same kind. Source: RFC 3164, syslog(3), systemd-journald.service(8).
- * Log thread. */
+/* A daemon that takes log lines as datagrams, each a line in the form of the syslog protocol:
+ * syslogd, or journald by its socket of the same kind. Source: RFC 3164, syslog(3),
+ * systemd-journald.service(8). Log thread. */
 #ifndef OUTPUT_DATAGRAM_H
 #define OUTPUT_DATAGRAM_H
 

@@ -1,5 +1,5 @@
-/* A line of a log, as text or as JSON, written into memory that the caller has. The pieces append at
- * P and return the new end; nothing is terminated. Log thread. */
+/* A line of a log, as text or as JSON, written into memory that the caller has. The pieces append
+ * at P and return the new end; nothing is terminated. Log thread. */
 #ifndef OUTPUT_FORMAT_H
 #define OUTPUT_FORMAT_H
 

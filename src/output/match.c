@@ -1,6 +1,7 @@
-/* The ring is looked at, not what is read: so a line counts that came before anybody waited, or that a
- * supervisor captured which died before it could tell. What the process before wrote lies before
- * the ring's RUN_FROM and does not count. Lines are those of the log: whole, and cut where that cuts. */
+/* The ring is looked at, not what is read: so a line counts that came before anybody waited, or
+ * that a supervisor captured which died before it could tell. What the process before wrote lies
+ * before the ring's RUN_FROM and does not count. Lines are those of the log: whole, and cut where
+ * that cuts. */
 #include "output/match.h"
 
 #include <regex.h>

@@ -10,8 +10,8 @@ struct slot;
 struct stream;
 struct match;
 
-/* Wait for a line that matches PATTERN (POSIX, extended; it compiles) in what SLOT's present process
- * writes and wrote. Whatever was waited for before is forgotten. */
+/* Wait for a line that matches PATTERN (POSIX, extended; it compiles) in what SLOT's present
+ * process writes and wrote. Whatever was waited for before is forgotten. */
 void match_begin(struct slot *slot, const char *pattern, uint64_t spawn_id);
 void match_end(struct slot *slot);
 /* There are new bytes in the ring of S. True: the line came; nothing is waited for any more, and

@@ -5,10 +5,10 @@
  * procd's own log. The ring's header says how far each step got, so a killed supervisor's successor
  * goes on where it stopped: no line lost, none written twice to a file. The ring also is the tail
  * that `procd logs` shows. A log that fails (full or missing disk) or a reader of it that takes
- * nothing for a second stops the writing, not the reading: the oldest lines are dropped, counted and
- * told in the log ("... N lines lost"). A slow one is waited for, as a pipe would. While the disk
- * keeps a write from returning, this thread waits and children have the pipe and nothing more; no
- * other thread ever waits.
+ * nothing for a second stops the writing, not the reading: the oldest lines are dropped, counted
+ * and told in the log ("... N lines lost"). A slow one is waited for, as a pipe would. While the
+ * disk keeps a write from returning, this thread waits and children have the pipe and nothing more;
+ * no other thread ever waits.
  *
  * Functions: main thread, unless said otherwise. */
 #ifndef OUTPUT_OUTPUT_H
@@ -48,9 +48,9 @@ void output_attach(struct output *o, uint32_t slot, struct subsystem_options *op
 /* The pid that lines of SLOT belong to from now on (text and JSON lines show it). 0: a process is
  * being started; what it writes stays in the FIFO until its pid is told. -1: none was started. */
 void output_set_pid(struct output *o, uint32_t slot, int pid);
-/* The first line that SLOT's present process writes, or wrote already, and that log:REGEX of OPTIONS
- * (a reference is taken) matches is told by a struct output_drained, before any drain that follows.
- * Once per call; the next call forgets the one before. */
+/* The first line that SLOT's present process writes, or wrote already, and that log:REGEX of
+ * OPTIONS (a reference is taken) matches is told by a struct output_drained, before any drain that
+ * follows. Once per call; the next call forgets the one before. */
 void output_watch(struct output *o, uint32_t slot, struct subsystem_options *options,
 		  uint64_t spawn_id);
 void output_detach(struct output *o, uint32_t slot);
@@ -58,8 +58,8 @@ void output_detach(struct output *o, uint32_t slot);
  * 50 ms unless the disk gets stuck just then; while the thread is stalled in a write, this call
  * itself answers, at once, also what was asked before. */
 void output_drain(struct output *o, uint32_t slot, uint64_t spawn_id);
-/* Any thread, of a slot in whose FIFOs nothing waits (by then or a moment before): its latest process
- * printed nothing. False where that is not sure, as with an order on its way. */
+/* Any thread, of a slot in whose FIFOs nothing waits (by then or a moment before): its latest
+ * process printed nothing. False where that is not sure, as with an order on its way. */
 bool output_silent(struct output *o, uint32_t slot);
 void output_reopen(struct output *o);		/* USR1, reopen-logs */
 void output_reconfigure(struct output *o);	/* after a publish: [logging], [events] changed */

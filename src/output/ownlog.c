@@ -1,5 +1,5 @@
-/* Escapes that reach a terminal from a child are limited to colours; everything else is made harmless
- * there. Files get the bytes as they are. */
+/* Escapes that reach a terminal from a child are limited to colours; everything else is made
+ * harmless there. Files get the bytes as they are. */
 #include "output/ownlog.h"
 
 #include <unistd.h>
@@ -295,7 +295,8 @@ int ownlog_flush(struct ownlog *log)
 	if (log->lost > 0 && log->queue.len < QUEUE_MAX / 2) {
 		char text[64];
 
-		snprintf(text, sizeof text, "... %llu messages lost", (unsigned long long)log->lost);
+		snprintf(text, sizeof text, "... %llu messages lost",
+			 (unsigned long long)log->lost);
 		log->lost = 0;
 		ownlog_message(log, LOG_WARN, NULL, clock_real_ns(), text);
 	}

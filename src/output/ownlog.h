@@ -34,8 +34,8 @@ struct ownlog {
 /* Takes over the reference FALLBACK. */
 void ownlog_init(struct ownlog *log, struct target *fallback);
 void ownlog_fini(struct ownlog *log);
-/* Takes over the reference TARGET. NAME_WIDTH: of the longest name that is going to come; a terminal
- * gets a column of that width, within bounds. */
+/* Takes over the reference TARGET. NAME_WIDTH: of the longest name that is going to come; a
+ * terminal gets a column of that width, within bounds. */
 void ownlog_set_target(struct ownlog *log, struct target *target, bool json, bool color,
 		       size_t name_width);
 /* The colour of a name, always the same: an escape sequence. */
@@ -45,7 +45,8 @@ size_t ownlog_captured(struct ownlog *log, char *out, const struct captured *c);
 /* Queue one of procd's own messages; beyond a bound it is dropped and counted. */
 void ownlog_message(struct ownlog *log, enum log_level level, const char *subsystem,
 		    int64_t real_ns, const char *message);
-/* The same for before there is a log thread: a log_sink_fn that writes JSON to stderr. Any thread. */
+/* The same for before there is a log thread: a log_sink_fn that writes JSON to stderr. Any
+ * thread. */
 void ownlog_early_json(void *ctx, enum log_level level, const char *subsystem, const char *message);
 /* Write the queue. 0: all is written; negative errno: not now. */
 int ownlog_flush(struct ownlog *log);

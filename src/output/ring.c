@@ -161,7 +161,8 @@ static int open_existing(struct ring *r, const char *owner)
 
 static int create_file(struct ring *r)
 {
-	int fd = openat(r->dirfd, r->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd =
+		openat(r->dirfd, r->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd >= 0) {
 		if (ftruncate(fd, (off_t)file_size()) == 0 &&

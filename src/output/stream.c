@@ -105,9 +105,10 @@ static void drop_oldest(struct stream *s)
 	ring_lost_add(r, lost);
 }
 
-/* In two steps. The second is for one that fills a large pipe while its reader pauses, as a writer of
- * single lines does (1.1 x the flow of a reader without pauses with 256 KiB, 1.8 x with 1 MiB). Where the
- * reader has no time to pause it would only eat up the user's share, and give more to who came first. */
+/* In two steps. The second is for one that fills a large pipe while its reader pauses, as a writer
+ * of single lines does (1.1 x the flow of a reader without pauses with 256 KiB, 1.8 x with 1 MiB).
+ * Where the reader has no time to pause it would only eat up the user's share, and give more to who
+ * came first. */
 static void enlarge_pipe(struct stream *s, size_t available)
 {
 	bool large = s->pipe == PIPE_LARGE;
@@ -120,8 +121,8 @@ static void enlarge_pipe(struct stream *s, size_t available)
 	(void)fcntl(s->fd, F_SETPIPE_SZ, large ? PIPE_BYTES_LARGEST : PIPE_BYTES_LARGE);
 }
 
-/* Can it hold what comes within PACE_NS? Who has a thousand pipes is given small ones. Source: pipe(7),
- * pipe-user-pages-soft. */
+/* Can it hold what comes within PACE_NS? Who has a thousand pipes is given small ones. Source:
+ * pipe(7), pipe-user-pages-soft. */
 static bool holds_much(struct stream *s)
 {
 	if (s->pipe == PIPE_UNKNOWN)

@@ -1,5 +1,5 @@
-/* Readers look a ring up under RCU, so that it cannot be unmapped, and copy. Waking goes through the
- * lock of the output object: after tail_unsubscribe() WAKE is not called any more. */
+/* Readers look a ring up under RCU, so that it cannot be unmapped, and copy. Waking goes through
+ * the lock of the output object: after tail_unsubscribe() WAKE is not called any more. */
 #include "output/tail.h"
 
 #include "output/lines.h"

@@ -1,6 +1,7 @@
 /* Where lines go: a file of ours, a descriptor that procd was given (terminal, pipe, socket,
- * redirected file), or a log daemon. Never blocks on a reader that does not read; a target that fails
- * is tried again with growing pauses. Counted: one object per path or descriptor. Log thread. */
+ * redirected file), or a log daemon. Never blocks on a reader that does not read; a target that
+ * fails is tried again with growing pauses. Counted: one object per path or descriptor. Log
+ * thread. */
 #ifndef OUTPUT_TARGET_H
 #define OUTPUT_TARGET_H
 

@@ -500,7 +500,8 @@ void output_stop(struct output *o)
 	send_order(o, order_new(ORDER_STOP, 0, 0));
 	/* Not pthread_timedjoin_np(): that looks at the time of day, which may be set meanwhile. */
 	while (pthread_tryjoin_np(o->thread, NULL) != 0) {
-		/* Stuck in the kernel: it ends with the process, and keeps its memory until then. */
+		/* Stuck in the kernel: it ends with the process, and keeps its memory until
+		 * then. */
 		if (clock_mono_ns() > until)
 			return;
 		nanosleep(&pause, NULL);

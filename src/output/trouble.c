@@ -1,5 +1,5 @@
-/* The log thread writes the words down when something turned, and status reads them: nobody looks at
- * a target that another thread works with. */
+/* The log thread writes the words down when something turned, and status reads them: nobody looks
+ * at a target that another thread works with. */
 #include "output/trouble.h"
 
 #include "base/alloc.h"

@@ -44,8 +44,8 @@ static void locations_add(struct cpu_session *s, struct pprof *p, const struct c
 		if (l->region != region || l->kernel)
 			continue;
 		if (symbols != NULL)
-			n = symbols_find(symbols, l->address - region->start + region->offset, frames,
-					 SYMBOL_FRAMES_MAX);
+			n = symbols_find(symbols, l->address - region->start + region->offset,
+					 frames, SYMBOL_FRAMES_MAX);
 		for (size_t j = 0; j < n; j++)
 			lines[j] = (struct pprof_line){ frames[j].function, frames[j].file,
 							frames[j].line, frames[j].start_line };

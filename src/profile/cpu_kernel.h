@@ -1,4 +1,5 @@
-/* Names of the kernel's functions: /proc/kallsyms, as far as we may see addresses there. One thread. */
+/* Names of the kernel's functions: /proc/kallsyms, as far as we may see addresses there. One
+ * thread. */
 #ifndef PROFILE_CPU_KERNEL_H
 #define PROFILE_CPU_KERNEL_H
 

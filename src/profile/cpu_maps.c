@@ -1,6 +1,6 @@
-/* A mapping replaces what lay there before; what was unmapped stays known, which does no harm. Files
- * are opened at the first sample in them: later the process, its root directory or the file itself may
- * be gone. A file of the right name with another inode is another file. */
+/* A mapping replaces what lay there before; what was unmapped stays known, which does no harm.
+ * Files are opened at the first sample in them: later the process, its root directory or the file
+ * itself may be gone. A file of the right name with another inode is another file. */
 #include "profile/cpu_maps.h"
 
 #include <errno.h>

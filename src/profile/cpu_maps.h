@@ -1,5 +1,5 @@
-/* Which file lies where in which process: executable mappings only, from /proc/PID/maps at first and
- * from the kernel's records afterwards. The client's side. One thread. */
+/* Which file lies where in which process: executable mappings only, from /proc/PID/maps at first
+ * and from the kernel's records afterwards. The client's side. One thread. */
 #ifndef PROFILE_CPU_MAPS_H
 #define PROFILE_CPU_MAPS_H
 

@@ -269,7 +269,8 @@ void cpu_refusal(int errnum, const char *paranoid, struct error *e)
 			  "processes of its own user); a container may forbid it, too",
 			  known ? paranoid : "?");
 	else if (errnum == ENOSYS || errnum == ENOENT || errnum == EOPNOTSUPP)
-		error_set(e, ERROR_PLATFORM_FEATURE, errnum, "this kernel, or this container, has no "
+		error_set(e, ERROR_PLATFORM_FEATURE, errnum,
+			  "this kernel, or this container, has no "
 			  "perf_event_open");
 	else if (errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM)
 		error_set(e, ERROR_RESOURCE_FDS, errnum, "cannot open perf events");

@@ -49,8 +49,8 @@ struct cpu_events {
 #define CPU_EVENTS_INIT { 0 }
 void cpu_events_fini(struct cpu_events *e);	/* closes the descriptors */
 
-/* 0: *OUT is filled. -ESRCH: nothing of it lives. Other negative errno with *E set, which names what
- * refuses: the paranoid level, a capability, a limit. */
+/* 0: *OUT is filled. -ESRCH: nothing of it lives. Other negative errno with *E set, which names
+ * what refuses: the paranoid level, a capability, a limit. */
 int cpu_open(const struct cpu_request *request, struct cpu_events *out, struct error *e);
 
 /* Why perf_event_open(2) failed with ERRNUM, for a person. PARANOID as in

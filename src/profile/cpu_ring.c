@@ -1,6 +1,6 @@
-/* A ring is one page of positions and a power of two of data pages. The kernel moves the head, we the
- * tail; a record that wraps is put together by copying, which is done for all, since the ring is then
- * free again before anything is looked up. */
+/* A ring is one page of positions and a power of two of data pages. The kernel moves the head, we
+ * the tail; a record that wraps is put together by copying, which is done for all, since the ring
+ * is then free again before anything is looked up. */
 #include "profile/cpu_ring.h"
 
 #include <errno.h>

@@ -42,8 +42,8 @@ struct cpu_record {
 	uint64_t lost;			/* LOST: records */
 };
 
-/* Cut the record at BUF[0, N). Returns its length, 0 when there is no whole record. Pure; BUF must be
- * aligned to 8 bytes. */
+/* Cut the record at BUF[0, N). Returns its length, 0 when there is no whole record. Pure; BUF must
+ * be aligned to 8 bytes. */
 size_t cpu_record_parse(const char *buf, size_t n, struct cpu_record *out);
 
 #endif

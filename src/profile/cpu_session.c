@@ -1,6 +1,6 @@
-/* Records come from one ring per processor, so they are put in order by their time: in each round only
- * what is older than the round before is taken, for nothing older can come any more. A sample is
- * resolved to places in files at once, as the mappings are at that moment. */
+/* Records come from one ring per processor, so they are put in order by their time: in each round
+ * only what is older than the round before is taken, for nothing older can come any more. A sample
+ * is resolved to places in files at once, as the mappings are at that moment. */
 #include "profile/cpu_session.h"
 
 #include <errno.h>
@@ -158,8 +158,8 @@ void cpu_session_add_process(struct cpu_session *s, pid_t pid)
 
 /* --- samples ------------------------------------------------------------------------------------- */
 
-static struct cpu_location *location_of(struct cpu_session *s, struct cpu_region *region, bool kernel,
-				    uint64_t address)
+static struct cpu_location *location_of(struct cpu_session *s, struct cpu_region *region,
+					bool kernel, uint64_t address)
 {
 	struct cpu_location *l;
 	char key[48];
@@ -256,7 +256,8 @@ static void record_take(struct cpu_session *s, const struct cpu_record *r)
 		break;
 	case CPU_RECORD_MAP:
 		p = cpu_maps_process(&s->maps, r->pid);
-		cpu_maps_add(&s->maps, p, r->start, r->start + r->length, r->offset, r->inode, r->text);
+		cpu_maps_add(&s->maps, p, r->start, r->start + r->length, r->offset, r->inode,
+			     r->text);
 		break;
 	case CPU_RECORD_FORK:
 		cpu_maps_fork(&s->maps, r->parent_pid, r->pid);

@@ -1,5 +1,6 @@
-/* Taking a CPU profile: perf events in, a pprof file out. The client's side: rings are mapped into the
- * process that holds the session, and what was sampled is kept there, each stack once. One thread. */
+/* Taking a CPU profile: perf events in, a pprof file out. The client's side: rings are mapped into
+ * the process that holds the session, and what was sampled is kept there, each stack once. One
+ * thread. */
 #ifndef PROFILE_CPU_SESSION_H
 #define PROFILE_CPU_SESSION_H
 
@@ -16,15 +17,16 @@ struct cpu_session;
 struct cpu_session *cpu_session_new(unsigned hz);
 void cpu_session_free(struct cpu_session *s);	/* NULL is fine; ends the sampling */
 
-/* Sample these events, too: FDS as opened by cpu_open(), thread by thread and for each one per item of
- * CPUS. They are taken over, the array, too, whatever is returned. 0 or negative errno with *E set. */
+/* Sample these events, too: FDS as opened by cpu_open(), thread by thread and for each one per item
+ * of CPUS. They are taken over, the array, too, whatever is returned. 0 or negative errno with *E
+ * set. */
 int cpu_session_attach(struct cpu_session *s, const int *cpus, size_t ncpus, int *fds, size_t nfds,
 		       struct error *e);
 /* PID is one of those that are attached: learn what is mapped where. */
 void cpu_session_add_process(struct cpu_session *s, pid_t pid);
 
-/* What to wait for with poll(2), for at most CPU_ROUND_MS: FDS has room for cpu_session_npoll() of them;
- * returns how many there are. */
+/* What to wait for with poll(2), for at most CPU_ROUND_MS: FDS has room for cpu_session_npoll() of
+ * them; returns how many there are. */
 #define CPU_ROUND_MS 250	/* the last heir's end wakes nobody */
 size_t cpu_session_npoll(const struct cpu_session *s);
 size_t cpu_session_poll(const struct cpu_session *s, struct pollfd *fds);

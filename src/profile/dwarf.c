@@ -1,6 +1,7 @@
-/* What an address means, by DWARF: the innermost scope is found by its address, then the concrete chain
- * around it is walked outward. Each inlined call says where it was called from, which is the line of
- * the next frame. Separate debug files are found as elfutils finds them (.debug, /usr/lib/debug). */
+/* What an address means, by DWARF: the innermost scope is found by its address, then the concrete
+ * chain around it is walked outward. Each inlined call says where it was called from, which is the
+ * line of the next frame. Separate debug files are found as elfutils finds them (.debug,
+ * /usr/lib/debug). */
 #include "profile/dwarf.h"
 
 #include "config.h"
@@ -112,7 +113,8 @@ bool dwarf_has_lines(const struct dwarf *d)
 	return d != NULL && d->has_lines;
 }
 
-/* The unit that covers ADDRESS. Not every compiler writes a table of addresses: then each is asked. */
+/* The unit that covers ADDRESS. Not every compiler writes a table of addresses: then each is
+ * asked. */
 static Dwarf_Die *unit_at(struct dwarf *d, Dwarf_Addr address, Dwarf_Addr *bias)
 {
 	Dwarf_Die *unit = dw.dwfl_module_addrdie(d->module, address, bias);

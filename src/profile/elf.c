@@ -1,5 +1,5 @@
-/* Tables are read into the heap with pread(2), never mapped: a file that is cut meanwhile must not be
- * a SIGBUS. */
+/* Tables are read into the heap with pread(2), never mapped: a file that is cut meanwhile must not
+ * be a SIGBUS. */
 #include "profile/elf.h"
 
 #include <elf.h>

@@ -32,8 +32,8 @@ struct elf {
 #define ELF_INIT { 0 }
 void elf_fini(struct elf *e);
 
-/* Read the file open as FD, which stays the caller's. 0; -ENOEXEC: not an ELF file of this machine's
- * kind; other negative errno. A file whose tables are damaged has what could be read. */
+/* Read the file open as FD, which stays the caller's. 0; -ENOEXEC: not an ELF file of this
+ * machine's kind; other negative errno. A file whose tables are damaged has what could be read. */
 int elf_read(int fd, struct elf *out);
 /* The address that the byte at OFFSET of the file was linked to. */
 bool elf_address(const struct elf *e, uint64_t offset, uint64_t *address);

@@ -1,6 +1,6 @@
 /* The words of the format: Debian's valgrind 3.19, dh_view.js. A stack is a list of numbers of a
- * table of frames, the innermost first; frame 0 is the root. Equal stacks must not occur twice, which
- * holds because addresses, not names, tell places apart.
+ * table of frames, the innermost first; frame 0 is the root. Equal stacks must not occur twice,
+ * which holds because addresses, not names, tell places apart.
  *
  * Blocks that are alive count as if they died now. */
 #include "profile/heap_dhat.h"

@@ -1,6 +1,6 @@
-/* The symbol table of an ELF file (gABI, "Symbol Table"): .symtab, else .dynsym. It is read once from
- * front to back, and each function looks for its addresses among those that are asked for, which are
- * few and sorted. */
+/* The symbol table of an ELF file (gABI, "Symbol Table"): .symtab, else .dynsym. It is read once
+ * from front to back, and each function looks for its addresses among those that are asked for,
+ * which are few and sorted. */
 #include <elf.h>
 #include <link.h>
 #include <string.h>
@@ -58,8 +58,8 @@ static bool to_addresses(struct heap_symbols *s, int fd, const elf_header *h,
 		for (unsigned p = 0; p < h->e_phnum; p++) {
 			uint64_t at = list[i].in_file - segments[p].p_offset;
 
-			if (segments[p].p_type != PT_LOAD || list[i].in_file < segments[p].p_offset ||
-			    at >= segments[p].p_filesz)
+			if (segments[p].p_type != PT_LOAD ||
+			    list[i].in_file < segments[p].p_offset || at >= segments[p].p_filesz)
 				continue;
 			list[i].in_file = at + segments[p].p_vaddr;
 			break;
@@ -89,7 +89,8 @@ static void name_those_in(const elf_symbol *function, const char *name, struct h
 {
 	uint64_t end = function->st_value + (function->st_size ? function->st_size : 1);
 
-	for (size_t i = first_at(list, n, function->st_value); i < n && list[i].in_file < end; i++) {
+	for (size_t i = first_at(list, n, function->st_value); i < n && list[i].in_file < end;
+	     i++) {
 		if (list[i].function != NULL && list[i].function_size <= function->st_size)
 			continue;
 		list[i].function = name;

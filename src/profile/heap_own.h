@@ -1,5 +1,5 @@
-/* procd's own heap: the same books as in the preload object, in the supervisor, from the moment when
- * somebody asks for them. Until then malloc(3) costs one more look at a switch. */
+/* procd's own heap: the same books as in the preload object, in the supervisor, from the moment
+ * when somebody asks for them. Until then malloc(3) costs one more look at a switch. */
 #ifndef PROFILE_HEAP_OWN_H
 #define PROFILE_HEAP_OWN_H
 

@@ -74,7 +74,8 @@ static bool object_in(char *maps, uint64_t *start, const char **path)
 		if (*end == '\n')
 			*end++ = '\0';
 		slash = strrchr(line, '/');
-		if (slash == NULL || strncmp(slash + 1, HEAP_OBJECT_NAME, strlen(HEAP_OBJECT_NAME)) != 0)
+		if (slash == NULL ||
+		    strncmp(slash + 1, HEAP_OBJECT_NAME, strlen(HEAP_OBJECT_NAME)) != 0)
 			continue;
 		*start = strtoull(line, NULL, 16);	/* the lowest comes first */
 		*path = strchr(line, '/');

@@ -20,8 +20,8 @@ void heap_copy_fini(struct heap_copy *c);
 /* Where the preload object in PID keeps its books. 0, or negative errno with *E set: -ENOENT: it is
  * not loaded there. */
 int heap_books_find(pid_t pid, uint64_t *address, struct error *e);
-/* A whole and checked copy of the books at ADDRESS of PID. 0, or negative errno with *E set: -ENODATA:
- * nothing is recorded there. Waits at most some seconds. */
+/* A whole and checked copy of the books at ADDRESS of PID. 0, or negative errno with *E set:
+ * -ENODATA: nothing is recorded there. Waits at most some seconds. */
 int heap_books_copy(pid_t pid, uint64_t address, struct heap_copy *out, struct error *e);
 
 #endif

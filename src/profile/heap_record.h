@@ -83,8 +83,8 @@ void heap_record_died(const void *address, struct heap_block *was);
 /* It lives on after all: realloc(3) failed. */
 void heap_record_undo(const struct heap_block *was);
 
-/* Nothing changes between these. False: not within PATIENCE_MS. Async-signal-safe unless the calling
- * thread is inside of one of the above. */
+/* Nothing changes between these. False: not within PATIENCE_MS. Async-signal-safe unless the
+ * calling thread is inside of one of the above. */
 bool heap_record_freeze(int patience_ms);
 void heap_record_thaw(void);
 

@@ -1,7 +1,8 @@
-/* The walk goes from frame to frame by three registers: where the program was, its stack pointer and
- * its frame pointer. How to get from one frame to the next is a rule that depends on the address
- * only, so it is worked out once (heap_unwind.h) and remembered in a small cache without locks: an
- * entry is two words, of which one is disguised with the other, so that a torn one matches nothing.
+/* The walk goes from frame to frame by three registers: where the program was, its stack pointer
+ * and its frame pointer. How to get from one frame to the next is a rule that depends on the
+ * address only, so it is worked out once (heap_unwind.h) and remembered in a small cache without
+ * locks: an entry is two words, of which one is disguised with the other, so that a torn one
+ * matches nothing.
  *
  * Everything that is read lies between the frame where the walk begins and the end of the thread's
  * own stack. On any other stack (coroutines, alternate signal stacks) only the first address is

@@ -55,8 +55,9 @@ ssize_t heap_read_at(int fd, void *buf, size_t size, int64_t at)
 	size_t n = 0;
 
 	while (n < size) {
-		ssize_t got = at < 0 ? read(fd, (char *)buf + n, size - n)
-				     : pread(fd, (char *)buf + n, size - n, (off_t)(at + (int64_t)n));
+		ssize_t got =
+			at < 0 ? read(fd, (char *)buf + n, size - n) :
+				 pread(fd, (char *)buf + n, size - n, (off_t)(at + (int64_t)n));
 
 		if (got < 0 && errno == EINTR)
 			continue;

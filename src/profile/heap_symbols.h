@@ -1,6 +1,6 @@
-/* Names for addresses of a process: the file that is mapped there, the place in it, and the function
- * as the file's own symbol table has it. No debug information is read: what is printed can be given
- * to addr2line(1).
+/* Names for addresses of a process: the file that is mapped there, the place in it, and the
+ * function as the file's own symbol table has it. No debug information is read: what is printed can
+ * be given to addr2line(1).
  *
  * Depends on libc only and never allocates from the heap (it maps memory, which the caller gives
  * back). Files are what the profiled user has: nothing in them is believed. */
@@ -37,12 +37,12 @@ size_t heap_symbols_find(const struct heap_symbols *s, uint64_t address);
  * their IN_FILE and becomes an address of the file). For heap_symbols_load() and tests. */
 void heap_elf_name(struct heap_symbols *s, int fd, struct heap_symbol *list, size_t n);
 
-/* The address of NAME in the dynamic symbol table of the ELF file FD, as the file counts, which begins
- * at 0 (a shared object); 0: it has none. */
+/* The address of NAME in the dynamic symbol table of the ELF file FD, as the file counts, which
+ * begins at 0 (a shared object); 0: it has none. */
 uint64_t heap_elf_symbol(struct heap_symbols *s, int fd, const char *name);
 
-/* The whole of a file that does not tell its size, such as those of /proc, and a NUL behind it; lives
- * as long as S. NULL: it cannot be read. */
+/* The whole of a file that does not tell its size, such as those of /proc, and a NUL behind it;
+ * lives as long as S. NULL: it cannot be read. */
 char *heap_symbols_read(struct heap_symbols *s, const char *path, size_t *size);
 
 #endif

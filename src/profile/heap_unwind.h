@@ -1,5 +1,5 @@
-/* How to get from a frame to its caller's, by the address where the program is in it. The rule comes
- * from .eh_frame (System V ABI for x86-64; Linux Standard Base 10.6, "Exception Frames"). */
+/* How to get from a frame to its caller's, by the address where the program is in it. The rule
+ * comes from .eh_frame (System V ABI for x86-64; Linux Standard Base 10.6, "Exception Frames"). */
 #ifndef PROFILE_HEAP_UNWIND_H
 #define PROFILE_HEAP_UNWIND_H
 

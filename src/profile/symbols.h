@@ -1,5 +1,5 @@
-/* From a place in an executable file to function, source file and line: by libdw where it is there and
- * the file has debug information, else by its symbol table. One thread at a time. */
+/* From a place in an executable file to function, source file and line: by libdw where it is there
+ * and the file has debug information, else by its symbol table. One thread at a time. */
 #ifndef PROFILE_SYMBOLS_H
 #define PROFILE_SYMBOLS_H
 
@@ -16,8 +16,8 @@ struct symbol_frame {
 };
 
 struct symbols;
-/* Read the file open as FD, which stays the caller's; NAME is for messages of libraries. NULL: it is
- * no ELF file of this machine. */
+/* Read the file open as FD, which stays the caller's; NAME is for messages of libraries. NULL: it
+ * is no ELF file of this machine. */
 struct symbols *symbols_new(int fd, const char *name);
 void symbols_free(struct symbols *s);	/* NULL is fine */
 const char *symbols_build_id(const struct symbols *s);	/* hex, "" when there is none */

@@ -1,5 +1,6 @@
-/* What the core wishes of its keeper, and of all the others that it knows by their deeds only: noted in a
- * table, answered in world.c. Sockets, logs and files are there, and nobody uses them. */
+/* What the core wishes of its keeper, and of all the others that it knows by their deeds only:
+ * noted in a table, answered in world.c. Sockets, logs and files are there, and nobody uses
+ * them. */
 #include "simulate/keeper.h"
 
 #include <signal.h>

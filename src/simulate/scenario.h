@@ -35,8 +35,8 @@ struct takes {
 #define TAKES_DEFAULT_NS (1000 * INT64_C(1000000))
 #define TAKES_INIT { .any_ns = TAKES_DEFAULT_NS }
 
-/* "NAME=TIME,NAME=TIME,TIME"; the one without a name is for all others. NULL is fine: nothing is said.
- * False: E says what is wrong. */
+/* "NAME=TIME,NAME=TIME,TIME"; the one without a name is for all others. NULL is fine: nothing is
+ * said. False: E says what is wrong. */
 bool takes_parse(const char *text, struct takes *out, struct error *e);
 void takes_fini(struct takes *t);
 int64_t takes_of(const struct takes *t, const char *subsystem);

@@ -1,5 +1,5 @@
-/* Lets the time of a simulated world pass, and writes down what was told: a line per change of state,
- * and for each subsystem how long it was not ready after it had been. */
+/* Lets the time of a simulated world pass, and writes down what was told: a line per change of
+ * state, and for each subsystem how long it was not ready after it had been. */
 #include "simulate/simulate.h"
 
 #include <string.h>

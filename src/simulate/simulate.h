@@ -1,7 +1,8 @@
 /* `procd simulate`: what the policy of a configuration does, without a process and without waiting.
  *
  * The core that supervises is the one that is asked: it runs with the clock and the keeper of
- * simulate/world.h, and what it tells as events is the result. The same input gives the same output. */
+ * simulate/world.h, and what it tells as events is the result. The same input gives the same
+ * output. */
 #ifndef SIMULATE_SIMULATE_H
 #define SIMULATE_SIMULATE_H
 

@@ -1,5 +1,6 @@
-/* What happens in a simulated world, and when: each process of the keeper's table has times at which it
- * becomes ready and ends, and the clock goes from one of these, or of the core's, to the next. */
+/* What happens in a simulated world, and when: each process of the keeper's table has times at
+ * which it becomes ready and ends, and the clock goes from one of these, or of the core's, to the
+ * next. */
 #include "simulate/world.h"
 
 #include <errno.h>

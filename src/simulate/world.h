@@ -1,7 +1,7 @@
 /* A world for the core to live in: a clock that stands still until something is due, and a keeper
- * whose processes are times in a table. Programs behave as well as they can (they can be executed, take
- * as long as TAKES says, answer every question, and end when they are told to), but for what the
- * scenario says. Main thread of a process of its own, as it replaces the clocks. */
+ * whose processes are times in a table. Programs behave as well as they can (they can be executed,
+ * take as long as TAKES says, answer every question, and end when they are told to), but for what
+ * the scenario says. Main thread of a process of its own, as it replaces the clocks. */
 #ifndef SIMULATE_WORLD_H
 #define SIMULATE_WORLD_H
 
