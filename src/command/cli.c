@@ -396,11 +396,6 @@ void cli_options_fini(struct cli_options *o)
 	strlist_fini(&o->args);
 }
 
-int cli_dispatch(const struct cli_options *o)
-{
-	return handlers[verb_id(o->verb)](o);
-}
-
 /* A closed one would be the next file's number, and what is printed would go into the control
  * socket. What takes its place refuses, as the closed one did: /dev/null, opened the wrong way
  * round. (A supervisor has one that takes everything.) */
@@ -421,5 +416,5 @@ int cli_main(int argc, char **argv)
 	if (o.verb == &verb_table[VERB_RUN])
 		return run_keeper(argc, argv);
 	keep_standard_descriptors();
-	return cli_dispatch(&o);
+	return handlers[verb_id(o.verb)](&o);
 }

@@ -40,10 +40,8 @@ const struct verb_option *cli_common_option(char letter, const char *name, size_
 /* The value of the verb's own option --NAME: NULL not given, "" for a flag. */
 const char *cli_value(const struct cli_options *o, const char *name);
 
-/* Carry out any verb but `run`; returns the exit code. Nothing is printed by the caller. */
-int cli_dispatch(const struct cli_options *o);
 /* The whole command line: cli_parse(), then run_keeper(ARGC, ARGV) for the verb `run`, which parses
- * again in its own role, or cli_dispatch(). Returns the exit code. */
+ * again in its own role, or what carries out the verb. Returns the exit code. */
 int cli_main(int argc, char **argv);
 
 /* Help of one verb, or (NULL) the overview; and the version line. Both as cli_print(). */

@@ -4,9 +4,6 @@
 
 #include "config/schema.h"
 
-/* subsystem_options.limits while no limit is set. */
-extern const struct limit_option limits_unset[RLIM_NLIMITS];
-
 /* Objects with the defaults of the table. */
 struct config *config_new(void);
 struct subsystem_options *subsystem_options_template(void);

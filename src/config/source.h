@@ -5,8 +5,7 @@
 
 #include "config/candidate.h"
 
-/* Read the text of file number FILE into C. */
-void source_toml(struct candidate *c, int file, const char *text, size_t n);
+/* Read the JSON text of file number FILE into C. */
 void source_json(struct candidate *c, int file, const char *text, size_t n);	/* json_source.c */
 /* Known DAEMON_* variables; others are left alone. */
 void source_environment(struct candidate *c, char *const *environment);

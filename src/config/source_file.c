@@ -78,7 +78,8 @@ static void on_pair(void *ctx, const char *key, size_t len, int line, int column
 	candidate_put(s->c, &s->target, key, len, &value, &at);
 }
 
-void source_toml(struct candidate *c, int file, const char *text, size_t n)
+/* The same of a TOML text. */
+static void source_toml(struct candidate *c, int file, const char *text, size_t n)
 {
 	static const struct reader_ops ops = {
 		.section = on_section, .pair = on_pair, .broken = on_broken, .error = on_error,

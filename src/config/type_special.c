@@ -108,7 +108,8 @@ const struct option_type type_stdio = {
 
 /* --- limits --------------------------------------------------------------------------------- */
 
-const struct limit_option limits_unset[RLIM_NLIMITS];
+/* What an object has while no limit is set. */
+static const struct limit_option limits_unset[RLIM_NLIMITS];
 
 static struct limit_option *limits_dup(const struct limit_option *limits)
 {

@@ -20,7 +20,8 @@
 #include "core/request.h"
 #include "core/saved.h"
 
-bool action_captures(const struct subsystem_options *o)
+/* Does procd read its output? */
+static bool captures(const struct subsystem_options *o)
 {
 	return stdio_is_captured(&o->streams->stdio[1]) || stdio_is_captured(&o->streams->stdio[2]);
 }
@@ -106,7 +107,7 @@ void action_attach(struct subsystem *s)
 	struct core *c = s->core;
 
 	/* What a second one writes is the first one's. */
-	if (s->attached || !action_captures(s->options) || overlap_is_second(s))
+	if (s->attached || !captures(s->options) || overlap_is_second(s))
 		return;
 	s->attached = true;
 	c->ops->output_attach(c->ops_ctx, s->slot, s->options);

@@ -38,7 +38,5 @@ void action_output_pid(const struct subsystem *s, int pid);
 
 /* Let the output side capture S, if its options say so. Harmless when it does. */
 void action_attach(struct subsystem *s);
-/* Does procd read its output? */
-bool action_captures(const struct subsystem_options *o);
 
 #endif

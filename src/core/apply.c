@@ -12,8 +12,9 @@
 #include "core/reconcile.h"
 #include "core/saved.h"
 
-struct subsystem *apply_new_subsystem(struct core *c, uint32_t slot,
-				      struct subsystem_options *options)
+/* A subsystem for OPTIONS in SLOT with a new id, not yet in the registry. */
+static struct subsystem *make_subsystem(struct core *c, uint32_t slot,
+					struct subsystem_options *options)
 {
 	struct subsystem *s = subsystem_new(c, slot, c->next_id++, options);
 
@@ -37,7 +38,7 @@ static void add_one(struct core *c, struct subsystem_options *o, enum reason ord
 		log_at(LOG_ERROR, o->name, "not added: all %u slots are taken", RECORDS_MAX_SLOTS);
 		return;
 	}
-	s = apply_new_subsystem(c, slot, o);
+	s = make_subsystem(c, slot, o);
 	s->order_reason = order_reason;
 	s->kick = s->config_up && starts_at_once(o);
 	reconcile_add(s, false);

@@ -5,9 +5,6 @@
 #include "base/strlist.h"
 #include "core/subsystem.h"
 
-/* A subsystem for OPTIONS in SLOT with a new id, not yet in the registry. */
-struct subsystem *apply_new_subsystem(struct core *c, uint32_t slot,
-				      struct subsystem_options *options);
 /* Add every subsystem of the current configuration that the registry does not know. ORDER_REASON:
  * what its start will be told with. */
 void apply_added(struct core *c, enum reason order_reason);

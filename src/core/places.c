@@ -73,7 +73,8 @@ void places_fini(struct places *p)
 	*p = (struct places){ .n = 0 };
 }
 
-bool places_is_guest(const struct places *p, const struct record *r)
+/* Is the main process that R is about in the second place of another slot? */
+static bool is_guest(const struct places *p, const struct record *r)
 {
 	if (!record_name_is_second(r->name))
 		return false;
@@ -109,7 +110,7 @@ struct place_verdict places_judge(const struct places *p, const struct core *c, 
 	const struct record *home = places_record(c, slot, &home_state), *spare = NULL;
 	struct place_verdict v = { .second = slot < p->n && p->spare[slot] != 0 };
 
-	if (home != NULL && (!record_name_is_main(home->name) || places_is_guest(p, home)))
+	if (home != NULL && (!record_name_is_main(home->name) || is_guest(p, home)))
 		home = NULL;
 	if (v.second) {
 		v.spare = p->spare[slot] - 1;

@@ -36,7 +36,5 @@ struct place_verdict {
 /* What belongs to SLOT, whose entry in memory is E (NULL: none). */
 struct place_verdict places_judge(const struct places *p, const struct core *c, uint32_t slot,
 				  const struct memory_entry *e);
-/* Is the main process that R is about in the second place of another slot? */
-bool places_is_guest(const struct places *p, const struct record *r);
 
 #endif

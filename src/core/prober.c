@@ -50,7 +50,7 @@ void prober_start(struct subsystem *s, const struct probe_option *o, int64_t tim
 		p->attempt = c->ops->probe(c->ops_ctx, p->id, o, timeout_ns);
 }
 
-bool prober_busy(const struct subsystem *s)
+static bool busy(const struct subsystem *s)
 {
 	return beside_of(s)->prober.done != NULL;
 }
@@ -60,7 +60,7 @@ void prober_cancel(struct subsystem *s)
 	struct core *c = s->core;
 	void *attempt = beside_of(s)->prober.attempt;
 
-	if (!prober_busy(s))
+	if (!busy(s))
 		return;
 	if (attempt != NULL)
 		c->ops->probe_cancel(c->ops_ctx, attempt);
@@ -73,6 +73,6 @@ void core_probed(struct core *c, uint64_t id, enum probe_result result, const ch
 {
 	struct subsystem *s = registry_at(&c->registry, (uint32_t)id);
 
-	if (s != NULL && prober_busy(s) && s->beside->prober.id == id)
+	if (s != NULL && busy(s) && s->beside->prober.id == id)
 		answer(s, result, detail);
 }

@@ -23,7 +23,6 @@ struct prober {
  * already. DONE is called once, from the loop or from core_settle(), never from here. */
 void prober_start(struct subsystem *s, const struct probe_option *o, int64_t timeout_ns,
 		  probe_done *done);
-bool prober_busy(const struct subsystem *s);
 /* The answer does not matter any more: DONE is not called. Harmless when nothing is asked. */
 void prober_cancel(struct subsystem *s);
 

@@ -63,7 +63,8 @@ enum seq_state ring_seq_state(const struct chan *c, uint64_t seq, uint64_t *pos)
 	return SEQ_LIVE;
 }
 
-uint64_t ring_first_left(const struct chan *c, uint64_t low, uint64_t next)
+/* The first seq in [LOW, NEXT) that is not gone; NEXT when there is none. */
+static uint64_t first_left(const struct chan *c, uint64_t low, uint64_t next)
 {
 	uint64_t high = next, pos;
 
@@ -87,7 +88,7 @@ uint64_t ring_first_left(const struct chan *c, uint64_t low, uint64_t next)
 enum chan_result ring_gap(const struct chan *c, uint64_t *cursor, uint64_t *lost)
 {
 	uint64_t next = atomic_load_explicit(&c->header->next, memory_order_acquire);
-	uint64_t first = ring_first_left(c, *cursor + 2, MAX(next, *cursor + 2));
+	uint64_t first = first_left(c, *cursor + 2, MAX(next, *cursor + 2));
 
 	*lost = first - 1 - *cursor;
 	*cursor = first - 1;
@@ -368,5 +369,5 @@ uint64_t chan_last_seq(const struct chan *c)
 
 uint64_t chan_oldest_seq(const struct chan *c)
 {
-	return ring_first_left(c, 1, chan_last_seq(c) + 1);
+	return first_left(c, 1, chan_last_seq(c) + 1);
 }

@@ -111,8 +111,6 @@ enum seq_state {
 /* What became of SEQ, and its record's position. Says SEQ_LIVE only with the record's own seq
  * read; a reader that goes on to the body checks again afterwards. */
 enum seq_state ring_seq_state(const struct chan *c, uint64_t seq, uint64_t *pos);
-/* The first seq in [LOW, NEXT) that is not gone; NEXT when there is none. */
-uint64_t ring_first_left(const struct chan *c, uint64_t low, uint64_t next);
 
 /* More events than this were never sent. */
 #define SEQ_SANE (UINT64_C(1) << 48)

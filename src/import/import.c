@@ -123,7 +123,8 @@ static const struct format formats[] = {
 	{ "compose", import_compose, fits_nothing, compose_files, NULL },
 };
 
-void import_formats(struct strbuf *out)
+/* The names that a format may have, for messages: "supervisord, procfile, ...". */
+static void add_formats(struct strbuf *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		strbuf_addf(out, "%s%s", i > 0 ? ", " : "", formats[i].name);
@@ -136,7 +137,7 @@ static const struct format *format_called(struct import *im, const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		if (strcmp(formats[i].name, name) == 0)
 			return &formats[i];
-	import_formats(&names);
+	add_formats(&names);
 	import_fail_code(im, EXIT_USAGE, "unknown format \"%.40s\"; known are %s", name, names.buf);
 	return NULL;
 }
@@ -158,7 +159,7 @@ static void fail_unknown(struct import *im, const char *path, const char *what)
 {
 	auto_free(strbuf_fini) struct strbuf names = STRBUF_INIT;
 
-	import_formats(&names);
+	add_formats(&names);
 	import_fail(im, path, 0, "%s (known are %s; --from names one)", what, names.buf);
 }
 

@@ -14,8 +14,6 @@
  * EXIT_CONFIG for everything else. OUT is then untouched. */
 int import_run(const char *path, const char *format, struct strbuf *out, struct error *e);
 
-/* The names that FORMAT may have, for messages: "supervisord, procfile, ...". */
-void import_formats(struct strbuf *out);
 
 /* One text as if it were the file NAME, without a disk: nothing else is read. For fuzzing. */
 int import_text(const char *name, const char *text, size_t n, const char *format,

@@ -153,7 +153,7 @@ static bool probe_openat2(void)
 	return fd >= 0;
 }
 
-bool kernel_feature_available(enum kernel_feature f)
+static bool available(enum kernel_feature f)
 {
 	int on;
 
@@ -192,7 +192,7 @@ bool kernel_feature_available(enum kernel_feature f)
 
 bool kernel_feature_usable(enum kernel_feature f)
 {
-	return !kernel_feature_refused(f) && kernel_feature_available(f);
+	return !kernel_feature_refused(f) && available(f);
 }
 
 void kernel_features_probe(struct kernel_features *out)

@@ -24,9 +24,8 @@ const char *kernel_feature_name(enum kernel_feature f);	/* "pidfd_open", "close_
  * feature count as missing (for tests of the fallbacks). */
 void kernel_features_probe(struct kernel_features *out);
 
-/* One by one, for the keeper, which needs only some of them. USABLE = available and not refused by
- * the test variable. */
-bool kernel_feature_available(enum kernel_feature f);
+/* One by one, for the keeper, which needs only some of them. USABLE: the kernel has it, and the test
+ * variable does not refuse it. */
 bool kernel_feature_refused(enum kernel_feature f);
 bool kernel_feature_usable(enum kernel_feature f);
 

@@ -91,8 +91,6 @@ int keeper_watch(struct keeper *k, int fd, uint32_t events, uint64_t key);	/* 0 
 /* From now on only the hang-up of FD: what is readable cannot be dealt with yet. */
 void keeper_watch_hangup(struct keeper *k, int fd, uint64_t key);
 
-/* Every signal arrives through a descriptor; 0 or -errno. */
-int keeper_open_events(struct keeper *k);
 
 /* The supervisor sent SETUP: make the run directory ours and say how it went. */
 void keeper_setup(struct keeper *k, const struct km_setup *setup, struct km_welcome *welcome);

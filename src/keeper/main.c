@@ -128,8 +128,9 @@ static int low_claim(void)
 	return ret;
 }
 
-/* Stops are told, too: a supervisor that somebody stopped does nothing for anybody. */
-int keeper_open_events(struct keeper *k)
+/* Every signal arrives through a descriptor; 0 or -errno. Stops are told, too: a supervisor that
+ * somebody stopped does nothing for anybody. */
+static int open_events(struct keeper *k)
 {
 	sigset_t all;
 
@@ -157,7 +158,7 @@ static void keeper_probe(struct keeper *k)
 
 static int tables_open(struct keeper *k)
 {
-	int ret = keeper_open_events(k);
+	int ret = open_events(k);
 
 	if (ret == 0)
 		ret = link_init(&k->link);

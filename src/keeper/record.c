@@ -18,10 +18,6 @@
 #define RECORDS_SPAN (sizeof(struct records_header) + RECORDS_MAX_SLOTS * sizeof(struct record))
 #define RECORDS_PER_PAGE 16u
 
-ENUMTEXT(record_state, "record state",
-	 [RECORD_FREE] = "free", [RECORD_RUNNING] = "running", [RECORD_EXITED] = "exited",
-	 [RECORD_GONE] = "gone");
-
 /* --- checksums -------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, const void *bytes, size_t n)

@@ -28,7 +28,6 @@
 #define RECORDS_MAX_SLOTS (128u * 1024)
 
 enum record_state { RECORD_FREE, RECORD_RUNNING, RECORD_EXITED, RECORD_GONE, RECORD_NSTATES };
-extern const struct enumtext record_state_text;
 
 /* What a keeper found out about the record of one that was killed. */
 enum record_fate {
