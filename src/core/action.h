@@ -6,14 +6,6 @@
 #include "config/start_files.h"
 #include "core/subsystem.h"
 
-/* A process ended: record how, let the policy speak (subsystem.next_restart_ms, gave_up). Returns
- * FACT_DONE or FACT_DIED. */
-enum fact action_judge_end(struct subsystem *s);
-/* The same for a start that failed. */
-void action_judge_failed_start(struct subsystem *s);
-/* True when the process that just ended had lived long enough to count as started. */
-bool action_was_ready(const struct subsystem *s);
-
 /* What must be stored before the new state is told, and what is done after it was told. */
 void action_before(struct subsystem *s, enum action action);
 void action_after(struct subsystem *s, enum action action);

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "core/action.h"
+#include "core/judge.h"
 #include "core/live.h"
 #include "core/publish.h"
 #include "core/reconcile.h"
@@ -71,11 +72,11 @@ static void feed(struct subsystem *s, enum fact fact)
 	if (fact == FACT_GONE && (hooks_hold_gone(s) || overlap_holds_gone(s)))
 		return;
 	if (fact == FACT_START_FAILED)
-		action_judge_failed_start(s);
+		judge_failed_start(s);
 	if (fact == FACT_DIED) {
-		if (s->state == STATE_STARTING && action_was_ready(s))
+		if (s->state == STATE_STARTING && judge_was_ready(s))
 			step(s, FACT_READY);
-		fact = action_judge_end(s);
+		fact = judge_end(s);
 	}
 	step(s, fact);
 }
