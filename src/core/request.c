@@ -2,24 +2,20 @@
  * list, so a state change looks at its own waiters only. When the last waiter of an order is gone,
  * the order is answered. */
 #include "base/alloc.h"
-#include "base/signame.h"
-#include "core/listing.h"
 #include "core/live.h"
-#include "core/publish.h"
+#include "core/order.h"
 #include "core/reconcile.h"
 #include "core/request.h"
 #include "core/roll.h"
-#include "core/saved.h"
 
 struct waiter {
 	struct list link;		/* in subsystem->waiters */
 	struct list all;		/* in state->waiters */
 	struct subsystem *s;
 	struct core_request *request;
-	bool down;			/* it is to be down, else up */
-	bool replaced;			/* its process is to be replaced: request_replaced() */
+	enum awaited what;
 	uint64_t not_spawn;		/* CORE_RESTART: done by a later process than this one */
-	uint64_t reload;		/* CORE_RELOAD_SUBSYSTEM: number of the run that counts */
+	uint64_t reload;		/* AWAIT_RELOADED: number of the run that counts */
 };
 
 struct core_request_state {
@@ -62,6 +58,14 @@ static void add_failure(struct core_request *r, const char *name, struct error *
 	}
 	r->error = *e;
 	*e = (struct error)ERROR_INIT;
+}
+
+void request_fail(struct core_request *r, const char *name, enum error_code code, const char *why)
+{
+	struct error e = ERROR_INIT;
+
+	error_set(&e, code, 0, "%s: %s", name, why);
+	add_failure(r, name, &e);
 }
 
 static void add_note(struct core_request *r, const struct subsystem *s, const char *what)
@@ -147,11 +151,17 @@ static enum verdict reload_verdict(const struct subsystem *s, const struct waite
 
 static enum verdict verdict_of(const struct waiter *w, struct error *e)
 {
-	if (w->replaced)
-		return STILL_WAITING;
-	if (w->request->verb == CORE_RELOAD_SUBSYSTEM)
+	switch (w->what) {
+	case AWAIT_UP:
+		return start_verdict(w->s, w, e);
+	case AWAIT_DOWN:
+		return stop_verdict(w->s);
+	case AWAIT_RELOADED:
 		return reload_verdict(w->s, w, e);
-	return w->down ? stop_verdict(w->s) : start_verdict(w->s, w, e);
+	case AWAIT_REPLACED:
+		break;		/* request_replaced() tells */
+	}
+	return STILL_WAITING;
 }
 
 static void waiter_free(struct waiter *w)
@@ -175,7 +185,7 @@ static void waiter_done(struct waiter *w)
 	struct core_request *r = w->request;
 	const struct subsystem *s = w->s;
 
-	if ((w->down || r->verb == CORE_RESTART) && s->end.known && s->end.killed)
+	if ((w->what == AWAIT_DOWN || r->verb == CORE_RESTART) && s->end.known && s->end.killed)
 		add_note(r, s, "needed SIGKILL");
 	waiter_leave(w);
 }
@@ -206,11 +216,9 @@ void request_progress(struct subsystem *s)
 
 static void waiter_fail(struct waiter *w, enum error_code code, const char *why)
 {
-	struct error e = ERROR_INIT;
 	struct core_request *r = w->request;
 
-	error_set(&e, code, 0, "%s: %s", w->s->name, why);
-	add_failure(r, w->s->name, &e);
+	request_fail(r, w->s->name, code, why);
 	waiter_free(w);
 	answer_if_complete(r);
 }
@@ -221,7 +229,7 @@ void request_replaced(struct subsystem *s, const char *trouble, bool killed)
 		struct waiter *w = list_entry(item, struct waiter, link);
 		auto_free(freep) char *text = NULL;
 
-		if (!w->replaced)
+		if (w->what != AWAIT_REPLACED)
 			continue;
 		if (trouble != NULL) {
 			text = x_asprintf("not replaced: %s", trouble);
@@ -239,7 +247,7 @@ void request_forget(struct subsystem *s)
 	list_for_each(item, &s->waiters) {
 		struct waiter *w = list_entry(item, struct waiter, link);
 
-		if (w->down)
+		if (w->what == AWAIT_DOWN)
 			waiter_done(w);
 		else
 			waiter_fail(w, ERROR_SUBSYSTEM_NOT_FOUND, "removed from the configuration");
@@ -278,226 +286,29 @@ void request_drop_all(struct core *c)
 	}
 }
 
-/* NULL: nobody waits. */
-static struct waiter *wait_for(struct core_request *r, struct subsystem *s, bool down)
+static struct waiter *waiter_new(struct core_request *r, struct subsystem *s, enum awaited what)
 {
-	struct waiter *w;
+	struct waiter *w = x_calloc(1, sizeof(*w));
 
-	if (r->no_wait)
-		return NULL;
-	w = x_calloc(1, sizeof(*w));
 	w->s = s;
 	w->request = r;
-	w->down = down;
+	w->what = what;
 	w->not_spawn = r->verb == CORE_RESTART && s->kick ? s->proc.spawn_id : 0;
 	list_append(&s->waiters, &w->link);
 	list_append(&r->state->waiters, &w->all);
 	return w;
 }
 
-/* --- what the verbs change -------------------------------------------------------------------- */
-
-static bool refuse_in_shutdown(struct core_request *r, struct subsystem *s)
+void request_await(struct core_request *r, struct subsystem *s, enum awaited what)
 {
-	struct error e = ERROR_INIT;
-
-	if (!shutdown_active(&s->core->shutdown))
-		return false;
-	error_set(&e, ERROR_SHUTDOWN_IN_PROGRESS, 0, "%s: procd shuts down", s->name);
-	add_failure(r, s->name, &e);
-	return true;
+	if (!r->no_wait)
+		waiter_new(r, s, what);
 }
 
-static void order_up(struct subsystem *s)
+void request_await_reload(struct core_request *r, struct subsystem *s, uint64_t run)
 {
-	s->wish = OPERATOR_UP;
-	s->ill = false;
-	s->order_reason = REASON_REQUEST;
-	if (s->state != STATE_STARTING && s->state != STATE_RUNNING)
-		s->kick = true;
-	edges_order_up(s);
-}
-
-static void do_start(struct core_request *r, struct subsystem *s)
-{
-	if (refuse_in_shutdown(r, s))
-		return;
-	order_up(s);
-	wait_for(r, s, false);
-}
-
-static void do_stop(struct core_request *r, struct subsystem *s)
-{
-	s->wish = OPERATOR_DOWN;
-	s->ill = false;
-	s->order_reason = REASON_REQUEST;
-	s->kick = false;
-	s->bounce = false;
-	s->pulled = false;
-	wait_for(r, s, true);
-}
-
-static void do_replace(struct core_request *r, struct subsystem *s)
-{
-	auto_free(freep) char *why = overlap_refusal(s);
-	struct error e = ERROR_INIT;
-	struct waiter *w;
-
-	if (why == NULL && overlap_begin(s)) {
-		w = wait_for(r, s, false);
-		if (w != NULL)
-			w->replaced = true;
-		return;
-	}
-	error_set(&e, ERROR_SUBSYSTEM_STATE, 0, "%s: not replaced: %s", s->name,
-		  why != NULL ? why : "all slots are taken");
-	add_failure(r, s->name, &e);
-}
-
-static void do_restart(struct core_request *r, struct subsystem *s)
-{
-	if (refuse_in_shutdown(r, s))
-		return;
-	if (r->overlap) {
-		do_replace(r, s);
-		return;
-	}
-	order_up(s);
-	s->bounce = s->state == STATE_STARTING || s->state == STATE_RUNNING;
-	s->kick = true;
-	wait_for(r, s, false);
-}
-
-static void do_signal(struct core_request *r, struct subsystem *s, int signo)
-{
-	struct core *c = s->core;
-	struct error e = ERROR_INIT;
-
-	if (!subsystem_is_up(s)) {
-		error_set(&e, ERROR_SIGNAL_SEND, 0, "%s: not sent %s: it does not run", s->name,
-			  signame(signo));
-		add_failure(r, s->name, &e);
-		return;
-	}
-	c->ops->signal(c->ops_ctx, s->proc.slot, s->proc.spawn_id, signo, SCOPE_MAIN, false);
-}
-
-static void do_reload(struct core_request *r, struct subsystem *s)
-{
-	struct error e = ERROR_INIT;
-	struct waiter *w;
-	uint64_t run;
-
-	if (!subsystem_is_up(s) || s->state == STATE_STOPPING) {
-		error_set(&e, ERROR_SUBSYSTEM_STATE, 0, "%s: not reloaded: it %s", s->name,
-			  subsystem_is_up(s) ? "is being stopped" : "does not run");
-		add_failure(r, s->name, &e);
-		return;
-	}
-	if (s->options->policy->reload_command.n == 0) {
-		do_signal(r, s, s->options->policy->reload_signal);
-		return;
-	}
-	run = hooks_reload(s);
-	w = wait_for(r, s, false);
-	if (w != NULL)
-		w->reload = run;
-}
-
-/* Forget failures; a restart that waits for its delay comes at once. */
-static void do_reset(struct subsystem *s)
-{
-	s->attempt = 0;
-	s->gave_up = false;
-	if (s->state == STATE_RESTARTING) {
-		s->next_restart_mono_ns = 0;
-		subsystem_wait_cancel(s);
-		s->due = true;
-	}
-	publish_update(s);
-}
-
-/* It came, or it goes. */
-static void do_scale(struct core_request *r, struct subsystem *s)
-{
-	if (s->removed)
-		wait_for(r, s, true);
-	else
-		do_start(r, s);
-}
-
-static void apply_verb(struct core_request *r, struct subsystem *s)
-{
-	switch (r->verb) {
-	case CORE_START:
-		do_start(r, s);
-		break;
-	case CORE_STOP:
-		do_stop(r, s);
-		break;
-	case CORE_RESTART:
-		do_restart(r, s);
-		break;
-	case CORE_SIGNAL:
-		do_signal(r, s, r->signo);
-		break;
-	case CORE_RELOAD_SUBSYSTEM:
-		do_reload(r, s);
-		break;
-	case CORE_RESET:
-		do_reset(s);
-		break;
-	case CORE_SCALE:
-		do_scale(r, s);
-		break;
-	case CORE_SHUTDOWN:
-		BUG("a shutdown has no subsystem");
-	}
-	edges_refresh(s);
-	saved_store(s);
-	subsystem_mark(s);
-}
-
-static void select_and_apply(struct core *c, struct core_request *r)
-{
-	auto_free(freep) uint32_t *slots = NULL;
-	struct strlist all = STRLIST_INIT;
-	size_t n = 0;
-	const char *unknown;
-
-	if (r->names.n == 0 && r->verb == CORE_RESET)
-		strlist_add(&all, "all");
-	unknown = board_match(c->board, all.n ? &all : &r->names, &slots, &n);
-	if (unknown != NULL)
-		error_set(&r->error, ERROR_SUBSYSTEM_NOT_FOUND, 0, "unknown subsystem \"%s\"",
-			  unknown);
-	else if (n == 0 && r->names.n == 0 && all.n == 0)
-		error_set(&r->error, ERROR_SUBSYSTEM_NOT_FOUND, 0, "no subsystem named");
-	strlist_fini(&all);
-	listing_sort(c->board, config_current(), slots, n);
-	for (size_t i = 0; i < n && !error_is_set(&r->error); i++)
-		strlist_add(&r->affected, registry_at(&c->registry, slots[i])->name);
-	if (error_is_set(&r->error))
-		return;
-	for (size_t i = 0; i < n; i++)
-		apply_verb(r, registry_at(&c->registry, slots[i]));
-}
-
-/* What the new configuration brought, and what it does without. */
-static void apply_scale(struct core *c, struct core_request *r)
-{
-	for (size_t i = 0; i < r->affected.n; i++) {
-		struct subsystem *s = registry_find(&c->registry, r->affected.items[i]);
-		struct error e = ERROR_INIT;
-
-		if (s != NULL) {
-			apply_verb(r, s);
-			continue;
-		}
-		error_set(&e, ERROR_RESOURCE_MEMORY, 0, "%s: not added: all slots are taken",
-			  r->affected.items[i]);
-		add_failure(r, r->affected.items[i], &e);
-	}
+	if (!r->no_wait)
+		waiter_new(r, s, AWAIT_RELOADED)->reload = run;
 }
 
 void core_request(struct core *c, struct core_request *r)
@@ -514,12 +325,7 @@ void core_request(struct core *c, struct core_request *r)
 	list_init(&state->waiters);
 	list_append(&c->requests, &state->link);
 	r->state = state;
-	if (r->verb == CORE_SHUTDOWN)
-		shutdown_request(c, r->mode, "request");
-	else if (r->verb == CORE_SCALE)
-		apply_scale(c, r);
-	else
-		select_and_apply(c, r);
+	order_apply(c, r);
 	/* Decide now: the next order must find this one begun, or the two would cancel out. */
 	reconcile(c);
 	list_for_each(item, &state->waiters)

@@ -6,6 +6,7 @@
 #ifndef CORE_REQUEST_H
 #define CORE_REQUEST_H
 
+#include "core/core.h"
 #include "core/subsystem.h"
 
 /* S changed: answer the orders that this completes or makes impossible. Called by the publisher and
@@ -20,5 +21,20 @@ void request_forget(struct subsystem *s);
 void request_drop_all(struct core *c);
 /* procd ends: answer everything that still waits. */
 void request_abandon_all(struct core *c);
+
+/* --- for core/order.c, while R is applied ------------------------------------------------------- */
+
+enum awaited {
+	AWAIT_UP, AWAIT_DOWN,
+	AWAIT_REPLACED,		/* its process, by another one: request_replaced() */
+	AWAIT_RELOADED,
+};
+
+/* R is not answered before WHAT came true for S, or never will; unless nobody waits. */
+void request_await(struct core_request *r, struct subsystem *s, enum awaited what);
+/* The same for RUN of its reload command, a number of hooks_reload(). */
+void request_await_reload(struct core_request *r, struct subsystem *s, uint64_t run);
+/* NAME's share of R failed: "NAME: WHY". */
+void request_fail(struct core_request *r, const char *name, enum error_code code, const char *why);
 
 #endif
