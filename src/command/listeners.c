@@ -1,11 +1,8 @@
-/* The file of a unix socket is as if its user had bound it: that owner, and the mode that its umask
- * leaves. The mode is there from the first moment; the owner is changed through a descriptor of the
- * file itself, looked at before, because the directory may belong to others, who can put any name
- * in its place. Source: unix(7), systemd.socket(5), sd_listen_fds(3). */
+/* What is no file is bound at once. A file may be on whatever disk: it is made, looked at and removed
+ * by a thread of its own, the binder. Source: systemd.socket(5), sd_listen_fds(3). */
 #include "command/listeners.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,17 +13,10 @@
 #include "base/own.h"
 #include "base/workers.h"
 #include "command/connections.h"
+#include "command/socket_file.h"
 #include "command/supervisor.h"
-#include "config/listen.h"
 
 #define DEFAULT_UMASK 022	/* where neither the options nor procd's start say another */
-
-/* Which file is ours. The binder's, until that has ended. */
-struct socket_file {
-	bool known;
-	dev_t dev;
-	ino_t ino;
-};
 
 struct listening {
 	struct list link;
@@ -61,28 +51,6 @@ struct listeners *listeners_new(struct supervisor *s)
 	return l;
 }
 
-static void know_file(const struct listen_address *a, struct socket_file *f)
-{
-	struct stat st;
-
-	f->known = lstat(listen_path(a), &st) == 0 && S_ISSOCK(st.st_mode);
-	if (f->known) {
-		f->dev = st.st_dev;
-		f->ino = st.st_ino;
-	}
-}
-
-static void unlink_file(const struct listen_address *a, const struct socket_file *f)
-{
-	struct socket_file now;
-
-	if (!f->known)
-		return;
-	know_file(a, &now);
-	if (now.known && now.dev == f->dev && now.ino == f->ino)
-		unlink(listen_path(a));
-}
-
 static void drop(struct listening *k)
 {
 	list_remove(&k->link);
@@ -113,7 +81,7 @@ void listeners_free(struct listeners *l, bool for_good)
 		if (k->binding)		/* the binder hangs: what it has stays its own */
 			k->file = NULL;
 		else if (for_good && k->file != NULL)
-			unlink_file(&k->address, k->file);
+			socket_file_remove(k->file, &k->address);
 		drop(k);
 	}
 	free(l);
@@ -151,14 +119,14 @@ static void run_know(struct work *w)
 {
 	struct file_work *f = container_of(w, struct file_work, work);
 
-	know_file(&f->address, f->file);
+	socket_file_know(f->file, &f->address);
 }
 
 static void run_remove(struct work *w)
 {
 	struct file_work *f = container_of(w, struct file_work, work);
 
-	unlink_file(&f->address, f->file);
+	socket_file_remove(f->file, &f->address);
 	closep(&f->fd);
 }
 
@@ -323,86 +291,23 @@ void listeners_fetched(struct listeners *l, const struct km_fetched *m, const in
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
-/* Does somebody listen there? A file that nobody listens on any more is removed. 0 or -errno. */
-static int clear_path(const struct listen_address *a)
-{
-	auto_free(closep) int fd = socket(AF_UNIX, a->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const char *path = listen_path(a);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EADDRINUSE;
-	if (connect(fd, &a->addr.any, a->len) == 0 || errno == EAGAIN)
-		return -EADDRINUSE;
-	if (errno == ECONNREFUSED && unlink(path) < 0)
-		return -errno;
-	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
-}
-
-/* Where it is the file that was just made, and nothing that was put there. */
-static int give_away(const char *path, uid_t uid, gid_t gid)
-{
-	auto_free(closep) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_uid == uid && st.st_gid == gid)
-		return 0;
-	if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
-		return -EPERM;
-	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
-}
-
 struct bind_work {
 	struct work work;
 	struct listening *k;
 	int fd;			/* K's, or of who removes it later */
 	struct listen_address address;
-	mode_t mode;
-	bool set_ids;
-	uid_t uid;
-	gid_t gid;
+	struct socket_owner owner;
 	struct socket_file *file;
 	int result;
 };
-
-static int bind_file(const struct bind_work *b)
-{
-	const struct listen_address *a = &b->address;
-	mode_t before;
-	int r = clear_path(a);
-
-	if (r < 0)
-		return r;
-	if (fchmod(b->fd, b->mode) < 0)
-		return -errno;
-	/* the whole process has one; all that the other threads make has its mode said outright */
-	before = umask(0);
-	r = bind(b->fd, &a->addr.any, a->len) < 0 ? -errno : 0;
-	umask(before);
-	if (r == 0 && b->set_ids)
-		r = give_away(listen_path(a), b->uid, b->gid);
-	else if (r < 0)
-		return r;
-	if (r == 0 && a->type == SOCK_STREAM && listen(b->fd, SOMAXCONN) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(listen_path(a));
-	return r;
-}
 
 static void run_bind(struct work *w)
 {
 	struct bind_work *b = container_of(w, struct bind_work, work);
 
-	b->result = bind_file(b);
+	b->result = socket_file_bind(b->fd, &b->address, &b->owner);
 	if (b->result == 0)
-		know_file(&b->address, b->file);
+		socket_file_know(b->file, &b->address);
 }
 
 static void drop_bind(struct work *w)
@@ -464,8 +369,9 @@ static int begin_bind(struct listeners *l, uint32_t slot, int fd, const struct l
 	k->binding = true;
 	*b = (struct bind_work){
 		.work = { .run = run_bind, .done = on_bound, .drop = drop_bind },
-		.k = k, .fd = fd, .address = *a, .mode = 0777 & ~mask, .set_ids = r->set_ids,
-		.uid = r->uid, .gid = r->gid, .file = k->file,
+		.k = k, .fd = fd, .address = *a, .file = k->file,
+		.owner = { .mode = 0777 & ~mask, .set_ids = r->set_ids, .uid = r->uid,
+			   .gid = r->gid },
 	};
 	ret = l->binder != NULL ? workers_ask(l->binder, &b->work) : -ECANCELED;
 	if (ret == 0)
