@@ -20,10 +20,7 @@ void scale_inherit(const char *run_dir, const struct run_options *options, struc
 {
 	auto_free(scales_fini) struct scales ordered = SCALES_INIT, declared = SCALES_INIT;
 	auto_free(strbuf_fini) struct strbuf saved = STRBUF_INIT, text = STRBUF_INIT;
-	struct config_source source = {
-		.path = options->config_path, .sets = options->sets, .no_file = options->no_file,
-		.scales = &ordered,
-	};
+	struct config_source source = supervisor_source(options);
 	struct config_diag diag = CONFIG_DIAG_INIT;
 	struct config *config_then;
 	uint64_t generation;
@@ -35,6 +32,7 @@ void scale_inherit(const char *run_dir, const struct run_options *options, struc
 	scales_prune(&ordered, &declared);
 	if (ordered.n == 0)
 		return;
+	source.scales = &ordered;
 	if (config_load(&source, &config_then, &diag, &text) == 0) {
 		config_free(*config);
 		*config = config_then;

@@ -1,14 +1,12 @@
-/* The supervisor's life: read the configuration, meet the keeper, open the rooms from the ground
- * up, run the loop, close them in reverse. It may be killed at any line of this file: whatever must
- * outlive it is in the run directory or with the keeper. */
+/* The supervisor's life: read the configuration, meet the keeper, open the rooms, run the loop, close
+ * them again. It may be killed at any line of this file: whatever must outlive it is in the run
+ * directory or with the keeper. */
 #include "command/supervisor.h"
 
 #include <config.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -21,24 +19,16 @@
 #include "base/title.h"
 #include "command/hints.h"
 #include "command/privileges.h"
-#include "command/socket_guard.h"
 #include "config.h"
 #include "config/store.h"
 #include "output/ownlog.h"
 
 #define EVENTS_MAPPED 128	/* their pages, and those of the state that they changed */
-#define LEAVING_TRIES 50	/* one second in all */
-
-extern char **environ;
 
 int supervisor_config(const char *run_dir, const struct run_options *options,
 		      struct config **config, struct strbuf *bundle, uint64_t *generation)
 {
-	struct config_source source = {
-		.path = options->config_path,
-		.sets = options->sets,
-		.no_file = options->no_file,
-	};
+	struct config_source source = supervisor_source(options);
 	auto_free(strbuf_fini) struct strbuf saved = STRBUF_INIT;
 	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
 	struct config_diag diag = CONFIG_DIAG_INIT;
@@ -64,11 +54,7 @@ int supervisor_config(const char *run_dir, const struct run_options *options,
 /* What the children of an unfinished change were started with; NULL: there was none. */
 static struct config *config_before(const struct supervisor *s)
 {
-	struct config_source source = {
-		.path = s->options->config_path,
-		.sets = s->options->sets,
-		.no_file = s->options->no_file,
-	};
+	struct config_source source = supervisor_source(s->options);
 	auto_free(strbuf_fini) struct strbuf saved = STRBUF_INIT;
 	struct config_diag diag = CONFIG_DIAG_INIT;
 	struct config *config;
@@ -125,217 +111,6 @@ static int keeper_open(struct supervisor *s, int keeper_fd, const struct config 
 	return rc;
 }
 
-/* One killed before its first word has left neither a child nor a saved state. */
-static bool anything_told(const struct supervisor *s, int memory_fd)
-{
-	return s->welcome.recovering &&
-	       (run_files_recorded(s) || core_saved_generation(memory_fd) != 0);
-}
-
-static int channel_open(struct supervisor *s, const struct config *config, int memory_fd,
-			struct error *e)
-{
-	auto_free(closep) int fd = run_file_open(s, EVENTS_FILE_NAME);
-	bool empty = fd >= 0 && lseek(fd, 0, SEEK_END) == 0, lost = false;
-	bool told = anything_told(s, memory_fd);
-
-	s->chan = chan_open(fd, config->performance.memory_pool_size,
-			    (uint32_t)config->events.history,
-			    config->performance.lock_free ? CHAN_LOCK_FREE : CHAN_MUTEX, &lost);
-	if (!s->chan) {
-		error_set(e, ERROR_RESOURCE_MEMORY, errno, "cannot open the event ring");
-		return EXIT_OS;
-	}
-	lost |= empty;
-	/* numbers that were told once must not come again: no event takes less than a
-	 * microsecond */
-	if (told && (lost || fd < 0))
-		chan_begin_at(s->chan, (uint64_t)(clock_mono_ns() -
-						  s->welcome.keeper_started_mono_ns) / 1000);
-	if (lost && told)
-		log_warn("the event history in the run directory was unusable and begins anew");
-	return 0;
-}
-
-/* Counting is worth a try, and no more than that. */
-static void tally_begin(struct supervisor *s, const struct config *config)
-{
-	s->tally_fd =
-		openat(s->run_dirfd, TALLY_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	s->tally = tally_open(s->tally_fd, RECORDS_MAX_SLOTS);
-	tally_enable(s->tally, config->monitoring.enable_metrics);
-}
-
-/* A killed predecessor listens until the last of its threads is gone: at the start, where nothing
- * else can happen yet, that is waited for. */
-static int listen_anew(const struct config *config, struct error *e)
-{
-	int fd = control_listen(config, e);
-
-	for (int i = 0; i < LEAVING_TRIES && fd == -EADDRINUSE; i++) {
-		error_fini(e);
-		nanosleep(&(struct timespec){ .tv_nsec = 20 * NS_PER_MS }, NULL);
-		fd = control_listen(config, e);
-	}
-	return fd;
-}
-
-/* The listening socket outlives a supervisor: the keeper holds it, clients wait in its backlog. */
-static int control_open(struct supervisor *s, const int held[HOLD_MAX], const struct config *config,
-			struct error *e)
-{
-	struct control_setup setup = {
-		.listen_fd = -1,
-		.board = s->board,
-		.chan = s->chan,
-		.output = s->output,
-		.tally = s->tally,
-		.records = &s->records,
-		.orders = &s->orders,
-		.main_loop = s->loop,
-	};
-
-	for (uint32_t i = 0; i < s->welcome.nheld; i++) {
-		if (strcmp(s->welcome.held_keys[i], HOLD_CONTROL) == 0)
-			setup.listen_fd = held[i];
-		else
-			close(held[i]);
-	}
-	if (setup.listen_fd < 0) {
-		setup.listen_fd = listen_anew(config, e);
-		if (setup.listen_fd < 0)
-			return EXIT_CANNOT_CREATE;
-		keeper_hold(s->keeper, HOLD_CONTROL, setup.listen_fd);
-	}
-	s->socket = control_listen_path(setup.listen_fd);
-	if (!s->socket)
-		s->socket = x_strdup(config->control.socket);
-	/* whoever is answered must find every subsystem on the board; none is started before the
-	 * loop */
-	chan_cork(s->chan);
-	core_start(s->core);
-	notify_sockets_sweep(s->notify);
-	chan_uncork(s->chan);
-	s->control = control_start(&setup, e);
-	return s->control ? 0 : EXIT_OS;
-}
-
-/* What the keeper holds for slots, to whom it belongs. */
-static void take_held(struct supervisor *s)
-{
-	uint32_t slot;
-	int fd;
-
-	while ((fd = keeper_take_held(s->keeper, &slot)) >= 0)
-		if (!listeners_take(s->listeners, slot, fd))
-			notify_sockets_take(s->notify, slot, fd);
-}
-
-static void tell_refused_hints(struct supervisor *s)
-{
-	struct board_daemon *d = x_calloc(1, sizeof(*d));
-
-	snprintf(d->degraded, sizeof(d->degraded), "%s", s->hints_refused.buf);
-	board_put_daemon(s->board, d);
-}
-
-/* The rooms above keeper and config, from the ground up. */
-static int rooms_open(struct supervisor *s, const int held[HOLD_MAX], int memory_fd, int notes_fd,
-		      const struct run_options *options, struct error *e)
-{
-	const struct config *config = config_current();
-	struct config_source source = {
-		.path = options->config_path,
-		.sets = options->sets,
-		.no_file = options->no_file,
-	};
-	struct loader_running running = {
-		.read = scale_read_running, .stage = bundle_stage, .ctx = s,
-	};
-	struct core_setup core = {
-		.before = s->before,
-		.ops = &supervisor_core_ops,
-		.ops_ctx = s,
-		.records = &s->records,
-		.welcome = &s->welcome,
-		.memory_fd = memory_fd,
-		.notes_fd = notes_fd,
-		.environment = environ,
-		.main_name = options->main_name,
-	};
-	int rc = channel_open(s, config, memory_fd, e);
-
-	if (rc != 0)
-		return rc;
-	s->board = board_new(RECORDS_MAX_SLOTS);
-	tally_begin(s, config);
-	tell_refused_hints(s);
-	s->output = output_start(s->run_dirfd, s->chan, &s->drained, e);
-	if (!s->output)
-		return EXIT_OS;
-	s->manager = service_manager_new(s->loop, s->welcome.keeper_pid);
-	s->workers = workers_new("procd-reader", &s->works,
-				  (unsigned)config->performance.worker_threads);
-	s->file_watch = file_watch_new(&s->file_news);
-	core.chan = s->chan;
-	core.board = s->board;
-	core.tally = s->tally;
-	s->notify = notify_sockets_start(s);
-	s->listeners = listeners_new(s);
-	take_held(s);
-	s->core = core_new(&core);
-	listeners_tell(s->listeners);
-	s->loader = loader_start(&source, config, &running, &s->loads, e);
-	if (!s->loader)
-		return EXIT_OS;
-	loader_published(s->loader, config, config->hot_reload);
-	/* the last: who is answered finds a procd that has come up */
-	rc = control_open(s, held, config, e);
-	if (rc == 0)
-		s->guard = socket_guard_start(s);
-	return rc;
-}
-
-static void rooms_close(struct supervisor *s)
-{
-	if (s->loader)
-		loader_stop(s->loader);
-	workers_free(s->workers);
-	listeners_stop(s->listeners);
-	file_watch_free(s->file_watch);
-	upgrade_cancel(s);
-	if (WITH_PROFILING)
-		profile_cancel(s);
-	socket_guard_stop(s->guard);
-	if (s->chan)
-		chan_close(s->chan);
-	if (s->control && s->yielding) {
-		control_hand_over(s->control);	/* the socket stays, clients wait in its backlog */
-		mailbox_fini(&s->orders);
-	} else if (s->control) {
-		control_stop(s->control);
-		mailbox_fini(&s->orders);	/* late orders meet a core that still lives */
-		unlink(s->socket);
-	}
-	free(s->socket);
-	if (s->output)
-		output_stop(s->output);
-	mailbox_fini(&s->loads);
-	mailbox_fini(&s->works);
-	mailbox_fini(&s->file_news);
-	mailbox_fini(&s->drained);
-	if (s->core)
-		core_free(s->core);
-	notify_sockets_stop(s->notify, !s->yielding);
-	listeners_free(s->listeners, !s->yielding);
-	service_manager_free(s->manager);
-	/* What was retired goes with the process: to wait until it is freed takes 10 ms. */
-	board_free(s->board);
-	chan_free(s->chan);
-	tally_close(s->tally);
-	closep(&s->tally_fd);
-}
-
 /* The last words to the keeper, which waits for this process to end. */
 static int leave(struct supervisor *s, int exit_code)
 {
@@ -347,6 +122,8 @@ static int leave(struct supervisor *s, int exit_code)
 	keeper_client_free(s->keeper);
 	alarm_free(s->alarm);
 	records_unmap(&s->records);
+	closep(&s->memory_fd);
+	closep(&s->notes_fd);
 	ev_loop_destroy(s->loop);
 	close(s->run_dirfd);
 	strbuf_fini(&s->unsaved);
@@ -455,17 +232,91 @@ static int fail(const struct error *e, int exit_code)
 	return exit_code;
 }
 
+/* What the one before left behind is taken up or removed, and *CONFIG is in force. GENERATION: what
+ * was saved had; 0: nothing was. */
+static void take_up(struct supervisor *s, struct config **config, struct strbuf *bundle,
+		    uint64_t generation)
+{
+	bool recovering = s->welcome.recovering;
+
+	if (!recovering && (run_files_recorded(s) || run_files_killed(s)))
+		scale_inherit(s->run_dir, s->options, config, bundle);
+	supervisor_claim_descriptors(s, *config);
+	if (recovering || run_files_killed(s))
+		run_files_drop_unfinished(s);
+	if (!recovering)
+		run_files_reset(s);
+	s->memory_fd = run_file_open(s, MEMORY_FILE_NAME);
+	s->notes_fd = run_file_open(s, NOTES_FILE_NAME);
+	config_publish(*config, MAX(generation, core_saved_generation(s->memory_fd)));
+	if (!recovering && run_files_recorded(s))
+		bundle_keep_before(s->run_dirfd);
+	/* a scale goes by the generation */
+	if (!recovering || (*config)->generation != generation || !bundle_there(s->run_dirfd))
+		bundle_save(s, bundle, (*config)->generation);
+	strbuf_fini(bundle);
+}
+
+/* PRIVILEGES: what privileges_reduce() returned. */
+static void tell_troubles(const struct supervisor *s, int privileges)
+{
+	if (s->welcome.records_set_aside)
+		log_warn("the records of an earlier procd in %s were unusable; they were set aside "
+			 "as records.bad, and what it left running is not known", s->run_dir);
+	if (privileges < 0)
+		log_warn("cannot give up capabilities that are not used: %s; going on with all",
+			 strerror(-privileges));
+}
+
+/* 0; or the exit code, after the failure was told. */
+static int open_up(struct supervisor *s, const int held[HOLD_MAX])
+{
+	auto_free(error_fini) struct error e = ERROR_INIT;
+	int rc;
+
+	s->before = config_before(s);
+	rc = rooms_open(s, held, &e);
+	if (s->before)
+		config_free(take(s->before));
+	if (rc == 0) {
+		bundle_applied(s->run_dirfd);
+		return 0;
+	}
+	fail(&e, rc);
+	/* To leave is to end the children, and they have done nothing. The keeper takes this for a
+	 * crash, and tries again. */
+	if (s->welcome.recovering || run_files_recorded(s))
+		_exit(rc);
+	return rc;
+}
+
+static void serve(struct supervisor *s)
+{
+	tell_unknown_variables();
+	upgrade_tell(s);
+	keeper_ready(s->keeper);
+	keeper_client_start(s->keeper, s->loop, &supervisor_keeper_facts, s);
+	loop_prepare_start(&s->before_sleep, s->loop, on_before_sleep);
+	while (!s->finished)
+		ev_run(s->loop, 0);
+	if (!s->yielding)
+		return;
+	core_settle(s->core);	/* what was noted is decided, and remembered */
+	upgrade_yield(s);	/* from now on the keeper waits, but not for ever */
+}
+
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options)
 {
-	struct supervisor supervisor = { .options = options, .unsaved = STRBUF_INIT, .tally_fd = -1,
-					 .hints_refused = STRBUF_INIT };
+	struct supervisor supervisor = {
+		.options = options, .unsaved = STRBUF_INIT, .hints_refused = STRBUF_INIT,
+		.tally_fd = -1, .memory_fd = -1, .notes_fd = -1,
+	};
 	struct supervisor *s = &supervisor;
 	auto_free(freep) char *first_run_dir = NULL;
 	auto_free(strbuf_fini) struct strbuf bundle = STRBUF_INIT;
 	auto_free(error_fini) struct error error = ERROR_INIT;
 	struct config *config = NULL;
-	auto_free(closep) int memory_fd = -1, notes_fd = -1;
-	uint64_t generation = 0;	/* of what was saved; 0: nothing was */
+	uint64_t generation = 0;
 	int held[HOLD_MAX];
 	int privileges, rc;
 
@@ -494,56 +345,14 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 			ev_loop_destroy(s->loop);
 		return fail(&error, rc);
 	}
-	if (!s->welcome.recovering && (run_files_recorded(s) || run_files_killed(s)))
-		scale_inherit(s->run_dir, options, &config, &bundle);
-	supervisor_claim_descriptors(s, config);
-	if (s->welcome.recovering || run_files_killed(s))
-		run_files_drop_unfinished(s);
-	if (!s->welcome.recovering)
-		run_files_reset(s);
-	memory_fd = run_file_open(s, MEMORY_FILE_NAME);
-	notes_fd = run_file_open(s, NOTES_FILE_NAME);
-	config_publish(config, MAX(generation, core_saved_generation(memory_fd)));
-	if (!s->welcome.recovering && run_files_recorded(s))
-		bundle_keep_before(s->run_dirfd);
-	/* a scale goes by the generation */
-	if (!s->welcome.recovering || config->generation != generation ||
-	    !bundle_there(s->run_dirfd))
-		bundle_save(s, &bundle, config->generation);
-	strbuf_fini(&bundle);
-	if (s->welcome.records_set_aside)
-		log_warn("the records of an earlier procd in %s were unusable; they were set aside "
-			 "as records.bad, and what it left running is not known", s->run_dir);
-	if (privileges < 0)
-		log_warn("cannot give up capabilities that are not used: %s; going on with all",
-			 strerror(-privileges));
+	take_up(s, &config, &bundle, generation);
+	tell_troubles(s, privileges);
 	hints_apply(config, &s->hints_refused);
-	s->before = config_before(s);
-	rc = rooms_open(s, held, memory_fd, notes_fd, options, &error);
-	if (s->before)
-		config_free(take(s->before));
-	if (rc == 0)
-		bundle_applied(s->run_dirfd);
-	if (rc != 0) {
-		fail(&error, rc);
-		/* To leave is to end the children, and they have done nothing. The keeper takes
-		 * this for a crash, and tries again. */
-		if (s->welcome.recovering || run_files_recorded(s))
-			_exit(rc);
-		rooms_close(s);
-		return leave(s, rc);
-	}
-	tell_unknown_variables();
-	upgrade_tell(s);
-	keeper_ready(s->keeper);
-	keeper_client_start(s->keeper, s->loop, &supervisor_keeper_facts, s);
-	loop_prepare_start(&s->before_sleep, s->loop, on_before_sleep);
-	while (!s->finished)
-		ev_run(s->loop, 0);
-	if (s->yielding) {
-		core_settle(s->core);	/* what was noted is decided, and remembered */
-		upgrade_yield(s);	/* from now on the keeper waits, but not for ever */
+	rc = open_up(s, held);
+	if (rc == 0) {
+		serve(s);
+		rc = s->exit_code;
 	}
 	rooms_close(s);
-	return leave(s, s->exit_code);
+	return leave(s, rc);
 }

@@ -28,6 +28,7 @@ struct supervisor {
 	struct board *board;
 	struct tally *tally;
 	int tally_fd;
+	int memory_fd, notes_fd;	/* what a successor goes on with; -1: none */
 	struct output *output;
 	struct core *core;
 	struct control *control;
@@ -75,6 +76,14 @@ struct run_options {
 	char *const *argv;
 };
 
+/* Where the configuration comes from when it is read for them. */
+static inline struct config_source supervisor_source(const struct run_options *o)
+{
+	return (struct config_source){
+		.path = o->config_path, .sets = o->sets, .no_file = o->no_file,
+	};
+}
+
 /* The role's main: KEEPER_FD is our end of the socket pair, RUN_DIR the run directory of an
  * earlier supervisor of this keeper or "" for the first one. Returns the exit code. */
 int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options *options);
@@ -83,6 +92,13 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
  * upgrade), the files otherwise. On failure prints the errors and returns the exit code. */
 int supervisor_config(const char *run_dir, const struct run_options *options,
 		      struct config **config, struct strbuf *bundle, uint64_t *generation);
+
+/* --- rooms.c: those above keeper and config ---------------------------------------------------- */
+
+/* Open them all, the door last. HELD: what the keeper handed over; taken. 0, or the exit code with
+ * *E, and some of them may be open. */
+int rooms_open(struct supervisor *s, const int held[HOLD_MAX], struct error *e);
+void rooms_close(struct supervisor *s);
 
 /* --- run_files.c: what is in the run directory ------------------------------------------------ */
 
