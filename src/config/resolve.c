@@ -1,196 +1,18 @@
-/* Users, groups and paths. Each account is looked up once per load, and what was found goes into
- * the bundle: a supervisor that replaces a dead one must not depend on a name service that is
- * down. */
+/* Paths become absolute, names become numbers, and the machine is asked what only it can say. */
 #include "config/resolve.h"
 
 #include <config.h>
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fd.h"
+#include "config/account.h"
 #include "config/family.h"
 #include "config/source.h"
 #include "config/type.h"
-
-#define GROUPS_MAX 64
-
-struct account {
-	bool found;
-	int err;		/* why that could not be told; 0: it is known */
-	unsigned long id;
-	gid_t gid;		/* users: primary group */
-	bool has_entry;		/* users: there is more than a number */
-	char *name, *home, *shell;
-	gid_t *gids;		/* users: all groups */
-	size_t ngids;
-};
-
-static void account_free(struct account *a)
-{
-	free(a->name);
-	free(a->home);
-	free(a->shell);
-	free(a->gids);
-	free(a);
-}
-
-/* --- facts in the bundle -------------------------------------------------------------------- */
-
-/* "found id gid has_entry ngids gids...\nname\nhome\nshell\n" */
-static void account_write(const struct account *a, const char *key, struct strbuf *bundle)
-{
-	auto_free(strbuf_fini) struct strbuf text = STRBUF_INIT;
-
-	strbuf_addf(&text, "%d %lu %u %d %zu", a->found, a->id, a->gid, a->has_entry, a->ngids);
-	for (size_t i = 0; i < a->ngids; i++)
-		strbuf_addf(&text, " %u", a->gids[i]);
-	strbuf_addf(&text, "\n%s\n%s\n%s\n", a->name ? a->name : "", a->home ? a->home : "",
-		    a->shell ? a->shell : "");
-	bundle_add(bundle, key, text.buf, text.len);
-}
-
-static char *next_line(char **at)
-{
-	char *line = *at, *end = strchr(line, '\n');
-
-	if (end == NULL)
-		return NULL;
-	*end = '\0';
-	*at = end + 1;
-	return *line != '\0' ? x_strdup(line) : NULL;
-}
-
-static struct account *account_read(const char *text, size_t n)
-{
-	auto_free(freep) char *copy = x_strndup(text, n);
-	struct account *a = x_calloc(1, sizeof(*a));
-	char *at = copy, *end;
-
-	a->found = strtoul(at, &at, 10) != 0;
-	a->id = strtoul(at, &at, 10);
-	a->gid = (gid_t)strtoul(at, &at, 10);
-	a->has_entry = strtoul(at, &at, 10) != 0;
-	a->ngids = strtoul(at, &at, 10);
-	a->ngids = MIN(a->ngids, (size_t)GROUPS_MAX);
-	a->gids = x_calloc(GROUPS_MAX, sizeof(*a->gids));
-	for (size_t i = 0; i < a->ngids; i++)
-		a->gids[i] = (gid_t)strtoul(at, &at, 10);
-	end = strchr(at, '\n');
-	if (end != NULL) {
-		at = end + 1;
-		a->name = next_line(&at);
-		a->home = next_line(&at);
-		a->shell = next_line(&at);
-	}
-	return a;
-}
-
-/* --- looking up ----------------------------------------------------------------------------- */
-
-static bool parse_id(const char *text, unsigned long *id)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*id = strtoul(text, &end, 10);
-	return errno == 0 && *end == '\0' && *id < UINT32_MAX;
-}
-
-static void fill_user(struct account *a, const struct passwd *pw)
-{
-	int n = GROUPS_MAX;
-
-	a->found = a->has_entry = true;
-	a->id = pw->pw_uid;
-	a->gid = pw->pw_gid;
-	a->name = x_strdup(pw->pw_name);
-	a->home = x_strdup(pw->pw_dir);
-	a->shell = x_strdup(pw->pw_shell);
-	a->gids = x_calloc(GROUPS_MAX, sizeof(*a->gids));
-	if (getgrouplist(pw->pw_name, pw->pw_gid, a->gids, &n) < 0)
-		n = GROUPS_MAX;
-	a->ngids = (size_t)n;
-}
-
-/* "No entry" comes as no errno at all, or as one of these; see getpwnam(3). */
-static bool look_up_failed(int errnum)
-{
-	return errnum != 0 && errnum != ENOENT && errnum != ESRCH && errnum != EBADF &&
-	       errnum != EPERM;
-}
-
-/* Tell that A, a KIND called NAME, is not to be had. */
-static void tell_missing(const struct resolve *r, const struct place *place,
-			 const struct account *a, const char *kind, const char *name)
-{
-	if (a->err != 0)
-		diag_error(r->c->diag, place, "cannot look up %s \"%s\": %s", kind, name,
-			   strerror(a->err));
-	else
-		diag_error(r->c->diag, place, "there is no %s \"%s\"", kind, name);
-}
-
-static struct account *look_up_user(const char *name)
-{
-	struct account *a = x_calloc(1, sizeof(*a));
-	unsigned long id = 0;
-	bool number = parse_id(name, &id);
-	const struct passwd *pw;
-
-	errno = 0;
-	pw = number ? getpwuid((uid_t)id) : getpwnam(name);
-	if (pw != NULL) {
-		fill_user(a, pw);
-	} else if (look_up_failed(errno)) {
-		a->err = errno;
-	} else if (number) {	/* an id without an entry is its own, only group */
-		a->found = true;
-		a->id = id;
-		a->gid = (gid_t)id;
-	}
-	return a;
-}
-
-static struct account *look_up_group(const char *name)
-{
-	struct account *a = x_calloc(1, sizeof(*a));
-	unsigned long id;
-	const struct group *gr;
-
-	if (parse_id(name, &id)) {
-		a->found = true;
-		a->id = id;
-		return a;
-	}
-	errno = 0;
-	gr = getgrnam(name);
-	if (gr == NULL && look_up_failed(errno))
-		a->err = errno;
-	a->found = gr != NULL;
-	a->id = gr != NULL ? gr->gr_gid : 0;
-	return a;
-}
-
-static const struct account *account_get(struct resolve *r, bool user, const char *name)
-{
-	auto_free(freep) char *key = x_asprintf("%s:%s", user ? "user" : "group", name);
-	struct account *a = map_find(&r->accounts, key);
-
-	if (a == NULL) {
-		a = user ? look_up_user(name) : look_up_group(name);
-		map_put(&r->accounts, key, a);
-		if (r->bundle != NULL && a->err == 0)
-			account_write(a, key, r->bundle);
-	}
-	return a;
-}
 
 void resolve_init(struct resolve *r, const struct candidate *c, const char *bundle_in, size_t len,
 		  struct strbuf *bundle_out)
@@ -200,25 +22,19 @@ void resolve_init(struct resolve *r, const struct candidate *c, const char *bund
 
 	*r = (struct resolve){ .c = c, .bundle = bundle_out };
 	while (bundle_in != NULL && bundle_next(bundle_in, len, &offset, &name, &text, &n)) {
-		struct account *old;
-
 		if (*name == '/')
 			continue;
 		if (strncmp(name, RESOLVE_ZONE, strlen(RESOLVE_ZONE)) == 0) {
 			resolve_zone_known(r, name + strlen(RESOLVE_ZONE), text, n);
 			continue;
 		}
-		old = map_put(&r->accounts, name, account_read(text, n));
-		if (old != NULL)
-			account_free(old);
+		account_known(&r->accounts, name, text, n);
 	}
 }
 
 void resolve_fini(struct resolve *r)
 {
-	map_for_each(slot, &r->accounts)
-		account_free(slot->value);
-	map_fini(&r->accounts);
+	accounts_fini(&r->accounts);
 	resolve_zones_fini(r);
 	free(r->base);
 }
@@ -241,6 +57,17 @@ static struct place place_of(const struct resolve *r, const struct scope *scope,
 #define PLACE_TOP(r, field) place_of(r, &(r)->c->top, true, offsetof(struct config, field))
 #define PLACE_SUB(r, scope, field) \
 	place_of(r, scope, false, AT_##field)
+
+/* Tell that A, a KIND called NAME, is not to be had. */
+static void tell_missing(const struct resolve *r, const struct place *place,
+			 const struct account *a, const char *kind, const char *name)
+{
+	if (a->err != 0)
+		diag_error(r->c->diag, place, "cannot look up %s \"%s\": %s", kind, name,
+			   strerror(a->err));
+	else
+		diag_error(r->c->diag, place, "there is no %s \"%s\"", kind, name);
+}
 
 /* --- paths ---------------------------------------------------------------------------------- */
 
@@ -300,7 +127,7 @@ static void group_resolve(struct resolve *r, const char *name, struct place plac
 
 	if (name == NULL)
 		return;
-	a = account_get(r, false, name);
+	a = account_group(&r->accounts, name, r->bundle);
 	if (a->found)
 		*gid = (gid_t)a->id;
 	else
@@ -334,7 +161,7 @@ static void add_gid(struct subsystem_rights *o, gid_t gid)
 
 static void user_resolve(struct resolve *r, const struct scope *scope, struct subsystem_rights *o)
 {
-	const struct account *a = account_get(r, true, o->user);
+	const struct account *a = account_user(&r->accounts, o->user, r->bundle);
 
 	if (!a->found) {
 		struct place place = PLACE_SUB(r, scope, RIGHTS(user));
@@ -369,10 +196,10 @@ static void ids_resolve(struct resolve *r, const struct scope *scope, struct sub
 		if (gid != (gid_t)-1)
 			add_gid(o, gid);
 	}
-	if (o->ngids > GROUPS_MAX) {
+	if (o->ngids > ACCOUNT_GROUPS_MAX) {
 		struct place place = PLACE_SUB(r, scope, RIGHTS(supplementary_groups));
 
-		diag_error(r->c->diag, &place, "more than %d groups", GROUPS_MAX);
+		diag_error(r->c->diag, &place, "more than %d groups", ACCOUNT_GROUPS_MAX);
 	}
 }
 

@@ -8,7 +8,7 @@
 struct resolve {
 	const struct candidate *c;
 	char *base;			/* what relative paths are resolved against */
-	struct map accounts;		/* "user:NAME", "group:NAME": struct account */
+	struct map accounts;		/* config/account.h */
 	struct map zones;		/* by name, "" for the local one */
 	struct strbuf *bundle;		/* receives what was looked up; may be NULL */
 };
