@@ -12,9 +12,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/rcu.h"
 #include "base/thread.h"
-#include "config/store.h"
-#include "output/datagram.h"
+#include "output/configure.h"
 
 #define MESSAGES_MAX 10000u
 #define STALLED_NS (10 * NS_PER_MS)
@@ -95,78 +95,6 @@ static void on_match(void *ctx, uint32_t slot, uint64_t spawn_id)
 	d->slot = slot;
 	d->spawn_id = spawn_id;
 	mailbox_send(o->drained, &d->mail);
-}
-
-/* --- configuration --------------------------------------------------------------------------- */
-
-struct wanted {
-	bool json, color;
-	char *file;			/* NULL: stderr */
-	uint64_t max_file_size;
-	int64_t max_files;
-	enum events_output events;
-	char *events_path;
-	int events_fd;
-	size_t name_width;		/* of the longest name of a subsystem */
-};
-
-static void read_config(struct wanted *w)
-{
-	rcu_enter();
-	const struct config *c = config_current();
-	*w = (struct wanted){
-		.json = c->logging.json,
-		.color = c->logging.color,
-		.file = x_strdup(c->logging.file),
-		.max_file_size = c->logging.max_file_size,
-		.max_files = c->logging.max_files,
-		.events = c->events.enabled ? c->events.output : EVENTS_NONE,
-		.events_path = x_strdup(c->events.output_path),
-		.events_fd = c->events.output_fd,
-	};
-	for (size_t i = 0; i < c->nsubsystems; i++)
-		w->name_width = MAX(w->name_width, strlen(c->subsystems[i]->name));
-	rcu_leave();
-}
-
-static struct target *events_target(struct output *o, const struct wanted *w)
-{
-	switch (w->events) {
-	case EVENTS_STDOUT:
-		return target_fd(&o->targets, STDOUT_FILENO);
-	case EVENTS_STDERR:
-		return target_fd(&o->targets, STDERR_FILENO);
-	case EVENTS_FD:
-		return target_fd(&o->targets, w->events_fd);
-	case EVENTS_FILE:
-		return target_file(&o->targets, w->events_path, 0, 0);
-	case EVENTS_NONE:
-		break;
-	}
-	return NULL;
-}
-
-static struct target *ownlog_target(struct output *o, const struct wanted *w)
-{
-	if (w->file == NULL)
-		return target_fd(&o->targets, STDERR_FILENO);
-	if (strcmp(w->file, "syslog") == 0)
-		return target_daemon(&o->targets, DATAGRAM_SYSLOG);
-	if (strcmp(w->file, "journal") == 0)
-		return target_daemon(&o->targets, DATAGRAM_JOURNAL);
-	return target_file(&o->targets, w->file, w->max_file_size, w->max_files);
-}
-
-static void apply_config(struct output *o)
-{
-	struct wanted w;
-
-	read_config(&w);
-	ownlog_set_target(&o->ownlog, ownlog_target(o, &w), w.json, w.color,
-			  w.name_width);
-	sink_set_target(&o->sink, events_target(o, &w));
-	free(w.file);
-	free(w.events_path);
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
@@ -290,7 +218,7 @@ static void on_mail(void *ctx, struct mail *mail)
 		(void)write_pending(o);
 		break;
 	case ORDER_RECONFIGURE:
-		apply_config(o);
+		configure_output(o);
 		break;
 	case ORDER_MESSAGE:
 		take_message(o, order);
@@ -479,7 +407,7 @@ struct output *output_start(int run_dirfd, struct chan *chan, struct mailbox *dr
 	loop_timer_init(&o->retry, loop, on_retry);
 	loop_prepare_start(&o->each_turn, loop, on_each_turn);
 	mailbox_init(&o->inbox, loop, on_mail, o);
-	apply_config(o);
+	configure_output(o);
 	err = thread_start(&o->thread, "procd-log", run, o);
 	if (err < 0) {
 		error_set(e, ERROR_RUNTIME_SPAWN, -err, "log thread");
