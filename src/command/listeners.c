@@ -1,5 +1,5 @@
-/* What is no file is bound at once. A file may be on whatever disk: it is made, looked at and removed
- * by a thread of its own, the binder. Source: systemd.socket(5), sd_listen_fds(3). */
+/* What is no file is bound at once. A file may be on whatever disk: it is made, looked at and
+ * removed by a thread of its own, the binder. Source: systemd.socket(5), sd_listen_fds(3). */
 #include "command/listeners.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* The supervisor's life: read the configuration, meet the keeper, open the rooms, run the loop, close
- * them again. It may be killed at any line of this file: whatever must outlive it is in the run
- * directory or with the keeper. */
+/* The supervisor's life: read the configuration, meet the keeper, open the rooms, run the loop,
+ * close them again. It may be killed at any line of this file: whatever must outlive it is in the
+ * run directory or with the keeper. */
 #include "command/supervisor.h"
 
 #include <config.h>

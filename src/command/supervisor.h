@@ -93,7 +93,7 @@ int supervisor_run(int keeper_fd, const char *run_dir, const struct run_options 
 int supervisor_config(const char *run_dir, const struct run_options *options,
 		      struct config **config, struct strbuf *bundle, uint64_t *generation);
 
-/* --- rooms.c: those above keeper and config ---------------------------------------------------- */
+/* --- rooms.c: those above keeper and config --------------------------------------------------- */
 
 /* Open them all, the door last. HELD: what the keeper handed over; taken. 0, or the exit code with
  * *E, and some of them may be open. */

@@ -1,5 +1,5 @@
-/* What the verbs change at once: an operator's wish and the marks of one subsystem, for settle to act
- * on. What then has to come true is waited for in core/request.c. */
+/* What the verbs change at once: an operator's wish and the marks of one subsystem, for settle to
+ * act on. What then has to come true is waited for in core/request.c. */
 #include "base/alloc.h"
 #include "base/signame.h"
 #include "core/listing.h"

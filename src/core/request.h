@@ -22,7 +22,7 @@ void request_drop_all(struct core *c);
 /* procd ends: answer everything that still waits. */
 void request_abandon_all(struct core *c);
 
-/* --- for core/order.c, while R is applied ------------------------------------------------------- */
+/* --- for core/order.c, while R is applied ----------------------------------------------------- */
 
 enum awaited {
 	AWAIT_UP, AWAIT_DOWN,
