@@ -12,37 +12,22 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/path.h"
 #include "keeper/child.h"
+#include "keeper/child_step.h"
 #include "keeper/confine.h"
 #include "keeper/landlock.h"
 #include "keeper/mounts.h"
 #include "keeper/slice.h"
 
-#if defined(__clang__)
-#define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
-#else
-#define IN_CHILD \
-	__attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined, noinline))
-#endif
-
 #define EXEC_BUSY_TRIES 5
 
 #define LOW_EXE_TEXT "44"
 _Static_assert(LOW_EXE == 44, "LOW_EXE_TEXT is its number");
-
-/* A step: 0, or the errno of what failed. */
-#define TRY(call)                                                                                 \
-	do {                                                                                      \
-		if ((call) < 0)                                                                   \
-			return errno;                                                             \
-	} while (0)
 
 /* Sockets are kept above LOW_END, so they have to be taken from there first; only then does it cost
  * what the keeper has open. */
@@ -213,150 +198,6 @@ IN_CHILD static int child_affinity(const struct child_job *job)
 		return -confine_affinity(job->plan);
 	if (o->affinity_size > 0)
 		TRY(syscall(SYS_sched_setaffinity, 0, (size_t)o->affinity_size, o->affinity));
-	return 0;
-}
-
-IN_CHILD static int child_put(long from, int to)
-{
-	if (from < 0)
-		return errno;
-	TRY(syscall(SYS_dup3, (int)from, to, 0));
-	return 0;
-}
-
-/* May the child get this file, opened with the keeper's rights? Where others can put names, it has
- * to be a file that its user could have been given anyway: not a second name of something else. */
-IN_CHILD static bool child_may_have(const struct plan *p, const struct path_parent *dir,
-				    const struct stat *st, int to)
-{
-	bool own = st->st_uid == 0 || st->st_uid == (uid_t)syscall(SYS_geteuid) ||
-		   (p->flags & PLAN_SET_IDS && st->st_uid == p->uid);
-
-	if (S_ISCHR(st->st_mode))
-		return true;
-	if (to == 0 && !dir->open_to_others)
-		return true;
-	return own && st->st_nlink == 1 &&
-	       (!dir->others_may_replace || path_hard_links_protected());
-}
-
-IN_CHILD static long child_open_in(const struct path_parent *dir, int flags)
-{
-	long fd = syscall(SYS_openat, dir->fd, dir->name, flags, 0);
-
-	if (fd >= 0 || errno != ENOENT || !(flags & O_APPEND))
-		return fd;
-	return syscall(SYS_openat, dir->fd, dir->name, flags | O_CREAT | O_EXCL, 0644);
-}
-
-/* Opening must never hang the keeper (a FIFO without its other end): O_NONBLOCK first, and the flag
- * goes when the file turned out to be harmless. The keeper's rights are still in effect, so the way
- * is walked as for procd's own files. */
-IN_CHILD static int child_open_file(const struct plan *p, const char *path, int to)
-{
-	int flags = to == 0 ? O_RDONLY : O_WRONLY | O_APPEND;
-	struct path_parent dir;
-	struct stat st;
-	long fd;
-	int failed = -path_parent_open(AT_FDCWD, path, to == 0 ? PATH_FOLLOW_LAST : 0, &dir);
-
-	if (failed != 0)
-		return failed;
-	fd = child_open_in(&dir, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	failed = fd < 0 || fstat((int)fd, &st) < 0 ? errno : 0;
-	syscall(SYS_close, dir.fd);
-	if (failed != 0)
-		return failed;
-	if (S_ISDIR(st.st_mode))
-		return EISDIR;
-	if (to != 0 && !S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
-		return EINVAL;
-	if (!child_may_have(p, &dir, &st, to))
-		return EPERM;
-	TRY(syscall(SYS_fcntl, (int)fd, F_SETFL, (flags & O_APPEND)));
-	return child_put(fd, to);
-}
-
-IN_CHILD static int child_stdio(const struct child_job *job, int to)
-{
-	const struct plan *p = job->plan;
-
-	switch (p->stdio[to]) {
-	case PLAN_STDIO_INHERIT:
-		return 0;
-	case PLAN_STDIO_FILE:
-		return child_open_file(p, plan_str(p, p->stdio_path[to]), to);
-	case PLAN_STDIO_CAPTURE:
-		/* a description of its own: what one instance sets on it dies with it */
-		return child_put(syscall(SYS_openat, LOW_FIFO, job->fifo[to - 1],
-					 O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0), to);
-	case PLAN_STDIO_STDOUT:
-		return child_put(1, to);
-	default:
-		return child_put(LOW_NULL, to);
-	}
-}
-
-IN_CHILD static bool child_has_group(const uint32_t *groups, long n, uint32_t gid)
-{
-	for (long i = 0; i < n; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
-}
-
-/* Is the set of groups what the plan wants? The primary one may be among them or not. */
-IN_CHILD static bool child_groups_are(const struct plan *p)
-{
-	uint32_t now[PLAN_MAX_GROUPS + 1];
-	long n = syscall(SYS_getgroups, PLAN_MAX_GROUPS + 1, now);
-
-	if (n < 0)
-		return false;
-	for (long i = 0; i < n; i++)
-		if (now[i] != p->gid && !child_has_group(p->groups, p->ngroups, now[i]))
-			return false;
-	for (uint32_t i = 0; i < p->ngroups; i++)
-		if (p->groups[i] != p->gid && !child_has_group(now, n, p->groups[i]))
-			return false;
-	return true;
-}
-
-/* Looked at whatever the call said: an unprivileged keeper may not set them, and need not when they
- * are right as they are. */
-IN_CHILD static int child_groups(const struct plan *p)
-{
-	if (!(p->flags & PLAN_SET_IDS))
-		return 0;
-	if (syscall(SYS_setgroups, (size_t)p->ngroups, p->groups) < 0 && errno != EPERM)
-		return errno;
-	return child_groups_are(p) ? 0 : EPERM;
-}
-
-IN_CHILD static int child_gid(const struct plan *p)
-{
-	uint32_t real = 0, effective = 0, saved = 0;
-
-	if (!(p->flags & PLAN_SET_IDS))
-		return 0;
-	TRY(syscall(SYS_setresgid, p->gid, p->gid, p->gid));
-	TRY(syscall(SYS_getresgid, &real, &effective, &saved));
-	return real == p->gid && effective == p->gid && saved == p->gid ? 0 : EPERM;
-}
-
-IN_CHILD static int child_uid(const struct plan *p)
-{
-	uint32_t real = 0, effective = 0, saved = 0;
-
-	if (!(p->flags & PLAN_SET_IDS))
-		return 0;
-	TRY(syscall(SYS_setresuid, p->uid, p->uid, p->uid));
-	TRY(syscall(SYS_getresuid, &real, &effective, &saved));
-	if (real != p->uid || effective != p->uid || saved != p->uid)
-		return EPERM;
-	/* and there is no way back */
-	if (p->uid != 0 && syscall(SYS_setresuid, -1, 0, -1) == 0)
-		return EPERM;
 	return 0;
 }
 

@@ -13,8 +13,6 @@
 
 #include "keeper/rawcall.h"
 
-#define IN_CHILD RAW_CODE __attribute__((noinline))
-
 IN_CHILD int confine_affinity(const struct plan *p)
 {
 	return (int)raw_call(SYS_sched_setaffinity, 0, p->cpus_size, (const char *)p + p->cpus);

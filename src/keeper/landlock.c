@@ -9,8 +9,6 @@
 
 #include "keeper/rawcall.h"
 
-#define IN_CHILD RAW_CODE __attribute__((noinline))
-
 /* Of later headers than this may be built with. */
 #define ACCESS_REFER (UINT64_C(1) << 13)	/* version 2 */
 #define ACCESS_TRUNCATE (UINT64_C(1) << 14)	/* 3 */

@@ -17,8 +17,6 @@
 #include "base/util.h"
 #include "keeper/rawcall.h"
 
-#define IN_CHILD RAW_CODE __attribute__((noinline))
-
 #define PATH_SIZE 4096
 
 #ifndef AT_RECURSIVE

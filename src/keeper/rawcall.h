@@ -13,6 +13,7 @@
 #define RAW_CODE \
 	__attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
 #endif
+#define IN_CHILD RAW_CODE __attribute__((noinline))
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 RAW_CODE static inline long raw_call6(long number, long a, long b, long c, long d, long e, long f)

@@ -44,7 +44,7 @@ bool slice_shorten(void)
 	       a.runtime == SHORT_SLICE_NS;
 }
 
-RAW_CODE __attribute__((noinline)) int slice_reset(void)
+IN_CHILD int slice_reset(void)
 {
 	struct attributes a;
 	int ret = attributes_get(&a);
