@@ -16,7 +16,7 @@ void ad_hoc_sets(const struct strlist *command, const char *restart, struct strl
 	for (size_t i = 0; i < command->n; i++) {
 		if (i > 0)
 			strbuf_addch(&argv, ',');
-		toml_quote(command->items[i], true, &argv);
+		toml_quote(command->items[i], &argv);
 	}
 	strbuf_addch(&argv, ']');
 	strlist_take(sets, x_asprintf("name=run-%d", (int)getppid()));

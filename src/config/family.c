@@ -175,7 +175,7 @@ void value_format(const struct value *v, char *const *environment, struct strbuf
 
 	if (v->kind == VALUE_STRING || v->kind == VALUE_WORD) {
 		kept_text(v, environment, &text);
-		toml_quote(text.buf, false, out);
+		toml_quote_raw(text.buf, out);
 		return;
 	}
 	if (v->text != NULL) {

@@ -143,7 +143,7 @@ static void set_text(struct writer *w, const char *key, const char *text)
 {
 	auto_free(strbuf_fini) struct strbuf toml = STRBUF_INIT;
 
-	toml_quote(text, true, &toml);
+	toml_quote(text, &toml);
 	set(w, key, toml.buf);
 }
 
@@ -154,7 +154,7 @@ static void set_command(struct writer *w, const struct config *config)
 
 	strbuf_addf(&toml, "[\"/proc/self/exe\", \"http\", \"--owner\", \"%lu\", \"--name\", ",
 		    (unsigned long)geteuid());
-	toml_quote(config->name, true, &toml);
+	toml_quote(config->name, &toml);
 	strbuf_addf(&toml, "%s]", config->http.token_file != NULL ? ", \"--token\"" : "");
 	set(w, "command", toml.buf);
 }
@@ -167,9 +167,9 @@ static void set_sockets(struct writer *w, const struct config *config)
 	auto_free(strbuf_fini) struct strbuf toml = STRBUF_INIT;
 
 	strbuf_addch(&toml, '[');
-	toml_quote(world, true, &toml);
+	toml_quote(world, &toml);
 	strbuf_addch(&toml, ',');
-	toml_quote(door, true, &toml);
+	toml_quote(door, &toml);
 	strbuf_addch(&toml, ']');
 	set(w, "listen", toml.buf);
 }

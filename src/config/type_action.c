@@ -87,7 +87,7 @@ static void action_format(const struct option *o, int key, const void *obj, stru
 {
 	auto_free(freep) char *text = action_text(o, key, obj);
 
-	toml_quote(text, true, out);
+	toml_quote(text, out);
 }
 
 static json_t *action_json(const struct option *o, int key, const void *obj)

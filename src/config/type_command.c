@@ -76,7 +76,7 @@ static void command_format(const struct option *o, int key, const void *obj, str
 	const struct subsystem_options *s = obj;
 
 	if (s->shell)
-		toml_quote(s->command.items[0], true, out);
+		toml_quote(s->command.items[0], out);
 	else
 		strings_format(o, key, obj, out);
 }

@@ -83,7 +83,7 @@ void strings_format(const struct option *o, int key, const void *obj, struct str
 	strbuf_addch(out, '[');
 	for (size_t i = 0; i < list->n; i++) {
 		strbuf_addstr(out, i > 0 ? ", " : "");
-		toml_quote(list->items[i], true, out);
+		toml_quote(list->items[i], out);
 	}
 	strbuf_addch(out, ']');
 }

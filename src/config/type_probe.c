@@ -83,7 +83,7 @@ static void probe_format(const struct option *o, int key, const void *obj, struc
 
 	(void)key;
 	probe_option_format(*CFIELD(struct probe_option *, o, obj), &text);
-	toml_quote(text.buf, true, out);
+	toml_quote(text.buf, out);
 }
 
 static json_t *probe_json(const struct option *o, int key, const void *obj)

@@ -63,7 +63,7 @@ static bool schedule_equal(const struct option *o, const void *a, const void *b)
 static void schedule_format(const struct option *o, int key, const void *obj, struct strbuf *out)
 {
 	(void)o, (void)key;
-	toml_quote(((const struct subsystem_options *)obj)->policy->schedule, true, out);
+	toml_quote(((const struct subsystem_options *)obj)->policy->schedule, out);
 }
 
 static json_t *schedule_json(const struct option *o, int key, const void *obj)

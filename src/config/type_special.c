@@ -68,7 +68,7 @@ static void stdio_format(const struct option *o, int key, const void *obj, struc
 	auto_free(freep) char *text = stdio_text(o, obj);
 
 	(void)key;
-	toml_quote(text, true, out);
+	toml_quote(text, out);
 }
 
 static json_t *stdio_json(const struct option *o, int key, const void *obj)
@@ -324,7 +324,7 @@ static void events_format(const struct option *o, int key, const void *obj, stru
 	auto_free(freep) char *text = events_text(o, obj);
 
 	(void)key;
-	toml_quote(text, true, out);
+	toml_quote(text, out);
 }
 
 static json_t *events_json(const struct option *o, int key, const void *obj)

@@ -41,7 +41,7 @@ bool string_equal(const struct option *o, const void *a, const void *b)
 void string_format(const struct option *o, int key, const void *obj, struct strbuf *out)
 {
 	(void)key;
-	toml_quote(*CFIELD(char *, o, obj), true, out);
+	toml_quote(*CFIELD(char *, o, obj), out);
 }
 
 json_t *string_json(const struct option *o, int key, const void *obj)

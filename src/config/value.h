@@ -64,7 +64,10 @@ void value_fini(struct value *v);
 /* "a string", "an array", ...: for messages. */
 const char *value_kind_name(const struct value *v);
 
-/* "text" as a basic TOML string. PROTECT doubles each '$' and '%' that would start a variable. */
-void toml_quote(const char *text, bool protect, struct strbuf *out);
+/* "text" as a basic TOML string that means TEXT: each '$' and '%' that would start a variable is
+ * doubled. */
+void toml_quote(const char *text, struct strbuf *out);
+/* The same where TEXT is as a file has it, variables included. */
+void toml_quote_raw(const char *text, struct strbuf *out);
 
 #endif

@@ -40,7 +40,7 @@ static bool starts_variable(const char *p)
 	return *p == '%' && (p[1] == 'n' || p[1] == 'i' || p[1] == '%');
 }
 
-void toml_quote(const char *text, bool protect, struct strbuf *out)
+static void quote(const char *text, bool protect, struct strbuf *out)
 {
 	static const char from[] = "\b\t\n\f\r\"\\", to[] = "btnfr\"\\";
 
@@ -58,4 +58,14 @@ void toml_quote(const char *text, bool protect, struct strbuf *out)
 			strbuf_addch(out, *p);
 	}
 	strbuf_addch(out, '"');
+}
+
+void toml_quote(const char *text, struct strbuf *out)
+{
+	quote(text, true, out);
+}
+
+void toml_quote_raw(const char *text, struct strbuf *out)
+{
+	quote(text, false, out);
 }

@@ -206,7 +206,7 @@ void import_quote(const char *marked, struct strbuf *out)
 			strbuf_addch(&text, *p);
 		strbuf_addch(&text, *p);
 	}
-	toml_quote(text.buf, false, out);
+	toml_quote_raw(text.buf, out);
 }
 
 /* Would a shell take S as it is, wherever in a command it stands? */
