@@ -53,7 +53,7 @@ static void new_spawn(struct subsystem *s)
 	struct core *c = s->core;
 
 	if (s->next != NULL)
-		subsystem_set_options(s, s->next, true);
+		subsystem_set_options(s, s->next);
 	subsystem_wait_cancel(s);
 	s->proc = (struct process){
 		.phase = PROC_ASKED,

@@ -65,7 +65,7 @@ static void revive(struct subsystem *s, struct subsystem_options *o)
 	s->config_up = o->autostart;
 	s->order_reason = REASON_RELOAD;
 	s->kick = s->config_up && starts_at_once(o);
-	subsystem_set_options(s, o, false);
+	subsystem_set_next_options(s, o);
 }
 
 /* Only keys that act without a restart differ. */
@@ -75,12 +75,12 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 
 	health_replace(s, o);
 	if (s->next != NULL)
-		subsystem_set_options(s, o, false);
+		subsystem_set_next_options(s, o);
 	else
-		subsystem_set_options(s, o, true);
+		subsystem_set_options(s, o);
 	ready_retime(s);
 	if (s->overlap != NULL) {
-		subsystem_set_options(s->overlap->second, o, true);
+		subsystem_set_options(s->overlap->second, o);
 		ready_retime(s->overlap->second);
 	}
 	if (s->attached)
@@ -95,7 +95,7 @@ static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
 	bool was_activated = subsystem_newest(s)->policy->socket_activation;
 	bool wanted = s->config_up && s->wish == OPERATOR_NONE;
 
-	subsystem_set_options(s, o, false);
+	subsystem_set_next_options(s, o);
 	if (s->state == STATE_RUNNING || (s->state == STATE_STARTING && subsystem_has_process(s))) {
 		s->order_reason = REASON_RELOAD;
 		s->bounce = true;

@@ -127,18 +127,24 @@ void subsystem_wait_cancel(struct subsystem *s)
 	s->due = false;
 }
 
-void subsystem_set_options(struct subsystem *s, struct subsystem_options *options, bool at_once)
+void subsystem_set_options(struct subsystem *s, struct subsystem_options *options)
 {
-	struct subsystem_options **where = at_once || !subsystem_has_process(s) ? &s->options
-										: &s->next;
-
 	subsystem_options_ref(options);
-	if (where == &s->options) {
-		subsystem_options_unref(s->next);
-		s->next = NULL;
+	subsystem_options_unref(s->next);
+	s->next = NULL;
+	subsystem_options_unref(s->options);
+	s->options = options;
+}
+
+void subsystem_set_next_options(struct subsystem *s, struct subsystem_options *options)
+{
+	if (!subsystem_has_process(s)) {
+		subsystem_set_options(s, options);
+		return;
 	}
-	subsystem_options_unref(*where);
-	*where = options;
+	subsystem_options_ref(options);
+	subsystem_options_unref(s->next);
+	s->next = options;
 }
 
 /* Why it was ended, where that was procd's decision, and how it ended then. */

@@ -192,8 +192,10 @@ static inline struct subsystem_options *subsystem_newest(const struct subsystem 
 {
 	return s->next ? s->next : s->options;
 }
-/* Replace the options; at once when no process uses the old ones. Takes a reference. */
-void subsystem_set_options(struct subsystem *s, struct subsystem_options *options, bool at_once);
+/* Replace the options, for the process that uses them, too. Takes a reference. */
+void subsystem_set_options(struct subsystem *s, struct subsystem_options *options);
+/* From the next start on, which is at once when no process uses the old ones. Likewise. */
+void subsystem_set_next_options(struct subsystem *s, struct subsystem_options *options);
 
 /* A living or dying process uses the slot. */
 static inline bool subsystem_has_process(const struct subsystem *s)
