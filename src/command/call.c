@@ -178,7 +178,7 @@ int call_ask(struct call *call, const char *method, json_t *params, const char *
 	int rc;
 
 	if (call->o->timeout_ms < 0)
-		call->client.deadline_ns = call->patient ? INT64_MAX :
+		call->client.deadline_ns = call->patience == CALL_PATIENT ? INT64_MAX :
 			clock_mono_ns() + CALL_PATIENCE_MS * NS_PER_MS;
 	rc = client_ask(&call->client, method, params, &line, &n);
 	if (rc <= 0)
@@ -188,24 +188,24 @@ int call_ask(struct call *call, const char *method, json_t *params, const char *
 }
 
 int call_begin(struct call *call, const struct cli_options *o, const char *method, json_t *params,
-	       bool patient, const char **text, size_t *len)
+	       enum call_patience patience, const char **text, size_t *len)
 {
 	int rc = call_open(call, o);
 
-	call->patient = patient;
+	call->patience = patience;
 	if (rc == 0)
 		return call_ask(call, method, params, text, len);
 	json_decref(params);
 	return rc;
 }
 
-int call_once(const struct cli_options *o, const char *method, json_t *params, bool patient,
-	      json_t **result)
+int call_once(const struct cli_options *o, const char *method, json_t *params,
+	      enum call_patience patience, json_t **result)
 {
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_begin(&call, o, method, params, patient, &text, &len);
+	int rc = call_begin(&call, o, method, params, patience, &text, &len);
 
 	if (rc != 0)
 		return rc;

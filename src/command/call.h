@@ -6,13 +6,19 @@
 #include "command/cli.h"
 #include "control/client.h"
 
-#define CALL_PATIENCE_MS 30000	/* for answers that need no waiting, when --timeout is not given */
+#define CALL_PATIENCE_MS 30000
+
+/* How long an answer may take when --timeout is not given. */
+enum call_patience {
+	CALL_PROMPT,		/* a question: CALL_PATIENCE_MS */
+	CALL_PATIENT,		/* a deed: as long as it takes */
+};
 
 struct call {
 	const struct cli_options *o;
 	struct client client;
 	char *path;		/* of the socket */
-	bool patient;		/* the answer may take as long as it takes */
+	enum call_patience patience;
 };
 
 /* Find and connect. 0, or the exit code after the failure was told. call_fini() in both cases. */
@@ -24,10 +30,10 @@ void call_fini(struct call *call);
 int call_ask(struct call *call, const char *method, json_t *params, const char **text, size_t *len);
 /* call_open() and the first call_ask() in one. call_fini() in any case. */
 int call_begin(struct call *call, const struct cli_options *o, const char *method, json_t *params,
-	       bool patient, const char **text, size_t *len);
+	       enum call_patience patience, const char **text, size_t *len);
 /* call_begin(), a parse and call_fini() in one; *RESULT is the caller's. */
-int call_once(const struct cli_options *o, const char *method, json_t *params, bool patient,
-	      json_t **result);
+int call_once(const struct cli_options *o, const char *method, json_t *params,
+	      enum call_patience patience, json_t **result);
 /* The connection broke: a new one to the same socket, with the same deadline. A supervisor that
  * died is followed by another one on the same socket. 0 or negative errno, nothing told. */
 int call_reopen(struct call *call);

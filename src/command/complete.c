@@ -93,7 +93,7 @@ static void offer_names(struct typing *t)
 	size_t i;
 	json_t *subsystem;
 
-	if (call_once(&o, "status.get", json_object(), false, &status) != 0)
+	if (call_once(&o, "status.get", json_object(), CALL_PROMPT, &status) != 0)
 		return;
 	json_array_foreach(json_object_get(status, "subsystems"), i, subsystem)
 		offer_subsystem(t, subsystem);

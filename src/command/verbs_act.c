@@ -78,7 +78,7 @@ void act_tell_partly(const struct cli_options *o, const json_t *data)
 static int act(const struct cli_options *o, json_t *params)
 {
 	auto_free(json_decrefp) json_t *result = NULL;
-	int rc = call_once(o, o->verb->method, params, true, &result);
+	int rc = call_once(o, o->verb->method, params, CALL_PATIENT, &result);
 
 	if (rc != 0)
 		return rc;
@@ -151,7 +151,7 @@ int verb_scale(const struct cli_options *o)
 			   (int)n);
 	if (o->no_wait)
 		json_object_set_new(params, "no_wait", json_true());
-	rc = call_once(o, o->verb->method, params, true, &result);
+	rc = call_once(o, o->verb->method, params, CALL_PATIENT, &result);
 	if (rc != 0)
 		return rc;
 	tell_notes(json_object_get(result, "notes"));
@@ -165,7 +165,7 @@ int verb_scale(const struct cli_options *o)
 static int order(const struct cli_options *o, json_t *params)
 {
 	auto_free(json_decrefp) json_t *result = NULL;
-	int rc = call_once(o, o->verb->method, params, true, &result);
+	int rc = call_once(o, o->verb->method, params, CALL_PATIENT, &result);
 
 	if (rc == 0 && o->json)
 		return cli_print_json(json_incref(result));

@@ -242,7 +242,7 @@ static int print_changes(const struct cli_options *o, json_t *diff, bool keys_wa
 int verb_plan(const struct cli_options *o)
 {
 	auto_free(json_decrefp) json_t *diff = NULL;
-	int rc = call_once(o, "config.plan", json_object(), false, &diff);
+	int rc = call_once(o, "config.plan", json_object(), CALL_PROMPT, &diff);
 
 	return rc != 0 ? rc : print_changes(o, diff, cli_value(o, "keys") != NULL);
 }
@@ -252,7 +252,7 @@ int verb_reload_config(const struct cli_options *o)
 	auto_free(json_decrefp) json_t *diff = NULL;
 	int rc = call_once(o, "config.reload",
 			   json_pack("{s:b}", "allow_empty", cli_value(o, "allow-empty") != NULL),
-			   true, &diff);
+			   CALL_PATIENT, &diff);
 
 	return rc != 0 ? rc : print_changes(o, diff, false);
 }

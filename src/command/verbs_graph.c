@@ -121,7 +121,7 @@ int verb_graph(const struct cli_options *o)
 	    strcmp(format, "json") != 0)
 		return cli_fail_usage(o, "unknown format '%s'; known are dot, mermaid, json",
 				      format);
-	rc = call_once(o, "graph.get", NULL, false, &graph);
+	rc = call_once(o, "graph.get", NULL, CALL_PROMPT, &graph);
 	if (rc != 0)
 		return rc;
 	if (strcmp(format, "json") == 0)

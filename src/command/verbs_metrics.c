@@ -27,8 +27,8 @@ static int ask(const struct cli_options *o, const char *format)
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_begin(&call, o, "metrics.get", json_pack("{s:s}", "format", format), false,
-			    &text, &len);
+	int rc = call_begin(&call, o, "metrics.get", json_pack("{s:s}", "format", format),
+			    CALL_PROMPT, &text, &len);
 
 	if (rc != 0)
 		return rc;

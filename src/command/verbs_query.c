@@ -39,7 +39,7 @@ int verb_is(const struct cli_options *o)
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_begin(&call, o, "status.get", call_names(o), false, &text, &len);
+	int rc = call_begin(&call, o, "status.get", call_names(o), CALL_PROMPT, &text, &len);
 
 	if (rc != 0)
 		return rc;
@@ -98,7 +98,7 @@ int verb_why(const struct cli_options *o)
 	auto_free(json_decrefp) json_t *result = NULL;
 	json_t *list, *why;
 	size_t i;
-	int rc = call_once(o, "subsystem.why", call_names(o), false, &result);
+	int rc = call_once(o, "subsystem.why", call_names(o), CALL_PROMPT, &result);
 
 	if (rc != 0)
 		return rc;

@@ -188,7 +188,7 @@ int verb_status(const struct cli_options *o)
 
 	if (!o->json)
 		json_object_set_new(params, "brief", json_true());
-	rc = call_begin(&call, o, "status.get", params, false, &text, &len);
+	rc = call_begin(&call, o, "status.get", params, CALL_PROMPT, &text, &len);
 	if (rc != 0)
 		return rc;
 	if (!o->json)

@@ -107,7 +107,7 @@ int verb_upgrade(const struct cli_options *o)
 	auto_free(call_fini) struct call call;
 	const char *text;
 	size_t len;
-	int rc = call_begin(&call, o, "daemon.upgrade", parameters(o), true, &text, &len);
+	int rc = call_begin(&call, o, "daemon.upgrade", parameters(o), CALL_PATIENT, &text, &len);
 
 	if (rc != 0)
 		return rc;
