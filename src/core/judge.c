@@ -51,6 +51,13 @@ static void note_ending(struct subsystem *s)
 	tally_ended(s->core->tally, s->slot, s->id, s->end.exit_code, s->end.signal);
 }
 
+static bool leaves_for_good(const struct subsystem *s)
+{
+	const struct core *c = s->core;
+
+	return c->main_leaves && strcmp(s->name, c->main_name) == 0;
+}
+
 /* Will it be restarted, when, or not any more? Only asked when nobody ordered anything else. */
 static void consult_policy(struct subsystem *s, bool success)
 {
@@ -58,7 +65,7 @@ static void consult_policy(struct subsystem *s, bool success)
 
 	s->next_restart_ms = -1;
 	s->next_restart_mono_ns = 0;
-	if (!s->goal.up || s->bounce || s->kick || overlap_is_second(s) ||
+	if (!s->goal.up || s->bounce || s->kick || overlap_is_second(s) || leaves_for_good(s) ||
 	    !backoff_policy_restarts(o, success))
 		return;
 	if (backoff_exhausted(o, s->attempt)) {

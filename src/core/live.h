@@ -40,6 +40,7 @@ struct core {
 	struct sockets sockets;
 	uint32_t last_probe;		/* number of the last question (core/prober.h) */
 	char *main_name;
+	bool main_leaves;		/* it was sent what ends it: no restart follows */
 
 	struct list dirty;		/* subsystems that settle has to look at */
 	struct list busy;		/* those that are not down */

@@ -47,6 +47,23 @@ static void forward(struct core *c, const char *target, int signo)
 		forward_to(c, config->subsystems[i]->name, signo);
 }
 
+/* Whoever ends `procd run -- CMD` means both: CMD is sent the signal and not restarted after it.
+ * Between two of its processes there is nothing to wait for. True: done. */
+static bool end_main(struct core *c, const char *target, int signo)
+{
+	struct subsystem *s = c->main_name != NULL ? registry_find(&c->registry, c->main_name)
+						   : NULL;
+
+	if (s == NULL || target == NULL || strcmp(target, s->name) != 0 ||
+	    (signo != SIGTERM && signo != SIGINT))
+		return false;
+	c->main_leaves = true;
+	if (subsystem_is_up(s))
+		return false;
+	shutdown_escalate(c);
+	return true;
+}
+
 void core_signal(struct core *c, int signo)
 {
 	const struct signal_option *o;
@@ -74,7 +91,8 @@ void core_signal(struct core *c, int signo)
 		c->ops->dump(c->ops_ctx);
 		break;
 	case SIGNAL_FORWARD:
-		forward(c, o->target, signo);
+		if (!end_main(c, o->target, signo))
+			forward(c, o->target, signo);
 		break;
 	case SIGNAL_IGNORE:
 	case SIGNAL_DEFAULT:

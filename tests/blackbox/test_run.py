@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 from harness import *
 
@@ -310,17 +311,41 @@ def test_run_passes_the_streams_through_untouched(w):
     equal(r.err, "oops\n", "stderr")
 
 
+def run_in_background(w, *words):
+    p = w.procd(None, start=False)
+    p.process = subprocess.Popen([w.procd_path, "run", *words], env=w.env(run_dirs(w)), cwd=w.dir,
+                                 stdin=subprocess.DEVNULL)
+    return p
+
+
 def test_run_forwards_term(w):
     ready = w.path("ready")
-    p = w.procd(None, start=False)
-    import subprocess
-    p.process = subprocess.Popen(
-        [w.procd_path, "run", "--", w.child_path, "--trap-exit", "TERM=42", "--pid-file", ready],
-        env=w.env(run_dirs(w)), cwd=w.dir, stdin=subprocess.DEVNULL)
+    p = run_in_background(w, "--", w.child_path, "--trap-exit", "TERM=42", "--pid-file", ready)
     pid = wait_pid_file(ready)
     os.kill(p.pid, signal.SIGTERM)
     equal(p.wait_end(), 42, "exit code")
     check(not alive(pid), "the command lives")
+
+
+def test_run_that_is_told_to_end_restarts_nothing(w):
+    for policy in ("always", "on-failure"):
+        for signo in (signal.SIGTERM, signal.SIGINT):
+            ready = w.path("ready-%s-%d" % (policy, signo))
+            p = run_in_background(w, "--restart", policy, "--", w.child_path, "--pid-file", ready)
+            wait_pid_file(ready)
+            os.kill(p.pid, signo)
+            equal(p.wait_end(), 128 + signo, "exit code with " + policy)
+
+
+def test_run_that_is_told_to_end_between_two_restarts_ends(w):
+    starts = w.path("starts")
+    p = run_in_background(w, "--restart", "always", "--set", "subsystem.run.restart_delay=1h", "--set",
+                          "subsystem.run.restart_max_delay=1h", "--", "sh", "-c", 'echo x >> "$0"; exit 5', starts)
+    asked = ("wait", "run", "--for", "restarting", "--name", "run-%d" % p.pid, "--timeout", "5s")
+    wait_until(lambda: w.run(*asked, env=run_dirs(w)).rc == 0, "it waits for its restart")
+    os.kill(p.pid, signal.SIGTERM)
+    equal(p.wait_end(), 5, "exit code")
+    equal(read_text(starts), "x\n", "starts")
 
 
 def test_run_passes_any_bytes_as_arguments(w):
