@@ -118,9 +118,13 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 	supervisor_claim_descriptors(s, r->config);
 	s->publishing = r;
 	rc = core_apply(s->core, take(r->config), allow_empty, &summary);
-	tally_add(s->tally, rc == 0 ? TALLY_RELOAD_APPLIED : rc > 0 ? TALLY_RELOAD_UNCHANGED :
-		  TALLY_RELOAD_REJECTED, 1);
-
+	tally_add(s->tally, rc == 0 ? TALLY_RELOAD_APPLIED : rc == -EALREADY ?
+		  TALLY_RELOAD_UNCHANGED : TALLY_RELOAD_REJECTED, 1);
+	if (rc == -ESHUTDOWN) {
+		error_set(e, ERROR_SHUTDOWN_IN_PROGRESS, 0,
+			  "procd is shutting down; the configuration stays as it is");
+		return NULL;
+	}
 	if (rc == -ENOENT) {
 		struct config_issue issue = { .file = config_current()->file };
 		struct config_diag diag = { .issues = &issue, .n = 1, .nerrors = 1 };

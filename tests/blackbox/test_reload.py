@@ -32,6 +32,19 @@ def test_a_bad_file_changes_nothing(w):
     p.stop()
 
 
+def test_one_that_comes_during_a_shutdown_is_refused(w):
+    text = "[shutdown]\ntimeout = 60\nforce_timeout = 120\nkill_timeout = 180\n" + w.sub("a", "--ignore-term", "--print", "set")
+    p = w.procd(text)
+    up(p, "a")
+    wait_until(lambda: "set" in p.ctl("logs", "a").out, "the handler is set")
+    p.ctl("shutdown", "--no-wait").expect(0)
+    p.wait_event(type="shutdown_started")
+    p.write(text + w.sub("b"))
+    contains(reload(p, 1).err, "shutting down", "message")
+    os.kill(p.pid, signal.SIGQUIT)
+    equal(p.wait_end(), 3, "exit code")
+
+
 def test_S37_a_changed_one_is_restarted_alone(w):
     p = w.procd(w.sub("a") + w.sub("b"))
     before = up(p, "a", "b")
