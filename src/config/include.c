@@ -32,19 +32,33 @@ void include_done(struct candidate *c, int file, struct setting *s)
 		value_fini(&s->value);
 }
 
+/* What stands behind the last wildcard of a NAME tells whether it can be that of a *.toml. */
+static bool may_be_toml(const char *name)
+{
+	static const char toml[] = ".toml";
+	const char *end = name;
+	size_t n, common;
+
+	for (const char *at = name; *at != '\0'; at++)
+		if (strchr("*?[]\\", *at) != NULL)
+			end = at + 1;
+	n = strlen(end);
+	common = MIN(n, sizeof(toml) - 1);
+	return (end != name || n > common) &&
+	       strcmp(end + n - common, toml + sizeof(toml) - 1 - common) == 0;
+}
+
 /* What an include may not be. NULL: fine. */
 static const char *fault_of(const char *pattern)
 {
 	const char *name = strrchr(pattern, '/');
-	size_t n;
 
 	name = name != NULL ? name + 1 : pattern;
-	n = strlen(name);
 	if (pattern[0] == '~')
 		return "'~' is not expanded here; write the directory itself";
 	if (name[0] == '.')
 		return "hidden files are not included";
-	if (strpbrk(name, "*?[") == NULL && (n < 5 || strcmp(name + n - 5, ".toml") != 0))
+	if (!may_be_toml(name))
 		return "only files that end in .toml are included";
 	return NULL;
 }

@@ -138,6 +138,7 @@ START_TEST(a_file_that_leads_back_to_itself_is_refused_by_any_name)
 	expect_error("include = [\"link.toml\"]\n" WEB, 1, 12, "may not include itself");
 	ck_assert_int_eq(unlink("link.toml"), 0);
 	expect_error("include = [\"*.toml\"]\n" WEB, 1, 12, "may not include itself");
+	expect_error("include = [\"a.d/*.conf\"]\n" WEB, 1, 12, "only files that end in .toml");
 }
 END_TEST
 
