@@ -14,8 +14,7 @@
 #define MEBIBYTE (INT64_C(1) << 20)
 #define GIBIBYTE (INT64_C(1) << 30)
 
-ENUMTEXT(event_backend, "event backend", "auto", "epoll", "poll", "select",
-	 "linuxaio", "io_uring");
+ENUMTEXT(event_backend, "event backend", "auto", "epoll", "poll", "select");
 ENUMTEXT(events_output, "event output", [EVENTS_NONE] = "none", [EVENTS_STDOUT] = "stdout",
 	 [EVENTS_STDERR] = "stderr", [EVENTS_FILE] = "file:PATH", [EVENTS_FD] = "fd:N");
 ENUMTEXT(http_allow, "access by HTTP", [HTTP_ALLOW_READ] = "read");
