@@ -8,7 +8,8 @@
 #define LINE 79
 
 /* TEXT from BEGIN of OUT on, broken between words where it is too long; further lines begin with
- * INDENT blanks. Its own line ends are kept until one had to be made: then the rest flows. */
+ * INDENT blanks. Its own line ends are kept until one had to be made: then the rest of the
+ * paragraph flows. */
 static void add_words(struct strbuf *out, size_t begin, unsigned indent, const char *text)
 {
 	bool first = true, flows = false;
@@ -25,6 +26,7 @@ static void add_words(struct strbuf *out, size_t begin, unsigned indent, const c
 		strbuf_addstr(out, first ? "" : " ");
 		strbuf_add(out, text, n);
 		text += n;
+		flows = flows && strncmp(text, "\n\n", 2) != 0;
 		first = *text == '\n' && !flows && text[1] != '\0';
 		if (first) {
 			strbuf_addch(out, '\n');

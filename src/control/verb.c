@@ -164,9 +164,9 @@ const struct verb verb_table[VERB_COUNT] = {
 		.min_args = 1, .max_args = -1, .serve = method_profile_start,
 		.summary = "see where processor time or memory goes",
 		.details = NAMES_HELP
-			"Samples every thread of the whole tree and of what it makes meanwhile; Ctrl-C ends\n"
-			"it early. Without NAME: procd itself. The file is for `go tool pprof`. Exit 1 when\n"
-			"nothing of it runs or the kernel does not allow it, 4 for an unknown NAME.\n"
+			"cpu samples every thread of the whole tree and of what it makes meanwhile; Ctrl-C\n"
+			"ends it early. Without NAME: procd itself. The file is for `go tool pprof`. Exit 1\n"
+			"when nothing of it runs or the kernel does not allow it, 4 for an unknown NAME.\n"
 			"\n"
 			"heap NAME: what is in use now, of a subsystem with heap_profile; for dh_view.html.\n"
 			"heap: of procd itself, what it allocates meanwhile; heap start and heap stop: between\n"
