@@ -272,6 +272,8 @@ static void mdoc_row(const struct option *o, struct strbuf *out)
 	strbuf_addf(out, "\n");
 	mdoc_text(o->help, out);
 	strbuf_addstr(out, "\n");
+	if (o->alias.name != NULL && o->alias.unit == UNIT_MS)
+		strbuf_addf(out, "As\n.Li %s\nit is a number of milliseconds.\n", o->alias.name);
 	if (o->choices != NULL) {
 		strbuf_addstr(out, "One of\n.Li ");
 		choices_text(o, " , ", out);

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import subprocess
 
 from harness import *
 
@@ -47,12 +49,48 @@ def test_every_option_is_described(w):
         contains(text, "Fl -" + option, option)
 
 
+def test_help_fits_a_terminal_and_keeps_its_paragraphs(w):
+    for verb in verbs(w):
+        for line in w.run(verb, "--help").expect(0).out.splitlines():
+            check(len(line) < 80, "%s: %r" % (verb, line))
+    contains(w.run("profile", "--help").out, "\n\nheap NAME: ", "a paragraph of its own")
+
+
+def test_pages_fit_80_columns_and_keep_their_titles(w):
+    if shutil.which("man") is None or shutil.which("groff") is None:
+        raise Skip("no man, or no groff")
+    for name in ("procd.8", "daemon.toml.5.in", "procd-events.7", "procd-probes.7"):
+        r = subprocess.run(["man", "-P", "cat", "-l", os.path.join(ROOT, "man", name)], stdin=subprocess.DEVNULL,
+                           env={"PATH": os.environ["PATH"], "MANWIDTH": "80", "LC_ALL": "C.UTF-8"},
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        equal((r.returncode, r.stderr), (0, ""), name)
+        lines = r.stdout.splitlines()
+        equal([line for line in lines if len(line) > 80], [], "lines of " + name)
+        for title in re.findall(r"^\.S[hs] (.*)", page(name), re.M):
+            title = re.sub(r"\\&|\"", "", title)
+            check(title in map(str.strip, lines), "%s: no title %r" % (name, title))
+
+
 def test_every_key_of_the_table_is_described(w):
     tables = w.run("mdoc-keys").expect(0).out
     contains(page("daemon.toml.5.in"), "\n@KEYS@\n", "the tables' place")
     sample = w.run("sample").expect(0).out
     for key in re.findall(r"^#([A-Za-z_0-9]+) = ", sample, re.M):
         check(re.search(r"\b%s\b" % key, tables), key + " is not described")
+
+
+def test_the_status_record_and_every_method_are_described(w):
+    text = page("procd.8")
+    record = text.split(".Sh STATUS RECORD")[1].split(".Sh CONTROL SOCKET")[0]
+    methods = text.split(".Sh CONTROL SOCKET")[1].split(".Sh HEARTBEAT")[0]
+    p = w.procd(w.sub("a"))
+    status = p.ctl("status", "--json").expect(0).json()
+    for member in list(status) + list(status["subsystems"][0]):
+        check(re.search(r"\b%s\b" % member, record), member + " is not described")
+    p.stop()
+    for method in re.findall(r"\.method = \"([a-z._]+)\"", read_text(os.path.join(ROOT, "src/control/verb.c"))):
+        room, name = method.split(".")
+        check(re.search(r"%s\.(?:[a-z_]+ , )*%s\b" % (room, name), methods), method + " is not described")
 
 
 def test_every_event_is_described(w):
