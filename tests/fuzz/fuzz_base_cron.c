@@ -5,14 +5,7 @@
 
 #include "base/cron.h"
 #include "base/util.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 /* SANE: a zone as there are. Of a rule whose two changes fall together or cross in some years, only
  * order and end are promised: there are times of day that name no one moment. */

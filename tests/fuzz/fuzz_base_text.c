@@ -5,14 +5,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "base/util.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 static void try_utf8(const char *s, size_t n)
 {

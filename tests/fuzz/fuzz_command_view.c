@@ -3,8 +3,7 @@
 #include "command/note.h"
 #include "command/top.h"
 #include "config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void one(void *ctx, const struct view *v)
 {

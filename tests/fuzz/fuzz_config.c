@@ -5,14 +5,7 @@
 #include "base/alloc.h"
 #include "config/config.h"
 #include "config/source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 /* Every error has a message; one with a line points into the text. */
 static void check_issues(const struct config_diag *d, const char *text, size_t n)

@@ -3,14 +3,7 @@
 #include "base/util.h"
 #include "config/env_file.h"
 #include "base/strbuf.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 static void add_quoted(const char *item, struct strbuf *out)
 {

@@ -3,14 +3,7 @@
  * size that the fuzzer's own limits watch. */
 #include "base/alloc.h"
 #include "config/probe.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -4,12 +4,11 @@
 
 #include "base/text.h"
 #include "console/pager.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static struct pager pager;
 
-static void check(const struct frame *f)
+static void check_frame(const struct frame *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		const struct piece *piece = &f->pieces[i];
@@ -62,14 +61,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rows_arrange(&rows);
 	frame_begin(&frame, columns, height);
 	frame_table(&frame, &rows, 0, height);
-	check(&frame);
+	check_frame(&frame);
 
 	for (size_t at = 0; at < size; at += 17)
 		pager_add(&pager, TINT_NONE, text + at, MIN(size - at, (size_t)data[0]));
 	pager_scroll(&pager, data[1]);
 	frame_begin(&frame, columns, height);
 	pager_show(&pager, &frame, 0, height);
-	check(&frame);
+	check_frame(&frame);
 	fill_table(text, size, columns);
 
 	pager_clear(&pager);

@@ -2,8 +2,7 @@
 #include "control/client.h"
 #include "control/rpc.h"
 #include "control/scan.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void parse(const char *line, size_t len)
 {

@@ -2,20 +2,12 @@
  * not. Whatever is in it: what is loaded is in bounds, what is stored then is loaded again, and a
  * second look at the same file finds the same. */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "core/memory.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 static void quiet(void *ctx, enum log_level level, const char *subsystem, const char *message)
 {

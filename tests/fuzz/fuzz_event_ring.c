@@ -1,23 +1,15 @@
 /* The event ring that a dead supervisor left, as arbitrary bytes laid over a good one: readers end,
  * what they get is whole and in order, and what is sent afterwards is read again. */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "event/channel.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 #define BYTES (64u * 1024)
 #define HISTORY 16
 #define SENT 40
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
 
 static void make_good(int fd, enum chan_mode mode)
 {

@@ -2,14 +2,7 @@
  * named this machine and shown the whole token. */
 #include "base/alloc.h"
 #include "http/request.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 /* The next line, or what is left; an empty one stands for a header that is not there. */
 static char *next(const char **at, const char *end)

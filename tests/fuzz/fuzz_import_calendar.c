@@ -5,8 +5,7 @@
 #include "base/alloc.h"
 #include "base/cron.h"
 #include "import/systemd_calendar.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -20,8 +20,7 @@
 #include "keeper/features.h"
 #include "keeper/inner.h"
 #include "keeper/supervise.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 /* The leak checker makes a process of the kind that is refused here. */
 const char *__asan_default_options(void);
@@ -34,12 +33,6 @@ const char *__asan_default_options(void)
 
 static struct keeper *k;
 static int supervisor_end;
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
 
 #define IF(op, value, yes, no) BPF_JUMP(BPF_JMP | (op) | BPF_K, (value), (yes), (no))
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))

@@ -3,8 +3,7 @@
  * header so that the fuzzer need not guess the magic and the size. */
 #include "base/util.h"
 #include "keeper/plan.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 static volatile size_t sum;	/* so that no read is optimized away */
 

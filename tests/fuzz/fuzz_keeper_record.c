@@ -7,16 +7,9 @@
 #include <unistd.h>
 
 #include "keeper/record.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 #define HEADER sizeof(struct records_header)
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
 
 static char base[64];
 

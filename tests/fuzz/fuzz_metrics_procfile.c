@@ -4,8 +4,7 @@
 
 #include "base/util.h"
 #include "metrics/procfile.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

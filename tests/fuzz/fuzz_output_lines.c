@@ -2,14 +2,7 @@
  * to find whole lines agree. The first byte chooses the limit. */
 #include "base/util.h"
 #include "output/lines.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -9,18 +9,11 @@
 #include "base/log.h"
 #include "output/ring.h"
 #include "output/state.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 #define RING_FILE "1.out"
 
 static char base[64];
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
 
 static void quiet(void *ctx, enum log_level level, const char *subsystem, const char *message)
 {

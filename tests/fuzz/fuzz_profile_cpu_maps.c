@@ -2,14 +2,7 @@
  * never overlap, and what was added last is what is found. */
 #include "profile/cpu_kernel.h"
 #include "profile/cpu_maps.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 static void check_spans(const struct cpu_process_map *p)
 {

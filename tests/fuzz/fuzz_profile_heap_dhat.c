@@ -5,12 +5,11 @@
 
 #include "base/util.h"
 #include "profile/heap_dhat.h"
+#include "fuzz.h"
 
 #define SITES 64
 #define FRAMES 256
 #define BLOCKS 64
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 struct counter {
 	size_t n;

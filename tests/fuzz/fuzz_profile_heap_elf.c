@@ -6,8 +6,7 @@
 #include "base/fd.h"
 #include "base/util.h"
 #include "profile/heap_symbols.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -5,8 +5,7 @@
 
 #include "base/util.h"
 #include "profile/heap_unwind.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+#include "fuzz.h"
 
 #if defined(__x86_64__)
 enum { CIE_AT = 20, CODE_LENGTH = 64, PROGRAM_MAX = 512 };

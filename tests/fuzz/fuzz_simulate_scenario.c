@@ -1,19 +1,11 @@
 /* What `procd simulate` is told on its command line: a scenario, and behind the first LF how long things
  * take. Each is read, or has one line that says what is wrong. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "simulate/scenario.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 /* It quotes TEXT as it is. */
 static void check_error(bool fine, const char *text, struct error *e)

@@ -3,14 +3,7 @@
 #include "base/alloc.h"
 #include "config/config.h"
 #include "import/import.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool fine)
-{
-	if (!fine)
-		abort();
-}
+#include "fuzz.h"
 
 static void check_accepted(const struct strbuf *text)
 {

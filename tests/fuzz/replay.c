@@ -1,13 +1,11 @@
 /* A main() for a fuzz target: runs it once for each file of the given files and directories. With
  * it every input that a fuzzer ever found interesting is a regression test without a fuzzer. */
 #include <dirent.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static int replay_file(const char *path)
 {

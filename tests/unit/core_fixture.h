@@ -451,6 +451,18 @@ static inline struct fx_child *fx_child(const char *name)
 	return &fx.child[fx_slot(name)];
 }
 
+/* Was the process in SLOT given ITEM ("K=V")? */
+static inline bool fx_has_env(uint32_t slot, const char *item)
+{
+	const struct plan *p = fx.child[slot].plan;
+	const uint32_t *items = (const uint32_t *)(const void *)((const char *)p + p->envp);
+
+	for (; *items != 0; items++)
+		if (strcmp(plan_str(p, *items), item) == 0)
+			return true;
+	return false;
+}
+
 /* Set by a test that wants to see each process that comes into being. */
 static void (*fx_on_exec)(uint32_t slot);
 

@@ -49,17 +49,6 @@ static bool runs(uint32_t slot, const char *name)
 	       strcmp(plan_str(fx.child[slot].plan, fx.child[slot].plan->name), name) == 0;
 }
 
-static bool has_env(uint32_t slot, const char *item)
-{
-	const struct plan *p = fx.child[slot].plan;
-	const uint32_t *items = (const uint32_t *)(const void *)((const char *)p + p->envp);
-
-	for (; *items != 0; items++)
-		if (strcmp(plan_str(p, *items), item) == 0)
-			return true;
-	return false;
-}
-
 static void end_slot(uint32_t slot, int status)
 {
 	fx_end_slot(slot, status, 0);
@@ -275,15 +264,15 @@ START_TEST(post_stop_follows_each_way_of_dying_once_and_is_told_how)
 	fx_end_slot(0, W_EXITCODE(3, 0), 0);
 	fx_settle();
 	ck_assert(runs(1, "web/post"));
-	ck_assert(has_env(1, "PROCD_EXIT_CODE=3"));
-	ck_assert(has_env(1, "PROCD_EXIT_SIGNAL="));
+	ck_assert(fx_has_env(1, "PROCD_EXIT_CODE=3"));
+	ck_assert(fx_has_env(1, "PROCD_EXIT_SIGNAL="));
 	end_slot(1, 0);
 	fx_advance_ms(100);
 	ck_assert_str_eq(fx_state("web"), "running");
 	fx_die("web", SIGSEGV);
 	ck_assert_int_eq(fx.child[1].spawns, 2);
-	ck_assert(has_env(1, "PROCD_EXIT_CODE="));
-	ck_assert(has_env(1, "PROCD_EXIT_SIGNAL=SIGSEGV"));
+	ck_assert(fx_has_env(1, "PROCD_EXIT_CODE="));
+	ck_assert(fx_has_env(1, "PROCD_EXIT_SIGNAL=SIGSEGV"));
 	end_slot(1, 0);
 	fx_advance_ms(100000);
 	ck_assert_int_eq(fx.child[1].spawns, 2);
@@ -313,7 +302,7 @@ START_TEST(stopped_is_told_after_post_stop)
 	stop = fx_order(CORE_STOP, "web");
 	fx_die("web", SIGTERM);
 	ck_assert_str_eq(fx_state("web"), "stopping");
-	ck_assert(has_env(1, "PROCD_EXIT_SIGNAL=SIGTERM"));
+	ck_assert(fx_has_env(1, "PROCD_EXIT_SIGNAL=SIGTERM"));
 	fx_advance_ms(20000);	/* its limit is its own, not the stop's */
 	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
 	ck_assert(!stop->done);
@@ -762,7 +751,7 @@ START_TEST(a_post_stop_runs_once_wherever_the_supervisor_dies)
 	come_back();
 	ck_assert_str_eq(fx_state("web"), "failed");
 	ck_assert(runs(1, "web/post"));
-	ck_assert(has_env(1, "PROCD_EXIT_CODE=2"));
+	ck_assert(fx_has_env(1, "PROCD_EXIT_CODE=2"));
 	die();					/* in the middle of it */
 	come_back();
 	ck_assert_str_eq(doing(), "post_stop");

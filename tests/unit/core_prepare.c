@@ -52,13 +52,7 @@ static void answer_failed(size_t i, int errnum, const char *why)
 
 static bool plan_has(const char *name, const char *variable)
 {
-	const struct plan *p = fx_child(name)->plan;
-	const uint32_t *v = (const uint32_t *)(const void *)((const char *)p + p->envp);
-
-	for (; *v != 0; v++)
-		if (strcmp(plan_str(p, *v), variable) == 0)
-			return true;
-	return false;
+	return fx_has_env(fx_slot(name), variable);
 }
 
 START_TEST(the_keeper_is_asked_when_the_files_are_there)

@@ -48,17 +48,6 @@ static void start_web(void)
 	fx_start_web();
 }
 
-static bool has_env(uint32_t slot, const char *item)
-{
-	const struct plan *p = fx.child[slot].plan;
-	const uint32_t *items = (const uint32_t *)(const void *)((const char *)p + p->envp);
-
-	for (; *items != 0; items++)
-		if (strcmp(plan_str(p, *items), item) == 0)
-			return true;
-	return false;
-}
-
 static void end_slot(uint32_t slot, int status)
 {
 	fx_end_slot(slot, status, 0);
@@ -106,10 +95,10 @@ START_TEST(it_knows_whose_it_is_what_it_is_and_the_main_process)
 	begin_with(web(), TASK_RELOAD, 0, "PROCD_EXIT_CODE=1");
 	fx_settle();
 	snprintf(mainpid, sizeof(mainpid), "MAINPID=%d", fx_child("web")->pid);
-	ck_assert(has_env(1, "PROCD_SUBSYSTEM=web"));
-	ck_assert(has_env(1, "PROCD_TASK=reload_command"));
-	ck_assert(has_env(1, "PROCD_EXIT_CODE=1"));
-	ck_assert(has_env(1, mainpid));
+	ck_assert(fx_has_env(1, "PROCD_SUBSYSTEM=web"));
+	ck_assert(fx_has_env(1, "PROCD_TASK=reload_command"));
+	ck_assert(fx_has_env(1, "PROCD_EXIT_CODE=1"));
+	ck_assert(fx_has_env(1, mainpid));
 }
 END_TEST
 
@@ -124,7 +113,7 @@ START_TEST(without_a_main_process_there_is_no_mainpid)
 		char item[32];
 
 		snprintf(item, sizeof(item), "MAINPID=%d", pid);
-		ck_assert(!has_env(1, item));
+		ck_assert(!fx_has_env(1, item));
 	}
 }
 END_TEST
