@@ -19,15 +19,17 @@ static inline void closep(const int *fd)	/* auto_free(closep) int fd = -1; */
 
 /* All of N bytes, over EINTR and short counts. 0 or negative errno. [keeper] */
 int fd_write_all(int fd, const void *buf, size_t n);
-/* Read up to MAX bytes until end of file, appended to OUT. -EFBIG when there is more. */
+/* Read up to MAX bytes until end of file, appended to OUT. 0 or negative errno; -EFBIG when there
+ * is more. */
 int fd_read_all(int fd, size_t max, struct strbuf *out);
 
-/* Whole regular file. Opens O_NONBLOCK and refuses anything but a regular file (-EISDIR for
- * directories, else -EINVAL); re-reads once when size or mtime changed meanwhile. */
+/* Whole regular file of at most MAX bytes, appended to OUT. 0 or negative errno. Opens O_NONBLOCK
+ * and refuses anything but a regular file (-EISDIR for directories, else -EINVAL); re-reads once
+ * when size or mtime changed meanwhile. */
 int file_read(const char *path, size_t max, struct strbuf *out);
 /* Write a temporary file beside PATH (relative to DIRFD), rename it over PATH: readers see the old
  * content or the new one, whoever is killed. Not synced: what has to survive a power loss needs
- * more. MODE is exact, whatever the umask. */
+ * more. MODE is exact, whatever the umask. 0 or negative errno. */
 int file_replace_at(int dirfd, const char *path, const void *data, size_t n, mode_t mode);
 /* Its first half: NAME is what the caller is to rename, or remove. 0 or -errno, and nothing is
  * left. */
@@ -51,8 +53,8 @@ int file_open_in(const struct path_parent *dir, int flags, mode_t mode);
 /* Why one of the two returned ERR, for a person. */
 const char *file_refusal(int err);
 
-int fd_set_nonblock(int fd, bool on);	/* [keeper] */
-int fd_set_cloexec(int fd, bool on);	/* [keeper] */
+int fd_set_nonblock(int fd, bool on);	/* 0 or negative errno. [keeper] */
+int fd_set_cloexec(int fd, bool on);	/* likewise. [keeper] */
 
 /* Current boot's id as 36 characters plus NUL; -errno, and empty text, when /proc cannot be read.
  * [keeper] */

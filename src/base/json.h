@@ -12,6 +12,8 @@ void json_setup(void);
 
 /* jansson brings the scope helper: auto_free(json_decrefp) json_t *j = ... */
 
+/* What is returned below is a new reference, never NULL unless that is said. */
+
 /* A JSON string from arbitrary bytes: invalid UTF-8 becomes U+FFFD. NULL gives JSON null. */
 json_t *json_text(const char *s);
 json_t *json_text_n(const char *s, size_t n);

@@ -15,7 +15,8 @@ extern const struct enumtext log_level_text;
 typedef void (*log_sink_fn)(void *ctx, enum log_level level, const char *subsystem,
 			    const char *message);
 
-void log_set_sink(log_sink_fn sink, void *ctx);	/* NULL: back to plain lines on stderr */
+/* NULL: back to plain lines on stderr. On return nobody is in the old one: its CTX may go. */
+void log_set_sink(log_sink_fn sink, void *ctx);
 void log_set_level(enum log_level level);	/* one atomic; live */
 enum log_level log_get_level(void);
 

@@ -10,7 +10,8 @@
 
 #include "base/strbuf.h"
 
-/* BACKEND: "auto", "epoll", "poll", "select". NULL: any other, or this machine cannot. */
+/* BACKEND: "auto", "epoll", "poll", "select". NULL: any other, or this machine cannot. The caller
+ * ends it with ev_loop_destroy(). */
 struct ev_loop *loop_new(const char *backend);
 /* What "auto" is in this process from now on; at first it is epoll. Before other threads. */
 void loop_choose(const char *backend);

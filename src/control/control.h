@@ -83,7 +83,7 @@ void control_stop(struct control *c);
 
 /* Create, bind and listen: PATH's mode and group as configured, set before anyone can connect. A
  * stale socket is replaced, a live one is -EADDRINUSE, anything else at PATH is -EEXIST. Returns
- * the descriptor. Main thread or before threads. */
+ * the descriptor, the caller's, or negative errno with *E set. Main thread or before threads. */
 int control_listen(const struct config *config, struct error *e);
 /* Where control_listen() made FD, whoever called it: the configuration may name another place by
  * now. The caller frees it; NULL: it cannot be told. */

@@ -4,7 +4,7 @@
 
 #include "control/server.h"
 
-/* Of the subsystem that is NAMED, or of procd itself. */
+/* Answer profile.start and profile.stop: of the subsystem that is NAMED, or of procd itself. */
 void heap_profile_start(struct connection *c, const struct rpc_request *r, bool named);
 void heap_profile_stop(struct connection *c, const struct rpc_request *r);
 /* C ends: what is recorded on its behalf is, too. */

@@ -84,7 +84,7 @@ void board_put_daemon(struct board *b, struct board_daemon *daemon);
 /* Allocate, with NAME and the strings copied; everything else zero. */
 struct board_record *board_record_new(const char *name, const struct board_texts *t);
 
-/* Inside a read section (or main thread). */
+/* Inside a read section (or main thread); what is returned is good until its end. */
 const struct board_daemon *board_daemon(const struct board *b);		/* never NULL */
 uint32_t board_slots(const struct board *b);	/* highest slot in use + 1 */
 const struct board_record *board_get(const struct board *b, uint32_t slot);	/* NULL: free slot */

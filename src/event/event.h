@@ -55,6 +55,7 @@ struct state_event {
 	const char *stderr_tail;	/* last lines it wrote; NULL: absent */
 	const char *cause;		/* the subsystem whose failure started it; NULL: absent */
 };
+/* Sends it and returns its seq, 0 after the close of CHAN. Any thread; so are the next two. */
 uint64_t event_state_changed(struct chan *chan, const struct state_event *e);
 
 /* All fields of a ready_changed event but the times, which are now. Likewise. */

@@ -81,8 +81,9 @@ void tally_enable(struct tally *t, bool on);
 
 void tally_add(struct tally *t, enum tally_counter what, uint64_t n);
 void tally_error(struct tally *t, enum error_category category);
-void tally_took(struct tally *t, enum tally_duration what, int64_t ns);
-/* The subsystem ID in SLOT. Main thread. */
+void tally_took(struct tally *t, enum tally_duration what, int64_t ns);	/* any thread */
+/* The subsystem ID in SLOT was ready NS after it began to start; did not start; has ended. Main
+ * thread. */
 void tally_started(struct tally *t, uint32_t slot, uint64_t id, int64_t ns);
 void tally_start_failed(struct tally *t, uint32_t slot, uint64_t id);
 /* EXIT_CODE -1: it was SIGNAL. */
