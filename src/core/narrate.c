@@ -39,7 +39,7 @@ static void tell_stopped(const struct subsystem *s)
 	if (s->prev == STATE_RUNNING && s->end.known) {
 		add_end(s, &text);
 		log_at(LOG_INFO, s->name, "%s", text.buf);
-	} else if (s->prev == STATE_STOPPING && s->end.known && s->end.killed) {
+	} else if (s->prev == STATE_STOPPING && subsystem_has_ended(s) && s->end.killed) {
 		log_at(LOG_WARN, s->name, "stopped, but only by SIGKILL");
 	} else {
 		log_at(LOG_INFO, s->name, "stopped");

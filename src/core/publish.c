@@ -21,7 +21,7 @@ static bool shows_end(const struct subsystem *s)
 	case STATE_RESTARTING:
 		return s->end.known;
 	case STATE_STOPPED:
-		return s->end.known && s->prev != STATE_RESTARTING;
+		return subsystem_has_ended(s) && s->prev != STATE_RESTARTING;
 	default:
 		return false;
 	}

@@ -215,6 +215,13 @@ static inline bool subsystem_is_up(const struct subsystem *s)
 	return s->proc.phase == PROC_UP;
 }
 
+/* Is the end that is known that of its latest start, or was that one cancelled before it had a
+ * process? */
+static inline bool subsystem_has_ended(const struct subsystem *s)
+{
+	return s->end.known && s->end.pid == s->proc.pid;
+}
+
 /* One sentence on how it ended, or why it cannot be started now, for people and for last_error;
  * NULL: it ended well or never. */
 char *subsystem_end_text(const struct subsystem *s);

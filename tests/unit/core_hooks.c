@@ -226,6 +226,27 @@ START_TEST(a_stop_during_pre_start_asks_it_to_end_and_kills_it_at_the_deadline)
 }
 END_TEST
 
+START_TEST(a_start_that_is_stopped_before_it_has_a_process_tells_no_end_again)
+{
+	struct fx_order *stop;
+
+	policy_write(add_web("b"))->restart = RESTART_ALWAYS;
+	fx_start();
+	end_slot(1, 0);
+	fx_exit("web", 12);
+	fx_advance_ms(100);
+	ck_assert_str_eq(doing(), "pre_start");
+	fx_skip_events();
+	stop = fx_order(CORE_STOP, "web");
+	end_slot(1, SIGTERM);
+	ck_assert_str_eq(fx_answer(stop), "");
+	fx_expect("web", "stopping", "request");
+	fx_expect("web", "stopped", "request");
+	ck_assert(json_is_null(json_object_get(fx.event, "pid")));
+	ck_assert(json_is_null(json_object_get(fx.event, "exit_code")));
+}
+END_TEST
+
 START_TEST(a_restart_during_pre_start_begins_anew_when_it_is_gone)
 {
 	add_web("b");
@@ -849,6 +870,7 @@ FX_MAIN("core/hooks",
 	a_shortage_defers_the_start_and_is_no_failure,
 	a_deferred_main_process_needs_no_second_pre_start,
 	a_stop_during_pre_start_asks_it_to_end_and_kills_it_at_the_deadline,
+	a_start_that_is_stopped_before_it_has_a_process_tells_no_end_again,
 	a_restart_during_pre_start_begins_anew_when_it_is_gone,
 	many_pre_starts_do_not_use_up_the_starts_under_way,
 	post_stop_follows_each_way_of_dying_once_and_is_told_how,
