@@ -549,9 +549,16 @@ void task_adopt(struct subsystem *s, enum task_kind kind, const struct record *r
 		enum record_state state, int64_t timeout_ns, task_done *done)
 {
 	struct core *c = s->core;
+	const struct task *other = beside_of(s)->task[kind];
 	struct task *t;
 
-	BUG_ON(task_running(s, kind));
+	/* Of two the older one was told, or the other would not have been begun: only the keeper
+	 * had not been asked yet to forget it. */
+	if (other != NULL && other->spawn_id > r->spawn_id) {
+		task_kill_found(c, r, state);
+		return;
+	}
+	task_cancel(s, kind);
 	t = found(c, r);
 	t->owner = s;
 	t->kind = kind;

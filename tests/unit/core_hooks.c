@@ -762,6 +762,43 @@ START_TEST(a_stop_during_pre_start_goes_on_over_a_death)
 }
 END_TEST
 
+/* Whoever was killed had begun the second one, and the keeper had not been asked yet to forget the
+ * first. Slots 1 and 2, in either order. */
+static void die_between_two_pre_starts(uint32_t first, uint32_t second)
+{
+	keep_memory();
+	add_web("b");
+	fx_start();
+	die();
+	fx.child[2] = fx.child[1];
+	fx.child[2].plan = NULL;
+	fx.records.slots[2] = fx.records.slots[1];
+	fx.records.slots[2].slot = 2;
+	fx.nslots = 3;
+	atomic_store(&fx.records.header->nslots, fx.nslots);
+	fx.records.slots[second].spawn_id = ++fx.child[second].spawn_id;
+	end_slot(first, WAIT_STATUS_UNKNOWN);
+	come_back();
+	ck_assert_str_eq(doing(), "pre_start");
+	ck_assert_str_eq(fx_signals(), "");
+	ck_assert(atomic_load(&fx.records.slots[first].state) == RECORD_FREE);
+	end_slot(second, 0);
+	ck_assert_str_eq(fx_state("web"), "running");
+	ck_assert_int_eq(fx.child[0].spawns, 1);
+}
+
+START_TEST(of_two_pre_starts_on_record_the_younger_goes_on)
+{
+	die_between_two_pre_starts(1, 2);
+}
+END_TEST
+
+START_TEST(the_younger_pre_start_may_be_in_the_lower_slot)
+{
+	die_between_two_pre_starts(2, 1);
+}
+END_TEST
+
 START_TEST(a_post_stop_runs_once_wherever_the_supervisor_dies)
 {
 	keep_memory();
@@ -903,6 +940,8 @@ FX_MAIN("core/hooks",
 	a_pre_start_keeps_its_limit_over_a_death,
 	a_pre_start_that_ended_meanwhile_counts_as_it_ended,
 	a_stop_during_pre_start_goes_on_over_a_death,
+	of_two_pre_starts_on_record_the_younger_goes_on,
+	the_younger_pre_start_may_be_in_the_lower_slot,
 	a_post_stop_runs_once_wherever_the_supervisor_dies,
 	a_stop_command_goes_on_over_a_death,
 	a_stop_command_that_ended_is_not_repeated_by_a_successor,
