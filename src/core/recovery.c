@@ -21,13 +21,16 @@
 bool recovery_needed(const struct core *c)
 {
 	enum record_state state;
+	struct memory_head h;
 
 	if (c->welcome.recovering)
 		return true;
 	for (uint32_t slot = 0; slot < places_nrecords(c); slot++)
 		if (places_record(c, slot, &state) != NULL)
 			return true;
-	return false;
+	/* Nothing of it runs; but an ordered end would have left no memory of orders, counters and
+	 * what has been done. */
+	return c->memory.head_valid && memory_load_head(&c->memory, &h) && h.started;
 }
 
 /* Options for a process that the configuration no longer knows. What it was started with, where

@@ -381,6 +381,28 @@ def test_a_history_goes_on_when_both_die_and_nothing_runs(w):
     r.stop()
 
 
+def test_what_was_ordered_and_done_is_known_when_both_die_and_nothing_runs(w):
+    config = (w.sub("off", "--starts", w.path("off")) +
+              w.sub("done", "--starts", w.path("done"), "--exit", 0, type="oneshot") +
+              w.sub("bad", "--starts", w.path("bad"), "--exit", 1, restart_delay_ms=1, restart_max_attempts=1) +
+              w.sub("hourly", "--starts", w.path("hourly"), "--exit", 0, every="1h"))
+    p = w.procd(config)
+    p.wait_state("off", "running")
+    p.ctl("stop", "off").expect(0)
+    for name in ("done", "hourly"):
+        p.wait_state(name, "stopped")
+    p.wait_state("bad", "failed", gave_up=True)
+    before = {n: read_text(w.path(n)) for n in ("off", "done", "bad", "hourly")}
+    kill_both(p)
+    mark = p.mark()
+    q = w.procd(config)
+    equal(q.wait_event(type="supervisor_recovered", after=mark)["adopted"], [], "adopted")
+    equal({s["name"]: s["state"] for s in q.status()["subsystems"]},
+          {"off": "stopped", "done": "stopped", "bad": "failed", "hourly": "stopped"}, "states")
+    q.stop()
+    equal({n: read_text(w.path(n)) for n in before}, before, "starts")
+
+
 def test_a_file_that_changed_between_two_procds_restarts_what_it_must(w):
     p = w.procd(w.sub("a", "--starts", w.path("starts")) + w.sub("b"))
     before = {n: p.wait_state(n, "running")["pid"] for n in ("a", "b")}

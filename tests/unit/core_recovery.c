@@ -815,10 +815,35 @@ START_TEST(a_fresh_start_remembers_nothing)
 	fx_die("web", SIGTERM);
 	fx_answer(stop);
 	die();
+	close(fx.memory_fd);	/* removed by an ordered end */
+	fx.memory_fd = memfd_create("memory", 0);
 	fx.board = board_new(FX_SLOTS * 4);
 	fx.child[0].spawn_id = 0;
 	fx_new_core(9);
 	ck_assert_str_eq(fx_state("web"), "running");
+}
+END_TEST
+
+START_TEST(a_killed_procd_of_which_nothing_ran_is_remembered)
+{
+	struct fx_order *stop;
+
+	policy_write(fx_add("bad"))->restart_max_attempts = 1;
+	start_web();
+	fx_exit("bad", 1);
+	fx_advance_ms(100);
+	fx_exit("bad", 1);
+	stop = fx_order(CORE_STOP, "web");
+	fx_die("web", SIGTERM);
+	fx_answer(stop);
+	die();
+	come_back_anew(0);
+	fx_advance_ms(100000);
+	ck_assert_str_eq(fx_state("web"), "stopped");
+	ck_assert_str_eq(fx_state("bad"), "failed");
+	ck_assert_int_eq(fx_child("bad")->spawns, 2);
+	ck_assert_int_eq(fx_child("web")->spawns, 1);
+	ck_assert_uint_eq(fx_board("bad")->restart_count, 1);
 }
 END_TEST
 
@@ -901,7 +926,9 @@ int main(void)
 		a_start_that_no_keeper_heard_of_does_not_tell_the_last_end_again,
 		one_that_was_to_be_replaced_is_replaced_after_its_adoption,
 		what_was_started_with_other_options_is_replaced_and_nothing_else,
-		a_fresh_start_remembers_nothing, hundreds_of_deaths_lose_and_double_nothing,
+		a_fresh_start_remembers_nothing,
+		a_killed_procd_of_which_nothing_ran_is_remembered,
+		hundreds_of_deaths_lose_and_double_nothing,
 	};
 
 	return unit_run_in("core: recovery", setup, fx_teardown, tests, ARRAY_LEN(tests));
