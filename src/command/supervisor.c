@@ -249,7 +249,7 @@ static void take_up(struct supervisor *s, struct config **config, struct strbuf 
 	s->memory_fd = run_file_open(s, MEMORY_FILE_NAME);
 	s->notes_fd = run_file_open(s, NOTES_FILE_NAME);
 	config_publish(*config, MAX(generation, core_saved_generation(s->memory_fd)));
-	if (!recovering && run_files_recorded(s))
+	if (!recovering && (run_files_recorded(s) || run_files_killed(s)))
 		bundle_keep_before(s->run_dirfd);
 	/* a scale goes by the generation */
 	if (!recovering || (*config)->generation != generation || !bundle_there(s->run_dirfd))

@@ -87,27 +87,46 @@ static void update_live(struct subsystem *s, struct subsystem_options *o)
 		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
 }
 
-/* A process that runs is replaced; what waits for its restart or has failed is tried at once with
- * the new options; one that is being stopped gets them next time. */
-static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
+/* What waits for its restart or has failed is tried at once with the new options. */
+static void try_changed(struct subsystem *s, const struct subsystem_options *was,
+			const struct subsystem_options *o)
 {
-	bool was_periodic = subsystem_is_periodic(subsystem_newest(s));
-	bool was_activated = subsystem_newest(s)->policy->socket_activation;
+	bool was_on_call = subsystem_is_periodic(was) || was->policy->socket_activation;
 	bool wanted = s->config_up && s->wish == OPERATOR_NONE;
 
-	subsystem_set_next_options(s, o);
+	if (s->state != STATE_RESTARTING &&
+	    (!wanted || subsystem_is_periodic(o) ||
+	     (s->state != STATE_FAILED &&
+	      !(was_on_call && starts_at_once(o) && subsystem_is_down(s)))))
+		return;
+	s->order_reason = REASON_RELOAD;
+	s->kick = true;
+}
+
+/* A process that runs is replaced; one that is being stopped gets the new options next time. */
+static void update_by_restart(struct subsystem *s, struct subsystem_options *o)
+{
+	const struct subsystem_options *was = subsystem_newest(s);
+
 	if (s->state == STATE_RUNNING || (s->state == STATE_STARTING && subsystem_has_process(s))) {
 		s->order_reason = REASON_RELOAD;
 		s->bounce = true;
 		/* A service that becomes a job with a schedule ends, and waits for its time. */
-		s->kick = was_periodic || starts_at_once(o);
-	} else if (s->state == STATE_RESTARTING ||
-		   (s->state == STATE_FAILED && wanted && !subsystem_is_periodic(o)) ||
-		   ((was_periodic || was_activated) && wanted && !subsystem_is_periodic(o) &&
-		    starts_at_once(o) && subsystem_is_down(s))) {
-		s->order_reason = REASON_RELOAD;
-		s->kick = true;
+		s->kick = subsystem_is_periodic(was) || starts_at_once(o);
+	} else {
+		try_changed(s, was, o);
 	}
+	subsystem_set_next_options(s, o);
+}
+
+/* Autostart acts upwards only: taking it away stops nothing. */
+static void update_autostart(struct subsystem *s, const struct subsystem_options *o)
+{
+	if (!o->autostart || s->config_up)
+		return;
+	s->config_up = true;
+	s->order_reason = REASON_RELOAD;
+	s->kick |= s->wish == OPERATOR_NONE && subsystem_is_down(s) && starts_at_once(o);
 }
 
 static void update(struct subsystem *s, struct subsystem_options *o, bool restart)
@@ -121,13 +140,7 @@ static void update(struct subsystem *s, struct subsystem_options *o, bool restar
 			update_by_restart(s, o);
 		else
 			update_live(s, o);
-		/* autostart acts upwards only: taking it away stops nothing. */
-		if (o->autostart && !s->config_up) {
-			s->config_up = true;
-			s->order_reason = REASON_RELOAD;
-			s->kick |= s->wish == OPERATOR_NONE && subsystem_is_down(s) &&
-				   starts_at_once(o);
-		}
+		update_autostart(s, o);
 	}
 	health_retime(s);
 	if (!same_times)
@@ -177,24 +190,46 @@ static void add_named(struct core *c, const struct strlist *names, enum reason r
 		saved_store_head(c);
 }
 
+/* Of one that was adopted a moment ago the state does not say yet that it runs. */
+static void catch_up(struct subsystem *s, const struct subsystem_options *was, bool restart)
+{
+	struct subsystem_options *o = subsystem_newest(s);
+
+	/* what is being stopped gets the new ones next time */
+	if (restart && s->proc.phase == PROC_UP && s->state != STATE_STOPPING) {
+		log_at(LOG_INFO, s->name, "its options have changed since it was started");
+		s->order_reason = REASON_RELOAD;
+		s->bounce = true;
+		s->kick = true;
+	} else if (restart && s->proc.phase == PROC_NONE) {
+		try_changed(s, was, o);
+	}
+	update_autostart(s, o);
+	if (!schedule_is_same(was, o))
+		schedule_renew(s);
+	publish_update(s);
+	subsystem_mark(s);
+}
+
+static void catch_up_named(struct core *c, const struct config *before, const struct strlist *names,
+			   bool restart)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		struct subsystem *s = registry_find(&c->registry, names->items[i]);
+		const struct subsystem_options *was = config_find(before, names->items[i]);
+
+		if (s != NULL && was != NULL && !s->removed)
+			catch_up(s, was, restart);
+	}
+}
+
 void apply_missed(struct core *c, const struct config *before)
 {
 	struct config_diff diff;
 
 	config_diff(before, config_current(), &diff);
-	for (size_t i = 0; i < diff.restarted.n; i++) {
-		struct subsystem *s = registry_find(&c->registry, diff.restarted.items[i]);
-
-		/* what is being stopped gets the new ones next time */
-		if (s == NULL || s->proc.phase != PROC_UP || s->state == STATE_STOPPING)
-			continue;
-		log_at(LOG_INFO, s->name, "its options have changed since it was started");
-		s->order_reason = REASON_RELOAD;
-		s->bounce = true;
-		s->kick = true;
-		publish_update(s);
-		subsystem_mark(s);
-	}
+	catch_up_named(c, before, &diff.restarted, true);
+	catch_up_named(c, before, &diff.updated, false);
 	config_diff_fini(&diff);
 }
 

@@ -419,6 +419,23 @@ def test_a_file_that_changed_between_two_procds_restarts_what_it_must(w):
     q.stop()
 
 
+def test_what_is_mended_between_two_procds_is_tried_and_planned_anew(w):
+    """As a reload does it, whether or not anything else runs."""
+    for other in (w.sub("other"), ""):
+        bad = w.sub("bad", "--exit", 1, restart_delay_ms=1, restart_max_attempts=1)
+        p = w.procd(other + bad + w.sub("late", autostart=False) + w.sub("job", "--exit", 0, every="1h"))
+        p.wait_state("bad", "failed", gave_up=True)
+        p.wait_state("job", "stopped")
+        kill_both(p)
+        mark = p.mark()
+        q = w.procd(other + w.sub("bad") + w.sub("late") + w.sub("job", "--exit", 0, every="200ms"))
+        q.wait_state("bad", "running", after=mark)
+        q.wait_state("late", "running", after=mark)
+        q.wait_state("job", "running", after=mark)
+        q.stop()
+        os.unlink(q.events_path)
+
+
 def test_what_was_removed_between_two_procds_is_stopped_as_its_own_options_say(w):
     gone = w.sub("gone", "--ignore-term", "--trap-exit", "USR1=0", "--print", "set", stop_signal="USR1", stop_timeout="50s",
                  post_stop=["sh", "-c", "echo done >>" + w.path("hook")], restart="never")
