@@ -95,6 +95,14 @@ static bool tell_start_failed(struct keeper *k, uint32_t slot)
 	return link_send(k, &m, sizeof(m));
 }
 
+/* Of the FIFOs that it wrote to: its slot's, or another's. */
+static bool nothing_waits(const struct keeper *k, const struct record *r, uint32_t slot)
+{
+	uint32_t from = r->capture_of != 0 ? r->capture_of - 1 : slot;
+
+	return from < k->records.header->nslots && fifos_empty(slot_get(&k->slots, from));
+}
+
 static bool tell_exited(struct keeper *k, uint32_t slot)
 {
 	const struct record *r = record_get(&k->records, slot);
@@ -103,7 +111,7 @@ static bool tell_exited(struct keeper *k, uint32_t slot)
 		.h = { KM_EXITED, sizeof(m) }, .slot = slot, .pid = r->pid,
 		.spawn_id = r->spawn_id, .at_mono_ns = r->exited_mono_ns,
 		.wait_status = r->wait_status, .tree_left = own->tree_left,
-		.fifos_empty = fifos_empty(own),
+		.fifos_empty = nothing_waits(k, r, slot),
 	};
 
 	if (atomic_load_explicit(&r->state, memory_order_relaxed) == RECORD_GONE)

@@ -161,7 +161,7 @@ struct km_exited {
 	int64_t at_mono_ns;
 	int32_t wait_status;
 	uint32_t tree_left;	/* members of its tree still live (PLAN_TREE); KM_GONE follows */
-	uint32_t fifos_empty;	/* its slot has FIFOs, and nothing waits in them to be read */
+	uint32_t fifos_empty;	/* nothing waits to be read in the FIFOs that it wrote to */
 	uint32_t pad;
 };
 

@@ -549,6 +549,20 @@ START_TEST(the_fifo_of_another_slot_can_be_shared)
 }
 END_TEST
 
+/* Which had a FIFO of its own when somebody else was in it. */
+START_TEST(the_end_tells_of_the_fifo_that_was_written_to)
+{
+	const struct wish own = { .argv = { "/bin/true" }, .stdio = { 0, PLAN_STDIO_CAPTURE } };
+	const struct wish shared = { .argv = { "/bin/sh", "-c", "echo out" },
+				     .stdio = { 0, PLAN_STDIO_CAPTURE }, .adjust = into_slot_3 };
+
+	start_on("");
+	ck_assert_uint_eq(told_empty(1, &own), 1);
+	ck_assert_uint_eq(told_empty(1, &shared), 0);
+	ck_assert_uint_eq(told_empty(1, &own), 1);
+}
+END_TEST
+
 START_TEST(a_file_in_place_of_a_fifo_fails_the_start)
 {
 	char path[160];
@@ -622,6 +636,7 @@ int main(int argc, char **argv)
 		{ captured_bytes_wait_for_a_reader, 1 },
 		{ the_end_tells_whether_something_waits_in_the_fifos, 1 },
 		{ the_fifo_of_another_slot_can_be_shared, 1 },
+		{ the_end_tells_of_the_fifo_that_was_written_to, 1 },
 		{ a_file_in_place_of_a_fifo_fails_the_start, 1 },
 		{ nothing_is_lost_when_the_supervisor_does_not_listen,
 		  ARRAY_LEN(kernels) },
