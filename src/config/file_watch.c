@@ -196,8 +196,9 @@ static void tell_user(struct file_watch *w, struct user *u)
 	for (size_t i = 0; i < u->files.n; i++) {
 		const struct file *f = map_find(&w->files, u->files.items[i]);
 
-		if (f->fresh)
-			return;		/* it could not be looked at yet */
+		/* it could not be looked at yet; or the order came in this very turn */
+		if (f == NULL || f->fresh)
+			return;
 		hash = hash_add(hash, &f->known, sizeof(f->known));
 		missing |= f->known == 0;
 		if (changed == NULL && (f->changed || (u->fresh && u->known == 0 &&

@@ -336,6 +336,37 @@ START_TEST(large_and_strange_files_are_told_by_what_stat_says)
 }
 END_TEST
 
+/* While the thread reads, its timer becomes due; both are there when it comes back. */
+START_TEST(an_order_may_come_together_with_a_look)
+{
+	auto_free(freep) char *big = x_calloc(1, (1u << 20) + 1);
+	const char *const names[] = { "0", "1", "2", "3", "4", "5", "6", "7" };
+	bool changed = false;
+
+	memset(big, 'x', 1u << 20);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		write_file(names[i], big);
+	debounce_ms = 1;
+	set(0, "0 1 2 3 4 5 6 7", 0);
+	expect_found(0);
+	big[5] = 'y';
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		write_file(names[i], big);
+	for (unsigned n = 0; !changed; n++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "new%u", n);
+		set(1, name, 0);
+		usleep(200);
+		ev_run(loop, EVRUN_NOWAIT);
+		while (nqueue > 0) {
+			changed |= queue[--nqueue]->slot == 0;
+			file_news_free(queue[nqueue]);
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -348,6 +379,7 @@ int main(void)
 		what_changed_while_nobody_looked_is_told_at_once,
 		a_shortage_of_descriptors_is_no_change,
 		large_and_strange_files_are_told_by_what_stat_says,
+		an_order_may_come_together_with_a_look,
 	};
 
 	return unit_run_in("config: file_watch", setup, teardown, tests, ARRAY_LEN(tests));
