@@ -186,14 +186,14 @@ IN_CHILD static int child_oom(const struct child_job *job)
 /* The keeper has bound itself to this processor so that we begin here (see spawn.c). It sleeps
  * until our exec: letting it go before that lets the kernel wake it on another processor that
  * idles, while this one still starts the program up. The keeper undoes it itself, too, so an error
- * is nothing. */
+ * is nothing. By its number: when it was killed meanwhile our parent is init. */
 IN_CHILD static int child_affinity(const struct child_job *job)
 {
 	const struct originals *o = job->original;
 
 	if (o->affinity_size > 0)
-		syscall(SYS_sched_setaffinity, (int)syscall(SYS_getppid),
-			(size_t)o->affinity_size, o->affinity);
+		syscall(SYS_sched_setaffinity, o->keeper_pid, (size_t)o->affinity_size,
+			o->affinity);
 	if (job->plan->cpus)
 		return -confine_affinity(job->plan);
 	if (o->affinity_size > 0)
