@@ -227,11 +227,8 @@ static bool adopt_each(struct keeper *k)
 
 void adopt_all(struct keeper *k)
 {
-	bool any = adopt_each(k) || (salvage_records(k) && adopt_each(k));
-
-	/* a fork to find that out: not where nobody is adopted */
-	k->adoption.tells_status = any && k->signaller.have_pidfd &&
-				   kernel_feature_usable(FEATURE_PIDFD_INFO_EXIT);
+	if (!adopt_each(k) && salvage_records(k))
+		adopt_each(k);
 }
 
 /* --- their end -------------------------------------------------------------------------------- */
@@ -249,12 +246,24 @@ static void adopted_ended(struct keeper *k, uint32_t slot, int status)
 	reap_finish(k, slot);
 }
 
+/* Asked when the first one ends: it takes a fork to find out. */
+static bool kernel_tells_status(struct keeper *k)
+{
+	struct adoption *a = &k->adoption;
+
+	if (!a->asked)
+		a->tells_status = k->signaller.have_pidfd &&
+				  kernel_feature_usable(FEATURE_PIDFD_INFO_EXIT);
+	a->asked = true;
+	return a->tells_status;
+}
+
 /* True when it was told; otherwise it is dead, but nobody has reaped it. */
 static bool tell_status(struct keeper *k, uint32_t slot)
 {
 	int status, ret = pidfd_exit_status(slot_get(&k->slots, slot)->pidfd, &status);
 
-	if (ret != 0 && k->adoption.tells_status)
+	if (ret != 0 && kernel_tells_status(k))
 		return false;
 	adopted_ended(k, slot, ret == 0 ? status : WAIT_STATUS_UNKNOWN);
 	return true;

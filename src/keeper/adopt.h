@@ -1,4 +1,5 @@
-/* Children of a keeper that was killed: found again by their records. Keeper only. */
+/* Whose parent is not the keeper: children of one that was killed, found again by their records,
+ * and whom a program named as the one that goes on for it (keeper/follow.h). Keeper only. */
 #ifndef KEEPER_ADOPT_H
 #define KEEPER_ADOPT_H
 
@@ -8,6 +9,7 @@
 struct keeper;
 
 struct adoption {
+	bool asked;		/* TELLS_STATUS is known */
 	bool tells_status;	/* the kernel says how a process ended that others reaped */
 	int64_t look_at_ns;	/* INT64_MAX: nobody has to be looked at */
 };

@@ -621,6 +621,21 @@ def test_mainpid_from_the_new_process_is_followed(w):
     ck_true_end(w, p, wait_followed(p))
 
 
+def test_mainpid_may_be_a_child_of_the_first_process(w):
+    """Which waits for it, a moment late. Its status is known where the kernel tells it, also of others' children."""
+    late = "os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)\ntime.sleep(0.1)\nos.waitpid(pid, 0)\nos._exit(0)"
+    program = GO_ON.replace("os._exit(0)", late)
+    p = w.procd(talker(w, "a", "WHO = 'parent'" + program, restart="never"))
+    first = p.wait_state("a", "running")["pid"]
+    wait_until(lambda: p.pid_of("a") != first, "another one is the main process")
+    pid = p.pid_of("a")
+    write_text(w.path("end"), "")
+    known = p.ctl("features", "--json").json()["kernel"]["pidfd_info_exit"]["available"]
+    e = p.wait_state("a", "failed")
+    equal((e["pid"], e["exit_code"]), (pid, 7 if known else None), "its end")
+    p.stop()
+
+
 def test_mainpid_outlives_the_supervisor(w):
     p = w.procd(go_on(w, "child"), env={"PROCD_TEST_NO_FEATURE": "cgroup2"})
     pid = wait_followed(p)
