@@ -47,7 +47,8 @@ static int depth_of(const char *s, size_t n)
 			quoted = true;
 			break;
 		case '{': case '[':
-			deepest = MAX(deepest, ++depth);
+			depth++;
+			deepest = MAX(deepest, depth);
 			break;
 		case '}': case ']':
 			depth--;

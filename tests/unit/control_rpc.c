@@ -123,6 +123,30 @@ START_TEST(brackets_inside_strings_are_not_depth)
 }
 END_TEST
 
+START_TEST(depth_is_what_lies_in_each_other_not_beside)
+{
+	auto_free(strbuf_fini) struct strbuf wide = STRBUF_INIT, deep = STRBUF_INIT;
+	static const char begin[] = "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":{\"x\":[";
+	struct rpc_request r;
+	struct rpc_refusal why;
+
+	strbuf_addstr(&wide, begin);
+	strbuf_addstr(&deep, begin);
+	for (int i = 0; i < 200; i++)
+		strbuf_addstr(&wide, i == 0 ? "{}" : ",{}");
+	for (int i = 3; i < CONTROL_DEPTH_MAX; i++)
+		strbuf_addch(&deep, '[');
+	for (int i = 3; i < CONTROL_DEPTH_MAX; i++)
+		strbuf_addch(&deep, ']');
+	strbuf_addstr(&wide, "]}}");
+	strbuf_addstr(&deep, "]}}");
+	ck_assert_int_eq(parse(wide.buf, &r, &why), 0);
+	rpc_request_fini(&r);
+	ck_assert_int_eq(parse(deep.buf, &r, &why), 0);
+	rpc_request_fini(&r);
+}
+END_TEST
+
 START_TEST(answers_and_notifications_are_found_again_by_the_client)
 {
 	auto_free(strbuf_fini) struct strbuf out = STRBUF_INIT;
@@ -287,6 +311,7 @@ UNIT_MAIN("control: rpc",
 	a_request_has_method_parameters_and_id,
 	what_is_no_request_is_refused_with_code_and_reason,
 	brackets_inside_strings_are_not_depth,
+	depth_is_what_lies_in_each_other_not_beside,
 	answers_and_notifications_are_found_again_by_the_client,
 	an_error_carries_category_number_and_name,
 	hand_written_json_is_what_a_parser_reads,
