@@ -143,6 +143,7 @@ static void begin(struct core *c, const char *why)
 	json_t *j = json_object();
 
 	sd->phase = PHASE_GRACEFUL;
+	sd->orders = 1;
 	sd->began_mono_ns = clock_mono_ns();
 	sd->kill_mono_ns = sd->began_mono_ns +
 			   config_current()->shutdown.kill_timeout_ms * NS_PER_MS;
@@ -178,7 +179,6 @@ static void hurry(struct core *c, enum shutdown_phase phase)
 
 void shutdown_request(struct core *c, enum shutdown_mode mode, const char *why)
 {
-	c->shutdown.orders++;
 	if (!shutdown_active(&c->shutdown))
 		begin(c, why);
 	if (mode == SHUTDOWN_FORCE)
@@ -189,7 +189,7 @@ void shutdown_request(struct core *c, enum shutdown_mode mode, const char *why)
 
 void shutdown_escalate(struct core *c)
 {
-	uint32_t orders = c->shutdown.orders;
+	uint32_t orders = c->shutdown.orders++;
 
 	shutdown_request(c, orders == 0	  ? SHUTDOWN_GRACEFUL
 			    : orders == 1 ? SHUTDOWN_FORCE

@@ -29,7 +29,7 @@ struct shutdown {
 	uint32_t total;			/* that were not down at the beginning */
 	uint32_t told_stopped;		/* as of the last shutdown_progress */
 	int64_t told_mono_ns;
-	uint32_t orders;		/* to shut down, so far */
+	uint32_t orders;		/* 1: it was begun, and one more for each signal since */
 	bool error;			/* the cause is a failure: exit code 1 */
 	bool killed;			/* SIGKILL was needed: exit code 3 */
 	bool finished;			/* ops->finished was called */

@@ -150,6 +150,22 @@ START_TEST(a_third_term_kills)
 }
 END_TEST
 
+/* Who asks again how it goes does not hurry it. */
+START_TEST(a_repeated_order_is_no_second_term)
+{
+	fx_add("a");
+	fx_start();
+	sig(SIGTERM);
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(fx_answer(fx_order(CORE_SHUTDOWN, NULL)), "");
+	fx_signals();
+	sig(SIGTERM);
+	ck_assert_str_eq(fx_signals(), "TERM/tree+cont");
+	sig(SIGTERM);
+	ck_assert_str_eq(fx_signals(), "KILL/tree");
+}
+END_TEST
+
 START_TEST(quit_kills_at_once_and_ends_with_3)
 {
 	fx_add("a");
@@ -358,7 +374,8 @@ FX_MAIN("core: shutdown", term_stops_everything_and_ends_with_0,
 	nothing_runs_means_finished_at_once,
 	the_phases_come_at_their_deadlines_from_the_beginning,
 	a_second_term_forces_at_once_and_kill_keeps_the_interval, a_third_term_kills,
-	quit_kills_at_once_and_ends_with_3, a_stop_timeout_of_its_own_still_kills_earlier,
+	a_repeated_order_is_no_second_term, quit_kills_at_once_and_ends_with_3,
+	a_stop_timeout_of_its_own_still_kills_earlier,
 	a_long_stop_timeout_does_not_outlive_the_shutdown,
 	what_survives_sigkill_is_left_behind_and_named, pending_restarts_are_given_up,
 	a_crash_during_the_shutdown_restarts_nothing,
