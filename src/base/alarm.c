@@ -94,6 +94,7 @@ static bool set_fd(struct alarm *a, int64_t real_ns)
 
 void alarm_set(struct alarm *a, int64_t real_ns)
 {
+	int64_t left;
 	int error;
 
 	if (real_ns == ALARM_NEVER) {
@@ -110,5 +111,7 @@ void alarm_set(struct alarm *a, int64_t real_ns)
 		log_warn("no timer for the time of day (%s): whether somebody has set the clock is "
 			 "looked up every minute", strerror(error));
 	a->told = true;
-	loop_timer_set(&a->look, MIN(MAX(real_ns - clock_real_ns(), 0), LOOK_NS));
+	left = real_ns - clock_real_ns();
+	left = MAX(left, 0);
+	loop_timer_set(&a->look, MIN(left, LOOK_NS));
 }

@@ -163,7 +163,7 @@ static void let_go_of_pages(struct supervisor *s)
 static void on_before_sleep(struct loop_prepare *p)
 {
 	struct supervisor *s = container_of(p, struct supervisor, before_sleep);
-	int64_t next;
+	int64_t next, left;
 
 	chan_cork(s->chan);	/* one wake-up of each reader per turn, not one per event */
 	core_settle(s->core);
@@ -171,10 +171,8 @@ static void on_before_sleep(struct loop_prepare *p)
 	let_go_of_pages(s);
 	keeper_turn_ends(s->keeper);
 	next = core_next_deadline(s->core);
-	if (next == INT64_MAX)
-		loop_timer_set(&s->deadline, -1);
-	else
-		loop_timer_set(&s->deadline, MAX(next - clock_mono_ns(), 0));
+	left = next - clock_mono_ns();
+	loop_timer_set(&s->deadline, next == INT64_MAX ? -1 : MAX(left, 0));
 	alarm_set(s->alarm, core_next_moment(s->core));
 }
 

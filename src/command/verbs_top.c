@@ -107,7 +107,8 @@ static int run(struct top *t, int signals)
 			view_draw(t);
 			drawn_ns = now;
 		}
-		wait = MAX(next_turn(t, drawn_ns) - clock_mono_ns(), 0);
+		wait = next_turn(t, drawn_ns) - clock_mono_ns();
+		wait = MAX(wait, 0);
 		if (poll(p, ARRAY_LEN(p), (int)((wait + NS_PER_MS - 1) / NS_PER_MS)) < 0) {
 			if (errno != EINTR)
 				return SIGHUP;

@@ -37,14 +37,15 @@ static void close_link(struct door *d)
 static void arm_patience(struct door *d)
 {
 	const struct door_question *oldest;
+	int64_t left;
 
 	if (list_empty(&d->waiting)) {
 		loop_timer_set(&d->patience, -1);
 		return;
 	}
 	oldest = list_entry(d->waiting.next, struct door_question, link);
-	loop_timer_set(&d->patience, MAX(oldest->asked_ns + PATIENCE_MS * NS_PER_MS - clock_mono_ns(),
-					 (int64_t)0));
+	left = oldest->asked_ns + PATIENCE_MS * NS_PER_MS - clock_mono_ns();
+	loop_timer_set(&d->patience, MAX(left, (int64_t)0));
 }
 
 static void on_patience(struct loop_timer *t)
