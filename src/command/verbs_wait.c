@@ -5,10 +5,13 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/strlist.h"
 #include "command/stream.h"
 #include "command/verbs.h"
 #include "command/view.h"
 #include "event/event.h"
+
+#define NAMES_AT_ONCE 400
 
 enum wanted { WANT_STATE, WANT_READY, WANT_HEALTHY };
 
@@ -47,13 +50,39 @@ static void look_at(void *ctx, const struct view *v)
 		map_put(&w->left, name.buf, w);
 }
 
-static json_t *names_left(const struct waiting *w)
+/* One question, and what it says of those that are left; takes PARAMS. */
+static int ask(struct waiting *w, json_t *params)
 {
-	json_t *names = json_array();
+	const char *text;
+	size_t len;
+	int rc = call_ask(&w->call, "status.get", params, &text, &len);
+
+	if (rc == 0 && !view_each(text, len, look_at, NULL, w))
+		rc = call_broken(&w->call, -EPROTO);
+	return rc;
+}
+
+/* A request has no room for thousands of names, so they are asked for by the hundred. */
+static int ask_left(struct waiting *w)
+{
+	auto_free(strlist_fini) struct strlist left = STRLIST_INIT;
+	size_t i = 0;
+	int rc = 0;
 
 	map_for_each(slot, &w->left)
-		json_array_append_new(names, json_text(slot->key));
-	return json_pack("{s:o}", "names", names);
+		strlist_add(&left, slot->key);
+	while (rc == 0 && i < left.n) {
+		json_t *names = json_array();
+
+		for (; i < left.n && json_array_size(names) < NAMES_AT_ONCE; i++)
+			if (map_find(&w->left, left.items[i]))
+				json_array_append_new(names, json_text(left.items[i]));
+		if (json_array_size(names) > 0)
+			rc = ask(w, json_pack("{s:o}", "names", names));
+		else
+			json_decref(names);
+	}
+	return rc;
 }
 
 /* One notification: an event for a name that is waited for is a reason to look, or already
@@ -82,19 +111,14 @@ static void on_line(void *ctx, const char *line, size_t len)
 
 static int look(struct waiting *w)
 {
-	const char *text;
-	size_t len;
 	int rc;
 
 	w->look = false;
-	rc = call_ask(&w->call, "status.get", w->begun ? names_left(w) : call_names(w->call.o),
-		      &text, &len);
-	if (rc != 0)
-		return rc;
-	if (!view_each(text, len, look_at, NULL, w))
-		return call_broken(&w->call, -EPROTO);
-	w->begun = true;
-	return 0;
+	if (w->begun)
+		return ask_left(w);
+	rc = ask(w, call_names(w->call.o));
+	w->begun = rc == 0;
+	return rc;
 }
 
 /* Subscribe and follow until all are there: 0. Otherwise *BROKEN with the result of

@@ -342,6 +342,19 @@ def test_shutdown_verb_waits_for_the_keeper(w):
     check(q.wait_end() in (0, 3), "exit code")
 
 
+def test_wait_for_more_than_a_request_has_room_for(w):
+    names = ["s-%s-%04d" % ("x" * 56, i) for i in range(1000)]
+    p = w.procd("".join('[subsystem.%s]\ncommand = "/bin/true"\ntype = "oneshot"\nautostart = false\n' % n for n in names))
+    f = subprocess.Popen([w.procd_path, "wait", "-s", p.socket, "all", "--for", "running", "--timeout", "60s"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=w.env())
+    for name in names[:10]:
+        p.ctl("start", name).expect(0)
+    p.ctl("start", "all", timeout=60).expect(0)
+    out, err = f.communicate()
+    equal((f.returncode, out, err), (0, b"", b""), "wait")
+    p.stop()
+
+
 def test_log_level_verb(w):
     p = ready(w)
     p.ctl("log-level", "debug").expect(0)
