@@ -13,6 +13,8 @@
 #include "control/emit.h"
 #include "output/ownlog.h"
 
+#define NAMES_AT_ONCE 400		/* in one request */
+
 struct seen {			/* of one stream */
 	struct strbuf partial;	/* a line whose end has not come */
 	int64_t at;		/* where the daemon goes on */
@@ -130,7 +132,7 @@ static void note_begin(struct log_view *view, const char *text, size_t len)
 			seen_of(view, key, stream)->at = json_integer_value(at);
 }
 
-/* The "at" of the next request. */
+/* The "at" of the next request. A stream that was still empty is shown from its beginning. */
 static json_t *seen_so_far(const struct log_view *view)
 {
 	json_t *all = json_object();
@@ -141,6 +143,8 @@ static json_t *seen_so_far(const struct log_view *view)
 		auto_free(freep) char *name = x_strndup(slot->key, (size_t)(slash - slot->key));
 		json_t *streams = json_object_get(all, name);
 
+		if (seen->at == 0)
+			continue;
 		if (!streams) {
 			streams = json_object();
 			json_object_set_new(all, name, streams);
@@ -178,11 +182,37 @@ static int take_lines(struct log_view *view, int *broken)
 	}
 }
 
+/* SEEN (taken) is more than a request has room for: send it piece by piece. The last one is left
+ * for the request itself in *AT. */
+static int send_seen(struct log_view *view, json_t *seen, json_t **at)
+{
+	json_t *piece = json_object(), *streams;
+	const char *name, *text;
+	size_t len;
+	int rc = 0;
+
+	json_object_foreach(seen, name, streams) {
+		json_object_set(piece, name, streams);
+		if (json_object_size(piece) < NAMES_AT_ONCE)
+			continue;
+		rc = call_ask(&view->call, "logs.follow",
+			      json_pack("{s:o, s:b}", "at", piece, "more", 1), &text, &len);
+		piece = json_object();
+		if (rc != 0)
+			break;
+	}
+	json_decref(seen);
+	if (rc == 0)
+		*at = take(piece);
+	json_decref(piece);
+	return rc;
+}
+
 static int show(struct log_view *view, int64_t lines)
 {
 	const struct cli_options *o = view->call.o;
 	bool follow = cli_value(o, "follow") != NULL;
-	json_t *seen = NULL;
+	json_t *at = NULL;
 	int rc, broken;
 
 	for (;;) {
@@ -191,10 +221,10 @@ static int show(struct log_view *view, int64_t lines)
 		size_t len;
 
 		json_object_set_new(params, "follow", json_boolean(follow));
-		if (lines >= 0)
+		if (lines >= 0 && !at)
 			json_object_set_new(params, "lines", json_integer(lines));
-		if (seen)
-			json_object_set_new(params, "at", seen);
+		if (at)
+			json_object_set_new(params, "at", at);
 		rc = call_ask(&view->call, "logs.follow", params, &text, &len);
 		if (rc != 0)
 			return rc;
@@ -204,9 +234,10 @@ static int show(struct log_view *view, int64_t lines)
 		if (rc != 0 || broken > 0)
 			return rc;
 		rc = stream_again(&view->call, broken);
+		if (rc == 0)
+			rc = send_seen(view, seen_so_far(view), &at);
 		if (rc != 0)
 			return rc;
-		seen = seen_so_far(view);
 	}
 }
 

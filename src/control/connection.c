@@ -56,6 +56,7 @@ void connection_free(struct connection *c)
 	if (WITH_HEAP_PROFILING)
 		heap_profile_left(c);
 	follower_free(c->follower);
+	json_decref(c->seen);
 	loop_io_set(&c->io, -1, 0);
 	loop_timer_set(&c->deadline, -1);
 	list_remove(&c->link);

@@ -42,6 +42,7 @@ struct connection {
 	bool subscribed, caught_up;
 	uint64_t cursor;		/* of the event channel */
 	struct follower *follower;
+	json_t *seen;			/* for the next one: where its streams begin; NULL: nothing */
 	bool profiling;			/* it was given perf events */
 	bool keeps_heap;		/* procd's own heap is recorded until it ends */
 };

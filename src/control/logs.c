@@ -41,13 +41,21 @@ static const char *stream_name(const struct source *s)
 	return s->stream == TAIL_OUT ? "stdout" : "stderr";
 }
 
-/* Where S begins: after what the client has by "at" (of an earlier answer), else before the last
- * LINES lines. */
-static uint64_t first_pos(struct output *output, const struct source *s, const json_t *at,
+/* What the client has of S by "at" (of an earlier answer), this one's or one with "more"; NULL:
+ * nothing. */
+static const json_t *seen_of(const struct connection *c, const struct rpc_request *r,
+			     const struct source *s)
+{
+	const json_t *at = json_object_get(json_object_get(r->params, "at"), s->name);
+	const json_t *before = json_object_get(c->seen, s->name);
+
+	return json_object_get(at ? at : before, stream_name(s));
+}
+
+/* Where S begins: after what is SEEN, else before the last LINES lines. */
+static uint64_t first_pos(struct output *output, const struct source *s, const json_t *seen,
 			  long lines)
 {
-	const json_t *seen = json_object_get(json_object_get(at, s->name), stream_name(s));
-
 	if (json_is_integer(seen) && json_integer_value(seen) >= 0)
 		return (uint64_t)json_integer_value(seen);
 	return tail_seek_lines(output, s->slot, s->stream, lines);
@@ -102,7 +110,7 @@ static struct follower *follower_new(struct connection *c, const struct rpc_requ
 	}
 	for (size_t i = 0; i < f->n; i++)
 		f->sources[i].pos = first_pos(output, &f->sources[i],
-					      json_object_get(r->params, "at"),
+					      seen_of(c, r, &f->sources[i]),
 					      lines < 0 ? -1 : (long)MIN(lines, LONG_MAX));
 	return f;
 }
@@ -210,13 +218,42 @@ bool follower_pump(struct connection *c)
 	return false;
 }
 
+/* "at" of thousands has no room in one request: it comes in several, all but the last with "more".
+ * Kept is what is known by name here, so the board bounds it. */
+static void keep_seen(struct connection *c, const struct rpc_request *r)
+{
+	static const char *const stream[] = { "stdout", "stderr" };
+	const char *name;
+	json_t *streams;
+
+	if (!c->seen)
+		c->seen = json_object();
+	rcu_enter();
+	json_object_foreach(json_object_get(r->params, "at"), name, streams) {
+		json_t *kept = json_object();
+
+		for (size_t i = 0; i < ARRAY_LEN(stream); i++)
+			if (json_is_integer(json_object_get(streams, stream[i])))
+				json_object_set(kept, stream[i], json_object_get(streams, stream[i]));
+		if (board_find(c->server->setup.board, name) != NULL)
+			json_object_set(c->seen, name, kept);
+		json_decref(kept);
+	}
+	rcu_leave();
+	reply_result(c, r, json_object());
+}
+
 void method_logs_follow(struct connection *c, const struct rpc_request *r)
 {
+	bool follow = true, more = false;
 	struct follower *f;
-	bool follow = true;
 
-	if (!param_bool(c, r, "follow", &follow))
+	if (!param_bool(c, r, "follow", &follow) || !param_bool(c, r, "more", &more))
 		return;
+	if (more) {
+		keep_seen(c, r);
+		return;
+	}
 	if (c->follower) {
 		reply_error(c, r, RPC_SERVER_ERROR, ERROR_SUBSYSTEM_EXISTS,
 			    "this connection follows logs already");
@@ -227,6 +264,8 @@ void method_logs_follow(struct connection *c, const struct rpc_request *r)
 		return;
 	f->follow = follow;
 	c->follower = f;
+	json_decref(c->seen);
+	c->seen = NULL;
 	control_count_follower(c->server, 1);
 	if (r->id) {
 		rpc_result_begin(&c->out, r->id);

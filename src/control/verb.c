@@ -88,7 +88,7 @@ const struct verb verb_table[VERB_COUNT] = {
 	},
 	[VERB_LOGS] = {
 		.name = "logs", .method = "logs.follow", .access = ACCESS_READ,
-		.params = "names lines follow at", .arguments = "[NAME...]", .max_args = -1,
+		.params = "names lines follow at more", .arguments = "[NAME...]", .max_args = -1,
 		.serve = method_logs_follow, .summary = "show captured output",
 		.details = NAMES_HELP
 			"The last 64 KiB of each are at hand. Several names: lines begin with\n"

@@ -452,6 +452,26 @@ def test_logs_follow_goes_on_after_the_supervisor_was_killed(w):
     equal(f.wait(), 0, "exit code")
 
 
+def test_logs_follow_of_many_goes_on_after_the_supervisor_was_killed(w):
+    """Where each stream was left is more than one request has room for."""
+    n = 410
+    p = w.procd(w.sub("service", "--print", "one", "--wait-for", w.path("go"), "--print", "two", instances=n))
+    wait_until(lambda: p.ctl("logs").out.count("| one") == n, "the first lines")
+    f = subprocess.Popen([w.procd_path, "logs", "-s", p.socket, "-f"], stdout=subprocess.PIPE, env=w.env())
+    lines = [f.stdout.readline() for _ in range(n)]
+    p.kill_supervisor()
+    write_text(w.path("go"), "")
+    lines += [f.stdout.readline() for _ in range(n)]
+    p.stop()
+    equal(f.stdout.read(), b"", "what else is shown")
+    equal(f.wait(), 0, "exit code")
+    equal(sorted(line.split()[2] for line in lines), [b"one"] * n + [b"two"] * n, "lines")
+    equal(len(set(lines)), 2 * n, "different lines")
+
+
+test_logs_follow_of_many_goes_on_after_the_supervisor_was_killed.deadline = 120
+
+
 def test_logs_as_json_are_one_object_per_line(w):
     p = w.procd(w.sub("a", "--print", "one", "--print", "two \"q\"", "--print", "three"))
     wait_until(lambda: "three" in p.ctl("logs", "a").out, "all lines")
