@@ -2,6 +2,9 @@
  * CLOCKSHIFT_FILE says (one 64-bit number, read anew each time). The other clocks are left alone:
  * that is what somebody who sets the clock does to a process.
  *
+ * CLOCKSHIFT_SLOW_US: who asks the monotonic clock is slow to get to know what it said, as one who
+ * lost his processor.
+ *
  * A timer on the time of day (timerfd_create(2)) becomes an epoll instance with the real timer and an
  * inotify on that file in it: who writes the file has set the clock, and the next read() says
  * ECANCELED. */
@@ -39,6 +42,16 @@ static int64_t shift(void)
 	return *at;
 }
 
+static void lose_processor(void)
+{
+	static _Atomic long slow_us = -1;
+
+	if (slow_us < 0)
+		slow_us = getenv("CLOCKSHIFT_SLOW_US") ? atol(getenv("CLOCKSHIFT_SLOW_US")) : 0;
+	if (slow_us > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = slow_us * 1000 }, NULL);
+}
+
 int clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	static int (*real)(clockid_t, struct timespec *);
@@ -49,6 +62,8 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	r = real(clock, ts);
 	if (r == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
 		ts->tv_sec += shift();
+	if (clock == CLOCK_MONOTONIC)
+		lose_processor();
 	return r;
 }
 

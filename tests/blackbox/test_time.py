@@ -46,6 +46,13 @@ def crash_with(clock, p, shifts, jump):
     shifts["mark"] = mark
 
 
+def test_a_deadline_that_comes_while_the_delay_is_computed_is_kept(w):
+    env = dict(Clock(w).env, CLOCKSHIFT_SLOW_US="300")
+    p = w.procd(w.sub("a", "--exit", 1, restart="always", restart_delay_ms=2, restart_max_delay_ms=2), env=env)
+    p.wait_event(lambda e: e.get("state") == "running" and e["restart_count"] == 300, name="a")
+    p.stop()
+
+
 def test_F47_F48_setting_the_clock_moves_no_restart(w):
     clock = Clock(w)
     p = w.procd(w.sub("a", restart="always", restart_delay_ms=300, restart_max_delay_ms=300), env=clock.env)
