@@ -51,7 +51,8 @@ static bool note(struct event_stream *s, const char *line, size_t len)
 
 	if (!scan_enter(&scan, '{') || !scan_key(&scan, &key) || !scan_value(&scan, &value))
 		return true;
-	s->ending |= span_is(value, "\"shutdown_started\"");
+	s->ending |= span_is(value, "\"shutdown_started\"") ||
+		     span_is(value, "\"shutdown_progress\"");
 	if (!scan_key(&scan, &key) || !span_is(key, "seq") || !scan_value(&scan, &value) ||
 	    !span_int(value, &seq))
 		return !span_is(key, "lost");

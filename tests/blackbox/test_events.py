@@ -181,6 +181,21 @@ def test_shutdown_is_told(w):
         check({"phase", "stopped", "total", "remaining"} <= set(e), e)
 
 
+def test_a_follower_that_came_during_the_shutdown_ends_well(w):
+    p = w.procd("[shutdown]\ntimeout = 30\n" + w.sub("a", "--ignore-term") + w.sub("b", "--ignore-term"))
+    p.wait_state("b", "running")
+    wait_ignores(p.pid_of("a"), "SIGTERM")
+    wait_ignores(p.pid_of("b"), "SIGTERM")
+    p.ctl("shutdown", "--no-wait").expect(0)
+    since = p.wait_event(type="shutdown_started")["seq"]
+    f = follow(w, p, "-f", "--since", since)
+    check(f.stdout.readline(), "no event")
+    os.kill(p.pid, signal.SIGQUIT)
+    equal(p.wait_end(), 3, "exit code of procd")
+    f.stdout.read()
+    equal(f.wait(), 0, "exit code")
+
+
 def test_odd_text_stays_valid_json(w):
     with open(w.path("daemon.toml"), "wb") as f:
         f.write(('run_dir = "%s"\n[events]\noutput = "file:%s"\n[subsystem.a]\ncommand = ["/nope/\\u0001\\"\\\\/\\u00e9"]\n'
