@@ -4,6 +4,7 @@
  * matter are picked out of it line by line. */
 #include <errno.h>
 #include <glob.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -124,25 +125,46 @@ static char *socket_roughly(const char *path)
 
 /* --- a file ----------------------------------------------------------------------------------- */
 
+/* Why nothing at all can be said of the file at PATH; 0: it can be read. */
+static int trouble_with(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno;
+	if (S_ISDIR(st.st_mode))
+		return EISDIR;
+	return access(path, R_OK) < 0 ? errno : 0;
+}
+
+/* A file that was named and cannot be read must not lead to the procd without a name. */
+static char *refuse_file(const struct cli_options *o, int errnum, int *exit_code)
+{
+	bool denied = errnum == EACCES;
+	struct error e = ERROR_INIT;
+
+	error_set(&e, denied ? ERROR_IO_PERMISSION : ERROR_CONFIG_MISSING, errnum, "%s", o->config);
+	*exit_code = cli_fail(o, denied ? EXIT_PERMISSION : EXIT_NO_CONFIG, RPC_SERVER_ERROR, &e,
+			      NULL);
+	error_fini(&e);
+	return NULL;
+}
+
 static char *socket_of_config(const struct cli_options *o, int *exit_code)
 {
 	auto_free(freep) char *path = config_locate(o->config);
 	auto_free(strlist_fini) struct strlist sets = STRLIST_INIT;
 	struct config_source source = { .path = path, .sets = &sets };
 	struct config_diag diag = CONFIG_DIAG_INIT;
-	struct error e = ERROR_INIT;
 	struct config *config = NULL;
 	char *socket = NULL;
-	int rc;
+	int rc, trouble = path ? trouble_with(path) : ENOENT;
 
-	if (!path || access(path, F_OK) < 0) {
-		if (!o->config)	/* no config file at all: an instance may run with another one */
-			return socket_roughly(NULL);
-		error_set(&e, ERROR_CONFIG_MISSING, errno, "%s", o->config);
-		*exit_code = cli_fail(o, EXIT_NO_CONFIG, RPC_SERVER_ERROR, &e, NULL);
-		error_fini(&e);
-		return NULL;
-	}
+	/* With no file at all: an instance may run with another one. */
+	if (trouble == ENOENT && !o->config)
+		return socket_roughly(NULL);
+	if (trouble != 0 && o->config && (trouble == ENOENT || !o->name))
+		return refuse_file(o, trouble, exit_code);
 	if (o->name)
 		strlist_take(&sets, x_asprintf("name=%s", o->name));
 	rc = config_load(&source, &config, &diag, NULL);

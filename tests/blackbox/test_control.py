@@ -355,6 +355,19 @@ def test_wait_for_more_than_a_request_has_room_for(w):
     p.stop()
 
 
+def test_a_named_file_that_cannot_be_read_leads_to_no_other_procd(w):
+    os.chmod(w.dir, 0o755)
+    locked = write_text(w.path("locked.toml"), 'name = "q"\n', 0o600)
+    other = {"PROCD_SOCKET": ready(w).socket}
+    for path, rc in ((w.dir, 66), ("", 66), (w.path("none.toml"), 66)):
+        r = w.run("status", "-c", path, env=other).expect(rc)
+        equal(r.out, "", "status of another procd")
+    if os.geteuid() == 0:
+        contains(w.run("stop", "all", "-c", locked, user=(65534, 65534)).expect(77).err, locked, "message")
+        w.run("status", "--name", "q", "-c", locked, user=(65534, 65534)).expect(5)
+    w.instances[0].stop()
+
+
 def test_log_level_verb(w):
     p = ready(w)
     p.ctl("log-level", "debug").expect(0)
