@@ -61,7 +61,8 @@ static int tell_done(const struct cli_options *o, const json_t *names)
 	if (o->quiet)
 		return EXIT_OK;
 	json_array_foreach(names, i, name)
-		strbuf_addf(&out, "%s: %s\n", json_string_value(name), done_word(o));
+		if (json_is_string(name))
+			strbuf_addf(&out, "%s: %s\n", json_string_value(name), done_word(o));
 	return cli_print(out.buf, out.len);
 }
 
@@ -127,10 +128,13 @@ static int tell_scaled(const struct cli_options *o, const json_t *result, int n)
 	size_t i;
 	json_t *name;
 
-	json_array_foreach(json_object_get(result, "names"), i, name)
+	json_array_foreach(json_object_get(result, "names"), i, name) {
+		if (!json_is_string(name))
+			continue;
 		strbuf_addf(&out, "%s: %s%s\n", json_string_value(name),
 			    instance_number(json_string_value(name), NULL) < n ? "added" : "removed",
 			    o->no_wait ? " (ordered)" : "");
+	}
 	return cli_print(out.buf, out.len);
 }
 
