@@ -143,6 +143,7 @@ static json_t *load_apply(struct supervisor *s, struct load_result *r, bool allo
 		tally_enable(s->tally, now->monitoring.enable_metrics);
 		bundle_applied(s->run_dirfd);
 		loader_published(s->loader, now, now->hot_reload);
+		file_watch_retime(s->file_watch, now->reload.debounce_ms);
 		log_set_level(now->logging.level);
 		supervisor_tell_loader(now);
 		output_reconfigure(s->output);

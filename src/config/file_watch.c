@@ -27,7 +27,7 @@
 
 struct order {
 	struct mail mail;
-	bool stop;
+	bool stop, retime;		/* nothing else: a new delay */
 	uint32_t slot;
 	uint64_t id;
 	uint32_t known;
@@ -307,6 +307,10 @@ static void on_mail(void *ctx, struct mail *mail)
 	snprintf(key, sizeof(key), "%u", o->slot);
 	w->debounce_ms = o->debounce_ms;
 	w->outdated = true;
+	if (o->retime) {
+		free(o);
+		return;
+	}
 	if (o->files.n > 0) {
 		struct user *u = x_calloc(1, sizeof(*u));
 
@@ -388,6 +392,17 @@ void file_watch_set(struct file_watch *w, uint32_t slot, uint64_t id, const stru
 	*o = (struct order){ .slot = slot, .id = id, .known = known, .debounce_ms = debounce_ms,
 			     .since_real_ns = clock_real_ns() };
 	strlist_copy(&o->files, files);
+	mailbox_send(&w->inbox, &o->mail);
+}
+
+void file_watch_retime(struct file_watch *w, int64_t debounce_ms)
+{
+	struct order *o;
+
+	if (!w->running)
+		return;
+	o = x_calloc(1, sizeof(*o));
+	*o = (struct order){ .retime = true, .debounce_ms = debounce_ms };
 	mailbox_send(&w->inbox, &o->mail);
 }
 

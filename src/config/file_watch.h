@@ -28,6 +28,8 @@ struct file_watch *file_watch_new(struct mailbox *news);
  * change. */
 void file_watch_set(struct file_watch *w, uint32_t slot, uint64_t id, const struct strlist *files,
 		    uint32_t known, int64_t debounce_ms);
+/* Another delay for all that is watched. */
+void file_watch_retime(struct file_watch *w, int64_t debounce_ms);
 /* Joins the thread. News that were sent are the receiver's. NULL is fine. */
 void file_watch_free(struct file_watch *w);
 

@@ -182,6 +182,8 @@ void watch_start(struct watch *w, struct watch_set *set, int64_t since_real_ns)
 	struct watch_print p;
 
 	if (w->active && is_same_set(&w->set, set)) {
+		if (w->delaying && w->set.debounce_ms != set->debounce_ms)
+			loop_timer_set(&w->delay, set->debounce_ms * NS_PER_MS);
 		w->set.debounce_ms = set->debounce_ms;
 		watch_set_fini(set);
 		return;

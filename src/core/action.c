@@ -261,15 +261,20 @@ static void after_end(struct subsystem *s)
 
 /* --- small ones ------------------------------------------------------------------------------- */
 
+void action_await_stable(struct subsystem *s)
+{
+	if (s->state == STATE_RUNNING && s->attempt > 0 && s->proc.phase == PROC_UP)
+		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
+			       s->options->policy->restart_reset_after_ms * NS_PER_MS);
+}
+
 static void enter_run(struct subsystem *s)
 {
 	s->adopting = false;
 	ready_entered(s);
 	s->revived = false;
 	health_begin(s);
-	if (s->attempt > 0 && s->proc.phase == PROC_UP)
-		subsystem_wait(s, FACT_STABLE, s->proc.started_mono_ns +
-			       s->options->policy->restart_reset_after_ms * NS_PER_MS);
+	action_await_stable(s);
 }
 
 static void arm_backoff(struct subsystem *s)

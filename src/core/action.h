@@ -22,6 +22,9 @@ void action_send_plan(struct subsystem *s, const struct start_files *files);
 /* The start that was asked for fails before the keeper heard of it. */
 void action_spawn_refused(struct subsystem *s, enum spawn_stage stage, int errnum);
 
+/* S runs: when restart_reset_after has passed, its attempts count anew. */
+void action_await_stable(struct subsystem *s);
+
 /* S ended and will not be restarted: what that means for all (critical, `run -- CMD`). */
 void action_finally_down(struct subsystem *s);
 

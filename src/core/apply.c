@@ -6,6 +6,7 @@
 #include "config/store.h"
 #include "core/action.h"
 #include "core/apply.h"
+#include "core/ladder.h"
 #include "core/live.h"
 #include "core/narrate.h"
 #include "core/publish.h"
@@ -68,20 +69,53 @@ static void revive(struct subsystem *s, struct subsystem_options *o)
 	subsystem_set_next_options(s, o);
 }
 
+/* What S, or its second process, waits for by the clock. */
+static void retime(struct subsystem *s)
+{
+	ready_retime(s);
+	ladder_retime(s);
+	hooks_retime(s);
+	action_await_stable(s);
+}
+
+static bool same_restarts(const struct subsystem_policy *a, const struct subsystem_policy *b)
+{
+	return a->restart == b->restart && a->restart_delay_ms == b->restart_delay_ms &&
+	       a->restart_max_delay_ms == b->restart_max_delay_ms &&
+	       a->restart_max_attempts == b->restart_max_attempts;
+}
+
+/* S waits for its restart, or had none to wait for, and O says otherwise: what was decided by the
+ * old options does not hold any more. */
+static bool restarts_anew(const struct subsystem *s, const struct subsystem_options *o)
+{
+	bool waits = s->state == STATE_RESTARTING ||
+		     (s->state == STATE_FAILED && s->config_up && s->wish == OPERATOR_NONE &&
+		      !subsystem_is_periodic(o));
+
+	return waits && !same_restarts(subsystem_newest(s)->policy, o->policy) &&
+	       backoff_policy_restarts(o, s->outcome == OUTCOME_SUCCEEDED) &&
+	       !backoff_exhausted(o, s->attempt);
+}
+
 /* Only keys that act without a restart differ. */
 static void update_live(struct subsystem *s, struct subsystem_options *o)
 {
 	struct core *c = s->core;
 
+	if (restarts_anew(s, o)) {
+		s->order_reason = REASON_RELOAD;
+		s->kick = true;
+	}
 	health_replace(s, o);
 	if (s->next != NULL)
 		subsystem_set_next_options(s, o);
 	else
 		subsystem_set_options(s, o);
-	ready_retime(s);
+	retime(s);
 	if (s->overlap != NULL) {
 		subsystem_set_options(s->overlap->second, o);
-		ready_retime(s->overlap->second);
+		retime(s->overlap->second);
 	}
 	if (s->attached)
 		c->ops->output_attach(c->ops_ctx, s->slot, s->options);
@@ -290,8 +324,12 @@ static void carry_out(struct core *c, struct config *new, enum reason reason)
 	update_named(c, &diff->restarted, true);
 	update_named(c, &diff->updated, false);
 	if (diff->settings.n > 0)
-		registry_for_each(s, &c->registry)
+		registry_for_each(s, &c->registry) {
 			health_retime(s);
+			ladder_retime(s);
+			if (s->overlap != NULL)
+				ladder_retime(s->overlap->second);
+		}
 	add_named(c, &diff->added, reason);
 	if (change->listens)
 		sockets_bind(c);

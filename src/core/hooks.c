@@ -393,6 +393,14 @@ void hooks_turn(struct subsystem *s)
 	let_go(s);
 }
 
+void hooks_retime(struct subsystem *s)
+{
+	static const enum task_kind kinds[] = { TASK_PRE_START, TASK_POST_STOP, TASK_RELOAD };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		task_retime(s, kinds[i], limit_ns(s, kinds[i]));
+}
+
 /* --- after a death ---------------------------------------------------------------------------- */
 
 static task_done *done_of(enum task_kind kind)

@@ -58,6 +58,9 @@ void hooks_climb(struct subsystem *s);
  * run whose end is the answer. */
 uint64_t hooks_reload(struct subsystem *s);
 
+/* Its options changed: hook_timeout acts at once. */
+void hooks_retime(struct subsystem *s);
+
 /* What runs beside the main process at the moment, for people; NULL: nothing. */
 const char *hooks_doing(const struct subsystem *s);
 /* "pre_start exited with code 3"; NULL: none failed. Caller frees. */

@@ -109,6 +109,11 @@ void ladder_begin(struct subsystem *s)
 	arm(s);
 }
 
+void ladder_retime(struct subsystem *s)
+{
+	arm(s);
+}
+
 void ladder_ask(struct subsystem *s)
 {
 	int signo = s->options->policy->stop_signal;

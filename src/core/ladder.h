@@ -11,6 +11,8 @@ void ladder_begin(struct subsystem *s);
 void ladder_ask(struct subsystem *s);
 /* A deadline was reached: take the step, arm the next. */
 void ladder_climb(struct subsystem *s);
+/* The deadlines changed: the next one counts from the beginning of the stop, as ever. */
+void ladder_retime(struct subsystem *s);
 /* Take STEP now if a stop is under way and has not come that far (shutdown phases). */
 void ladder_push(struct subsystem *s, enum ladder_step step);
 /* Go on where the supervisor before stopped: steps whose time has come are taken again. */

@@ -146,10 +146,19 @@ static void set_deadline(struct subsystem *s)
 
 void ready_retime(struct subsystem *s)
 {
-	if (s->state != STATE_STARTING || s->proc.phase != PROC_UP || s->ready.extended)
+	const struct readiness *r = &s->ready;
+
+	if (s->state != STATE_STARTING || s->proc.phase != PROC_UP || r->expiry != EXPIRY_NONE)
 		return;
-	set_deadline(s);
-	rearm(s);
+	if (!r->told && !r->extended) {
+		set_deadline(s);
+		rearm(s);
+	}
+	/* before its exec is known, ready_begin() follows */
+	if (r->told && !(s->facts & 1u << FACT_STARTED)) {
+		subsystem_wait_cancel(s);
+		await_min_uptime(s);
+	}
 }
 
 void ready_watch(struct subsystem *s)

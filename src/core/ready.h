@@ -57,7 +57,7 @@ void ready_answered(struct subsystem *s);
 void ready_entered(struct subsystem *s);
 /* A supervisor took S over, whose process lives: go on waiting with the old deadlines. */
 void ready_resume(struct subsystem *s);
-/* Its options changed: start_timeout acts at once. */
+/* Its options changed: start_timeout and min_uptime act at once. */
 void ready_retime(struct subsystem *s);
 /* Nothing is waited for any more. */
 void ready_cancel(struct subsystem *s);

@@ -300,6 +300,19 @@ void task_ask_to_end(struct subsystem *s, enum task_kind kind)
 		task_cancel(s, kind);
 }
 
+void task_retime(struct subsystem *s, enum task_kind kind, int64_t timeout_ns)
+{
+	struct task *t = beside_of(s)->task[kind];
+	int64_t began_ns;
+
+	if (t == NULL)
+		return;
+	began_ns = t->timer.at_ns - t->timeout_ns;
+	t->timeout_ns = timeout_ns;
+	if ((t->phase == ASKED || t->phase == UP) && timer_armed(&t->timer))
+		timer_arm(&s->core->timers, &t->timer, began_ns + timeout_ns);
+}
+
 bool task_running(const struct subsystem *s, enum task_kind kind)
 {
 	return beside_of(s)->task[kind] != NULL;
@@ -563,6 +576,7 @@ void task_adopt(struct subsystem *s, enum task_kind kind, const struct record *r
 	t->owner = s;
 	t->kind = kind;
 	t->done = done;
+	t->timeout_ns = timeout_ns;
 	beside_own(s)->task[kind] = t;
 	action_attach(s);
 	show_pid(t, t->pid);

@@ -63,6 +63,8 @@ void task_cancel(struct subsystem *s, enum task_kind kind);
 /* SIGTERM to its tree; DONE is called as ever. One that has no process yet is cancelled. Harmless
  * when none runs. */
 void task_ask_to_end(struct subsystem *s, enum task_kind kind);
+/* Its limit is another one now, counted from where it was. Neither is 0. Harmless when none runs. */
+void task_retime(struct subsystem *s, enum task_kind kind, int64_t timeout_ns);
 /* Started, and neither told nor cancelled. */
 bool task_running(const struct subsystem *s, enum task_kind kind);
 /* The same, or cancelled and not gone yet. */

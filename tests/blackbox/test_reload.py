@@ -248,6 +248,74 @@ def test_changed_while_it_waits_for_its_restart(w):
     p.stop()
 
 
+def test_live_restart_keys_act_on_what_waits_or_has_failed(w):
+    slow, often = {"restart_delay": 600, "restart_max_delay": 600}, {"restart_delay": "10ms"}
+    p = w.procd(w.sub("waits", "--exit", 1, **slow) + w.sub("never", "--exit", 1, restart="never")
+                + w.sub("tired", "--exit", 1, restart_max_attempts=1, **often) + w.sub("job", "--exit", 1, type="oneshot"))
+    p.wait_state("waits", "restarting")
+    p.wait_state("never", "failed")
+    p.wait_state("job", "failed")
+    p.wait_state("tired", "failed", gave_up=True)
+    mark = p.mark()
+    p.write(w.sub("waits", "--exit", 1, **often) + w.sub("never", "--exit", 1, restart="on-failure", **often)
+            + w.sub("tired", "--exit", 1, restart_max_attempts=9, **often)
+            + w.sub("job", "--exit", 1, type="oneshot", description="no reason to do it again"))
+    reload(p)
+    for name in ("waits", "never", "tired"):
+        p.wait_state(name, "starting", after=mark, reason="reload")
+        p.wait_state(name, "restarting", after=mark)
+    equal(p.states("job", after=mark), [], "states of the job")
+    p.stop()
+
+
+def test_live_times_act_on_what_waits_for_their_end(w):
+    def text(time):
+        return (w.sub("young", min_uptime=time) + w.sub("deaf", "--ignore-term", stop_timeout=time)
+                + w.sub("hook", pre_start=[w.child_path], hook_timeout=time, restart="never"))
+
+    p = w.procd(text(600))
+    wait_ignores(up(p, "deaf")["deaf"], "SIGTERM")
+    wait_until(lambda: p.pid_of("young") and p.of("hook")["doing"] == "pre_start", "the other two wait")
+    p.ctl("stop", "deaf", "--no-wait").expect(0)
+    p.wait_state("deaf", "stopping")
+    p.write(text(0.05))
+    reload(p)
+    p.wait_state("deaf", "stopped", killed=True)
+    p.wait_state("young", "running")
+    contains(p.wait_state("hook", "failed", reason="hook")["error"]["message"], "did not end within 50ms", "error")
+    p.stop()
+
+
+def test_live_deadlines_of_shutdown_act_on_a_stop_under_way(w):
+    p = w.procd("[shutdown]\ntimeout = 600\n" + w.sub("deaf", "--ignore-term"))
+    wait_ignores(up(p, "deaf")["deaf"], "SIGTERM")
+    p.ctl("stop", "deaf", "--no-wait").expect(0)
+    p.wait_state("deaf", "stopping")
+    p.write('[shutdown]\ntimeout = "10ms"\nforce_timeout = "20ms"\nkill_timeout = "30ms"\n' + w.sub("deaf", "--ignore-term"))
+    reload(p)
+    p.wait_state("deaf", "stopped", killed=True)
+    p.stop()
+
+
+def test_live_debounce_acts_on_a_delay_under_way(w):
+    watched = w.path("watched")
+    write_text(watched, "1")
+
+    def text(debounce, about):
+        return ('hot_reload = true\n[reload]\ndebounce = "%s"\n' % debounce
+                + w.sub("a", watch=[watched]) + w.sub("b", description=about))
+
+    p = w.procd(text("50s", "first"))
+    before = up(p, "a", "b")["a"]
+    p.write(text("10ms", "second"))
+    reload(p)
+    p.write(text("10ms", "third"))
+    wait_until(lambda: p.of("b")["description"] == "third", "the change is seen")
+    write_text(watched, "2")
+    wait_until(lambda: p.pid_of("a") not in (None, before), "a is restarted")
+    p.stop()
+
+
 def test_S41_many_reloads_half_of_them_bad(w):
     good = w.sub("fixed") + w.sub("flip")
     p = w.procd(good)

@@ -106,10 +106,27 @@ static void ref_order(struct ref *r, enum core_verb verb)
 	r->ordered |= verb == CORE_RESTART || !begun;
 }
 
+/* Another policy, by which it is to be restarted. */
+static bool ref_anew(const struct ref *r, const struct ref_spec *spec)
+{
+	bool waits = r->told == STATE_RESTARTING ||
+		     (r->told == STATE_FAILED && r->config_up && r->wish == OPERATOR_NONE);
+	bool same = r->spec.restart == spec->restart && r->spec.delay_ms == spec->delay_ms &&
+		    r->spec.max_delay_ms == spec->max_delay_ms &&
+		    r->spec.max_attempts == spec->max_attempts;
+	bool wants = spec->restart == RESTART_ALWAYS ||
+		     spec->restart == RESTART_EXPONENTIAL_BACKOFF ||
+		     (spec->restart == RESTART_ON_FAILURE && r->end != REF_GOOD_END);
+
+	return waits && !same && wants &&
+	       (spec->max_attempts == 0 || r->attempt < (uint64_t)spec->max_attempts);
+}
+
 /* It stays, with other options; RESTART: some of them need a new process. */
 static void ref_changed(struct ref *r, const struct ref_spec *spec, bool restart)
 {
 	bool down = r->told == STATE_STOPPED || r->told == STATE_FAILED;
+	bool anew = ref_anew(r, spec);
 
 	r->spec = *spec;
 	if (r->removed) {
@@ -122,6 +139,8 @@ static void ref_changed(struct ref *r, const struct ref_spec *spec, bool restart
 	}
 	if (restart && (r->told == STATE_RUNNING || r->told == STATE_RESTARTING ||
 			(r->told == STATE_FAILED && r->config_up && r->wish == OPERATOR_NONE)))
+		r->ordered = true;
+	if (!restart && anew)
 		r->ordered = true;
 	if (restart && r->told == STATE_STARTING)
 		r->maybe = true;
