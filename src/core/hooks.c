@@ -264,6 +264,8 @@ static void let_go(struct subsystem *s)
 		run_post_stop(s);
 		return;
 	}
+	/* a reload may have taken it away while it was to be tried again */
+	timer_disarm(&s->core->timers, &beside_own(s)->post_stop.timer);
 	s->proc.held = false;
 	subsystem_note(s, FACT_GONE);
 }
