@@ -305,7 +305,7 @@ static struct notify_socket *add(struct notify_sockets *n, uint32_t slot)
 	k->slot = slot;
 	k->fd = -1;
 	k->uid = (uid_t)-1;
-	k->path = x_asprintf("%s/" NOTIFY_DIR "/%u", config_current()->run_dir, slot);
+	k->path = x_asprintf("%s/" NOTIFY_DIR "/%u", n->supervisor->run_dir, slot);
 	loop_io_init(&k->io, n->supervisor->loop, on_readable);
 	n->slots[slot] = k;
 	return k;

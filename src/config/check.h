@@ -6,6 +6,8 @@
 
 /* Fills deadlines of [shutdown] that follow from the given ones; reports contradictions. */
 void check_top(const struct candidate *c, struct config *config);
+/* Of these what can only be wrong at a start of procd. */
+void check_start(const struct candidate *c, const struct config *config);
 /* Who could connect, and whether he would have to say who he is (http.c). */
 void check_http(const struct candidate *c, const struct config *config);
 /* Warnings about commands that cannot be found (yet), directories that are missing (yet). */

@@ -128,11 +128,16 @@ static void check_signals(const struct candidate *c, const struct config *config
 	}
 }
 
+void check_start(const struct candidate *c, const struct config *config)
+{
+	check_backend(c, config);
+	check_socket(c, config);
+}
+
 void check_top(const struct candidate *c, struct config *config)
 {
 	check_shutdown(c, config);
-	check_backend(c, config);
-	check_socket(c, config);
+	check_start(c, config);
 	check_signals(c, config);
 	check_log_file(c, config);
 	check_http(c, config);

@@ -41,6 +41,8 @@ struct config_source {
 					 * from disk; NULL otherwise */
 	size_t bundle_len;
 	bool no_file;			/* `procd run -- CMD`: no file at all, sets only */
+	const char *kept;		/* config/kept.h: values that stay as they are; NULL: those
+					 * of the bundle, if any */
 	const struct scales *scales;	/* numbers of instances ordered by `procd scale`; NULL:
 					 * those of the bundle, if any */
 };

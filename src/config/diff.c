@@ -12,9 +12,10 @@ static void top_diff(const struct config *old, const struct config *new, struct 
 	for (size_t i = 0; i < schema_top_n; i++) {
 		auto_free(strbuf_fini) struct strbuf path = STRBUF_INIT;
 
-		if (schema[i].type->equal(&schema[i], old, new))
-			continue;
 		schema_path((int)i, NULL, &path);
+		if (schema[i].type->equal(&schema[i], old, new) &&
+		    !strlist_has(&new->pending, path.buf))
+			continue;
 		strlist_add(schema[i].reload == RELOAD_PROCD ? &out->needs_procd_restart
 							     : &out->settings, path.buf);
 	}
@@ -135,9 +136,13 @@ static void diff(const struct config *old, const struct config *new, bool sharin
 	*out = (struct config_diff){ 0 };
 	top_diff(old, new, out);
 	subsystems_diff(old, new, sharing, out);
+	/* What waits for a start of procd is news only once. */
 	out->equal = numbers_equal(old, new) &&
 		     out->added.n + out->removed.n + out->restarted.n + out->updated.n +
-		     out->needs_procd_restart.n + out->settings.n == 0;
+		     out->settings.n == 0 &&
+		     (out->needs_procd_restart.n == 0 ||
+		      (new->pending.n > 0 && strlist_equal(&old->pending, &new->pending) &&
+		       old->content_hash == new->content_hash));
 }
 
 void config_diff(const struct config *old, const struct config *new, struct config_diff *out)

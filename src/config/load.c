@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "config/defaults.h"
 #include "config/http.h"
+#include "config/kept.h"
 #include "config/resolve.h"
 #include "config/scales.h"
 #include "config/source.h"
@@ -203,11 +204,18 @@ static void gather_others(struct candidate *c, const struct config_source *sourc
 static void build(struct candidate *c, const struct config_source *source, struct config *config,
 		  struct strbuf *bundle)
 {
+	auto_free(freep) char *saved = source->kept == NULL && source->bundle != NULL ?
+		kept_read(source->bundle, source->bundle_len) : NULL;
+	const char *kept = source->kept != NULL ? source->kept : saved;
 	struct resolve r;
 
 	assemble_top(c, config);
 	resolve_init(&r, c, source->bundle, source->bundle_len, bundle);
 	resolve_top(&r, config);
+	if (kept != NULL) {
+		check_start(c, config);
+		kept_apply(kept, &r, config);
+	}
 	c->own = http_scope(c, config);
 	assemble_subsystems(c, config);
 	resolve_subsystems(&r, config);
@@ -242,6 +250,8 @@ int config_load(const struct config_source *source, struct config **out, struct 
 	}
 	if (rc == 0 && bundle != NULL)
 		scales_write(config, bundle);
+	if (rc == 0 && bundle != NULL && source->bundle == NULL)
+		kept_save(config, bundle);
 	if (rc == 0 && source->bundle != NULL && bundle != NULL)
 		scales_skip(source->bundle, source->bundle_len, bundle);
 	candidate_fini(&c);

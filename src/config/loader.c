@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/thread.h"
 #include "config/issue.h"
+#include "config/kept.h"
 #include "config/store.h"
 #include "config/watch.h"
 
@@ -213,14 +214,26 @@ static void send(struct loader *l, struct load_result *r)
 	mailbox_send(l->results, &r->mail);
 }
 
+/* What stays as it is until procd starts anew. */
+static void running_values(struct strbuf *out)
+{
+	rcu_enter();
+	if (config_current() != NULL)
+		kept_write(config_current(), out);
+	rcu_leave();
+}
+
 static struct load_result *load(struct loader *l, enum load_why why, void *cookie)
 {
+	auto_free(strbuf_fini) struct strbuf kept = STRBUF_INIT;
 	struct config_source source = {
 		.path = l->path, .sets = &l->sets, .no_file = l->no_file,
 		.scales = &l->scales,
 	};
 	struct load_result *r = result_new(why, cookie);
 
+	running_values(&kept);
+	source.kept = kept.len > 0 ? kept.buf : NULL;
 	l->read_real_ns = clock_real_ns();
 	if (why != LOAD_WATCH)	/* the watch has just looked by itself */
 		watch_note_read(l->watch);
@@ -254,6 +267,8 @@ static int load_scaled(struct loader *l, const struct scales *wanted, struct loa
 			   wanted->items[i].n);
 	rc = config_load(&source, &r->config, &r->diag, &r->bundle);
 	if (rc == 0) {
+		/* they were told by the reload that brought them */
+		strlist_fini(&r->config->pending);
 		scales_fini(&l->scales);
 		scales_copy(&l->scales, &scales);
 	}

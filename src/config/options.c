@@ -171,6 +171,7 @@ void config_free(struct config *config)
 	free(config->subsystems);
 	free(config->by_name);
 	free(config->origins);
+	strlist_fini(&config->pending);
 	free(config->file);
 	config_change_free(config->change);
 	strlist_fini(&config->files);

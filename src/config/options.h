@@ -342,6 +342,8 @@ struct config {
 	struct family *families;	/* those that declare instances (config/family.h), likewise */
 	size_t nfamilies;
 
+	struct strlist pending;		/* paths of keys whose new values wait for a start of procd;
+					 * here they have those that are in force */
 	char *file;			/* the main file, absolute */
 	struct strlist files;		/* every file read, absolute, main file first */
 	struct strlist globs;		/* every include pattern of these, absolute, for glob(3) */

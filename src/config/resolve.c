@@ -121,6 +121,12 @@ static void work_dir_resolve(struct resolve *r, struct config *config)
 		diag_error(r->c->diag, &place, "work_dir %s is not a directory", r->base);
 }
 
+void resolve_base(struct resolve *r, const struct config *config)
+{
+	free(r->base);
+	r->base = config->work_dir != NULL ? x_strdup(config->work_dir) : start_directory();
+}
+
 static void group_resolve(struct resolve *r, const char *name, struct place place, gid_t *gid)
 {
 	const struct account *a;

@@ -20,6 +20,8 @@ void resolve_fini(struct resolve *r);
 
 /* work_dir and the other paths, run_dir, control.socket, control groups. */
 void resolve_top(struct resolve *r, struct config *config);
+/* CONFIG's work_dir has become another one: what follows is resolved against that. */
+void resolve_base(struct resolve *r, const struct config *config);
 /* Paths, ids and time zones of all subsystems. */
 void resolve_subsystems(struct resolve *r, const struct config *config);
 

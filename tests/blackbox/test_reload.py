@@ -155,7 +155,8 @@ def test_plan_names_each_key_and_what_a_reload_does_for_it(w):
     contains(text.out, "= b is updated without a restart\n    live: restart_delay\n", "text")
     check("secret" not in r.out + text.out, "no values")
     check("keys" not in p.ctl("reload-config", "--json").expect(0).json(), "what was done is told as ever")
-    check("keys" not in p.ctl("plan", "--json", "--keys").expect(0).json(), "nothing differs any more")
+    equal(p.ctl("plan", "--json", "--keys").expect(0).json()["keys"],
+          [{"key": "performance.worker_threads", "class": "procd"}], "what still differs from what runs")
     p.stop()
 
 
@@ -313,6 +314,43 @@ def test_live_debounce_acts_on_a_delay_under_way(w):
     wait_until(lambda: p.of("b")["description"] == "third", "the change is seen")
     write_text(watched, "2")
     wait_until(lambda: p.pid_of("a") not in (None, before), "a is restarted")
+    p.stop()
+
+
+def test_what_needs_a_restart_of_procd_waits_for_it_as_a_whole(w):
+    for name in ("old", "new"):
+        os.mkdir(w.path(name))
+
+    def text(which, more=""):
+        return ('name = "%s"\nrun_dir = "%s"\nwork_dir = "%s"\n' % (which, w.path(which, "run"), w.path(which))
+                + w.sub("a", log_file="a.log") + more + '[events]\noutput = "file:%s"\n' % w.path(which, "events"))
+
+    p = w.procd(text("old"), wrap=False, socket=w.path("old/run/control.sock"))
+    p.events_path = w.path("old/events")
+    pid = up(p, "a")["a"]
+    p.write(text("new", w.sub("b", "--notify", "READY=1", ready="notify")))
+    waiting = ["name", "work_dir", "run_dir", "events.output", "control.socket"]
+    equal(p.ctl("reload-config", "--json").expect(0).json()["needs_procd_restart"], waiting, "told")
+    p.wait_state("b", "running")
+
+    def the_old_ones(when):
+        equal(p.status()["name"], "old", "name " + when)
+        equal(p.ctl("plan", "--json").expect(0).json()["needs_procd_restart"], waiting, "plan " + when)
+        equal(p.pid_of("a"), pid, "pid " + when)
+        p.ctl("restart", "b").expect(0)
+        equal(read_link("/proc/%d/cwd" % p.pid_of("b")), w.path("old"), "directory " + when)
+        equal(os.listdir(w.path("new")), [], "new places " + when)
+
+    the_old_ones("after the reload")
+    mark = p.mark_now()
+    p.ctl("reload-config").expect(0)
+    equal(p.find_events(mark, type="config_reloaded"), [], "a second event for the same file")
+    p.kill_supervisor()
+    the_old_ones("after a death")
+    p.write(text("old"))
+    p.ctl("reload-config").expect(0)
+    equal(p.ctl("plan").expect(0).out, "no changes\n", "plan afterwards")
+    equal(p.pid_of("a"), pid, "pid at the end")
     p.stop()
 
 
