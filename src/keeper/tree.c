@@ -16,6 +16,8 @@
 /* A wish to signal a tree may use a look this old; what was born since is younger than the wish. A
  * kill is repeated with new looks until nothing is left. */
 #define LOOK_FRESH_NS (50 * NS_PER_MS)
+/* A process shows no environment in the middle of an exec; that takes less time than so many looks. */
+#define LOOKS_AT_EXEC 4
 
 /* --- members without cgroup ------------------------------------------------------------------- */
 
@@ -176,12 +178,15 @@ uint32_t tree_rest(struct keeper *k, uint32_t slot)
 bool tree_has(struct keeper *k, uint32_t slot, pid_t pid, pid_t *parent)
 {
 	const struct proc *p;
+	int looks = 0;
 
-	if (look(k, clock_mono_ns()) < 0)
-		return false;
-	p = proctable_find(&k->tree.procs, pid);
-	if (p == NULL || p->dead)
-		return false;
+	do {
+		if (look(k, clock_mono_ns()) < 0)
+			return false;
+		p = proctable_find(&k->tree.procs, pid);
+		if (p == NULL || p->dead)
+			return false;
+	} while (p->marker == MARKER_UNKNOWN && ++looks < LOOKS_AT_EXEC);
 	*parent = p->ppid;
 	return slot_get(&k->slots, slot)->has_cgroup
 		? cgroup_has(&k->tree.cgroup, slot, pid)

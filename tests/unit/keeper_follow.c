@@ -5,6 +5,7 @@
 static struct rig rig;
 static char pid_path[128];
 
+#define WITH_PIDFDS 5	/* so many of these */
 static const char *const kernels[] = {
 	"", "clone_into_cgroup", "cgroup2", "pidfd_send_signal", "cgroup2,pidfd_inode",
 	"cgroup2,pidfd_open",
@@ -123,6 +124,24 @@ START_TEST(a_daemon_in_a_session_of_its_own_is_followed)
 }
 END_TEST
 
+/* Its parent lives and reaps it: how it ended the kernel tells, at once or after an upgrade. */
+START_TEST(one_that_its_own_parent_reaps_ends_with_its_status)
+{
+	const struct km_header ready = { KM_READY, sizeof(ready) };
+	pid_t pid;
+
+	start(kernels[_i % WITH_PIDFDS], BACKGROUND "wait; exec sleep 1000", PLAN_TREE);
+	pid = wait_pid_file(pid_path);
+	rig_send(&rig, &ready, sizeof(ready));
+	ck_assert_int_eq(followed(pid), pid);
+	if (_i >= WITH_PIDFDS) {
+		rig_upgrade(&rig, "/proc/self/exe", true);
+		rig_send(&rig, &ready, sizeof(ready));
+	}
+	ck_ends(pid);
+}
+END_TEST
+
 START_TEST(nobody_else_is)
 {
 	pid_t first = start(kernels[_i], "exec sleep 1000", PLAN_TREE), neighbour, gone = fork();
@@ -209,6 +228,7 @@ int main(int argc, char **argv)
 		{ also_when_it_came_before_the_word, ARRAY_LEN(kernels) },
 		{ also_when_only_the_main_process_counts, ARRAY_LEN(kernels) },
 		{ a_daemon_in_a_session_of_its_own_is_followed, ARRAY_LEN(kernels) },
+		{ one_that_its_own_parent_reaps_ends_with_its_status, 2 * WITH_PIDFDS },
 		{ nobody_else_is, ARRAY_LEN(kernels) },
 		{ a_stop_reaches_both_of_them, ARRAY_LEN(kernels) },
 		{ a_next_keeper_in_the_same_place_knows_it, ARRAY_LEN(kernels) },
