@@ -131,8 +131,8 @@ static void resolve_section(struct candidate *c, const char *name, size_t len,
 	unknown_section(c, name, head, len, at);
 }
 
-/* One header of a name per file. The pairs below a second one are not looked at: each of them
- * could only be told to be there twice, too. */
+/* One table of a name per file, by a header or as NAME = { ... }. The pairs of a second one are not
+ * looked at: each of them could only be told to be there twice, too. */
 static bool check_header(struct candidate *c, const struct target *t,
 			 const struct source_point *at)
 {
@@ -301,7 +301,9 @@ static void put_key(struct candidate *c, struct scope *s, struct schema_key k, c
 static void put_table(struct candidate *c, const struct target *t, struct value *table,
 		      const struct source_point *at)
 {
-	for (size_t i = 0; i < table->n; i++) {
+	bool first = t->section != NULL && (at->kind != ORIGIN_FILE || check_header(c, t, at));
+
+	for (size_t i = 0; first && i < table->n; i++) {
 		struct source_point inner = *at;
 
 		inner.line = table->keys[i].line;
@@ -323,10 +325,7 @@ static void put_subsystem(struct candidate *c, const char *name, size_t len, str
 		target_subsystem(c, name, len, at, &t);
 	else
 		diag_error(c->diag, &place, "expected a table with the keys of the subsystem");
-	if (t.section != NULL)
-		put_table(c, &t, table, at);
-	else
-		value_fini(table);
+	put_table(c, &t, table, at);
 }
 
 /* subsystem = { NAME = { ... }, ... } */

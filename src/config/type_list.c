@@ -191,6 +191,9 @@ static int add_table(struct parse *p, const struct value *v, struct strlist *out
 
 		if (text == NULL)
 			return -EINVAL;
+		if (strchr(v->keys[i].name, '=') != NULL)
+			return parse_fail(p, &v->items[i], "the name of a variable must not have "
+					  "'=': %.60s", v->keys[i].name);
 		strlist_take(out, x_asprintf("%s=%s", v->keys[i].name, text));
 	}
 	return 0;

@@ -211,6 +211,22 @@ START_TEST(all_spellings_of_a_table_are_one)
 	ck_assert_ptr_nonnull(config_find(config, "c"));
 	ck_assert_ptr_nonnull(config_find(config, "d"));
 	expect_error(WEB "[program:web]\ncommand = \"true\"\n", 3, 1, "twice");
+	expect_error("subsystem.web = { command = \"true\" }\n"
+		     "subsystem.web = { user = \"root\" }\n", 2, 1, "twice");
+	expect_error("logging = { level = \"info\" }\n[logging]\nmax_files = 3\n" WEB, 2, 1,
+		     "[logging] is there twice");
+}
+END_TEST
+
+START_TEST(the_name_of_a_variable_ends_before_the_equals_sign)
+{
+	auto_free(freep) char *found = NULL;
+
+	write_text("t.json", "{\"subsystem\":{\"web\":{\"command\":\"true\","
+			     "\"environment\":{\"A=B\":\"x\"}}}}");
+	ck_assert_int_eq(load_file("t.json", NULL), EXIT_CONFIG);
+	found = errors();
+	ck_assert_msg(strstr(found, "must not have '='") != NULL, "%s", found);
 }
 END_TEST
 
@@ -284,7 +300,9 @@ int main(void)
 		bom_crlf_and_a_missing_newline_are_fine, lines_of_any_length_stay_whole,
 		a_value_of_a_mebibyte_stays_whole, names_that_differ_late_are_two,
 		a_name_of_65_is_too_long, semicolons_and_colons_in_values_are_kept,
-		all_spellings_of_a_table_are_one, a_top_level_key_in_a_table_is_to_be_moved_up,
+		all_spellings_of_a_table_are_one,
+		the_name_of_a_variable_ends_before_the_equals_sign,
+		a_top_level_key_in_a_table_is_to_be_moved_up,
 		dotted_keys_and_inline_tables_reach_into_sections, signals_may_be_named_with_a_plus,
 		json_files_hold_the_same_tree,
 	};
