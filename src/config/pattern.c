@@ -1,8 +1,9 @@
 /* Regular expressions from the configuration. The C library writes repetitions out when it compiles
  * them (a+ is aa*, and x{9} is nine times x, however large x is), so a short text can ask for all
  * memory; that is estimated before it gets the text. A repetition of what may be empty is a loop
- * that it walks on every way there is: each one more can double its time. Back references, an
- * extension, can make each match take for ever. */
+ * that it walks on every way there is: each one more can double its time, or multiply it by the
+ * ways on which it may be empty, as (|||a)+ has three. Back references, an extension, can make each
+ * match take for ever. */
 #include <regex.h>
 
 #include "base/util.h"
@@ -13,18 +14,19 @@
 #define EXPANDED_MAX 2000
 #define DEPTH_MAX 64
 #define LOOPS_MAX 8
+#define WAYS_MAX UINT64_C(1000000)
 
 /* Of a thing (a character or a group, with its repetitions), or of several in a row. */
 struct extent {
 	uint64_t size;
-	uint64_t loops;			/* repetitions in it of what may be empty */
-	bool empty;			/* it may be */
+	uint64_t loops;			/* repetitions in it of what may be empty, by their weight */
+	uint64_t ways;			/* so many in which it may be empty */
 };
 
 struct estimate {
 	struct {
 		struct extent done;	/* before the last thing */
-		bool empty;		/* one of its alternatives before may be */
+		uint64_t ways;		/* those of its alternatives before */
 	} group[DEPTH_MAX];		/* each open one */
 	int depth;
 	struct extent last;		/* thing, which a repetition multiplies */
@@ -86,8 +88,8 @@ static void settle(struct estimate *e)
 
 	done->size += e->last.size;
 	done->loops += e->last.loops;
-	done->empty &= e->last.empty;
-	e->last = (struct extent){ .empty = true };
+	done->ways = MIN(done->ways * e->last.ways, WAYS_MAX);
+	e->last = (struct extent){ .ways = 1 };
 	if (done->size > EXPANDED_MAX)
 		e->wrong = "its repetitions make it too large";
 	else if (done->loops > LOOPS_MAX)
@@ -102,8 +104,8 @@ static void open_group(struct estimate *e)
 		return;
 	}
 	e->depth++;
-	e->group[e->depth].done = (struct extent){ .size = 1, .empty = true };
-	e->group[e->depth].empty = false;
+	e->group[e->depth].done = (struct extent){ .size = 1, .ways = 1 };
+	e->group[e->depth].ways = 0;
 }
 
 static void close_group(struct estimate *e)
@@ -112,23 +114,30 @@ static void close_group(struct estimate *e)
 	if (e->depth == 0)
 		return;
 	e->last = e->group[e->depth].done;
-	e->last.empty |= e->group[e->depth].empty;
+	e->last.ways = MIN(e->last.ways + e->group[e->depth].ways, WAYS_MAX);
 	e->depth--;
 }
 
 static void next_alternative(struct estimate *e)
 {
 	settle(e);
-	e->group[e->depth].empty |= e->group[e->depth].done.empty;
-	e->group[e->depth].done.empty = true;
+	e->group[e->depth].ways = MIN(e->group[e->depth].ways + e->group[e->depth].done.ways,
+				      WAYS_MAX);
+	e->group[e->depth].done.ways = 1;
 }
 
-/* The last thing so many TIMES written out, LEAST of which are needed. */
+/* The last thing so many TIMES written out, at LEAST one of which is needed, or none. */
 static void repeat(struct estimate *e, uint64_t times, bool least)
 {
-	e->last.loops = e->last.loops * times + e->last.empty;
+	uint64_t ways = e->last.ways;
+
+	e->last.loops *= times;
+	for (uint64_t w = ways; w > 0; w /= 2)
+		e->last.loops++;
+	for (uint64_t i = 1; i < times && e->last.ways > 1 && e->last.ways < WAYS_MAX; i++)
+		e->last.ways = MIN(e->last.ways * ways, WAYS_MAX);
 	e->last.size = e->last.size * times + 1;
-	e->last.empty |= !least;
+	e->last.ways += !least;
 	if (e->last.size > EXPANDED_MAX)
 		e->wrong = "its repetitions make it too large";
 }
@@ -173,14 +182,14 @@ static void one_character(struct estimate *e, const char **p)
 			e->wrong = "back references are not supported";
 		*p += (*p)[1] != '\0';
 		/* a place between two characters */
-		e->last.empty = strchr("bB<>`'", **p) != NULL;
+		e->last.ways = strchr("bB<>`'", **p) != NULL;
 		break;
 	case '[':
 		skip_bracket(p);
 		break;
 	case '^':
 	case '$':
-		e->last.empty = true;
+		e->last.ways = 1;
 		break;
 	default:
 		break;
@@ -189,7 +198,7 @@ static void one_character(struct estimate *e, const char **p)
 
 bool pattern_refused(const char *text, struct strbuf *why)
 {
-	struct estimate e = { .group[0].done.empty = true, .last.empty = true };
+	struct estimate e = { .group[0].done.ways = 1, .last.ways = 1 };
 	char message[160];
 	regex_t regex;
 	int r;

@@ -149,6 +149,8 @@ START_TEST(a_pattern_must_compile_and_stay_small)
 	expect_refused("log:a++++++++++++++++++++++++++++++", "its repetitions make it too large");
 	expect_refused("log:i$.*+++++++t++6*", "it repeats what may be empty too often");
 	expect_refused("log:i$((x*)+){16}", "it repeats what may be empty too often");
+	expect_refused("log:i$(((||||||||||||||||||||||||||||||||||||||a)+){3}|||||b)+",
+		       "it repeats what may be empty too often");
 	expect_refused("log:^(x*y*|z)+(x*y*|)+(x*y*)+(x*y*)*(x*y*)*(x*y*)+(x*y*)*(x*y*)+(x*y*)*",
 		       "it repeats what may be empty too often");
 	expect_refused("log:a{1}{9}{9}{9}{9}{9}{9}{9}", "its repetitions make it too large");
