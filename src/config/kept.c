@@ -2,8 +2,7 @@
  * tells that it waits. What is published has the old one until then: whoever looks there sees what
  * is in force, not half of a change.
  *
- * As text: the ids of the control groups, then a line "KEY TAB VALUE" for each key, without a value
- * where it was not given. */
+ * As text: a line "KEY TAB VALUE" for each key, without a value where it was not given. */
 #include "config/kept.h"
 
 #include "base/alloc.h"
@@ -14,13 +13,19 @@
 
 #define FACT "kept"
 
+/* Of the control groups only the file of the socket waits. Who is in them is asked with each
+ * request, and a right that was taken away is gone at once. */
+static bool waits(const struct option *o)
+{
+	return o->reload == RELOAD_PROCD && o->type != &type_account;
+}
+
 void kept_write(const struct config *config, struct strbuf *out)
 {
-	strbuf_addf(out, "%u %u\n", config->control.gid, config->control.read_gid);
 	for (size_t i = 0; i < schema_top_n; i++) {
 		const struct option *o = &schema[i];
 
-		if (o->reload != RELOAD_PROCD)
+		if (!waits(o))
 			continue;
 		schema_path((int)i, NULL, out);
 		strbuf_addch(out, '\t');
@@ -36,7 +41,7 @@ static const struct option *row_of(const char *path)
 		auto_free(strbuf_fini) struct strbuf own = STRBUF_INIT;
 
 		schema_path((int)i, NULL, &own);
-		if (schema[i].reload == RELOAD_PROCD && strcmp(own.buf, path) == 0)
+		if (waits(&schema[i]) && strcmp(own.buf, path) == 0)
 			return &schema[i];
 	}
 	return NULL;
@@ -82,14 +87,9 @@ void kept_apply(const char *kept, struct resolve *r, struct config *config)
 {
 	auto_free(freep) char *copy = x_strdup(kept);
 	struct config *running = config_new();
-	char *rest, *line = strtok_r(copy, "\n", &rest);
-	unsigned gid, read_gid;
+	char *rest;
 
-	if (line != NULL && sscanf(line, "%u %u", &gid, &read_gid) == 2) {
-		config->control.gid = gid;
-		config->control.read_gid = read_gid;
-	}
-	while ((line = strtok_r(NULL, "\n", &rest)) != NULL)
+	for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		keep(line, running, config);
 	config_free(running);
 	resolve_base(r, config);
