@@ -455,13 +455,15 @@ def test_logs_follow_goes_on_after_the_supervisor_was_killed(w):
 def test_logs_follow_of_many_goes_on_after_the_supervisor_was_killed(w):
     """Where each stream was left is more than one request has room for."""
     n = 410
-    p = w.procd(w.sub("service", "--print", "one", "--wait-for", w.path("go"), "--print", "two", instances=n))
+    os.mkfifo(w.path("go"))  # whoever opens it waits, and takes no processor time for that
+    p = w.procd("[subsystem.service]\ninstances = %d\ncommand = %s\n" % (
+        n, toml(["sh", "-c", "echo one; : <%s; echo two; exec sleep 600" % w.path("go")])))
     wait_until(lambda: p.ctl("logs").out.count("| one") == n, "the first lines")
     f = subprocess.Popen([w.procd_path, "logs", "-s", p.socket, "-f"], stdout=subprocess.PIPE, env=w.env())
     lines = [f.stdout.readline() for _ in range(n)]
     p.kill_supervisor()
-    write_text(w.path("go"), "")
-    lines += [f.stdout.readline() for _ in range(n)]
+    with open(w.path("go"), "w"):
+        lines += [f.stdout.readline() for _ in range(n)]
     p.stop()
     equal(f.stdout.read(), b"", "what else is shown")
     equal(f.wait(), 0, "exit code")
